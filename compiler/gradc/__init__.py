@@ -1,0 +1,1 @@
+"""gradc: symbolic differentiation and code generation for NumPy functions."""

@@ -1,0 +1,141 @@
+"""Bounds of integer expressions: deciding predicates and dropping ``//`` and ``%`` that the extents make trivial.
+
+An axis of extent e has 0 <= i <= e - 1, and since a body is only evaluated when every axis is non-empty, each named size
+that is the extent of an axis is at least 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradc.ir.algebra import (
+    Substitution,
+    conjunction,
+    disjunction,
+    floor_divide,
+    is_index_predicate,
+    linear_terms,
+    modulo,
+    product_of,
+    rebuild,
+    substitute,
+    sum_of,
+)
+from gradc.ir.scalar import FALSE, TRUE, Apply, Index, Number, Scalar, Size, is_apply, number
+from gradc.ir.tensor import Extent, extent_scalar
+from gradc.ir.walk import post_order
+
+
+def never_positive(expression: Scalar, extents: Sequence[Extent]) -> bool:
+    """Whether ``expression <= 0`` everywhere in the box of the extents (False when it can't be shown)."""
+    highest = _highest(expression, extents)
+    return highest is not None and _all_nonpositive(highest)
+
+
+def _highest(expression: Scalar, extents: Sequence[Extent]) -> Scalar | None:
+    """An upper bound over the box, as a polynomial in sizes; None where there is none."""
+    terms, literal = linear_terms(expression)
+    parts: list[Scalar] = [number(literal)]
+    for atom, coefficient in terms.items():
+        bound = _atom_bound(atom, coefficient > 0, extents)
+        if bound is None:
+            return None
+        parts.append(product_of(number(coefficient), bound))
+    return sum_of(*parts)
+
+
+def _atom_bound(atom: Scalar, upper: bool, extents: Sequence[Extent]) -> Scalar | None:
+    if isinstance(atom, Size):
+        return atom
+    if isinstance(atom, Index):
+        return sum_of(extent_scalar(extents[atom.position]), -1) if upper else number(0)
+    if is_apply(atom, "mod"):
+        return sum_of(atom.children[1], -1) if upper else number(0)
+    if is_apply(atom, "floordiv"):
+        return _floordiv_bound(atom, upper, extents)
+    if is_apply(atom, "prod"):  # every factor of an index monomial is at least 0
+        factors = [_atom_bound(factor, upper, extents) for factor in atom.children]
+        low = [_atom_bound(factor, False, extents) for factor in atom.children]
+        if any(f is None for f in factors) or any(f is None or not _all_nonnegative(f) for f in low):
+            return None
+        return product_of(*[f for f in factors if f is not None])
+    return None
+
+
+def _floordiv_bound(atom: Scalar, upper: bool, extents: Sequence[Extent]) -> Scalar | None:
+    inner, divisor = atom.children
+    sign = 1 if upper else -1
+    bound = _highest(product_of(number(sign), inner), extents)
+    if bound is None:
+        return None
+    return floor_divide(product_of(number(sign), bound), divisor)
+
+
+def _size_shifted(polynomial: Scalar) -> Scalar | None:
+    """The polynomial with each size n written n + 1, or None where it holds something else than sizes."""
+    sizes = [node for node in post_order([polynomial]) if isinstance(node, Size)]
+    if any(is_apply(node, "floordiv") or is_apply(node, "mod") for node in post_order([polynomial])):
+        return None
+    return substitute(polynomial, {n: sum_of(n, 1) for n in sizes})
+
+
+def _all_nonpositive(polynomial: Scalar) -> bool:
+    shifted = _size_shifted(polynomial)
+    if shifted is None:
+        return False
+    terms, literal = linear_terms(shifted)
+    return literal <= 0 and all(c <= 0 for c in terms.values())
+
+
+def _all_nonnegative(polynomial: Scalar) -> bool:
+    return _all_nonpositive(product_of(number(-1), polynomial))
+
+
+def decide(predicate: Scalar, extents: Sequence[Extent]) -> Scalar:
+    """The predicate with every integer comparison that the extents settle replaced by true or false."""
+    if is_apply(predicate, "and"):
+        return conjunction(*[decide(p, extents) for p in predicate.children])
+    if is_apply(predicate, "or"):
+        return disjunction(*[decide(p, extents) for p in predicate.children])
+    if not is_index_predicate(predicate):
+        return predicate
+    assert isinstance(predicate, Apply)
+    expression, name = predicate.args[0], predicate.op.name
+    minus = product_of(number(-1), expression)
+    if name == "less_equal":
+        if never_positive(expression, extents):
+            return TRUE
+        return FALSE if never_positive(sum_of(minus, 1), extents) else predicate
+    apart = never_positive(sum_of(expression, 1), extents) or never_positive(sum_of(minus, 1), extents)
+    if not apart:
+        return predicate
+    return FALSE if name == "equal" else TRUE
+
+
+def tidy_indices(root: Scalar, extents: Sequence[Extent]) -> Scalar:
+    """``root`` with guards decided and with ``e // c`` and ``e % c`` dropped where 0 <= e < c."""
+
+    def builder(node: Scalar, children: Sequence[Scalar]) -> Scalar:
+        return _tidy_node(rebuild(node, children), extents)
+
+    interesting = {
+        node: _tidy_node(node, extents)
+        for node in post_order([root])
+        if (is_apply(node, "floordiv") or is_apply(node, "mod") or is_index_predicate(node))
+        and not any(is_apply(c, "floordiv") or is_apply(c, "mod") for c in post_order(node.children))
+    }
+    return Substitution(interesting, builder)(root) if interesting else root
+
+
+def _tidy_node(node: Scalar, extents: Sequence[Extent]) -> Scalar:
+    if is_index_predicate(node):
+        return decide(node, extents)
+    if is_apply(node, "floordiv") or is_apply(node, "mod"):
+        inner, divisor = node.children
+        below = never_positive(sum_of(inner, 1, product_of(number(-1), divisor)), extents)
+        if below and never_positive(product_of(number(-1), inner), extents):
+            return number(0) if is_apply(node, "floordiv") else inner
+    return node
+
+
+__all__ = ["Number", "decide", "floor_divide", "modulo", "never_positive", "tidy_indices"]

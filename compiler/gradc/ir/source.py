@@ -1,0 +1,37 @@
+"""The user's source lines, in a side table: many lines may map to one node, and no key or text depends on them."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+
+from gradc.ir.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """One line of the user's code."""
+
+    file: str
+    line: int
+    text: str
+    function: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}"
+        return f"{where}: {self.text.strip()}" if self.text else where
+
+
+_lines: weakref.WeakKeyDictionary[Tensor, tuple[SourceLine, ...]] = weakref.WeakKeyDictionary()
+
+
+def record_line(tensor: Tensor, line: SourceLine) -> None:
+    """Note that ``line`` of the user's code made ``tensor``."""
+    known = _lines.get(tensor, ())
+    if line not in known and len(known) < 8:
+        _lines[tensor] = (*known, line)
+
+
+def lines_of(tensor: Tensor) -> tuple[SourceLine, ...]:
+    """The user's lines that made ``tensor``."""
+    return _lines.get(tensor, ())

@@ -1,0 +1,89 @@
+"""Traversals: iterative, with memo tables by node, linear in the number of unique nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from gradc.ir.intern import Node
+from gradc.ir.scalar import Index, Load, Scalar
+from gradc.ir.tensor import Compute, Graph, MultiNode, Projection, Tensor
+
+
+def post_order(roots: Iterable[Scalar], prune: Callable[[Scalar], bool] | None = None) -> list[Scalar]:
+    """Unique scalars below (and including) the roots, children first. Pruned nodes are listed but not entered."""
+    seen: set[Scalar] = set()
+    order: list[Scalar] = []
+    stack: list[tuple[Scalar, bool]] = [(root, False) for root in reversed(list(roots))]
+    while stack:
+        node, entered = stack.pop()
+        if entered:
+            order.append(node)
+            continue
+        if node in seen:
+            continue
+        seen.add(node)
+        children = node.children
+        if not children or (prune is not None and prune(node)):
+            order.append(node)
+            continue
+        stack.append((node, True))
+        stack.extend((child, False) for child in reversed(children) if child not in seen)
+    return order
+
+
+def loads_of(*scalars: Scalar) -> list[Load]:
+    """The unique loads below the scalars (loads inside indices included), in evaluation order."""
+    return [node for node in post_order(scalars) if isinstance(node, Load)]
+
+
+def free_indices(*scalars: Scalar) -> frozenset[int]:
+    """The axis positions that the scalars depend on."""
+    return frozenset(node.position for node in post_order(scalars) if isinstance(node, Index))
+
+
+def use_counts(roots: Sequence[Scalar]) -> dict[Scalar, int]:
+    """How many parents (roots count as one) each scalar has."""
+    counts: dict[Scalar, int] = {}
+    for root in roots:
+        counts[root] = counts.get(root, 0) + 1
+    for node in post_order(roots):
+        for child in node.children:
+            counts[child] = counts.get(child, 0) + 1
+    return counts
+
+
+def operands_of(node: Node) -> tuple[Node, ...]:
+    """The graph nodes that a graph node reads: tensors, or the multi-result node behind a projection."""
+    if isinstance(node, Compute):
+        return tuple(dict.fromkeys(item.tensor for item in loads_of(node.body, node.domain)))
+    if isinstance(node, Projection):
+        return (node.source,)
+    if isinstance(node, MultiNode):
+        return node.operands
+    return ()
+
+
+def graph_order(outputs: Iterable[Tensor]) -> list[Node]:
+    """Unique graph nodes (tensors and multi-result nodes) below the outputs, operands first.
+
+    Sub-graphs of Loop, Cond and Call are not entered: their nodes belong to them.
+    """
+    seen: set[Node] = set()
+    order: list[Node] = []
+    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(list(outputs))]
+    while stack:
+        node, entered = stack.pop()
+        if entered:
+            order.append(node)
+            continue
+        if node in seen:
+            continue
+        seen.add(node)
+        stack.append((node, True))
+        stack.extend((operand, False) for operand in reversed(operands_of(node)) if operand not in seen)
+    return order
+
+
+def tensors_of(graph: Graph) -> Iterator[Tensor]:
+    """The tensors of a graph, operands first."""
+    return (node for node in graph_order(graph.outputs) if isinstance(node, Tensor))

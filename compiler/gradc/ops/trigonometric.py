@@ -1,0 +1,77 @@
+"""Trigonometric and hyperbolic functions and their inverses."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from gradc.ir.algebra import power_of, sum_of
+from gradc.ir.scalar import Op, Scalar, apply, register
+from gradc.ops.table import floating, function, over, times
+
+_INVERSE_ROOT = Fraction(-1, 2)
+
+
+def _one_plus(x: Scalar, sign: int) -> Scalar:
+    """``1 + sign x^2``."""
+    return sum_of(1, times(sign, power_of(x, 2)), dtype=x.dtype)
+
+
+function("sin", lambda y, x: apply("cos", x), latex=r"\sin")
+function("cos", lambda y, x: times(-1, apply("sin", x)), latex=r"\cos")
+function("tan", lambda y, x: _one_plus(y, 1), latex=r"\tan", cost=40)
+function("arcsin", lambda y, x: power_of(_one_plus(x, -1), _INVERSE_ROOT), mpmath="asin", sympy="asin",
+         latex=r"\arcsin", lower="libm.asin")
+function("arccos", lambda y, x: times(-1, power_of(_one_plus(x, -1), _INVERSE_ROOT)), mpmath="acos", sympy="acos",
+         latex=r"\arccos", lower="libm.acos")
+function("arctan", lambda y, x: power_of(_one_plus(x, 1), -1), mpmath="atan", sympy="atan", latex=r"\arctan",
+         lower="libm.atan")
+function("sinh", lambda y, x: apply("cosh", x), latex=r"\sinh")
+function("cosh", lambda y, x: apply("sinh", x), latex=r"\cosh")
+function("tanh", lambda y, x: _one_plus(y, -1), latex=r"\tanh")
+function("arcsinh", lambda y, x: power_of(_one_plus(x, 1), _INVERSE_ROOT), mpmath="asinh", sympy="asinh",
+         latex=r"\operatorname{arsinh}", lower="libm.asinh")
+function(
+    "arccosh",
+    lambda y, x: times(
+        power_of(sum_of(x, -1, dtype=x.dtype), _INVERSE_ROOT), power_of(sum_of(x, 1, dtype=x.dtype), _INVERSE_ROOT)
+    ),
+    mpmath="acosh",
+    sympy="acosh",
+    latex=r"\operatorname{arcosh}",
+    lower="libm.acosh",
+)
+function("arctanh", lambda y, x: power_of(_one_plus(x, -1), -1), mpmath="atanh", sympy="atanh",
+         latex=r"\operatorname{artanh}", lower="libm.atanh")
+
+
+def _squared_radius(a: Scalar, b: Scalar) -> Scalar:
+    return sum_of(power_of(a, 2), power_of(b, 2))
+
+
+register(
+    Op(
+        "arctan2",
+        2,
+        floating,
+        lambda y, a, b: (over(b, _squared_radius(a, b)), over(times(-1, a), _squared_radius(a, b))),
+        "numpy.arctan2",
+        "atan2",
+        "atan2",
+        latex=r"\operatorname{atan2}",
+        lower="libm.atan2",
+        cost=40,
+    )
+)
+register(
+    Op(
+        "hypot",
+        2,
+        floating,
+        lambda y, a, b: (over(a, y), over(b, y)),
+        "numpy.hypot",
+        "hypot",
+        lambda s, a, b: s.sqrt(a**2 + b**2),
+        lower="libm.hypot",
+        cost=10,
+    )
+)
