@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from functools import reduce
 
 import numpy as np
 
@@ -344,7 +343,7 @@ def _integer_equation(name: str, expression: Scalar, if_never_zero: Scalar) -> S
     if isinstance(expression, Number):
         return TRUE if (expression.value == 0) == (name == "equal") else FALSE
     terms, literal = linear_terms(expression)
-    divisor = reduce(math.gcd, terms.values())
+    divisor = math.gcd(*terms.values())
     if literal % divisor:
         return if_never_zero
     sign = 1 if next(iter(sorted(terms.items(), key=lambda item: item[0].digest)))[1] > 0 else -1
@@ -359,7 +358,7 @@ def less_equal(left: Operand, right: Operand) -> Scalar:
     if isinstance(expression, Number):
         return TRUE if expression.value <= 0 else FALSE  # type: ignore[operator]
     terms, literal = linear_terms(expression)
-    divisor = reduce(math.gcd, terms.values())
+    divisor = math.gcd(*terms.values())
     if divisor != 1:  # g*a + b <= 0  <=>  a <= floor(-b / g)
         expression = from_linear({a: c // divisor for a, c in terms.items()}, -((-literal) // divisor))
     return apply("less_equal", expression, number(0, INT64))
