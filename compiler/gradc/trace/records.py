@@ -1,0 +1,77 @@
+"""What a trace leaves behind: the graph, and where each of its inputs comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradc.ir.tensor import Graph, Input, Tensor
+
+Root = Any
+Reader = Callable[[Root], Any]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One array or number among the arguments. ``path`` is the user's name for it: ``x``, ``params['w1']``.
+
+    ``argnum`` counts the positional arguments; an argument that only has a name is known by that name.
+    """
+
+    path: str
+    argnum: int | str
+    input: Input
+    weak: bool = False
+
+
+@dataclass(frozen=True)
+class Capture:
+    """An array or number that the function reached by itself; ``read(function)`` gives its present value."""
+
+    path: str
+    input: Input
+    read: Reader
+    weak: bool = False
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Something the trace relied on: ``holds(function)`` tells whether it is still so."""
+
+    path: str
+    holds: Callable[[Root], bool]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A traced function.
+
+    ``graph.inputs`` are the argument leaves in order, then the captures. ``argument_trees`` holds, for each argument, the
+    structure (an optree treedef) of its leaves, so that a derivative takes the shape of its argument. ``weak_outputs``
+    tells which outputs are Python numbers.
+    """
+
+    graph: Graph
+    arguments: tuple[Argument, ...]
+    captures: tuple[Capture, ...]
+    argument_trees: dict[int | str, Any]
+    out_tree: Any
+    weak_outputs: tuple[bool, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    pins: tuple[tuple[Input, Any], ...] = ()
+    function: Root = field(default=None, compare=False)
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The graph's outputs."""
+        return self.graph.outputs
+
+    def leaves_of(self, argnum: int | str) -> tuple[Argument, ...]:
+        """The leaves of one argument."""
+        return tuple(a for a in self.arguments if a.argnum == argnum)
+
+    def still_valid(self, function: Root = None) -> bool:
+        """Whether everything the trace relied on still holds for ``function`` (by default the traced one)."""
+        root = self.function if function is None else function
+        return all(condition.holds(root) for condition in self.conditions)
