@@ -1,0 +1,1 @@
+"""Speed, measured against other systems in one process: ``python -m benchmarks`` (see ``--help``)."""
