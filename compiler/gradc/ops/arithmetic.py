@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gradc.ir.algebra import guarded, power_of, product_of, sum_of
 from gradc.ir.scalar import Number, Op, Scalar, apply, number, register
+from gradc.ops import emit
 from gradc.ops.table import (
     Partial,
     boolean,
@@ -56,10 +58,10 @@ def minus_one(scalar: Scalar) -> Scalar:
 
 # What the user wrote: no reordering.
 register(
-    Op("add", 2, promoted, lambda y, a, b: (one(y), one(y)), "numpy.add", "fadd", "Add", cost=1, commutative=True)
+    Op("add", 2, promoted, lambda y, a, b: (one(y), one(y)), "numpy.add", "fadd", "Add", lower="add", cost=1, commutative=True)
 )
-register(Op("sub", 2, promoted, lambda y, a, b: (one(y), number(-1, y.dtype)), "numpy.subtract", "fsub", cost=1))
-register(Op("mul", 2, promoted, lambda y, a, b: (b, a), "numpy.multiply", "fmul", "Mul", cost=1, commutative=True))
+register(Op("sub", 2, promoted, lambda y, a, b: (one(y), number(-1, y.dtype)), "numpy.subtract", "fsub", lower="subtract", cost=1))
+register(Op("mul", 2, promoted, lambda y, a, b: (b, a), "numpy.multiply", "fmul", "Mul", lower="multiply", cost=1, commutative=True))
 register(
     Op(
         "div",
@@ -68,19 +70,20 @@ register(
         lambda y, a, b: (power_of(b, -1), times(-1, a, power_of(b, -2))),
         "numpy.divide",
         "fdiv",
+        lower="divide",
         cost=4,
     )
 )
-register(Op("neg", 1, promoted, lambda y, a: (number(-1, y.dtype),), "numpy.negative", "fneg", cost=1))
-register(Op("pow", 2, promoted, _power_partials, "numpy.power", "power", "Pow", cost=40))
+register(Op("neg", 1, promoted, lambda y, a: (number(-1, y.dtype),), "numpy.negative", "fneg", lower="negate", cost=1))
+register(Op("pow", 2, promoted, _power_partials, "numpy.power", "power", "Pow", lower=emit.general_power, cost=40))
 
 # Mathematical: canonical, free to be reordered. Made by `gradc.ir.algebra`.
 register(Op("sum", None, promoted, lambda y, *a: [one(y)] * len(a), cost=1, commutative=True))
 register(Op("prod", None, promoted, _prod_partials, cost=1, commutative=True))
-register(Op("power", 2, promoted, _power_partials, "numpy.power", "power", "Pow", cost=8))
+register(Op("power", 2, promoted, _power_partials, "numpy.power", "power", "Pow", lower=emit.general_power, cost=8))
 
 # Integers.
-register(Op("floordiv", 2, promoted, None, "numpy.floor_divide", cost=20))
+register(Op("floordiv", 2, promoted, None, "numpy.floor_divide", lower="floor_divide", cost=20))
 register(
     Op(
         "mod",
@@ -88,6 +91,7 @@ register(
         promoted,
         lambda y, a, b: (one(y), times(-1, apply("floor", over(a, b)))) if y.dtype.kind == "f" else (None, None),
         "numpy.remainder",
+        lower="modulo",
         cost=20,
         kink="jumps at multiples of the divisor: the derivative is that of the smooth part",
     )
@@ -110,12 +114,12 @@ function(
     numpy="numpy.absolute",
     mpmath="fabs",
     sympy="Abs",
-    lower="llvm.fabs",
+    lower=emit.absolute,
     cost=1,
     kink="0 at 0",
     result_dtype=real_part,
 )
-function("sign", lambda y, x: None, cost=2, kink="0 everywhere", result_dtype=promoted)
+function("sign", lambda y, x: None, lower=emit.sign, cost=2, kink="0 everywhere", result_dtype=promoted)
 
 
 def _tie_shared(wins: str) -> Op:
@@ -138,6 +142,7 @@ def _tie_shared(wins: str) -> Op:
             f"numpy.{name}",
             lambda mp, a, b: max(a, b) if name == "maximum" else min(a, b),
             "Max" if name == "maximum" else "Min",
+            lower=emit.maximum if name == "maximum" else emit.minimum,
             cost=2,
             kink="shared equally on ties",
             commutative=True,
@@ -149,8 +154,14 @@ _tie_shared("greater")
 _tie_shared("less")
 
 for _name in ("floor", "ceil", "trunc", "rint"):
-    function(_name, lambda y, x: None, lower=f"llvm.{_name}", cost=2, kink="0 everywhere", result_dtype=promoted)
+    function(_name, lambda y, x: None, lower=emit.rounding(_name), cost=2, kink="0 everywhere", result_dtype=promoted)
 
-for _name in ("isnan", "isinf", "isfinite", "signbit"):
-    register(Op(_name, 1, boolean, None, f"numpy.{_name}", cost=1))
+_TESTS: dict[str, Any] = {
+    "isnan": "is_nan",
+    "isinf": emit.is_infinite,
+    "isfinite": emit.is_finite,
+    "signbit": "sign_bit",
+}
+for _name, _lower in _TESTS.items():
+    register(Op(_name, 1, boolean, None, f"numpy.{_name}", lower=_lower, cost=1))
 register(Op("copysign", 2, floating, None, "numpy.copysign", lower="llvm.copysign", cost=1))

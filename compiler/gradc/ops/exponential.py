@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradc.ir.algebra import power_of, product_of, sum_of
 from gradc.ir.scalar import E, Number, Op, Scalar, apply, number, register
+from gradc.ops import emit
 from gradc.ops.table import floating, function, minus, one, over, times
 
 import math
@@ -22,15 +23,15 @@ function("log10", lambda y, x: over(1, times(apply("log", number(10, y.dtype)), 
          sympy=lambda s, x: s.log(x) / s.log(10), latex=r"\log_{10}")
 function("log1p", lambda y, x: power_of(sum_of(1, x, dtype=y.dtype), -1), sympy=lambda s, x: s.log(1 + x))
 
-# sigma' = sigma (1 - sigma), written with sigma(-x) = 1 - sigma(x) so that neither tail loses its digits
+
 function(
     "sigmoid",
-    lambda y, x: times(y, apply("sigmoid", times(-1, x))),
+    lambda y, x: times(y, minus(1, y)),
     numpy="scipy.special.expit",
     mpmath=lambda mp, x: 1 / (1 + mp.exp(-x)),
     sympy=lambda s, x: 1 / (1 + s.exp(-x)),
     latex=r"\sigma",
-    lower=None,
+    lower=emit.sigmoid,
     cost=24,
 )
 function(
@@ -40,6 +41,7 @@ function(
     mpmath=lambda mp, x: mp.log1p(mp.exp(x)),
     sympy=lambda s, x: s.log(1 + s.exp(x)),
     latex=r"\operatorname{softplus}",
+    lower=emit.softplus,
     cost=40,
 )
 register(
@@ -52,6 +54,7 @@ register(
         lambda mp, a, b: max(a, b) + mp.log1p(mp.exp(-abs(a - b))),
         lambda s, a, b: s.log(s.exp(a) + s.exp(b)),
         latex=r"\operatorname{logaddexp}",
+        lower=emit.logaddexp,
         cost=40,
     )
 )

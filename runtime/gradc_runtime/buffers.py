@@ -1,0 +1,60 @@
+"""Memory for one call at a time: the frame of pointers and the workspace, pooled so that calls from many threads never share."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+import numpy as np
+
+ALIGNMENT = 64
+
+
+def aligned_bytes(count: int) -> np.ndarray:
+    """``count`` bytes that start at a multiple of 64."""
+    raw = np.empty(count + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + count]
+
+
+class Frame:
+    """What the machine code is given: pointers to inputs, outputs, constants and workspace, then sizes, then a status."""
+
+    __slots__ = ("address", "slots", "workspace", "workspace_bytes")
+
+    def __init__(self, slot_count: int) -> None:
+        self.slots = (ctypes.c_int64 * slot_count)()
+        self.address = ctypes.addressof(self.slots)
+        self.workspace: np.ndarray | None = None
+        self.workspace_bytes = -1
+
+    def reserve(self, workspace_slot: int, count: int) -> None:
+        """Make the workspace at least ``count`` bytes."""
+        if count > self.workspace_bytes:
+            self.workspace = aligned_bytes(count)
+            self.workspace_bytes = count
+            self.slots[workspace_slot] = self.workspace.ctypes.data
+
+
+class FramePool:
+    """Frames that are free; taking and giving back are atomic list operations."""
+
+    def __init__(self, slot_count: int, fixed: Sequence[tuple[int, int]]) -> None:
+        self._slot_count = slot_count
+        self._fixed = fixed
+        self._free: list[Frame] = []
+
+    def take(self) -> Frame:
+        """A frame for one call, its fixed slots filled."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            frame = Frame(self._slot_count)
+            for slot, value in self._fixed:
+                frame.slots[slot] = value
+            return frame
+
+    def give_back(self, frame: Frame) -> None:
+        """Return a frame after the call."""
+        if len(self._free) < 16:
+            self._free.append(frame)

@@ -1,0 +1,193 @@
+"""A kernel that can be called: object code, linked, with what is known of its arguments and results."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradc_runtime.buffers import FramePool
+from gradc_runtime.engine import engine
+from gradc_runtime.extents import Extent, ShapeRule, SizeMismatch, evaluate, resolve
+from gradc_runtime.layout import objects_are_readable
+
+OK, INDEX_ERROR = 0, 1
+#: Slots at the end of a frame where the machine code explains a failure.
+STATUS_SLOTS = 4
+
+
+class WrongDType(TypeError):
+    """An argument of a dtype, byte order or memory layout that the kernel doesn't take."""
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One argument or result."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[Extent, ...]
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether no extent depends on the call."""
+        return all(isinstance(e, int) for e in self.shape)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How a kernel is called. Frame: inputs, outputs, constants, workspace, sizes, status."""
+
+    inputs: tuple[ArraySpec, ...]
+    outputs: tuple[ArraySpec, ...]
+    size_names: tuple[str, ...]
+    workspace: Extent
+    constant_count: int
+    releases_gil: bool
+
+    @property
+    def constant_slot(self) -> int:
+        """The first slot of the constants."""
+        return len(self.inputs) + len(self.outputs)
+
+    @property
+    def workspace_slot(self) -> int:
+        """The slot of the workspace's address."""
+        return self.constant_slot + self.constant_count
+
+    @property
+    def size_slot(self) -> int:
+        """The first slot of the sizes."""
+        return self.workspace_slot + 1
+
+    @property
+    def status_slot(self) -> int:
+        """The first slot of the explanation of a failure."""
+        return self.size_slot + len(self.size_names)
+
+    @property
+    def slot_count(self) -> int:
+        """All slots."""
+        return self.status_slot + STATUS_SLOTS
+
+
+class LoadedKernel:
+    """Machine code with its signature: call it with C-contiguous arrays of exactly the dtypes of the signature."""
+
+    def __init__(
+        self,
+        object_code: bytes,
+        signature: Signature,
+        constants: Sequence[np.ndarray] = (),
+        symbols: dict[str, int] | None = None,
+    ) -> None:
+        self.object_code = object_code
+        self.signature = signature
+        self._constants = tuple(constants)
+        self._library = engine().load(object_code, ["gradc_objects", "gradc_pointers"], symbols)
+        self._by_object = objects_are_readable()
+        prototype = ctypes.CFUNCTYPE if signature.releases_gil else ctypes.PYFUNCTYPE
+        entry = "gradc_objects" if self._by_object else "gradc_pointers"
+        self._entry = prototype(ctypes.c_int32, ctypes.c_void_p)(self._library.address(entry))
+        fixed = [(signature.constant_slot + k, c.ctypes.data) for k, c in enumerate(self._constants)]
+        self._pool = FramePool(signature.slot_count, fixed)
+        self._input_checks = [(spec.dtype, spec.shape) for spec in signature.inputs]
+        self._output_makers = [(spec.shape, spec.dtype) for spec in signature.outputs]
+        self._is_fixed = not signature.size_names
+        self._rules = [ShapeRule(spec.name, spec.shape) for spec in signature.inputs]
+        self._resolved: dict[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], list[tuple[tuple[int, ...], Any]], int]] = {}
+
+    def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
+        """The results for these arguments, in new arrays or in those of ``out``."""
+        if len(values) != len(self._input_checks):
+            raise WrongDType(f"the kernel takes {len(self._input_checks)} arrays, not {len(values)}")
+        for value, (dtype, shape) in zip(values, self._input_checks, strict=True):
+            if (value.dtype is not dtype and value.dtype != dtype) or not value.flags.c_contiguous:
+                self._explain_layout(values)
+            if self._is_fixed and value.shape != shape:
+                resolve(self._rules, [v.shape for v in values], ())
+        if self._is_fixed:
+            sizes: tuple[int, ...] = ()
+            makers: Any = self._output_makers
+            workspace: int = self.signature.workspace  # type: ignore[assignment]
+        else:
+            sizes, makers, workspace = self._resolve(values)
+        if out is None:
+            results = [np.empty(shape, dtype) for shape, dtype in makers]
+        else:
+            results = self._checked_out(out, makers)
+        self._run(values, results, sizes, workspace)
+        return results
+
+    def _run(
+        self, values: Sequence[np.ndarray], results: list[np.ndarray], sizes: tuple[int, ...], workspace: int
+    ) -> None:
+        frame = self._pool.take()
+        slots = frame.slots
+        if workspace > frame.workspace_bytes:
+            frame.reserve(self.signature.workspace_slot, workspace)
+        slot = 0
+        if self._by_object:
+            for array in values:
+                slots[slot] = id(array)
+                slot += 1
+            for array in results:
+                slots[slot] = id(array)
+                slot += 1
+        else:
+            for array in (*values, *results):
+                slots[slot] = array.ctypes.data
+                slot += 1
+        if sizes:
+            slot = self.signature.size_slot
+            for size in sizes:
+                slots[slot] = size
+                slot += 1
+        status = self._entry(frame.address)
+        if status:
+            self._raise(status, slots)
+        self._pool.give_back(frame)
+
+    def _raise(self, status: int, slots: Any) -> None:
+        where = self.signature.status_slot
+        if status == INDEX_ERROR:
+            raise IndexError(f"index {slots[where]} is out of bounds for axis {slots[where + 2]} with size {slots[where + 1]}")
+        raise RuntimeError(f"kernel status {status}")
+
+    def _resolve(
+        self, values: Sequence[np.ndarray]
+    ) -> tuple[tuple[int, ...], list[tuple[tuple[int, ...], Any]], int]:
+        shapes = tuple(value.shape for value in values)
+        known = self._resolved.get(shapes)
+        if known is None:
+            sizes = resolve(self._rules, shapes, self.signature.size_names)
+            makers = [
+                (tuple(evaluate(e, sizes) for e in spec.shape), spec.dtype) for spec in self.signature.outputs
+            ]
+            known = sizes, makers, evaluate(self.signature.workspace, sizes)
+            if len(self._resolved) > 256:
+                self._resolved.clear()
+            self._resolved[shapes] = known
+        return known
+
+    def _explain_layout(self, values: Sequence[np.ndarray]) -> None:
+        for value, spec in zip(values, self.signature.inputs, strict=True):
+            if value.dtype != spec.dtype:
+                raise WrongDType(f"{spec.name} has dtype {value.dtype}, the kernel takes {spec.dtype}")
+            if not value.flags.c_contiguous:
+                raise WrongDType(f"{spec.name} is not C-contiguous; pass np.ascontiguousarray({spec.name})")
+
+    def _checked_out(
+        self, out: Sequence[np.ndarray], makers: Sequence[tuple[tuple[int, ...], Any]]
+    ) -> list[np.ndarray]:
+        if len(out) != len(makers):
+            raise WrongDType(f"the kernel has {len(makers)} results, out has {len(out)}")
+        for array, (shape, dtype) in zip(out, makers, strict=True):
+            if array.shape != shape:
+                raise SizeMismatch(f"out has shape {array.shape}, the result {shape}")
+            if array.dtype != dtype or not array.flags.carray:
+                raise WrongDType(f"out must be a writeable C-contiguous array of {dtype}")
+        return list(out)
