@@ -1,0 +1,284 @@
+"""The syntax tree of a formula given as text, and its meaning: a NumPy computation on whatever values the names have.
+
+Both notations (Python and LaTeX) parse to this tree. A tree is evaluated on tracers, so broadcasting, dtypes and
+shapes come from tracing and nowhere else; nothing is ever handed to `eval`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradc.errors import GradcError, ParseError
+from gradc.verify.vocabulary import CONSTANTS, FUNCTIONS
+
+
+@dataclass(frozen=True, eq=False)
+class Syntax:
+    """A node of the tree; ``position`` is where it stands in the text."""
+
+    position: int
+
+    @property
+    def children(self) -> tuple[Syntax, ...]:
+        """The operands, in the order in which `combine` takes their values."""
+        return self._children()
+
+    def combine(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        """The value of this node, given those of its children and of the names."""
+        return self._value(values, names)
+
+    def _children(self) -> tuple[Syntax, ...]:
+        return ()
+
+    def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Literal(Syntax):
+    """A number, ``True``, ``None`` or ``...``."""
+
+    value: Any
+
+    def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        return self.value
+
+
+@dataclass(frozen=True, eq=False)
+class Name(Syntax):
+    """A parameter or a constant; parameters win."""
+
+    name: str
+
+    def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        return names[self.name] if self.name in names else CONSTANTS[self.name]
+
+
+@dataclass(frozen=True, eq=False)
+class Operation(Syntax):
+    """An operator of the table below."""
+
+    operator: str
+    operands: tuple[Syntax, ...]
+
+    def _children(self) -> tuple[Syntax, ...]:
+        return self.operands
+
+    def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        return OPERATORS[self.operator](*values)
+
+
+@dataclass(frozen=True, eq=False)
+class Application(Syntax):
+    """A function of the vocabulary applied to arguments."""
+
+    function: str
+    arguments: tuple[Syntax, ...]
+    keywords: tuple[tuple[str, Syntax], ...] = ()
+
+    def _children(self) -> tuple[Syntax, ...]:
+        return self.arguments + tuple(value for _, value in self.keywords)
+
+    def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        positional = [unwrapped(value) for value in values[: len(self.arguments)]]
+        keywords = dict(zip([key for key, _ in self.keywords], values[len(self.arguments) :], strict=True))
+        return FUNCTIONS[self.function](*positional, **keywords)
+
+
+@dataclass(frozen=True, eq=False)
+class Group(Syntax):
+    """``[a, b]`` or ``(a, b)``: an array of its items, or a tuple of results at the top of a formula."""
+
+    items: tuple[Syntax, ...]
+    bracket: str
+
+    def _children(self) -> tuple[Syntax, ...]:
+        return self.items
+
+    def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        return list(values) if self.bracket == "[" else tuple(values)
+
+
+@dataclass(frozen=True, eq=False)
+class Slice(Syntax):
+    """``start:stop:step`` inside an index."""
+
+    parts: tuple[Syntax, Syntax, Syntax]
+
+    def _children(self) -> tuple[Syntax, ...]:
+        return self.parts
+
+    def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        return slice(*values)
+
+
+@dataclass(frozen=True)
+class Row:
+    r"""A vector that matrix notation transposed: ``x^\top``. NumPy has no row vectors, matrix notation does."""
+
+    vector: Any
+
+
+def unwrapped(value: Any) -> Any:
+    """A row vector as NumPy holds it, anything else as it is."""
+    return value.vector if isinstance(value, Row) else value
+
+
+def transposed(value: Any) -> Any:
+    """``value^T`` in matrix notation: a vector becomes a row."""
+    if isinstance(value, Row):
+        return value.vector
+    rank = np.ndim(value)
+    return Row(value) if rank == 1 else value if rank == 0 else np.swapaxes(value, -1, -2)
+
+
+def matrix_product(left: Any, right: Any) -> Any:
+    """Juxtaposition in matrix notation: scalars scale, columns and rows multiply as matrices do."""
+    if isinstance(left, Row):
+        if np.ndim(unwrapped(right)) == 0:
+            return Row(left.vector * right)
+        if isinstance(right, Row):
+            raise ParseError("two row vectors don't multiply; write x^\\top y, or \\odot for the entrywise product")
+        product = np.matmul(left.vector, right)
+        return product if np.ndim(right) == 1 else Row(product)
+    if isinstance(right, Row):
+        rank = np.ndim(left)
+        return Row(left * right.vector) if rank == 0 else np.multiply(left[..., None], right.vector)
+    if np.ndim(left) == 0 or np.ndim(right) == 0:
+        return left * right
+    if np.ndim(left) == 1 and np.ndim(right) == 1:
+        raise ParseError("two column vectors don't multiply; write x^\\top y, x y^\\top, or \\odot entrywise")
+    return np.matmul(left, right)
+
+
+def inner_product(left: Any, right: Any) -> Any:
+    r"""``left \cdot right``: the inner product of two vectors, else a product as by juxtaposition."""
+    if not isinstance(left, Row) and not isinstance(right, Row) and np.ndim(left) == np.ndim(right) == 1:
+        return np.matmul(left, right)
+    return matrix_product(left, right)
+
+
+def matrix_power(base: Any, exponent: Any) -> Any:
+    """A power in matrix notation: a square matrix to a whole power is a product of matrices."""
+    if isinstance(base, Row) or np.ndim(base) < 2:
+        return _rowwise(operator.pow)(base, exponent)
+    if exponent == -1:
+        return np.linalg.inv(base)
+    if not isinstance(exponent, int) or not 1 <= exponent <= 64:
+        raise ParseError("a matrix takes a whole power; write \\odot products for the entrywise one")
+    result = base
+    for _ in range(exponent - 1):
+        result = np.matmul(result, base)
+    return result
+
+
+def _rowwise(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function on rows gives a row."""
+
+    def applied(*values: Any) -> Any:
+        plain = [np.stack(v) if isinstance(v, list) else unwrapped(v) for v in values]
+        result = function(*plain)
+        return Row(result) if any(isinstance(value, Row) for value in values) else result
+
+    return applied
+
+
+def entry(base: Any, *indices: Any) -> Any:
+    """``base[indices]``."""
+    return unwrapped(base)[indices[0] if len(indices) == 1 else tuple(indices)]
+
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "+": _rowwise(operator.add),
+    "-": _rowwise(operator.sub),
+    "*": _rowwise(operator.mul),
+    "/": _rowwise(operator.truediv),
+    "//": _rowwise(operator.floordiv),
+    "%": _rowwise(operator.mod),
+    "@": _rowwise(operator.matmul),
+    "**": _rowwise(operator.pow),
+    "negate": _rowwise(operator.neg),
+    "plus": _rowwise(operator.pos),
+    "<": _rowwise(operator.lt),
+    "<=": _rowwise(operator.le),
+    ">": _rowwise(operator.gt),
+    ">=": _rowwise(operator.ge),
+    "==": _rowwise(operator.eq),
+    "!=": _rowwise(operator.ne),
+    "and": _rowwise(np.logical_and),
+    "or": _rowwise(np.logical_or),
+    "not": _rowwise(np.logical_not),
+    "where": _rowwise(np.where),
+    "entry": entry,
+    "transpose": transposed,
+    "juxtapose": matrix_product,
+    "inner": inner_product,
+    "matrix power": matrix_power,
+}
+
+
+def post_order(root: Syntax) -> Iterator[Syntax]:
+    """The nodes of a tree, children first; iterative, so that long sums don't overflow the stack."""
+    stack: list[tuple[Syntax, bool]] = [(root, False)]
+    while stack:
+        node, entered = stack.pop()
+        if entered or not node.children:
+            yield node
+        else:
+            stack.append((node, True))
+            stack.extend((child, False) for child in reversed(node.children))
+
+
+def evaluate_syntax(root: Syntax, names: Mapping[str, Any], text: str = "") -> Any:
+    """The value of the tree, names taking the given values; an error points at the place in the text.
+
+    >>> tree = Operation(1, "*", (Literal(0, 2), Name(2, "x")))
+    >>> evaluate_syntax(tree, {"x": np.arange(3)})
+    array([0, 2, 4])
+    """
+    values: list[Any] = []
+    for node in post_order(root):
+        count = len(node.children)
+        operands = values[len(values) - count :]
+        del values[len(values) - count :]
+        try:
+            values.append(node.combine(operands, names))
+        except ParseError as problem:
+            raise located(str(problem), text, node.position) from None
+        except GradcError:
+            raise
+        except (TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as problem:
+            raise located(f"this can't be computed: {problem}", text, node.position) from problem
+    return _result(values[0])
+
+
+def _result(value: Any) -> Any:
+    """A list stands for an array of its items, a row for its vector; a tuple stays a tuple."""
+    if isinstance(value, tuple):
+        return tuple(_result(item) for item in value)
+    if isinstance(value, list):
+        return np.stack([_result(item) for item in value])
+    return unwrapped(value)
+
+
+def names_in(root: Syntax) -> list[str]:
+    """The names in the tree, constants left out, in the order of their first appearance."""
+    names = (node.name for node in post_order(root) if isinstance(node, Name))
+    return [name for name in dict.fromkeys(names) if name not in CONSTANTS]
+
+
+def located(message: str, text: str, position: int) -> ParseError:
+    """The error with the text and a caret under the position."""
+    if not text:
+        return ParseError(message)
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    line = text[start : end if end >= 0 else len(text)]
+    window = max(0, position - start - 60)
+    shown = line[window : window + 120]
+    return ParseError(f"{message}\n    {shown}\n    {' ' * (position - start - window)}^")
