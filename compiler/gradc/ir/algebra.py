@@ -14,14 +14,12 @@ from fractions import Fraction
 import numpy as np
 
 from gradc.ir.scalar import (
-    BOOL,
     FALSE,
     INT64,
     TRUE,
     Apply,
     DType,
     Guard,
-    Index,
     Load,
     NamedConstant,
     Number,
@@ -445,6 +443,8 @@ def floor_divide(expression: Operand, divisor: Operand) -> Scalar:
     whole, rest = _divide(expression, divisor)
     if isinstance(rest, Number) and isinstance(divisor, Number) or is_number(rest, 0):
         return whole
+    if is_number(rest, -1):  # a divisor is at least 1
+        return sum_of(whole, -1)
     return sum_of(whole, apply("floordiv", rest, divisor))
 
 
@@ -454,6 +454,8 @@ def modulo(expression: Operand, divisor: Operand) -> Scalar:
     _, rest = _divide(expression, divisor)
     if isinstance(rest, Number) and isinstance(divisor, Number) or is_number(rest, 0):
         return rest
+    if is_apply(rest, "mod") and is_number(_divide(rest.children[1], divisor)[1], 0):
+        return modulo(rest.children[0], divisor)  # (e % 12) % 4 is e % 4
     return apply("mod", rest, divisor)
 
 
@@ -499,6 +501,10 @@ class Substitution:
         self._memo = dict(mapping)
         self._builder = builder
 
+    def put(self, old: Scalar, new: Scalar) -> None:
+        """Replace ``old`` by ``new`` from here on."""
+        self._memo[old] = new
+
     def __call__(self, root: Scalar) -> Scalar:
         memo = self._memo
         if root in memo:
@@ -521,5 +527,3 @@ def reindexed(root: Scalar, indices: Sequence[Scalar]) -> Scalar:
     """``root`` with `Index` k replaced by ``indices[k]``."""
     return substitute(root, {index(k): value for k, value in enumerate(indices)})
 
-
-assert BOOL.kind == "b" and Index

@@ -116,10 +116,10 @@ def tidy_indices(root: Scalar, extents: Sequence[Extent]) -> Scalar:
     """``root`` with guards decided and with ``e // c`` and ``e % c`` dropped where 0 <= e < c."""
 
     def builder(node: Scalar, children: Sequence[Scalar]) -> Scalar:
-        return _tidy_node(rebuild(node, children), extents)
+        return tidy_node(rebuild(node, children), extents)
 
     interesting = {
-        node: _tidy_node(node, extents)
+        node: tidy_node(node, extents)
         for node in post_order([root])
         if (is_apply(node, "floordiv") or is_apply(node, "mod") or is_index_predicate(node))
         and not any(is_apply(c, "floordiv") or is_apply(c, "mod") for c in post_order(node.children))
@@ -127,7 +127,8 @@ def tidy_indices(root: Scalar, extents: Sequence[Extent]) -> Scalar:
     return Substitution(interesting, builder)(root) if interesting else root
 
 
-def _tidy_node(node: Scalar, extents: Sequence[Extent]) -> Scalar:
+def tidy_node(node: Scalar, extents: Sequence[Extent]) -> Scalar:
+    """One node, tidied: its operands are taken to be tidy already."""
     if is_index_predicate(node):
         return decide(node, extents)
     if is_apply(node, "floordiv") or is_apply(node, "mod"):

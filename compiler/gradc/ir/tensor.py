@@ -87,7 +87,8 @@ class Compute(Tensor):
     there are no reduce axes and the domain is true. argmax and argmin reduce exactly one axis and give its int64 index.
     """
 
-    __slots__ = ("body", "domain", "reduce_extents", "reducer")
+    __slots__ = ("body", "domain", "operands", "reduce_extents", "reducer")
+    operands: tuple[Tensor, ...] | None
     reduce_extents: Shape
     domain: Scalar
     reducer: str | None
@@ -242,6 +243,7 @@ def compute(
         node = object.__new__(Compute)
         node.shape, node.dtype, node.reduce_extents = exact_shape, dtype, exact_reduce
         node.reducer, node.domain, node.body = reducer, domain, body
+        node.operands = None  # filled by `walk.operands_of` when it is first asked for
         return node
 
     return intern(digest, build)

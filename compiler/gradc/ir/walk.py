@@ -55,7 +55,9 @@ def use_counts(roots: Sequence[Scalar]) -> dict[Scalar, int]:
 def operands_of(node: Node) -> tuple[Node, ...]:
     """The graph nodes that a graph node reads: tensors, or the multi-result node behind a projection."""
     if isinstance(node, Compute):
-        return tuple(dict.fromkeys(item.tensor for item in loads_of(node.body, node.domain)))
+        if node.operands is None:
+            node.operands = tuple(dict.fromkeys(item.tensor for item in loads_of(node.body, node.domain)))
+        return node.operands
     if isinstance(node, Projection):
         return (node.source,)
     if isinstance(node, MultiNode):

@@ -165,3 +165,6 @@ _TESTS: dict[str, Any] = {
 for _name, _lower in _TESTS.items():
     register(Op(_name, 1, boolean, None, f"numpy.{_name}", lower=_lower, cost=1))
 register(Op("copysign", 2, floating, None, "numpy.copysign", lower="llvm.copysign", cost=1))
+
+# An identity that no derivative passes.
+register(Op("stop_gradient", 1, promoted, None, lambda np, a: a, lambda mp, a: a, lambda s, a: a, cost=0))

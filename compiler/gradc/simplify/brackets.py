@@ -68,8 +68,11 @@ class Term:
 
 
 def is_bracket(predicate: Scalar) -> bool:
-    """Whether it is an index equation."""
-    return is_index_predicate(predicate) and predicate.op.name == "equal"  # type: ignore[attr-defined]
+    """Whether it is an index equation that ties an axis to something; ``[i % 2 = 0]`` only selects."""
+    if not is_index_predicate(predicate) or predicate.op.name != "equal":  # type: ignore[attr-defined]
+        return False
+    atoms = linear_terms(predicate.children[0])[0]
+    return any(isinstance(f, Index) for atom in atoms for f in (atom.children if is_apply(atom, "prod") else (atom,)))
 
 
 def _conjuncts(predicate: Scalar) -> tuple[Scalar, ...]:

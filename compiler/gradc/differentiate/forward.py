@@ -1,0 +1,100 @@
+"""Forward mode: one rule over `Compute`.
+
+``T'[i] = sum_k sum over loads L of (d body / d L) L'[index of L]``. Tangents may carry trailing *seed* axes: the seed
+``x'[a, b] = [a = b]`` gives the Jacobian in one sweep, and what is left of the brackets is its sparsity pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradc.differentiate.partials import local_derivatives, multiply, one_of
+from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
+from gradc.errors import TraceError
+from gradc.ir.algebra import Substitution, conjunction, convert, equal, guarded, sum_of
+from gradc.ir.scalar import Load, Number, Scalar, index, is_number, load, number
+from gradc.ir.source import lines_of, record_line
+from gradc.ir.tensor import Compute, Constant, Input, Shape, Tensor, compute
+from gradc.ir.walk import graph_order
+from gradc.simplify.brackets import summed
+
+
+def pushforward(
+    outputs: Sequence[Tensor], wrt: Sequence[Tensor], tangents: Sequence[Tensor], seed_shape: Shape = ()
+) -> tuple[Tensor, ...]:
+    """The tangent of each output when ``wrt`` move along ``tangents``.
+
+    ``tangents[k]`` has shape ``wrt[k].shape + seed_shape``, the results ``output.shape + seed_shape``.
+    """
+    sweep = _Sweep(dict(zip(wrt, tangents, strict=True)), seed_shape)
+    for node in graph_order(outputs):
+        if isinstance(node, Tensor) and node not in sweep.tangents:
+            sweep.push(node)
+    return tuple(sweep.tangents.get(t) or compute(t.shape + seed_shape, number(0, t.dtype)) for t in outputs)
+
+
+def identity_seed(shape: Shape, dtype: object) -> Tensor:
+    """``[a = b]`` of shape ``shape + shape``: every direction at once."""
+    rank = len(shape)
+    ties = [equal(index(k), index(rank + k)) for k in range(rank)]
+    return compute(shape + shape, guarded(conjunction(*ties), number(1, dtype)))  # type: ignore[arg-type]
+
+
+class _Sweep:
+    def __init__(self, tangents: dict[Tensor, Tensor], seed_shape: Shape) -> None:
+        self.tangents = tangents
+        self._seed_shape = seed_shape
+
+    def push(self, node: Tensor) -> None:
+        """Give ``node`` its tangent, where it has one."""
+        if node.dtype.kind not in "fc" or isinstance(node, Input | Constant):
+            return
+        if not isinstance(node, Compute):
+            raise TraceError(f"a {type(node).__name__} has no forward-mode derivative yet")
+        if node.reducer in (None, "sum"):
+            self._push_body(node, one_of(node.body))
+        elif node.reducer == "prod":
+            self._push_product(node)
+        elif is_selection(node):
+            self._push_body(node, selection_weight(node))
+
+    def _push_product(self, node: Compute) -> None:
+        nested = split_products(node)
+        if nested is not node:
+            inner = nested.body.tensor  # type: ignore[attr-defined]
+            self._push_product(inner)
+        if nested is node or inner in self.tangents:
+            self._push_body(nested, exclusive_product(nested), result=node)
+
+    def _push_body(self, node: Compute, seed: Scalar, result: Tensor | None = None) -> None:
+        found = local_derivatives(node.body, one_of(node.body), lambda item: item.tensor in self.tangents)
+        if not found:
+            return
+        rank, seeds = node.rank, len(self._seed_shape)
+        # axes: the node's outputs, the seeds, then the node's reduce axes
+        moved = [index(k if k < rank else k + seeds) for k in range(len(node.extents))]
+        shift = Substitution({index(k): i for k, i in enumerate(moved)})
+        directions = [index(rank + k) for k in range(seeds)]
+        terms = [
+            multiply(self._tangent(item, shift, directions), shift(multiply(seed, partial))) for item, partial in found
+        ]
+        body = guarded(shift(node.domain), sum_of(*terms, dtype=node.dtype))
+        shape = node.shape + self._seed_shape
+        value = summed(shape, node.reduce_extents, body)
+        if is_number(value, 0) and isinstance(value, Number):
+            return
+        tangent = _as_tensor(shape, convert(value, node.dtype))
+        for line in lines_of(node):
+            record_line(tangent, line)
+        self.tangents[result or node] = tangent
+
+    def _tangent(self, item: Load, shift: Substitution, directions: list[Scalar]) -> Scalar:
+        return load(self.tangents[item.tensor], [*[shift(i) for i in item.indices], *directions])
+
+
+def _as_tensor(shape: Shape, value: Scalar) -> Tensor:
+    """A Compute with this body, or the tensor itself where the body just loads it."""
+    if isinstance(value, Load) and value.tensor.shape == shape:
+        if all(i is index(k) for k, i in enumerate(value.indices)):
+            return value.tensor
+    return compute(shape, value)

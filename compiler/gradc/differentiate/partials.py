@@ -1,0 +1,114 @@
+"""Local derivatives: one reverse sweep over the scalar DAG of a body gives its derivative with respect to every load.
+
+Adjoints of scalars stay guarded: the derivative of ``[p] e`` is ``[p] e'``, so that what is not evaluated in the value is
+not evaluated in the derivative either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gradc.ir.algebra import convert, guarded, product_of, sum_of
+from gradc.ir.scalar import Apply, Guard, Load, Number, Scalar, is_apply, is_number, number
+from gradc.ir.walk import post_order
+
+#: A product or sum with at most this many operands is flattened into the adjoint that multiplies it.
+_FLATTEN = 12
+
+
+#: A user's product of up to this many factors is opened where a derivative multiplies it.
+_OPENED = 4
+
+
+def mathematical(scalar: Scalar) -> Scalar:
+    """A small product as the user wrote it, made free to be reordered; a larger one stays shared as it is."""
+    factors: list[Scalar] = []
+    pending = [scalar]
+    sign = 1
+    while pending:
+        factor = pending.pop()
+        if is_apply(factor, "mul"):
+            pending.extend(factor.children)
+        elif is_apply(factor, "neg"):
+            sign = -sign
+            pending.extend(factor.children)
+        else:
+            factors.append(factor)
+        if len(factors) + len(pending) > _OPENED:
+            return scalar
+    return product_of(sign, *factors, dtype=scalar.dtype)
+
+
+def multiply(adjoint: Scalar, partial: Scalar) -> Scalar:
+    """``adjoint * partial``: collected while it is small, nested and shared when it is not."""
+    if is_number(partial, 1):
+        return adjoint
+    small = all(not is_apply(f, "prod") or len(f.children) <= _FLATTEN for f in (adjoint, partial))
+    return product_of(adjoint, mathematical(partial), flatten=small, dtype=adjoint.dtype)
+
+
+def local_derivatives(
+    root: Scalar, seed: Scalar, wanted: Callable[[Load], bool]
+) -> list[tuple[Load, Scalar]]:
+    """``seed * d root / d load`` for each wanted load, in evaluation order (loads with derivative 0 are left out)."""
+    order = post_order([root])
+    relevant: set[Scalar] = set()
+    for node in order:
+        if isinstance(node, Load):
+            if node.dtype.kind in "fc" and wanted(node):
+                relevant.add(node)
+        elif any(child in relevant for child in _differentiable_children(node)):
+            relevant.add(node)
+    if root not in relevant:
+        return []
+    pending: dict[Scalar, list[Scalar]] = {root: [seed]}
+    found: list[tuple[Load, Scalar]] = []
+    for node in reversed(order):
+        parts = pending.pop(node, None)
+        if parts is None:
+            continue
+        adjoint = parts[0] if len(parts) == 1 else sum_of(*parts, flatten=len(parts) <= _FLATTEN)
+        if is_number(adjoint, 0):
+            continue
+        if isinstance(node, Load):
+            found.append((node, adjoint))
+            continue
+        for child, contribution in _pulled_back(node, adjoint, relevant):
+            if not is_number(contribution, 0):
+                pending.setdefault(child, []).append(contribution)
+    return found[::-1]
+
+
+def _differentiable_children(node: Scalar) -> tuple[Scalar, ...]:
+    if isinstance(node, Guard):
+        return (node.body,)
+    if isinstance(node, Apply) and node.op.partials is not None:
+        return node.args
+    return ()
+
+
+def _pulled_back(node: Scalar, adjoint: Scalar, relevant: set[Scalar]) -> list[tuple[Scalar, Scalar]]:
+    """What the adjoint of ``node`` gives to each of its operands."""
+    if isinstance(node, Guard):
+        return [(node.body, guarded(node.predicate, adjoint))]
+    if isinstance(node, Number) or not isinstance(node, Apply):
+        return []
+    assert node.op.partials is not None
+    result = []
+    for child, partial in zip(node.args, node.op.partials(node, *node.args), strict=True):
+        if partial is None or child not in relevant:
+            continue
+        contribution = multiply(adjoint, partial)
+        result.append((child, _as_dtype(contribution, child)))
+    return result
+
+
+def _as_dtype(contribution: Scalar, child: Scalar) -> Scalar:
+    if contribution.dtype == child.dtype or child.dtype.kind not in "fc":
+        return contribution
+    return convert(contribution, child.dtype)
+
+
+def one_of(dtype_like: Scalar) -> Scalar:
+    """The literal 1 that starts a sweep."""
+    return number(1, dtype_like.dtype)

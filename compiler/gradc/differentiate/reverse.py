@@ -1,0 +1,215 @@
+"""Reverse mode: one rule over `Compute`.
+
+A load ``A[e(i, k)]`` in ``T[i] = sum_k body`` contributes ``sum_{i,k} Tbar[i] (d body / d A[e]) [a = e(i, k)]`` to the
+adjoint of A, and bracket elimination turns that into what a person writes. Cotangents may carry leading *seed* axes (one
+per direction), so a reverse-mode Jacobian is the same sweep with a bracket as its seed.
+
+An adjoint is a value together with its *support*, the predicate outside of which it is strongly zero. Local derivatives are
+multiplied inside the support, so a ``where`` around a singular function has a finite derivative where it is masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradc.differentiate.partials import local_derivatives, multiply, one_of
+from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
+from gradc.errors import TraceError
+from gradc.ir.algebra import Substitution, conjunction, convert, disjunction, equal, guarded, sum_of
+from gradc.ir.intern import Node
+from gradc.ir.scalar import TRUE, Apply, Guard, Load, Number, Scalar, index, is_apply, is_number, load, number
+from gradc.ir.source import lines_of, record_line
+from gradc.ir.tensor import Compute, Constant, Input, Shape, Tensor, compute
+from gradc.ir.walk import graph_order, operands_of, post_order
+from gradc.simplify.brackets import is_bracket, is_pattern, summed
+
+
+@dataclass
+class _Adjoint:
+    """An adjoint over (seed axes, axes of the tensor): a value, and where it is not strongly zero."""
+
+    value: Scalar
+    support: Scalar
+
+
+def gradient(
+    outputs: Sequence[Tensor], cotangents: Sequence[Tensor], wrt: Sequence[Tensor], seed_shape: Shape = ()
+) -> tuple[Tensor, ...]:
+    """The cotangent of each ``wrt``: the pullback of ``outputs`` applied to ``cotangents``.
+
+    Parameters
+    ----------
+    outputs, wrt
+        Tensors of one graph.
+    cotangents
+        One per output, of shape ``seed_shape + output.shape``.
+
+    Returns
+    -------
+    One tensor per ``wrt``, of shape ``seed_shape + wrt.shape``; zeros where the outputs do not depend on it.
+    """
+    sweep = _Sweep(outputs, wrt, seed_shape)
+    for output, cotangent in zip(outputs, cotangents, strict=True):
+        every = [index(k) for k in range(len(seed_shape) + output.rank)]
+        sweep.contribute(output, convert(load(cotangent, every), output.dtype))
+    return sweep.run()
+
+
+class _Sweep:
+    """The state of one reverse sweep: contributions to adjoints, collected per tensor."""
+
+    def __init__(self, outputs: Sequence[Tensor], wrt: Sequence[Tensor], seed_shape: Shape) -> None:
+        self._wrt = list(wrt)
+        self._seed_shape = seed_shape
+        self._order = graph_order(outputs)
+        self._active = self._active_nodes()
+        self._contributions: dict[Tensor, list[Scalar]] = {}
+
+    def _active_nodes(self) -> set[Node]:
+        """The floating tensors that depend on ``wrt``."""
+        active: set[Node] = {t for t in self._wrt if t.dtype.kind in "fc"}
+        for node in self._order:
+            if node not in active and any(operand in active for operand in operands_of(node)):
+                if not isinstance(node, Tensor) or node.dtype.kind in "fc":
+                    active.add(node)
+        return active
+
+    def contribute(self, tensor: Tensor, contribution: Scalar) -> None:
+        """Add a contribution, a scalar over (seed axes, axes of the tensor)."""
+        if tensor in self._active and not is_number(contribution, 0):
+            self._contributions.setdefault(tensor, []).append(contribution)
+
+    def run(self) -> tuple[Tensor, ...]:
+        """Pull everything back, last node first."""
+        targets = set(self._wrt)
+        results: dict[Tensor, Tensor] = {}
+        for node in reversed(self._order):
+            if not isinstance(node, Tensor) or node not in self._active:
+                continue
+            parts = self._contributions.pop(node, [])
+            if not parts:
+                continue
+            adjoint = self._collect(node, parts)
+            if node in targets:
+                results[node] = self._tensor_of(node, adjoint)
+            if isinstance(node, Compute):
+                self._pull_back(node, adjoint)
+            elif not isinstance(node, Input | Constant):
+                raise TraceError(_unsupported(node))
+        return tuple(results.get(t) or self._zeros(t) for t in self._wrt)
+
+    def _zeros(self, tensor: Tensor) -> Tensor:
+        return compute(self._seed_shape + tensor.shape, number(0, tensor.dtype))
+
+    def _tensor_of(self, tensor: Tensor, adjoint: _Adjoint) -> Tensor:
+        """The adjoint as a tensor: the stored one where the value is just a load of it."""
+        shape = self._seed_shape + tensor.shape
+        value = adjoint.value
+        if isinstance(value, Load) and value.tensor.shape == shape:
+            if all(i is index(k) for k, i in enumerate(value.indices)):
+                return value.tensor
+        return compute(shape, value)
+
+    def _collect(self, tensor: Tensor, parts: list[Scalar]) -> _Adjoint:
+        """The sum of the contributions, stored in a node of its own unless it is simple or a pattern."""
+        support = disjunction(*[_value_support(part) for part in parts])
+        total = sum_of(*parts, flatten=len(parts) < 64, dtype=tensor.dtype)
+        if _is_light(total):
+            return _Adjoint(total, support)
+        node = compute(self._seed_shape + tensor.shape, total)
+        if is_pattern(node):
+            return _Adjoint(total, TRUE)
+        for line in lines_of(tensor):
+            record_line(node, line)
+        return _Adjoint(load(node, [index(k) for k in range(node.rank)]), support)
+
+    def _pull_back(self, node: Compute, adjoint: _Adjoint) -> None:
+        if node.reducer in (None, "sum"):
+            self._pull_back_body(node, adjoint, one_of(node.body))
+        elif node.reducer == "prod":
+            self._pull_back_product(node, adjoint)
+        elif is_selection(node):
+            weight = self._shifted(node)(selection_weight(node))
+            self._pull_back_body(node, adjoint, weight, seed_is_shifted=True)
+        else:
+            raise TraceError(_unsupported(node))
+
+    def _pull_back_product(self, node: Compute, adjoint: _Adjoint) -> None:
+        nested = split_products(node)
+        if nested is node:
+            weight = self._shifted(node)(exclusive_product(node))
+            self._pull_back_body(node, adjoint, weight, seed_is_shifted=True)
+            return
+        # several reduce axes: one at a time. The inner product is not in the sweep's order, so it is finished here.
+        inner = nested.body.tensor  # type: ignore[attr-defined]
+        waiting = self._contributions.pop(inner, [])
+        self._active.add(inner)
+        self._pull_back_product(nested, adjoint)
+        parts = self._contributions.pop(inner, [])
+        if waiting:
+            self._contributions[inner] = waiting
+        if parts:
+            self._pull_back_product(inner, self._collect(inner, parts))
+
+    def _shifted(self, node: Compute) -> Substitution:
+        """Moves the node's indices behind the seed axes."""
+        seeds = len(self._seed_shape)
+        return Substitution({index(k): index(k + seeds) for k in range(len(node.extents))})
+
+    def _pull_back_body(
+        self, node: Compute, adjoint: _Adjoint, seed: Scalar, seed_is_shifted: bool = False
+    ) -> None:
+        """Contribute ``Tbar * seed * (d body / d load)`` for each load of the body."""
+        shift = self._shifted(node)
+        domain = shift(node.domain)
+        bar = multiply(adjoint.value, seed if seed_is_shifted else shift(seed))
+        body = shift(node.body)
+        for item, partial in local_derivatives(body, one_of(body), lambda item: item.tensor in self._active):
+            guard = conjunction(adjoint.support, domain) if _may_be_singular(partial) else domain
+            self._contribute_load(node, item, multiply(bar, partial), guard)
+
+    def _contribute_load(self, node: Compute, item: Load, partial: Scalar, predicate: Scalar) -> None:
+        """``sum over the node's axes of partial [a = indices of the load]``, over (seed axes, axes a)."""
+        seeds, rank = len(self._seed_shape), item.tensor.rank
+        if not rank and not node.extents:  # numbers: nothing to sum, nothing to solve
+            self.contribute(item.tensor, convert(guarded(predicate, partial), item.tensor.dtype))
+            return
+        shape = self._seed_shape + item.tensor.shape
+        move = Substitution({index(seeds + k): index(seeds + rank + k) for k in range(len(node.extents))})
+        brackets = [equal(index(seeds + a), move(e)) for a, e in enumerate(item.indices)]
+        body = guarded(conjunction(move(predicate), *brackets), move(partial))
+        contribution = summed(shape, node.extents, convert(body, item.tensor.dtype))
+        self.contribute(item.tensor, contribution)
+
+
+def _is_light(value: Scalar) -> bool:
+    """Whether a value may be repeated instead of stored: a literal, a load, or a literal times a load."""
+    if isinstance(value, Guard):
+        return _is_light(value.body) and isinstance(value.predicate, Number)
+    if isinstance(value, Number | Load):
+        return True
+    return is_apply(value, "prod") and all(isinstance(f, Number | Load) for f in value.children)
+
+
+def _value_support(contribution: Scalar) -> Scalar:
+    """Where a contribution is not strongly zero, as far as its outermost guard tells (brackets are not carried)."""
+    if not isinstance(contribution, Guard):
+        return TRUE
+    parts = contribution.predicate.children if is_apply(contribution.predicate, "and") else (contribution.predicate,)
+    return conjunction(*[p for p in parts if not is_bracket(p)])
+
+
+_SINGULAR = frozenset(
+    {"power", "pow", "div", "log", "log2", "log10", "log1p", "sqrt", "tan", "exp", "expm1", "exp2", "sinh", "cosh", "convert"}
+)
+
+
+def _may_be_singular(partial: Scalar) -> bool:
+    return any(isinstance(node, Apply) and node.op.name in _SINGULAR for node in post_order([partial]))
+
+
+def _unsupported(node: Tensor) -> str:
+    where = "".join(f"\n  at {line}" for line in lines_of(node))
+    what = f"the reducer {node.reducer!r}" if isinstance(node, Compute) else f"a {type(node).__name__}"
+    return f"{what} has no reverse-mode derivative yet{where}"

@@ -1,0 +1,248 @@
+"""The compute form: the simplified graph that is differentiated further and lowered.
+
+One pass over the nodes, operands first. In each body: producers are written in, the rule tables are applied bottom-up,
+products and sums that nothing else uses are flattened and collected, index arithmetic is tidied; for a sum, brackets are
+eliminated and invariant factors pulled out. Hash-consing merges what has become equal.
+
+What the user wrote (`add`, `mul`, ...) is only touched by rules that are exact or improve the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gradc.ir.algebra import Substitution, power_of, product_of, rebuild, sum_of
+from gradc.ir.bounds import tidy_indices, tidy_node
+from gradc.ir.scalar import TRUE, Apply, Load, Scalar, apply, index, is_apply, load, number
+from gradc.ir.source import lines_of, record_line
+from gradc.ir.tensor import Compute, Graph, Shape, Tensor, compute
+from gradc.ir.walk import graph_order, loads_of, post_order
+from gradc.simplify.brackets import summed
+from gradc.simplify.inline import Uses, inlined
+from gradc.simplify.rules import DERIVED, WRITTEN
+
+#: Nested products and sums of at most this many operands are flattened even where they are shared.
+_SMALL_NEST = 3
+_LARGEST_FLAT = 24
+
+
+def simplify(graph: Graph) -> Graph:
+    """The compute form of a graph: same inputs, same values, less work."""
+    return Graph(graph.inputs, simplify_outputs(graph.outputs))
+
+
+def simplify_outputs(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The compute form of some outputs."""
+    run = _Run(outputs)
+    for node in graph_order(outputs):
+        if isinstance(node, Compute):
+            run.visit(node)
+    return tuple(run.images.get(t, t) for t in outputs)
+
+
+class _Run:
+    def __init__(self, outputs: Sequence[Tensor]) -> None:
+        self.images: dict[Tensor, Tensor] = {}
+        self._uses = Uses(outputs)
+        self._single: dict[Tensor, bool] = {}
+        self._bodies = BodySimplifier()
+
+    def visit(self, node: Compute) -> None:
+        """Give ``node`` its simplified image."""
+        image = self._image(node)
+        self.images[node] = image
+        self._single[image] = self._uses.of(node) <= 1 and image not in self._single
+        for line in lines_of(node):
+            record_line(image, line)
+
+    def _image(self, node: Compute) -> Tensor:
+        extents = node.extents
+        body = inlined(self._renamed(node.body), len(extents), self._single)
+        body = _as_product(body) if node.reducer == "sum" else body
+        body = self._bodies.simplified(body, extents)
+        domain = tidy_indices(self._renamed(node.domain), extents) if node.domain is not TRUE else TRUE
+        if node.reducer == "sum":
+            return as_tensor(node.shape, summed(node.shape, node.reduce_extents, body, domain))
+        if node.reducer is None:
+            return as_tensor(node.shape, body)
+        return compute(
+            node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain
+        )
+
+    def _renamed(self, root: Scalar) -> Scalar:
+        """``root`` reading the images of its operands."""
+        mapping: dict[Scalar, Scalar] = {}
+        rename = Substitution(mapping)
+        for item in loads_of(root):
+            image = self.images.get(item.tensor)
+            if image is not None and image is not item.tensor:
+                rename.put(item, load(image, [rename(i) for i in item.indices]))
+        return rename(root)
+
+
+def as_tensor(shape: Sequence[object], value: Scalar) -> Tensor:
+    """A Compute with this body, or the tensor that the body merely loads."""
+    if isinstance(value, Load) and value.tensor.shape == tuple(shape):
+        if all(i is index(k) for k, i in enumerate(value.indices)):
+            return value.tensor
+    return compute(shape, value)  # type: ignore[arg-type]
+
+
+def _as_product(body: Scalar) -> Scalar:
+    """A product of two loads under a sum is the same with its operands in canonical order: one spelling for ``A @ x``."""
+    if is_apply(body, "mul") and all(isinstance(c, Load) for c in body.children):
+        return product_of(*body.children, flatten=False)
+    return body
+
+
+# ---------------------------------------------------------------- scalar bodies
+
+
+class BodySimplifier:
+    """Applies the rules bottom-up; what one body has settled is not looked at again in the next one."""
+
+    def __init__(self) -> None:
+        self._settled: set[Scalar] = set()
+
+    def simplified(self, root: Scalar, extents: Shape) -> Scalar:
+        """``root`` with rules applied, index arithmetic tidied, and unshared sums and products flattened."""
+        order = post_order([root], prune=self._settled.__contains__)
+        counts: dict[Scalar, int] = {}
+        for node in order:
+            for child in node.children:
+                counts[child] = counts.get(child, 0) + 1
+        memo: dict[Scalar, Scalar] = {}
+        for node in order:
+            if node in self._settled:
+                memo[node] = node
+                continue
+            old = node.children
+            new = [memo[child] for child in old]
+            rebuilt = node if all(a is b for a, b in zip(old, new, strict=True)) else rebuild(node, new)
+            image = _simplified_node(rebuilt, [counts[child] > 1 for child in old])
+            memo[node] = tidy_node(image, extents)
+        result = memo[root]
+        # an index means something else in another body, so only what depends on none is settled for good
+        if not extents:
+            self._settled.update(image for image in memo.values() if image.children)
+        return result
+
+
+def _simplified_node(node: Scalar, shared: Sequence[bool]) -> Scalar:
+    if not isinstance(node, Apply) or node.dtype.kind not in "fc":
+        return node
+    if node.op.name in ("sum", "prod"):
+        opened = _flattened(node, shared)
+        return DERIVED.rewrite(opened)
+    rewritten = DERIVED.rewrite(WRITTEN.rewrite(node))
+    return stable_logarithm(rewritten)
+
+
+def _flattened(node: Apply, shared: Sequence[bool]) -> Scalar:
+    """Operands of the same kind, and a user's small sums and products, opened where nothing else uses them."""
+    kind = node.op.name
+    flags = shared if len(shared) == len(node.args) else [True] * len(node.args)
+    operands: list[Scalar] = []
+    for operand, is_shared in zip(node.args, flags, strict=True):
+        if not is_shared or _is_small(operand):
+            operand = mathematical_form(operand, kind)
+        if is_apply(operand, kind) and (not is_shared or len(operand.children) <= _SMALL_NEST):
+            operands.extend(operand.children)
+        else:
+            operands.append(operand)
+    if operands == list(node.args) or len(operands) > _LARGEST_FLAT:
+        return node
+    combine = sum_of if kind == "sum" else product_of
+    return combine(*operands, flatten=False, dtype=node.dtype)
+
+
+def _is_small(operand: Scalar) -> bool:
+    return all(isinstance(child, Load) or not child.children for child in operand.children)
+
+
+def mathematical_form(operand: Scalar, kind: str) -> Scalar:
+    """An operation as the user wrote it, as the ``prod`` (or ``sum``) it is, so that its parent may collect it."""
+    if not isinstance(operand, Apply):
+        return operand
+    form = _PRODUCT_FORMS.get(operand.op.name)
+    if form is None and kind == "sum":
+        form = _SUM_FORMS.get(operand.op.name)
+    return form(operand.dtype, *operand.args) if form else operand
+
+
+_PRODUCT_FORMS: dict[str, Callable[..., Scalar]] = {
+    "mul": lambda dtype, a, b: product_of(a, b, dtype=dtype),
+    "neg": lambda dtype, a: product_of(-1, a, dtype=dtype),
+    "div": lambda dtype, a, b: product_of(a, power_of(b, -1), dtype=dtype),
+    "pow": lambda dtype, a, b: power_of(a, b),
+}
+_SUM_FORMS: dict[str, Callable[..., Scalar]] = {
+    "add": lambda dtype, a, b: sum_of(a, b, dtype=dtype),
+    "sub": lambda dtype, a, b: sum_of(a, product_of(-1, b), dtype=dtype),
+}
+
+
+# ---------------------------------------------------------------- log of a sum of exponentials
+
+
+def stable_logarithm(node: Scalar) -> Scalar:
+    """``log(sum_k exp(e))`` as ``m + log(sum_k exp(e - m))`` with m the maximum of e, which no longer overflows.
+
+    The value does not depend on m, so m carries no derivative; nor does the m of a user who shifts by hand.
+    """
+    if is_apply(node, "log") and isinstance(node.children[0], Load):
+        return _shifted_logarithm(node.children[0]) or node
+    if is_apply(node, "add"):
+        for shift, logarithm in (node.children, node.children[::-1]):
+            if is_apply(logarithm, "log") and isinstance(shift, Load) and isinstance(logarithm.children[0], Load):
+                return _without_shift_derivative(shift, logarithm.children[0]) or node
+    return node
+
+
+def _without_shift_derivative(shift: Load, item: Load) -> Scalar | None:
+    """``m + log(sum_k exp(e - m))`` with no derivative through m."""
+    total = item.tensor
+    if not isinstance(total, Compute) or total.reducer != "sum" or not is_apply(total.body, "exp"):
+        return None
+    exponent = total.body.children[0]
+    if not is_apply(exponent, "sub") or not isinstance(exponent.children[1], Load):
+        return None
+    inner = exponent.children[1]
+    at_item = Substitution({index(k): i for k, i in enumerate(item.indices)})(inner)
+    if at_item is not shift:
+        return None
+    body = apply("exp", apply("sub", exponent.children[0], apply("stop_gradient", inner)))
+    frozen = compute(
+        total.shape, body, reduce_extents=total.reduce_extents, reducer="sum", domain=total.domain
+    )
+    return apply("add", apply("stop_gradient", shift), apply("log", load(frozen, item.indices)))
+
+
+def _shifted_logarithm(item: Load) -> Scalar | None:
+    total = item.tensor
+    if not isinstance(total, Compute) or total.reducer != "sum" or total.domain is not TRUE:
+        return None
+    if not is_apply(total.body, "exp") or _is_shifted(total.body.children[0]):
+        return None
+    exponent = total.body.children[0]
+    highest = compute(total.shape, exponent, reduce_extents=total.reduce_extents, reducer="max")
+    own = [index(k) for k in range(total.rank)]
+    top = load(highest, own)
+    finite = apply("where", apply("isfinite", top), top, number(0, top.dtype))
+    shift = compute(total.shape, apply("stop_gradient", finite))
+    reduced = compute(
+        total.shape,
+        apply("exp", apply("sub", exponent, load(shift, own))),
+        reduce_extents=total.reduce_extents,
+        reducer="sum",
+    )
+    return apply("add", load(shift, item.indices), apply("log", load(reduced, item.indices)))
+
+
+def _is_shifted(exponent: Scalar) -> bool:
+    """Whether the user already subtracts something that was reduced from the same entries."""
+    if not is_apply(exponent, "sub") or not isinstance(exponent.children[1], Load):
+        return False
+    shift = exponent.children[1].tensor
+    seen = [node for node in graph_order([shift]) if isinstance(node, Compute)][-4:]
+    return any(node.reducer == "max" for node in seen)
