@@ -1,0 +1,274 @@
+"""The display form of a graph: what a person would write.
+
+The user's floating-point operations become mathematical sums, products and powers, elementwise intermediates are written
+out where they are used as long as the expression stays small, like terms and powers are collected, constant factors leave
+reductions, and textbook identities apply (`gradc.simplify.display_rules`). Reductions stay nodes of their own. The form has
+the values of the original up to rounding; it is for reading, not for computing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gradc.ir import algebra
+from gradc.ir.algebra import convert, guarded, reindexed
+from gradc.ir.bounds import tidy_indices
+from gradc.ir.intern import Node
+from gradc.ir.scalar import (
+    TRUE,
+    Apply,
+    DType,
+    Guard,
+    Index,
+    Load,
+    Number,
+    Scalar,
+    index,
+    is_apply,
+    is_number,
+    load,
+    number,
+)
+from gradc.ir.tensor import (
+    Call,
+    Compute,
+    Cond,
+    Extent,
+    Extern,
+    Graph,
+    Loop,
+    MultiNode,
+    Projection,
+    Tensor,
+    call,
+    compute,
+    cond,
+    extent_scalar,
+    extern,
+    loop,
+    projection,
+)
+from gradc.ir.walk import free_indices, graph_order, loads_of, post_order
+from gradc.simplify.display_algebra import DisplayAlgebra
+
+#: An elementwise intermediate is written out where it is used while it has at most this many symbols.
+_LARGEST_INLINED = 250
+
+
+def display(graph: Graph) -> Graph:
+    """The display form.
+
+    >>> import gradc.ops
+    >>> from gradc.ir.build import comprehension
+    >>> from gradc.ir.scalar import FLOAT64, apply, load
+    >>> from gradc.ir.tensor import Graph, input_tensor
+    >>> x = input_tensor("x", (), FLOAT64)
+    >>> square = comprehension((), lambda: apply("mul", load(x), load(x)))
+    >>> cube = comprehension((), lambda: apply("mul", load(square), load(x)))
+    >>> display(Graph((x,), (cube,))).outputs[0].body is algebra.power_of(load(x), 3)
+    True
+    """
+    return _Display(graph).run()
+
+
+class _Display:
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._algebra = DisplayAlgebra()
+        self._forms: dict[Node, Node] = {}
+
+    def run(self) -> Graph:
+        for node in graph_order(self._graph.outputs):
+            self._forms[node] = self._displayed(node)
+        return Graph(self._graph.inputs, tuple(self._tensor(t) for t in self._graph.outputs))
+
+    def _tensor(self, tensor: Tensor) -> Tensor:
+        form = self._forms[tensor]
+        assert isinstance(form, Tensor)
+        return form
+
+    def _displayed(self, node: Node) -> Node:
+        if isinstance(node, Compute):
+            return self._displayed_compute(node)
+        if isinstance(node, Projection):
+            source = self._forms[node.source]
+            assert isinstance(source, MultiNode)
+            return projection(source, node.position)
+        if isinstance(node, MultiNode):
+            return _with_operands(node, [self._tensor(t) for t in node.operands])
+        return node
+
+    def _displayed_compute(self, node: Compute) -> Compute:
+        extents = node.extents
+        body = self._rewritten(node.body)
+        if self._algebra.has_index_arithmetic(body):
+            body = tidy_indices(body, extents)
+        domain = self._rewritten(node.domain)
+        if node.reducer is None:
+            return compute(node.shape, body)
+        if node.reducer != "sum" or body.dtype.kind not in "fc":
+            return compute(
+                node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain
+            )
+        return self._pulled_out(node.shape, node.reduce_extents, domain, body)
+
+    # ------------------------------------------------------------ bodies
+
+    def _rewritten(self, root: Scalar) -> Scalar:
+        """A body in mathematical operations, with the elementwise tensors that it loads written out."""
+        memo: dict[Scalar, Scalar] = {}
+        for node in post_order([root]):
+            children = [memo[child] for child in node.children]
+            memo[node] = self._rebuilt(node, children)
+        return memo[root]
+
+    def _rebuilt(self, node: Scalar, children: Sequence[Scalar]) -> Scalar:
+        if isinstance(node, Number):
+            return self._algebra.literal(node) if node.dtype.kind == "f" else node
+        if isinstance(node, Load):
+            return self._loaded(self._tensor(node.tensor), children)
+        if isinstance(node, Guard):
+            return self._guarded(children[0], children[1])
+        if not isinstance(node, Apply):
+            return node
+        if node.dtype.kind in "fc":
+            row = _MATHEMATICAL.get(node.op.name)
+            if row is not None:
+                return row(self._algebra, children, node.dtype)
+            return self._algebra.apply(node.op.name, children, node.dtype)
+        return algebra.rebuild(node, children)
+
+    def _loaded(self, tensor: Tensor, indices: Sequence[Scalar]) -> Scalar:
+        if isinstance(tensor, Compute) and tensor.reducer is None:
+            if self._algebra.size(tensor.body) <= _LARGEST_INLINED:
+                in_order = all(i is index(k) for k, i in enumerate(indices))
+                return tensor.body if in_order else reindexed(tensor.body, indices)
+        return load(tensor, indices)
+
+    def _guarded(self, predicate: Scalar, body: Scalar) -> Scalar:
+        """The guard, or the body alone where the guard only saves a power from its own limit (``n x**(n-1)`` at n = 0)."""
+        if is_apply(predicate, "not_equal") and is_number(predicate.children[1], 0):
+            watched = predicate.children[0]
+            factors = body.children if is_apply(body, "prod") else (body,)
+            powers = [f for f in factors if is_apply(f, "power")]
+            if any(watched in p.children for p in powers) and watched.dtype.kind == "f":
+                logarithm = any(is_apply(f, "log") and f.children[0] is watched for f in factors)
+                if logarithm or watched in factors:
+                    return body
+        return guarded(predicate, body)
+
+    # ------------------------------------------------------------ reductions
+
+    def _pulled_out(self, shape: Sequence[Extent], reduced: Sequence[Extent], domain: Scalar, body: Scalar) -> Compute:
+        """``sum_k c f[k]`` as ``c sum_k f[k]``, an unused axis as a factor n, and no output axis that f does not use."""
+        extents = (*shape, *reduced)
+        rank = len(shape)
+        outside, inside = self._split_factors(body, extents, rank)
+        needed = free_indices(inside, domain)
+        outside += [
+            convert(extent_scalar(extents[k]), body.dtype) for k in range(rank, len(extents)) if k not in needed
+        ]
+        kept_reduced = [k for k in range(rank, len(extents)) if k in needed]
+        if not kept_reduced:
+            total = self._algebra.product([*outside, guarded(domain, inside)])
+            return compute(shape, total)
+        if not outside and len(needed) == len(extents):
+            return compute(shape, inside, reduce_extents=reduced, reducer="sum", domain=domain)
+        kept = [k for k in range(rank) if k in needed]
+        renamed: list[Scalar] = [number(0)] * len(extents)
+        for position, k in enumerate(kept + kept_reduced):
+            renamed[k] = index(position)
+        inner = compute(
+            [extents[k] for k in kept],
+            reindexed(inside, renamed),
+            reduce_extents=[extents[k] for k in kept_reduced],
+            reducer="sum",
+            domain=reindexed(domain, renamed),
+        )
+        if not outside and len(kept) == rank:
+            return inner
+        return compute(shape, self._algebra.product([*outside, load(inner, [index(k) for k in kept])]))
+
+    def _split_factors(
+        self, body: Scalar, extents: Sequence[Extent], rank: int
+    ) -> tuple[list[Scalar], Scalar]:
+        """The factors that no reduced axis enters, and the rest. A guard stays inside: its body may not be evaluated."""
+        predicate, core = (body.predicate, body.body) if isinstance(body, Guard) else (TRUE, body)
+        outside: list[Scalar] = []
+        inside: list[Scalar] = []
+        for factor in core.children if is_apply(core, "prod") else (core,):
+            invariant = all(k < rank for k in free_indices(factor)) and _evaluable(factor, extents)
+            (outside if invariant else inside).append(factor)
+        rest = algebra.product_of(*inside, flatten=False, dtype=body.dtype)
+        return outside, guarded(predicate, rest)
+
+
+def _evaluable(factor: Scalar, extents: Sequence[Extent]) -> bool:
+    """Whether the factor can be evaluated at every index: its loads are in range without a guard."""
+    for item in loads_of(factor):
+        for k, position in enumerate(item.indices):
+            if isinstance(position, Number):
+                continue
+            if not isinstance(position, Index) or extents[position.position] != item.tensor.shape[k]:
+                return False
+    return True
+
+
+def _with_operands(node: MultiNode, operands: Sequence[Tensor]) -> MultiNode:
+    """The node with several results over other operands."""
+    if all(a is b for a, b in zip(operands, node.operands, strict=True)):
+        return node
+    if isinstance(node, Extern):
+        return extern(node.name, operands, node.results, node.parameters)
+    if isinstance(node, Call):
+        return call(node.graph, operands, node.policy, node.tag)
+    if isinstance(node, Cond):
+        return cond(operands[0], node.true_graph, node.false_graph, operands[1:])
+    assert isinstance(node, Loop)
+    states, sequences = node.state_count, node.state_count + node.sequence_count
+    return loop(
+        node.body,
+        trip=node.trip,
+        init=operands[:states],
+        sequences=operands[states:sequences],
+        captured=operands[sequences:],
+        condition=node.condition,
+    )
+
+
+_Row = Callable[[DisplayAlgebra, Sequence[Scalar], DType], Scalar]
+
+
+def _literal(value: int, dtype: DType) -> Scalar:
+    return number(value, dtype)
+
+
+def _root(algebra_: DisplayAlgebra, args: Sequence[Scalar], dtype: DType) -> Scalar:
+    return algebra_.power(convert(args[0], dtype), number(0.5, dtype))
+
+
+def _quotient(algebra_: DisplayAlgebra, args: Sequence[Scalar], dtype: DType) -> Scalar:
+    left, right = (convert(a, dtype) for a in args)
+    return algebra_.product([left, algebra_.power(right, number(-1, dtype))])
+
+
+def _power(algebra_: DisplayAlgebra, args: Sequence[Scalar], dtype: DType) -> Scalar:
+    base, exponent = (convert(a, dtype) for a in args)
+    return algebra_.power(base, exponent)
+
+
+#: What the user's operations are in mathematics.
+_MATHEMATICAL: dict[str, _Row] = {
+    "sum": lambda a, c, t: a.sum(c, t),
+    "prod": lambda a, c, t: a.product([convert(s, t) for s in c]),
+    "power": _power,
+    "add": lambda a, c, t: a.sum(c, t),
+    "sub": lambda a, c, t: a.sum([c[0], a.product([_literal(-1, t), convert(c[1], t)])], t),
+    "mul": lambda a, c, t: a.product([convert(s, t) for s in c]),
+    "neg": lambda a, c, t: a.product([_literal(-1, t), convert(c[0], t)]),
+    "div": _quotient,
+    "pow": _power,
+    "sqrt": _root,
+    "reciprocal": lambda a, c, t: a.power(convert(c[0], t), number(-1, t)),
+    "square": lambda a, c, t: a.power(convert(c[0], t), number(2, t)),
+}

@@ -1,0 +1,491 @@
+"""Sums, products and powers of the display form: flattened, collected, with exact coefficients and textbook identities.
+
+The constructors of `gradc.ir.algebra` give the canonical forms; this module decides what is handed to them. Everything is
+bounded: operands beyond `WIDEST` stay nested and exponents beyond `LARGEST_EXPONENT` stay unfolded, so that a pass over a
+graph is linear in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from gradc.ir import algebra
+from gradc.ir.algebra import convert, split_coefficient
+from gradc.ir.scalar import (
+    Apply,
+    DType,
+    E,
+    Guard,
+    Load,
+    NamedConstant,
+    Number,
+    NumberValue,
+    Scalar,
+    apply,
+    is_apply,
+    is_number,
+    number,
+)
+from gradc.simplify.display_numbers import recognised, tidied
+from gradc.simplify.display_polynomials import expanded_if_shorter
+from gradc.simplify.display_rules import BASES, COMPOSITIONS_OF, EVEN, ODD, PRODUCTS, SUMS, Rule, build, match, variables
+
+#: Sums and products of more operands are left nested.
+WIDEST = 48
+LARGEST_EXPONENT = 4096
+#: Larger expressions are not searched for common factors and expansions.
+_LARGEST_SEARCHED = 400
+
+
+class DisplayAlgebra:
+    """The constructors, with the sizes of what they made: ``size(s)`` counts the symbols printed for s."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[Scalar, int] = {}
+        self._index_arithmetic: dict[Scalar, bool] = {}
+
+    # ------------------------------------------------------------ sizes
+
+    def size(self, scalar: Scalar) -> int:
+        """How many symbols a print of ``scalar`` takes, sharing undone (bounded, so that it stays a small number)."""
+        sizes = self._sizes
+        if scalar in sizes:
+            return sizes[scalar]
+        stack = [scalar]
+        while stack:
+            node = stack[-1]
+            missing = [c for c in node.children if c not in sizes]
+            if missing and not isinstance(node, Load):
+                stack.extend(missing)
+                continue
+            stack.pop()
+            own = 0 if isinstance(node, Apply) and node.op.name in ("sum", "prod", "power") else 1
+            total = own if isinstance(node, Load) else own + sum(sizes[c] for c in node.children)
+            sizes[node] = min(total, 1_000_000_000)
+        return sizes[scalar]
+
+    def has_index_arithmetic(self, scalar: Scalar) -> bool:
+        """Whether ``scalar`` holds a comparison, ``//`` or ``%`` of integers, which the extents may settle."""
+        known = self._index_arithmetic
+        stack = [scalar]
+        while stack:
+            node = stack[-1]
+            missing = [c for c in node.children if c not in known]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            own = isinstance(node, Apply) and (node.op.name in ("floordiv", "mod") or node.dtype.kind == "b")
+            known[node] = own or any(known[c] for c in node.children)
+        return known[scalar]
+
+    # ------------------------------------------------------------ literals
+
+    def literal(self, scalar: Number) -> Scalar:
+        """A literal as a person writes it: 6.2831853... is 2 pi."""
+        if isinstance(scalar.value, float):
+            coefficient, factors = recognised(scalar.value)
+            if factors:
+                powers = [self.power(number(b, scalar.dtype), number(e, scalar.dtype)) for b, e in factors]
+                return algebra.product_of(number(coefficient, scalar.dtype), *powers)
+        return scalar
+
+    # ------------------------------------------------------------ sums
+
+    def sum(self, terms: Sequence[Scalar], dtype: DType) -> Scalar:
+        """The sum, flattened and collected; identities of two terms and common factors applied."""
+        flat = self._flat_terms([convert(t, dtype) for t in terms])
+        result = algebra.sum_of(*flat, flatten=False, dtype=dtype)
+        if not is_apply(result, "sum"):
+            return result
+        parts = [_tidy_term(t) for t in result.children]
+        parts = self._apply_sum_rules(parts, dtype)
+        result = algebra.sum_of(*parts, flatten=False, dtype=dtype)
+        if not is_apply(result, "sum") or self.size(result) > _LARGEST_SEARCHED:
+            return result
+        expanded = expanded_if_shorter(result)
+        return self._factored(expanded) if is_apply(expanded, "sum") else expanded
+
+    def _flat_terms(self, terms: Sequence[Scalar]) -> list[Scalar]:
+        flat: list[Scalar] = []
+        room = WIDEST - len(terms)
+        for term in terms:
+            coefficient, rest = split_coefficient(term)
+            if rest is not None and is_apply(rest, "sum") and len(rest.children) - 1 <= room:
+                if coefficient == 1 or coefficient == -1 or self._merges(rest, term, terms):
+                    room -= len(rest.children) - 1
+                    flat.extend(_scaled(coefficient, t) for t in rest.children)
+                    continue
+            flat.append(term)
+        return flat
+
+    @staticmethod
+    def _merges(inner: Scalar, term: Scalar, terms: Sequence[Scalar]) -> bool:
+        """Whether distributing a coefficient over the inner sum collects all of it but its literal with other terms."""
+        others = {split_coefficient(t)[1] for t in terms if t is not term}
+        rests = [split_coefficient(t)[1] for t in inner.children]
+        return any(r in others for r in rests if r is not None) and all(r is None or r in others for r in rests)
+
+    def _apply_sum_rules(self, parts: list[Scalar], dtype: DType) -> list[Scalar]:
+        if len(parts) > WIDEST:
+            return parts
+        for rule in SUMS:
+            while (rewritten := self._apply_sum_rule(rule, parts, dtype)) is not None:
+                parts = rewritten
+        return parts
+
+    def _apply_sum_rule(self, rule: Rule, parts: list[Scalar], dtype: DType) -> list[Scalar] | None:
+        first, second = rule.parts
+        sign = -1 if rule.is_difference else 1
+        anchor, partner = (first, second) if variables(first) else (second, first)
+        collected = {rest: c for c, rest in map(split_coefficient, parts)}
+        for rest, coefficient in collected.items():
+            if rest is None:
+                continue
+            for factor in rest.children if is_apply(rest, "prod") else (rest,):
+                bound = match(anchor, factor, {}, self)
+                if bound is None:
+                    continue
+                others = _without(rest, factor)
+                wanted = self.product([others, build(partner, bound, rest, self)]) if others else build(
+                    partner, bound, rest, self
+                )
+                wanted_coefficient, key = split_coefficient(wanted)
+                have = collected.get(None if isinstance(wanted, Number) else key)
+                if have is None or wanted_coefficient == 0:
+                    continue
+                if isinstance(wanted, Number):
+                    wanted_coefficient, key = wanted.value, None  # type: ignore[assignment]
+                # the same multiple of both terms must be there
+                if have != coefficient * sign * wanted_coefficient:  # type: ignore[operator]
+                    continue
+                scale = coefficient if anchor is first else coefficient * sign  # type: ignore[operator]
+                result = build(rule.result, bound, rest, self)
+                replaced = self.product([number(scale, dtype), *([others] if others else []), result])
+                kept = [p for p in parts if split_coefficient(p)[1] not in (rest, key)]
+                return [*kept, *(replaced.children if is_apply(replaced, "sum") else [replaced])]
+        return None
+
+    def _factored(self, total: Scalar) -> Scalar:
+        """A factor common to all terms taken outside where that prints shorter and it is more than a power of a symbol."""
+        terms = total.children
+        common: dict[Scalar, int] | None = None
+        for term in terms:
+            powers = _integer_powers(split_coefficient(term)[1])
+            if common is None:
+                common = powers
+            else:
+                common = {b: _nearer_zero(e, powers[b]) for b, e in common.items() if b in powers and e * powers[b] > 0}
+            if not common:
+                return total
+        assert common
+        if all(isinstance(base, Load | Number) or _is_atom(base) for base in common) and not any(
+            e < 0 for e in common.values()
+        ):
+            return total
+        factor = [self.power(b, number(e, total.dtype)) for b, e in common.items()]
+        inverse = [self.power(b, number(-e, total.dtype)) for b, e in common.items()]
+        rest = self.sum([self.product([t, *inverse]) for t in terms], total.dtype)
+        result = self.product([*factor, rest])
+        return result if self.size(result) < self.size(total) else total
+
+    # ------------------------------------------------------------ products
+
+    def product(self, factors: Sequence[Scalar]) -> Scalar:
+        """The product, flattened and collected; exponentials joined, signs and contents of sums taken outside."""
+        flat: list[Scalar] = []
+        room = WIDEST - len(factors)
+        for factor in factors:
+            if is_apply(factor, "prod") and len(factor.children) - 1 <= room:
+                room -= len(factor.children) - 1
+                flat.extend(factor.children)
+            else:
+                flat.append(factor)
+        flat = self._joined_exponentials(flat)
+        result = algebra.product_of(*flat, flatten=False)
+        if not is_apply(result, "prod"):
+            return result
+        result = _tidy_term(self._apply_product_rules(result))
+        return self._normal_signs(result) if is_apply(result, "prod") else result
+
+    def _joined_exponentials(self, factors: list[Scalar]) -> list[Scalar]:
+        exponents, others = [], []
+        for factor in factors:
+            coefficient, rest = split_coefficient(factor)
+            if is_apply(factor, "exp"):
+                exponents.append(factor.children[0])
+            elif rest is not None and coefficient != 1 and is_apply(rest, "exp"):
+                exponents.append(rest.children[0])
+                others.append(number(coefficient, factor.dtype))
+            else:
+                others.append(factor)
+        if len(exponents) < 2:
+            return factors
+        total = self.sum(exponents, exponents[0].dtype)
+        return [*others, self.apply("exp", [total], total.dtype)]
+
+    def _apply_product_rules(self, product: Scalar) -> Scalar:
+        if len(product.children) > WIDEST:
+            return product
+        for rule in PRODUCTS:
+            while is_apply(product, "prod"):
+                rewritten = self._apply_product_rule(rule, product)
+                if rewritten is None:
+                    break
+                product = rewritten
+        return product
+
+    def _apply_product_rule(self, rule: Rule, product: Scalar) -> Scalar | None:
+        first, second = rule.parts
+        powers = _integer_powers(product)
+        for base in sorted(powers, key=_has_negative_argument):
+            bound = match(first, base, {}, self)
+            if bound is None:
+                continue
+            wanted = build(second, bound, product, self)
+            partner, exponent = (wanted.children[0], -1) if is_apply(wanted, "power") else (wanted, 1)
+            if partner is base or powers.get(partner, 0) * exponent < 1 or powers[base] < 1:
+                continue
+            count = min(powers[base], powers[partner] * exponent)
+            result = build(rule.result, bound, product, self)
+            inverse = [
+                self.power(base, number(-count, product.dtype)),
+                self.power(partner, number(-count * exponent, product.dtype)),
+            ]
+            rest = algebra.product_of(product, *inverse)
+            return algebra.product_of(rest, self.power(result, number(count, product.dtype)))
+        return None
+
+    def _normal_signs(self, product: Scalar) -> Scalar:
+        """``-2 (y - x)`` as ``2 (x - y)``, ``2 (3 x + 6)`` as ``6 (x + 2)``, and ``-(y - x)`` as ``x - y``."""
+        coefficient, rest = split_coefficient(product)
+        if rest is None or isinstance(coefficient, complex):
+            return product
+        factors = list(rest.children) if is_apply(rest, "prod") else [rest]
+        for position, factor in enumerate(factors):
+            base, exponent = _integer_power(factor)
+            if not is_apply(base, "sum") or exponent == 0 or len(base.children) > WIDEST:
+                continue
+            content = _content(base)
+            if coefficient < 0 and exponent % 2 and _flips_well(base):  # type: ignore[operator]
+                content = -content
+            if content == 1 or abs(exponent) > 64:
+                continue
+            inner = algebra.sum_of(
+                *[_scaled(Fraction(1) / content, t) for t in base.children], flatten=False, dtype=base.dtype
+            )
+            factors[position] = algebra.power_of(inner, number(exponent, base.dtype))
+            coefficient = coefficient * content**exponent  # type: ignore[operator]
+        if len(factors) == 1 and is_apply(factors[0], "sum") and coefficient == -1:
+            return algebra.sum_of(*[_scaled(-1, t) for t in factors[0].children], flatten=False, dtype=product.dtype)
+        result = algebra.product_of(number(coefficient, product.dtype), *factors, flatten=False)
+        return expanded_if_shorter(result) if self.size(result) <= _LARGEST_SEARCHED else result
+
+    # ------------------------------------------------------------ powers
+
+    def power(self, base: Scalar, exponent: Scalar) -> Scalar:
+        """``base ** exponent`` with nested powers joined; ``(x**2)**(1/2)`` is ``abs(x)``."""
+        if not isinstance(exponent, Number) or not isinstance(exponent.value, int | Fraction):
+            if is_number(base) and base.value is E:  # type: ignore[attr-defined]
+                return self.apply("exp", [exponent], base.dtype)
+            return algebra.power_of(base, exponent)
+        value = exponent.value
+        if value in (0, 1) or base.dtype.kind not in "fc":
+            return algebra.power_of(base, exponent)
+        if is_apply(base, "prod") and len(base.children) <= WIDEST:
+            if isinstance(value, int):
+                return self.product([self.power(f, exponent) for f in base.children])
+            return self._root_of_product(base, value)
+        if is_apply(base, "power") and isinstance(base.children[1], Number):
+            joined = self._joined_power(base, value)
+            if joined is not None:
+                return joined
+        if is_apply(base, "exp"):
+            return self.apply("exp", [self.product([exponent, base.children[0]])], base.dtype)
+        if is_apply(base, "abs") and value % 2 == 0 and base.children[0].dtype == base.dtype:
+            return self.power(base.children[0], exponent)
+        if is_apply(base, "sqrt"):
+            return self.power(base.children[0], number(value * Fraction(1, 2), base.dtype))
+        if isinstance(base, Number):
+            exact = _exact_root(base, value)
+            if exact is not None:
+                return exact
+        if value < 0 and isinstance(value, int):
+            for rule in BASES:
+                bound = match(rule.pattern, base, {}, self)
+                if bound is not None:
+                    return self.power(build(rule.result, bound, base, self), number(-value, base.dtype))
+        if isinstance(value, int) and is_apply(base, "sum") and abs(value) <= 64:
+            return self._normal_signs(algebra.power_of(base, exponent))
+        return algebra.power_of(base, exponent)
+
+    def _root_of_product(self, base: Scalar, value: Fraction) -> Scalar:
+        """``(4 x**2 y)**(1/2)`` as ``2 abs(x) y**(1/2)``: positive literals and even powers come out."""
+        outside: list[Scalar] = []
+        inside: list[Scalar] = []
+        for factor in base.children:
+            positive_literal = (
+                isinstance(factor, Number)
+                and isinstance(factor.value, int | Fraction)
+                and factor.value > 0
+                and _exact_root(factor, value) is not None
+            )
+            _, exponent = _integer_power(factor)
+            exponential = is_apply(factor, "exp")
+            real = base.dtype.kind == "f"
+            if real and (positive_literal or exponential or (exponent and exponent % 2 == 0)):
+                outside.append(self.power(factor, number(value, base.dtype)))
+            else:
+                inside.append(factor)
+        if not outside:
+            return algebra.power_of(base, number(value, base.dtype))
+        rest = algebra.product_of(*inside, flatten=False, dtype=base.dtype)
+        return self.product([*outside, self.power(rest, number(value, base.dtype))])
+
+    def _joined_power(self, base: Scalar, value: int | Fraction) -> Scalar | None:
+        inner_base, inner = base.children
+        assert isinstance(inner, Number)
+        if not isinstance(inner.value, int | Fraction):
+            return None
+        joined = inner.value * value
+        if abs(joined) > LARGEST_EXPONENT:
+            return None
+        if isinstance(value, int) or not isinstance(inner.value, int):
+            return self.power(inner_base, number(joined, base.dtype))
+        if base.dtype.kind != "f" or inner.value % 2:
+            return None  # an odd power under a root: the root's domain would change
+        if joined.denominator == 1 and joined.numerator % 2 == 0:
+            return self.power(inner_base, number(joined, base.dtype))
+        return self.power(self.apply("abs", [inner_base], base.dtype), number(joined, base.dtype))
+
+    # ------------------------------------------------------------ everything else
+
+    def apply(self, name: str, args: Sequence[Scalar], dtype: DType) -> Scalar:
+        """The op applied, with compositions (``log(exp(x))``) and parities (``cos(-x)``) resolved."""
+        if name == "convert":
+            return convert(args[0], dtype)
+        plain = apply(name, *args)
+        if dtype.kind not in "fc":
+            return plain
+        if name in ODD or name in EVEN:
+            coefficient, rest = split_coefficient(args[0])
+            if rest is not None and not isinstance(coefficient, complex) and coefficient < 0:
+                positive = self.apply(name, [_scaled(-1, args[0])], dtype)
+                return self.product([number(-1, dtype), positive]) if name in ODD else positive
+        if name == "exp" and is_number(args[0], 0):
+            return number(1, dtype)
+        if name == "abs" and _never_negative(args[0]):
+            return args[0]
+        for rule in COMPOSITIONS_OF.get(name, ()):
+            bound = match(rule.pattern, plain, {}, self)
+            if bound is not None:
+                return build(rule.result, bound, plain, self)
+        return plain
+
+
+def _never_negative(scalar: Scalar) -> bool:
+    """Whether a real expression is a sum, product or power of things that are visibly at least 0."""
+    if scalar.dtype.kind != "f":
+        return False
+    if isinstance(scalar, Number):
+        return not isinstance(scalar.value, NamedConstant | complex) and scalar.value >= 0
+    if is_apply(scalar, "power"):
+        exponent = scalar.children[1]
+        return isinstance(exponent, Number) and isinstance(exponent.value, int) and exponent.value % 2 == 0
+    return isinstance(scalar, Apply) and scalar.op.name in ("exp", "abs", "cosh", "sigmoid", "softplus")
+
+
+def _is_atom(scalar: Scalar) -> bool:
+    return isinstance(scalar, Load) or (isinstance(scalar, Apply) and scalar.op.name == "convert")
+
+
+def _scaled(coefficient: NumberValue | Fraction, term: Scalar) -> Scalar:
+    """``coefficient * term``, nothing else done to it."""
+    return _tidy_term(algebra.product_of(number(coefficient, term.dtype), term))
+
+
+def _tidy_term(term: Scalar) -> Scalar:
+    """The term with a float coefficient rounded to what was meant: 0.1 * 3 is 0.3."""
+    coefficient, rest = split_coefficient(term)
+    if isinstance(term, Number) and isinstance(term.value, float):
+        return number(tidied(term.value), term.dtype)
+    if rest is None or not isinstance(coefficient, float):
+        return term
+    return algebra.with_coefficient(number(tidied(coefficient), term.dtype).value, rest)
+
+
+def _without(product: Scalar, factor: Scalar) -> Scalar | None:
+    if product is factor:
+        return None
+    rest = [f for f in product.children if f is not factor]
+    return rest[0] if len(rest) == 1 else apply("prod", *rest)
+
+
+def _integer_power(factor: Scalar) -> tuple[Scalar, int]:
+    """``(base, n)`` of an integer power; n is 0 for other powers."""
+    if not is_apply(factor, "power"):
+        return factor, 1
+    exponent = factor.children[1]
+    if isinstance(exponent, Number) and isinstance(exponent.value, int):
+        return factor.children[0], exponent.value
+    return factor, 0
+
+
+def _integer_powers(product: Scalar | None) -> dict[Scalar, int]:
+    """The bases of a product with integer exponents."""
+    if product is None:
+        return {}
+    powers: dict[Scalar, int] = {}
+    for factor in product.children if is_apply(product, "prod") else (product,):
+        base, exponent = _integer_power(factor)
+        if exponent and not isinstance(base, Guard) and not (isinstance(base, Number)):
+            powers[base] = exponent
+    return powers
+
+
+def _has_negative_argument(scalar: Scalar) -> bool:
+    if not isinstance(scalar, Apply) or len(scalar.args) != 1:
+        return False
+    coefficient = split_coefficient(scalar.args[0])[0]
+    return isinstance(coefficient, int | float | Fraction) and coefficient < 0
+
+
+def _nearer_zero(first: int, second: int) -> int:
+    return min(first, second, key=abs)
+
+
+def _content(total: Scalar) -> Fraction | int:
+    """The greatest rational that divides every coefficient of a sum, leaving integers; 1 where there are floats."""
+    coefficients = [t.value if isinstance(t, Number) else split_coefficient(t)[0] for t in total.children]
+    exact = [Fraction(c) for c in coefficients if isinstance(c, int | Fraction)]
+    if len(exact) < len(coefficients):
+        return 1
+    numerator = math.gcd(*[c.numerator for c in exact])
+    return Fraction(numerator, math.lcm(*[c.denominator for c in exact]))
+
+
+def _flips_well(total: Scalar) -> bool:
+    """Whether the negated sum has fewer minus signs, or as many and starts better."""
+    negative = 0
+    for term in total.children:
+        coefficient = term.value if isinstance(term, Number) else split_coefficient(term)[0]
+        if not isinstance(coefficient, int | float | Fraction):
+            return False
+        negative += coefficient < 0
+    return 2 * negative >= len(total.children)
+
+
+def _exact_root(base: Number, value: int | Fraction) -> Scalar | None:
+    """``4 ** (1/2)`` as 2 where that is exact."""
+    if not isinstance(base.value, int | Fraction) or base.value <= 0 or not isinstance(value, Fraction):
+        return None
+    parts = []
+    for part in (Fraction(base.value).numerator, Fraction(base.value).denominator):
+        root = round(part ** (1 / value.denominator)) if part < 2**52 else 0
+        if root**value.denominator != part:
+            return None
+        parts.append(root)
+    return number(Fraction(parts[0], parts[1]) ** value.numerator, base.dtype)
+
