@@ -22,6 +22,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,6 +68,9 @@ class Op:
 
     ``partials(node, *args)`` gives the derivative with respect to each argument (None where it is zero everywhere),
     ``node`` being the application itself so that a rule may reuse its value (``exp`` is its own derivative).
+    ``numpy``, ``mpmath`` and ``sympy`` are a name in that library (``"numpy.sin"``, ``"asin"``) or a callable that takes the
+    library first; ``extra["complex"]`` is the form for complex steps, where NumPy's complex function is not it.
+    ``domain`` gives per argument an interval in which the op is smooth, for tests to sample (default (-3, 3)).
     The remaining fields are strings or callables read by the room they are named after.
     """
 
@@ -82,7 +86,7 @@ class Op:
     cost: float = 1.0
     kink: str = ""
     commutative: bool = False
-    domain: Callable[..., Any] | None = None
+    domain: tuple[tuple[float, float], ...] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -173,12 +177,22 @@ class Guard(Scalar):
 
 def number(value: NumberValue | np.generic, dtype: DType | type | str | None = None) -> Number:
     """The literal ``value`` of ``dtype`` (by default bool, int64, float64 or complex128, after the value's own type)."""
+    if type(value) is int:
+        return _integer_literal(value, INT64 if dtype is None else np.dtype(dtype))
     if isinstance(value, np.generic):
         dtype = value.dtype if dtype is None else dtype
         value = value.item()
     if dtype is None:
         dtype = _default_dtype(value)
-    dtype = np.dtype(dtype)
+    return _literal(value, np.dtype(dtype))
+
+
+@lru_cache(maxsize=4096)
+def _integer_literal(value: int, dtype: DType) -> Number:
+    return _literal(value, dtype)
+
+
+def _literal(value: NumberValue, dtype: DType) -> Number:
     value = _normal_value(value, dtype)
     digest = digest_of(b"num", dtype.str.encode(), _bits(value))
 

@@ -1,4 +1,4 @@
-"""Arithmetic: the user's floating-point operations, the mathematical sums, products and powers, and integer division."""
+"""Arithmetic: the user's operations, the mathematical sums, products and powers, and integer division."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 
 from gradc.ir.algebra import guarded, power_of, product_of, sum_of
 from gradc.ir.scalar import Number, Op, Scalar, apply, number, register
-from gradc.ops import emit
+from gradc.ops import emit, forms
 from gradc.ops.table import (
     Partial,
     boolean,
     floating,
     function,
-    minus,
     one,
     over,
     promoted,
@@ -46,9 +45,7 @@ def _power_partials(y: Scalar, base: Scalar, exponent: Scalar) -> Sequence[Parti
     )
     if isinstance(base, Number):
         return exponent_varies, times(y, apply("log", base))
-    return exponent_varies, guarded(
-        apply("not_equal", base, number(0, base.dtype)), times(y, apply("log", base))
-    )
+    return exponent_varies, guarded(apply("not_equal", base, number(0, base.dtype)), times(y, apply("log", base)))
 
 
 def minus_one(scalar: Scalar) -> Scalar:
@@ -58,10 +55,46 @@ def minus_one(scalar: Scalar) -> Scalar:
 
 # What the user wrote: no reordering.
 register(
-    Op("add", 2, promoted, lambda y, a, b: (one(y), one(y)), "numpy.add", "fadd", "Add", lower="add", cost=1, commutative=True)
+    Op(
+        "add",
+        2,
+        promoted,
+        lambda y, a, b: (one(y), one(y)),
+        "numpy.add",
+        forms.mp_sum,
+        "Add",
+        lower="add",
+        cost=1,
+        commutative=True,
+    )
 )
-register(Op("sub", 2, promoted, lambda y, a, b: (one(y), number(-1, y.dtype)), "numpy.subtract", "fsub", lower="subtract", cost=1))
-register(Op("mul", 2, promoted, lambda y, a, b: (b, a), "numpy.multiply", "fmul", "Mul", lower="multiply", cost=1, commutative=True))
+register(
+    Op(
+        "sub",
+        2,
+        promoted,
+        lambda y, a, b: (one(y), number(-1, y.dtype)),
+        "numpy.subtract",
+        lambda mp, a, b: a - b,
+        lambda s, a, b: a - b,
+        lower="subtract",
+        cost=1,
+    )
+)
+register(
+    Op(
+        "mul",
+        2,
+        promoted,
+        lambda y, a, b: (b, a),
+        "numpy.multiply",
+        forms.mp_product,
+        "Mul",
+        lower="multiply",
+        cost=1,
+        commutative=True,
+    )
+)
 register(
     Op(
         "div",
@@ -69,21 +102,100 @@ register(
         floating,
         lambda y, a, b: (power_of(b, -1), times(-1, a, power_of(b, -2))),
         "numpy.divide",
-        "fdiv",
+        forms.mp_divide,
+        lambda s, a, b: a / b,
         lower="divide",
         cost=4,
+        domain=((-3.0, 3.0), (0.5, 3.0)),
     )
 )
-register(Op("neg", 1, promoted, lambda y, a: (number(-1, y.dtype),), "numpy.negative", "fneg", lower="negate", cost=1))
-register(Op("pow", 2, promoted, _power_partials, "numpy.power", "power", "Pow", lower=emit.general_power, cost=40))
+register(
+    Op(
+        "neg",
+        1,
+        promoted,
+        lambda y, a: (number(-1, y.dtype),),
+        "numpy.negative",
+        lambda mp, a: -a,
+        lambda s, a: -a,
+        lower="negate",
+        cost=1,
+    )
+)
+register(
+    Op(
+        "pow",
+        2,
+        promoted,
+        _power_partials,
+        "numpy.power",
+        forms.mp_power,
+        "Pow",
+        lower=emit.general_power,
+        cost=40,
+        domain=((0.2, 3.0), (-3.0, 3.0)),
+        extra={"complex": forms.step_power},
+    )
+)
 
 # Mathematical: canonical, free to be reordered. Made by `gradc.ir.algebra`.
-register(Op("sum", None, promoted, lambda y, *a: [one(y)] * len(a), cost=1, commutative=True))
-register(Op("prod", None, promoted, _prod_partials, cost=1, commutative=True))
-register(Op("power", 2, promoted, _power_partials, "numpy.power", "power", "Pow", lower=emit.general_power, cost=8))
+register(
+    Op(
+        "sum",
+        None,
+        promoted,
+        lambda y, *a: [one(y)] * len(a),
+        forms.n_ary("add"),
+        forms.mp_sum,
+        "Add",
+        cost=1,
+        commutative=True,
+    )
+)
+register(
+    Op(
+        "prod",
+        None,
+        promoted,
+        _prod_partials,
+        forms.n_ary("multiply"),
+        forms.mp_product,
+        "Mul",
+        cost=1,
+        commutative=True,
+    )
+)
+register(
+    Op(
+        "power",
+        2,
+        promoted,
+        _power_partials,
+        forms.numpy_power,
+        forms.mp_power,
+        "Pow",
+        lower=emit.general_power,
+        cost=8,
+        domain=((0.2, 3.0), (-3.0, 3.0)),
+        extra={"complex": forms.step_power},
+    )
+)
 
 # Integers.
-register(Op("floordiv", 2, promoted, None, "numpy.floor_divide", lower="floor_divide", cost=20))
+register(
+    Op(
+        "floordiv",
+        2,
+        promoted,
+        None,
+        "numpy.floor_divide",
+        forms.mp_floor_divide,
+        lambda s, a, b: s.floor(a / b),
+        lower="floor_divide",
+        cost=20,
+        extra={"complex": forms.step_floor_divide},
+    )
+)
 register(
     Op(
         "mod",
@@ -91,23 +203,36 @@ register(
         promoted,
         lambda y, a, b: (one(y), times(-1, apply("floor", over(a, b)))) if y.dtype.kind == "f" else (None, None),
         "numpy.remainder",
+        forms.mp_modulo,
+        "Mod",
         lower="modulo",
         cost=20,
         kink="jumps at multiples of the divisor: the derivative is that of the smooth part",
+        domain=((2.1, 2.9), (0.8, 1.0)),
+        extra={"complex": forms.step_modulo},
     )
 )
 register(
     Op(
         "convert",
         1,
-        promoted,  # the caller gives the dtype
+        promoted,  # the caller gives the dtype; an evaluator's number system knows how
         lambda y, a: (one(y) if y.dtype.kind in "fc" else None,),
         cost=1,
     )
 )
 
-function("sqrt", lambda y, x: times(number(0.5, y.dtype), power_of(y, -1)), lower="llvm.sqrt", cost=5)
-function("cbrt", lambda y, x: over(1, times(3, power_of(y, 2))), sympy=lambda s, x: s.cbrt(x))
+function(
+    "sqrt", lambda y, x: times(number(0.5, y.dtype), power_of(y, -1)), lower="llvm.sqrt", cost=5, domain=(0.2, 4.0)
+)
+function(
+    "cbrt",
+    lambda y, x: over(1, times(3, power_of(y, 2))),
+    mpmath=forms.mp_cube_root,
+    sympy=forms.sympy_cube_root,
+    domain=(0.2, 4.0),
+    step=forms.step_cube_root,
+)
 function(
     "abs",
     lambda y, x: apply("sign", x) if x.dtype.kind == "f" else None,
@@ -117,9 +242,21 @@ function(
     lower=emit.absolute,
     cost=1,
     kink="0 at 0",
+    domain=(0.2, 3.0),
+    step=forms.step_absolute,
     result_dtype=real_part,
 )
-function("sign", lambda y, x: None, lower=emit.sign, cost=2, kink="0 everywhere", result_dtype=promoted)
+function(
+    "sign",
+    lambda y, x: None,
+    mpmath=forms.mp_sign,
+    lower=emit.sign,
+    cost=2,
+    kink="0 everywhere",
+    domain=(0.2, 3.0),
+    step=forms.step_constant(lambda np, x: np.sign(x)),
+    result_dtype=promoted,
+)
 
 
 def _tie_shared(wins: str) -> Op:
@@ -140,12 +277,13 @@ def _tie_shared(wins: str) -> Op:
             promoted,
             partials,
             f"numpy.{name}",
-            lambda mp, a, b: max(a, b) if name == "maximum" else min(a, b),
+            forms.mp_maximum if name == "maximum" else forms.mp_minimum,
             "Max" if name == "maximum" else "Min",
             lower=emit.maximum if name == "maximum" else emit.minimum,
             cost=2,
             kink="shared equally on ties",
             commutative=True,
+            extra={"complex": forms.step_maximum if name == "maximum" else forms.step_minimum},
         )
     )
 
@@ -153,18 +291,64 @@ def _tie_shared(wins: str) -> Op:
 _tie_shared("greater")
 _tie_shared("less")
 
-for _name in ("floor", "ceil", "trunc", "rint"):
-    function(_name, lambda y, x: None, lower=emit.rounding(_name), cost=2, kink="0 everywhere", result_dtype=promoted)
-
-_TESTS: dict[str, Any] = {
-    "isnan": "is_nan",
-    "isinf": emit.is_infinite,
-    "isfinite": emit.is_finite,
-    "signbit": "sign_bit",
+_ROUNDINGS: dict[str, tuple[Any, Any]] = {
+    "floor": (forms.mp_rounding("floor"), "floor"),
+    "ceil": (forms.mp_rounding("ceil"), "ceiling"),
+    "trunc": (forms.mp_truncate, forms.sympy_truncate),
+    "rint": (forms.mp_rounding("nint"), forms.sympy_round),
 }
-for _name, _lower in _TESTS.items():
-    register(Op(_name, 1, boolean, None, f"numpy.{_name}", lower=_lower, cost=1))
-register(Op("copysign", 2, floating, None, "numpy.copysign", lower="llvm.copysign", cost=1))
+for _name, (_mpmath, _sympy) in _ROUNDINGS.items():
+    function(
+        _name,
+        lambda y, x: None,
+        mpmath=_mpmath,
+        sympy=_sympy,
+        lower=emit.rounding(_name),
+        cost=2,
+        kink="0 everywhere",
+        domain=(1.1, 1.4),
+        step=forms.step_rounding(_name),
+        result_dtype=promoted,
+    )
+
+_TESTS: dict[str, tuple[Any, Any, Any]] = {
+    "isnan": ("is_nan", forms.mp_test("isnan"), forms.sympy_test(lambda s, x: x is s.nan)),
+    "isinf": (emit.is_infinite, forms.mp_test("isinf"), forms.sympy_test(forms.sympy_is_infinite)),
+    "isfinite": (
+        emit.is_finite,
+        forms.mp_test("isfinite"),
+        forms.sympy_test(lambda s, x: x is not s.nan and not forms.sympy_is_infinite(s, x)),
+    ),
+    "signbit": ("sign_bit", lambda mp, x: x < 0, lambda s, x: x < 0),
+}
+for _name, (_lower, _mpmath, _sympy) in _TESTS.items():
+    register(Op(_name, 1, boolean, None, f"numpy.{_name}", _mpmath, _sympy, lower=_lower, cost=1))
+register(
+    Op(
+        "copysign",
+        2,
+        floating,
+        None,
+        "numpy.copysign",
+        forms.mp_copysign,
+        forms.sympy_copysign,
+        lower="llvm.copysign",
+        cost=1,
+        extra={"complex": forms.step_copysign},
+    )
+)
 
 # An identity that no derivative passes.
-register(Op("stop_gradient", 1, promoted, None, lambda np, a: a, lambda mp, a: a, lambda s, a: a, cost=0))
+register(
+    Op(
+        "stop_gradient",
+        1,
+        promoted,
+        None,
+        lambda np, a: a,
+        lambda mp, a: a,
+        lambda s, a: a,
+        cost=0,
+        extra={"complex": forms.step_constant(lambda np, x: x)},
+    )
+)

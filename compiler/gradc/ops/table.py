@@ -82,10 +82,14 @@ def function(
     lower: str | Callable[..., Any] | None = None,
     cost: float = 20.0,
     kink: str = "",
-    domain: Callable[..., Any] | None = None,
+    domain: tuple[float, float] = (-3.0, 3.0),
+    step: Callable[..., Any] | None = None,
     result_dtype: Callable[[Sequence[DType]], DType] = floating,
 ) -> Op:
-    """Register a function of one argument; ``derivative(y, x)`` may reuse the value y = f(x)."""
+    """Register a function of one argument; ``derivative(y, x)`` may reuse the value y = f(x).
+
+    ``domain`` is an interval where f is smooth; ``step`` is f on complex steps, where NumPy's complex f is not it.
+    """
     return register(
         Op(
             name,
@@ -99,6 +103,7 @@ def function(
             lower=lower or f"libm.{name}",
             cost=cost,
             kink=kink,
-            domain=domain,
+            domain=(domain,),
+            extra={"complex": step} if step else {},
         )
     )

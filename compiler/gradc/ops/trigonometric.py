@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from gradc.ir.algebra import power_of, sum_of
 from gradc.ir.scalar import Op, Scalar, apply, register
+from gradc.ops import forms
 from gradc.ops.table import floating, function, over, times
 
 _INVERSE_ROOT = Fraction(-1, 2)
@@ -18,30 +19,64 @@ def _one_plus(x: Scalar, sign: int) -> Scalar:
 
 function("sin", lambda y, x: apply("cos", x), latex=r"\sin")
 function("cos", lambda y, x: times(-1, apply("sin", x)), latex=r"\cos")
-function("tan", lambda y, x: _one_plus(y, 1), latex=r"\tan", cost=40)
-function("arcsin", lambda y, x: power_of(_one_plus(x, -1), _INVERSE_ROOT), mpmath="asin", sympy="asin",
-         latex=r"\arcsin", lower="libm.asin")
-function("arccos", lambda y, x: times(-1, power_of(_one_plus(x, -1), _INVERSE_ROOT)), mpmath="acos", sympy="acos",
-         latex=r"\arccos", lower="libm.acos")
-function("arctan", lambda y, x: power_of(_one_plus(x, 1), -1), mpmath="atan", sympy="atan", latex=r"\arctan",
-         lower="libm.atan")
+function("tan", lambda y, x: _one_plus(y, 1), latex=r"\tan", cost=40, domain=(-1.2, 1.2))
+function(
+    "arcsin",
+    lambda y, x: power_of(_one_plus(x, -1), _INVERSE_ROOT),
+    mpmath="asin",
+    sympy="asin",
+    latex=r"\arcsin",
+    domain=(-0.9, 0.9),
+    lower="libm.asin",
+)
+function(
+    "arccos",
+    lambda y, x: times(-1, power_of(_one_plus(x, -1), _INVERSE_ROOT)),
+    mpmath="acos",
+    sympy="acos",
+    latex=r"\arccos",
+    domain=(-0.9, 0.9),
+    lower="libm.acos",
+)
+function(
+    "arctan",
+    lambda y, x: power_of(_one_plus(x, 1), -1),
+    mpmath="atan",
+    sympy="atan",
+    latex=r"\arctan",
+    lower="libm.atan",
+)
 function("sinh", lambda y, x: apply("cosh", x), latex=r"\sinh")
 function("cosh", lambda y, x: apply("sinh", x), latex=r"\cosh")
 function("tanh", lambda y, x: _one_plus(y, -1), latex=r"\tanh")
-function("arcsinh", lambda y, x: power_of(_one_plus(x, 1), _INVERSE_ROOT), mpmath="asinh", sympy="asinh",
-         latex=r"\operatorname{arsinh}", lower="libm.asinh")
+function(
+    "arcsinh",
+    lambda y, x: power_of(_one_plus(x, 1), _INVERSE_ROOT),
+    mpmath="asinh",
+    sympy="asinh",
+    latex=r"\operatorname{arsinh}",
+    lower="libm.asinh",
+)
 function(
     "arccosh",
     lambda y, x: times(
         power_of(sum_of(x, -1, dtype=x.dtype), _INVERSE_ROOT), power_of(sum_of(x, 1, dtype=x.dtype), _INVERSE_ROOT)
     ),
     mpmath="acosh",
+    domain=(1.2, 4.0),
     sympy="acosh",
     latex=r"\operatorname{arcosh}",
     lower="libm.acosh",
 )
-function("arctanh", lambda y, x: power_of(_one_plus(x, -1), -1), mpmath="atanh", sympy="atanh",
-         latex=r"\operatorname{artanh}", lower="libm.atanh")
+function(
+    "arctanh",
+    lambda y, x: power_of(_one_plus(x, -1), -1),
+    mpmath=forms.mp_inverse_sigmoid_like("atanh"),
+    domain=(-0.9, 0.9),
+    sympy="atanh",
+    latex=r"\operatorname{artanh}",
+    lower="libm.atanh",
+)
 
 
 def _squared_radius(a: Scalar, b: Scalar) -> Scalar:
@@ -55,10 +90,12 @@ register(
         floating,
         lambda y, a, b: (over(b, _squared_radius(a, b)), over(times(-1, a), _squared_radius(a, b))),
         "numpy.arctan2",
-        "atan2",
+        forms.mp_arctan,
         "atan2",
         latex=r"\operatorname{atan2}",
         lower="libm.atan2",
+        domain=((0.3, 3.0), (0.3, 3.0)),
+        extra={"complex": forms.step_arctan},
         cost=40,
     )
 )
@@ -69,9 +106,11 @@ register(
         floating,
         lambda y, a, b: (over(a, y), over(b, y)),
         "numpy.hypot",
-        "hypot",
+        forms.mp_hypot,
         lambda s, a, b: s.sqrt(a**2 + b**2),
         lower="libm.hypot",
+        domain=((0.3, 3.0), (0.3, 3.0)),
+        extra={"complex": forms.step_hypot},
         cost=10,
     )
 )

@@ -1,0 +1,250 @@
+"""Library calls in every number system that has them.
+
+=============  ==========================================================  ==============================
+name           results                                                     parameters
+=============  ==========================================================  ==============================
+``cholesky``   lower factor L of A = L L^H
+``solve``      x with A x = b; b a vector or a matrix
+``eigh``       eigenvalues ascending, eigenvectors in columns
+``svd``        u, s, vh                                                    full_matrices (false)
+``sort``       sorted values [, the permutation] (stable, NaN last)        axis (-1)
+``fft``        the discrete Fourier transform                              axis (-1), inverse (false)
+=============  ==========================================================  ==============================
+
+Leading axes are batch axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cmp_to_key
+from typing import Any
+
+import numpy as np
+
+from gradc.errors import ArgumentError
+from gradc.evaluate.exact import MPMathNumbers, SymPyNumbers, objects
+from gradc.evaluate.numbers import Array, ComplexStep, NumberSystem
+from gradc.ir.tensor import Extern
+
+Results = tuple[Array, ...]
+Parameters = dict[str, Any]
+
+
+def extern_value(node: Extern, operands: list[Array], numbers: NumberSystem) -> list[Array]:
+    """The results of a library call."""
+    table = _TABLES[type(numbers)]
+    if node.name not in table:
+        known = ", ".join(sorted(name for name, t in _NAMES.items() if node.name in t)) or "no number system"
+        raise ArgumentError(f"{node.name} can't be evaluated with {numbers.name}; it is known to: {known}")
+    results = table[node.name](dict(node.parameters), *operands)
+    if isinstance(numbers, MPMathNumbers | SymPyNumbers | ComplexStep):
+        return list(results)[: len(node.results)]
+    return [np.asarray(r, want.dtype) for r, want in zip(results, node.results, strict=False)]
+
+
+def _solve(_: Parameters, matrix: Array, right: Array) -> Results:
+    vectors = right.ndim == matrix.ndim - 1
+    solution = np.linalg.solve(matrix, right[..., None] if vectors else right)
+    return (solution[..., 0] if vectors else solution,)
+
+
+def _svd(parameters: Parameters, matrix: Array) -> Results:
+    return tuple(np.linalg.svd(matrix, full_matrices=bool(parameters.get("full_matrices", False))))
+
+
+def _sort(parameters: Parameters, array: Array) -> Results:
+    axis = int(parameters.get("axis", -1))
+    order = np.argsort(array, axis=axis, kind="stable")
+    return np.take_along_axis(array, order, axis), order
+
+
+def _fft(parameters: Parameters, array: Array) -> Results:
+    transform = np.fft.ifft if parameters.get("inverse", False) else np.fft.fft
+    return (transform(array, axis=int(parameters.get("axis", -1))),)
+
+
+_NUMPY: dict[str, Callable[..., Results]] = {
+    "cholesky": lambda _, matrix: (np.linalg.cholesky(matrix),),
+    "solve": _solve,
+    "eigh": lambda _, matrix: tuple(np.linalg.eigh(matrix)),
+    "svd": _svd,
+    "sort": _sort,
+    "fft": _fft,
+}
+
+
+# ---------------------------------------------------------------- complex step: the analytic form of each
+
+
+def _complex_cholesky(_: Parameters, matrix: Array) -> Results:
+    """The factor of a complex *symmetric* matrix, by its recurrence: L L^T, not L L^H."""
+    lower = np.zeros_like(matrix)
+    for j in range(matrix.shape[-1]):
+        known = lower[..., j:, :j] @ lower[..., j, :j, None]
+        column = matrix[..., j:, j] - known[..., 0]
+        lower[..., j:, j] = column / np.sqrt(column[..., :1])
+    return (lower,)
+
+
+def _complex_sort(parameters: Parameters, array: Array) -> Results:
+    axis = int(parameters.get("axis", -1))
+    order = np.argsort(array.real, axis=axis, kind="stable")
+    return np.take_along_axis(array, order, axis), order
+
+
+_COMPLEX: dict[str, Callable[..., Results]] = {"cholesky": _complex_cholesky, "solve": _solve, "sort": _complex_sort}
+
+
+# ---------------------------------------------------------------- object arrays
+
+
+def _batched(function: Callable[..., tuple[Array, ...]], *cores: int) -> Callable[..., Results]:
+    """``function`` on the last axes of each operand (``cores`` says how many), over the leading axes."""
+
+    def run(_: Parameters, *operands: Array) -> Results:
+        ranks = [core or operands[0].ndim - 1 for core in cores]
+        if len(operands) == 2 and operands[1].ndim == operands[0].ndim - 1:
+            ranks[1] = 1
+        elif len(operands) == 2:
+            ranks[1] = 2
+        batch = operands[0].shape[: operands[0].ndim - ranks[0]]
+        pieces = [function(*[operand[position] for operand in operands]) for position in np.ndindex(batch)]
+        return tuple(_gathered([p[k] for p in pieces], batch) for k in range(len(pieces[0])))
+
+    return run
+
+
+def _gathered(pieces: list[Array], batch: tuple[int, ...]) -> Array:
+    return np.stack(pieces).reshape(batch + pieces[0].shape)
+
+
+def _from_matrix(matrix: Any) -> Array:
+    result = np.empty((matrix.rows, matrix.cols), object)
+    for i, j in np.ndindex(result.shape):
+        result[i, j] = matrix[i, j]
+    return result
+
+
+def _mp_matrix(array: Array) -> Any:
+    from mpmath import mp
+
+    return mp.matrix((array if array.ndim == 2 else array[:, None]).tolist())
+
+
+def _mp_eigh(matrix: Array) -> Results:
+    from mpmath import mp
+
+    values, vectors = mp.eigh(_mp_matrix(matrix))
+    return _from_matrix(values).reshape(-1), _from_matrix(vectors)
+
+
+def _mp_svd(matrix: Array) -> Results:
+    from mpmath import mp
+
+    u, s, vh = mp.svd(_mp_matrix(matrix))
+    return _from_matrix(u), _from_matrix(s).reshape(-1), _from_matrix(vh)
+
+
+def _mp_solve(matrix: Array, right: Array) -> Results:
+    from mpmath import mp
+
+    columns = right if right.ndim == 2 else right[:, None]
+    solved = [_from_matrix(mp.lu_solve(_mp_matrix(matrix), _mp_matrix(c)))[:, 0] for c in columns.T]
+    solution = np.stack(solved, axis=1)
+    return (solution if right.ndim == 2 else solution[:, 0],)
+
+
+def _mp_cholesky(matrix: Array) -> Results:
+    from mpmath import mp
+
+    return (_from_matrix(mp.cholesky(_mp_matrix(matrix))),)
+
+
+def _mp_sort(parameters: Parameters, array: Array) -> Results:
+    def compare(left: tuple[int, Any], right: tuple[int, Any]) -> int:
+        a, b = left[1], right[1]
+        if a != a or b != b:
+            return int(a != a) - int(b != b)
+        return int(a > b) - int(a < b)
+
+    axis = int(parameters.get("axis", -1))
+    moved = np.moveaxis(array, axis, -1)
+    order = np.empty(moved.shape, np.int64)
+    for position in np.ndindex(moved.shape[:-1]):
+        ranked = sorted(enumerate(moved[position]), key=cmp_to_key(compare))
+        order[position] = [k for k, _ in ranked]
+    order = np.moveaxis(order, -1, axis)
+    return np.take_along_axis(array, order, axis), order
+
+
+def _fourier(unit: Callable[[int, int, int], Any], divide: Callable[[Any, int], Any]) -> Callable[..., Results]:
+    """The transform by its definition; ``unit(j, k, n)`` is exp(2 pi i j k / n)."""
+
+    def run(parameters: Parameters, array: Array) -> Results:
+        axis, inverse = int(parameters.get("axis", -1)), bool(parameters.get("inverse", False))
+        moved = np.moveaxis(array, axis, -1)
+        n = moved.shape[-1]
+        sign = 1 if inverse else -1
+        matrix = np.empty((n, n), object)
+        for j, k in np.ndindex(n, n):
+            matrix[j, k] = unit(sign * j, k, n)
+        result = np.moveaxis(np.dot(moved, matrix.T), -1, axis)
+        return (np.frompyfunc(lambda entry: divide(entry, n), 1, 1)(result) if inverse else result,)
+
+    return run
+
+
+def _mp_unit(j: int, k: int, n: int) -> Any:
+    from mpmath import mp
+
+    return mp.expjpi(mp.mpf(2 * (j * k % n)) / n)
+
+
+def _sympy_unit(j: int, k: int, n: int) -> Any:
+    import sympy
+
+    return sympy.exp(2 * sympy.pi * sympy.I * sympy.Rational(j * k % n, n))
+
+
+def _sympy_solve(matrix: Array, right: Array) -> Results:
+    import sympy
+
+    columns = right if right.ndim == 2 else right[:, None]
+    solution = _from_matrix(sympy.Matrix(matrix.tolist()).LUsolve(sympy.Matrix(columns.tolist())))
+    return (solution if right.ndim == 2 else solution[:, 0],)
+
+
+def _sympy_cholesky(matrix: Array) -> Results:
+    import sympy
+
+    return (_from_matrix(sympy.Matrix(matrix.tolist()).cholesky(hermitian=False)),)
+
+
+_MPMATH: dict[str, Callable[..., Results]] = {
+    "cholesky": _batched(_mp_cholesky, 2),
+    "solve": _batched(_mp_solve, 2, 0),
+    "eigh": _batched(_mp_eigh, 2),
+    "svd": _batched(_mp_svd, 2),
+    "sort": _mp_sort,
+    "fft": _fourier(_mp_unit, lambda entry, n: entry / n),
+}
+_SYMPY: dict[str, Callable[..., Results]] = {
+    "cholesky": _batched(_sympy_cholesky, 2),
+    "solve": _batched(_sympy_solve, 2, 0),
+    "fft": _fourier(_sympy_unit, lambda entry, n: entry / n),
+}
+_TABLES: dict[type[NumberSystem], dict[str, Callable[..., Results]]] = {
+    NumberSystem: _NUMPY,
+    ComplexStep: _COMPLEX,
+    MPMathNumbers: _MPMATH,
+    SymPyNumbers: _SYMPY,
+}
+_NAMES: dict[str, dict[str, Callable[..., Results]]] = {
+    "numpy": _NUMPY,
+    "complex": _COMPLEX,
+    "mpmath": _MPMATH,
+    "sympy": _SYMPY,
+}
+
+__all__ = ["extern_value", "objects"]

@@ -1,0 +1,171 @@
+"""Number systems that live in NumPy arrays: plain NumPy, and complex numbers that carry a derivative.
+
+A number system says what an array of some dtype is, and applies the operations of the table to such arrays. Integers
+and bools are plain NumPy arrays in every system: indices and masks are never approximate.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from gradc.errors import ArgumentError
+from gradc.ir.scalar import Apply, DType, NamedConstant, NumberValue, Op
+
+Array = np.ndarray[Any, Any]
+
+
+@lru_cache(maxsize=1024)
+def resolve(path: str) -> Callable[..., Any]:
+    """The function at a dotted path: ``numpy.sin``, ``scipy.special.expit``."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+
+
+def numpy_function(op: Op) -> Callable[..., Any]:
+    """The NumPy function of an op, from its row."""
+    if isinstance(op.numpy, str):
+        return resolve(op.numpy)
+    if op.numpy is None:
+        raise ArgumentError(f"{op.name} has no NumPy form in its row of the table")
+    function = op.numpy
+    return lambda *args: function(np, *args)
+
+
+def plain_value(value: NumberValue) -> int | float | complex | bool:
+    """The literal as a Python number."""
+    if isinstance(value, NamedConstant):
+        return value.value
+    return float(value) if isinstance(value, Fraction) else value
+
+
+class NumberSystem:
+    """What numbers are, and how the operations act on arrays of them. This class is NumPy itself."""
+
+    name = "numpy"
+
+    def array(self, value: Any, dtype: DType) -> Array:
+        """A caller's value as an array of this system."""
+        return np.asarray(value, dtype)
+
+    def literal(self, value: NumberValue, dtype: DType) -> Array:
+        """A literal, as an array of rank 0."""
+        return np.asarray(plain_value(value), dtype)
+
+    def empty(self, shape: tuple[int, ...], dtype: DType) -> Array:
+        """Room for a result."""
+        return np.empty(shape, dtype)
+
+    def convert(self, array: Array, dtype: DType) -> Array:
+        """NumPy's ``astype``; a complex number made real loses its imaginary part."""
+        if array.dtype.kind == "c" and dtype.kind not in "cb":
+            array = array.real
+        return array.astype(dtype, copy=False)
+
+    def apply(self, node: Apply, args: list[Array]) -> Array:
+        """The op of ``node`` on arrays."""
+        result: Array = np.asarray(numpy_function(node.op)(*args))
+        return result.astype(node.dtype, copy=False)
+
+    def select(self, predicate: Array, chosen: Array, other: Array) -> Array:
+        """``chosen`` where the predicate holds, ``other`` elsewhere."""
+        return np.where(predicate, chosen, other)
+
+    def possible(self, predicate: Array) -> Array:
+        """Where the predicate holds or may hold, as plain bools."""
+        return predicate
+
+    def lowest(self, dtype: DType) -> Array:
+        """The neutral element of max."""
+        if dtype.kind in "iu":
+            return np.asarray(np.iinfo(dtype).min, dtype)
+        return np.asarray(False if dtype.kind == "b" else -np.inf, dtype)
+
+    def highest(self, dtype: DType) -> Array:
+        """The neutral element of min."""
+        if dtype.kind in "iu":
+            return np.asarray(np.iinfo(dtype).max, dtype)
+        return np.asarray(True if dtype.kind == "b" else np.inf, dtype)
+
+    def reduce(self, reducer: str, array: Array, dtype: DType) -> Array:
+        """Reduce the last axis, which is not empty."""
+        result: Array = np.asarray(resolve(f"numpy.{reducer}")(array, axis=-1))
+        return result.astype(dtype, copy=False)
+
+    def extremum(self, largest: bool, array: Array, counts: Array) -> Array:
+        """The position of the first extremum along the last axis among the entries that count; NaN is extreme."""
+        neutral = self.lowest(array.dtype) if largest else self.highest(array.dtype)
+        masked = np.where(counts, array, neutral)
+        best = np.max(masked, -1, keepdims=True) if largest else np.min(masked, -1, keepdims=True)
+        matches = counts & ((masked == best) | ((masked != masked) & (best != best)))
+        return np.asarray(np.argmax(matches, -1))
+
+
+class ComplexStep(NumberSystem):
+    """Real programs on complex numbers x + i h: the imaginary part carries the derivative.
+
+    Whatever looks at the order of numbers looks at the real part; a function that is not analytic in NumPy's complex
+    form gives its own in its row's ``extra["complex"]``.
+    """
+
+    name = "complex"
+
+    def _dtype(self, dtype: DType) -> DType:
+        return np.dtype(np.complex128) if dtype.kind == "f" else dtype
+
+    def array(self, value: Any, dtype: DType) -> Array:
+        if dtype.kind == "c":
+            raise ArgumentError("a complex program can't be evaluated with a complex step; use NUMPY")
+        return np.asarray(value, self._dtype(dtype))
+
+    def literal(self, value: NumberValue, dtype: DType) -> Array:
+        return np.asarray(plain_value(value), self._dtype(dtype))
+
+    def empty(self, shape: tuple[int, ...], dtype: DType) -> Array:
+        return np.empty(shape, self._dtype(dtype))
+
+    def convert(self, array: Array, dtype: DType) -> Array:
+        return super().convert(array, self._dtype(dtype))
+
+    def apply(self, node: Apply, args: list[Array]) -> Array:
+        if not any(arg.dtype.kind == "c" for arg in args):
+            return super().apply(node, args).astype(self._dtype(node.dtype), copy=False)
+        own = node.op.extra.get("complex")
+        if own is not None:
+            return np.asarray(own(np, *args))
+        function = numpy_function(node.op)
+        if node.op.name == "where":
+            return np.asarray(function(*args))
+        real = np.asarray(function(*[arg.real if arg.dtype.kind == "c" else arg for arg in args]))
+        if node.dtype.kind in "iub" or node.op.partials is None:
+            return real.astype(self._dtype(node.dtype), copy=False)
+        # NumPy's complex functions are less careful with the real part than the real ones, and know no domain
+        result = np.array(function(*args), np.complex128)
+        result.real = real
+        result.imag[np.isnan(real)] = np.nan
+        return result
+
+    def reduce(self, reducer: str, array: Array, dtype: DType) -> Array:
+        if array.dtype.kind == "c" and reducer in ("max", "min"):
+            real = array.real
+            best = np.argmax(real, -1) if reducer == "max" else np.argmin(real, -1)
+            return np.take_along_axis(array, best[..., None], -1)[..., 0]
+        return super().reduce(reducer, array, self._dtype(dtype))
+
+    def extremum(self, largest: bool, array: Array, counts: Array) -> Array:
+        return super().extremum(largest, array.real if array.dtype.kind == "c" else array, counts)
+
+    def lowest(self, dtype: DType) -> Array:
+        return super().lowest(dtype).astype(self._dtype(dtype))
+
+    def highest(self, dtype: DType) -> Array:
+        return super().highest(dtype).astype(self._dtype(dtype))
+
+
+NUMPY = NumberSystem()
+COMPLEX = ComplexStep()
