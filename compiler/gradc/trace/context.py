@@ -1,0 +1,152 @@
+"""The trace that is under way: its captures, its pinned values, the names it gave, and the user's line that runs."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from gradc.errors import DTypeError, ShapeError, TraceError
+from gradc.ir.source import SourceLine, record_line
+from gradc.ir.tensor import Input, Tensor, input_tensor
+from gradc.trace.records import Capture, Condition, Reader, Root
+
+_OWN_CODE = (str(Path(__file__).resolve().parent.parent), str(Path(np.__file__).resolve().parent))
+
+
+class _Threads(threading.local):
+    def __init__(self) -> None:
+        self.traces: list[Trace] = []
+
+
+_threads = _Threads()
+
+
+class Trace:
+    """Everything one trace collects besides the graph."""
+
+    def __init__(self, function: Root = None) -> None:
+        self.function = function
+        self.captures: dict[Input, Capture] = {}
+        self.values: dict[Input, Any] = {}
+        self.pinned: dict[Input, Any] = {}
+        self.conditions: dict[str, Condition] = {}
+        self.copies: dict[Any, Any] = {}
+        self.volatile = False
+        self._names: dict[str, int] = {}
+
+    def unique_name(self, name: str) -> str:
+        """``name``, with primes and a number where it is taken: ``x``, ``x'1``, ``x'2``."""
+        count = self._names.get(name, 0)
+        self._names[name] = count + 1
+        return name if count == 0 else self.unique_name(f"{name}'{count}")
+
+    def argument(self, name: str, shape: tuple[Any, ...], dtype: np.dtype[Any], value: Any = None) -> Input:
+        """A new input for an argument; ``value`` is kept where it may be demanded (Python and NumPy ints)."""
+        tensor = input_tensor(self.unique_name(name), shape, dtype)
+        if value is not None:
+            self.values[tensor] = value
+        return tensor
+
+    def capture(self, path: str, value: np.ndarray | np.generic | complex, read: Reader, weak: bool) -> Input:
+        """The input for an array or number that the function reached by itself."""
+        content = np.asarray(value)
+        tensor = input_tensor(self.unique_name(path), content.shape, content.dtype.newbyteorder("="))
+        self.values[tensor] = content
+        self.captures[tensor] = Capture(path, tensor, read, weak)
+        return tensor
+
+    def rely_on(self, path: str, holds: Callable[[Root], bool]) -> None:
+        """The trace is only valid while ``holds(function)``."""
+        self.conditions.setdefault(path, Condition(path, holds))
+
+    def pin(self, tensor: Input) -> Any:
+        """The value of an input, which the trace depends on from now on."""
+        value = self.values[tensor]
+        self.pinned[tensor] = np.array(value, copy=True)
+        return value
+
+
+def active_trace() -> Trace | None:
+    """The innermost trace of this thread."""
+    traces = _threads.traces
+    return traces[-1] if traces else None
+
+
+def current_trace() -> Trace:
+    """The innermost trace of this thread; there must be one."""
+    trace = active_trace()
+    if trace is None:
+        raise TraceError(
+            "a traced array was used after its trace had ended: return it from the function instead of keeping it"
+        )
+    return trace
+
+
+@contextmanager
+def tracing(trace: Trace) -> Iterator[Trace]:
+    """Make ``trace`` the active one."""
+    _threads.traces.append(trace)
+    try:
+        yield trace
+    finally:
+        _threads.traces.pop()
+
+
+# ---------------------------------------------------------------- the user's line
+
+
+def _user_frame() -> FrameType | None:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith(_OWN_CODE):
+        frame = frame.f_back
+    return frame
+
+
+def user_line() -> SourceLine | None:
+    """The line of the user's code that runs now."""
+    frame = _user_frame()
+    if frame is None:
+        return None
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    return SourceLine(file, line, linecache.getline(file, line, frame.f_globals).rstrip(), frame.f_code.co_name)
+
+
+def note_line(tensor: Tensor) -> None:
+    """Record the user's line as the maker of ``tensor``."""
+    line = user_line()
+    if line is not None:
+        record_line(tensor, line)
+
+
+def located(message: str) -> str:
+    """The message with the user's line."""
+    line = user_line()
+    return message if line is None else f"{message}\n  in {line.function}, {line}"
+
+
+def trace_error(message: str) -> TraceError:
+    """A TraceError that names the user's line."""
+    return TraceError(located(message))
+
+
+def shape_error(message: str) -> ShapeError:
+    """A ShapeError that names the user's line."""
+    return ShapeError(located(message))
+
+
+def dtype_error(message: str) -> DTypeError:
+    """A DTypeError that names the user's line."""
+    return DTypeError(located(message))
+
+
+def index_error(message: str) -> IndexError:
+    """An IndexError, as NumPy raises it, that names the user's line."""
+    return IndexError(located(message))

@@ -1,0 +1,263 @@
+"""Selection and rounding: where, clip, take, piecewise choices, and functions composed of elementwise ones."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradc.ir.scalar import apply, number
+from gradc.ir.tensor import compute
+from gradc.trace.context import trace_error
+from gradc.trace.elementwise import apply_ufunc, astype, where
+from gradc.trace.registry import attribute, implements
+from gradc.trace.shaping import normal_axis, ravel, reshape
+from gradc.trace.storage import axes, entry
+from gradc.trace.tracer import TracedArray, lift, wrap
+
+
+@implements(np.where)
+def where_(condition: Any, x: Any = None, y: Any = None) -> TracedArray:
+    """Entries of one array or the other."""
+    if x is None:
+        raise trace_error("np.where(condition) gives as many indices as are true; use np.where(condition, a, b)")
+    return where(condition, x, y)
+
+
+@implements(np.clip, method="clip")
+def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None, **_: Any) -> TracedArray:  # noqa: A002
+    """Entries kept between two bounds."""
+    low, high = (a_min if a_min is not None else min), (a_max if a_max is not None else max)
+    x = lift(a)
+    if low is not None:
+        x = apply_ufunc(np.maximum, [x, low])
+    return x if high is None else apply_ufunc(np.minimum, [x, high])
+
+
+@implements(np.select)
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> TracedArray:
+    """The choice of the first condition that holds."""
+    if len(condlist) != len(choicelist):
+        raise ValueError("list of cases must be same length as list of conditions")
+    result = lift(default)
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        result = where(condition, choice, result)
+    return result
+
+
+@implements(np.piecewise)
+def piecewise(x: Any, condlist: Sequence[Any], funclist: Sequence[Any], *args: Any, **kw: Any) -> TracedArray:
+    """A function given piece by piece."""
+    array = lift(x)
+    values = [f(array, *args, **kw) if callable(f) else f for f in funclist]
+    default = values.pop() if len(values) > len(condlist) else 0
+    result = where(np.True_, default, array)
+    for condition, value in zip(condlist, values, strict=True):
+        result = where(condition, value, result)
+    return astype(result, array.dtype)
+
+
+@implements(np.take, method="take")
+def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> TracedArray:
+    """Entries at the given positions."""
+    x = lift(a)
+    if axis is None:
+        x, axis = ravel(x), 0
+    place = normal_axis(axis, x.ndim)
+    chosen = lift(indices)
+    if mode == "clip":
+        chosen = clip(chosen, 0, x.shape[place] - 1)
+    elif mode == "wrap":
+        chosen = chosen % x.shape[place]
+    return x[(*(slice(None),) * place, chosen if chosen.ndim else indices)]
+
+
+@implements(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> TracedArray:
+    """Entries at positions along one axis, given for every place."""
+    x, chosen = lift(arr), lift(indices)
+    if axis is None:
+        x, axis = ravel(x), 0
+    place = normal_axis(axis, x.ndim)
+    keys: list[Any] = []
+    for k in range(x.ndim):
+        lone = tuple(chosen.shape[k] if j == k else 1 for j in range(x.ndim))
+        keys.append(chosen if k == place else np.arange(operator.index(chosen.shape[k])).reshape(lone))
+    return x[tuple(keys)]
+
+
+@implements(np.choose, method="choose")
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> TracedArray:
+    """For each entry of a, the entry of the choice that it counts."""
+    chosen = lift(a)
+    listed = [lift(c) for c in choices]
+    result = listed[-1]
+    for k in reversed(range(len(listed) - 1)):
+        result = where(apply_ufunc(np.equal, [chosen, k]), listed[k], result)
+    return result
+
+
+@implements(np.nan_to_num)
+def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> TracedArray:
+    """NaN and infinities replaced by numbers."""
+    array = lift(x)
+    limits = np.finfo(array.dtype)
+    result = where(apply_ufunc(np.isnan, [array]), nan, array)
+    result = where(apply_ufunc(np.equal, [array, np.inf]), limits.max.item() if posinf is None else posinf, result)
+    return where(apply_ufunc(np.equal, [array, -np.inf]), limits.min.item() if neginf is None else neginf, result)
+
+
+def _close(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> TracedArray:
+    left, right = lift(a), lift(b)
+    gap = apply_ufunc(np.absolute, [left - right])
+    near = apply_ufunc(np.less_equal, [gap, apply_ufunc(np.absolute, [right]) * rtol + atol])
+    near = apply_ufunc(np.logical_or, [near, apply_ufunc(np.equal, [left, right])])
+    if equal_nan:
+        both = apply_ufunc(np.logical_and, [apply_ufunc(np.isnan, [left]), apply_ufunc(np.isnan, [right])])
+        near = apply_ufunc(np.logical_or, [near, both])
+    return near
+
+
+implements(np.isclose)(_close)
+
+
+@implements(np.allclose)
+def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> TracedArray:
+    """Whether all entries are close."""
+    return _close(a, b, rtol, atol, equal_nan).all()  # type: ignore[no-any-return]
+
+
+@implements(np.array_equal)
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+    """Whether shapes and entries are equal."""
+    left, right = lift(a1), lift(a2)
+    return left.extents == right.extents and apply_ufunc(np.equal, [left, right]).all()
+
+
+@implements(np.round, np.around, method="round")
+def round_(a: Any, decimals: Any = 0, out: Any = None) -> TracedArray:
+    """To the nearest number with so many decimals."""
+    x = lift(a)
+    places = operator.index(decimals)
+    if x.dtype.kind in "biu" and places >= 0:
+        return x
+    if places == 0:
+        return apply_ufunc(np.rint, [x])
+    scale = 10.0 ** abs(places)
+    if places > 0:
+        return apply_ufunc(np.divide, [apply_ufunc(np.rint, [x * scale]), scale])
+    return apply_ufunc(np.multiply, [apply_ufunc(np.rint, [x / scale]), scale])
+
+
+implements(np.fix)(lambda x, out=None: apply_ufunc(np.trunc, [x]))
+
+
+@implements(np.sinc)
+def sinc(x: Any) -> TracedArray:
+    """``sin(pi x) / (pi x)``, 1 at 0."""
+    array = lift(x)
+    turned = array * np.pi
+    safe = where(apply_ufunc(np.equal, [array, 0]), 1.0, turned)
+    return where(apply_ufunc(np.equal, [array, 0]), 1.0, apply_ufunc(np.sin, [safe]) / safe)
+
+
+@implements(np.polyval)
+def polyval(p: Any, x: Any) -> TracedArray:
+    """A polynomial, highest power first, by Horner's rule."""
+    coefficients, point = lift(p), lift(x)
+    result: Any = where(np.True_, 0, point) if point.ndim else lift(0.0)
+    for coefficient in coefficients:
+        result = result * point + coefficient
+    return lift(result)
+
+
+@implements(np.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> TracedArray:
+    """The integral by trapezoids."""
+    values = lift(y)
+    place = normal_axis(axis, values.ndim)
+    front = (slice(None),) * place
+    if x is None:
+        steps: Any = dx
+    else:
+        points = lift(x)
+        steps = points[1:] - points[:-1] if points.ndim == 1 else np.diff(points, axis=axis)  # type: ignore[call-overload]
+        if points.ndim == 1:
+            steps = reshape(steps, tuple(-1 if k == place else 1 for k in range(values.ndim)))
+    means = (values[(*front, slice(1, None))] + values[(*front, slice(None, -1))]) / 2.0
+    return (means * steps).sum(axis=place)  # type: ignore[no-any-return]
+
+
+@implements(np.interp)
+def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> TracedArray:
+    """Linear interpolation, as a sum over the intervals' hats."""
+    if period is not None:
+        raise trace_error("np.interp(period=...) can't be traced; wrap x with % first")
+    at, knots, values = lift(x), lift(xp), lift(fp)
+    slopes = (values[1:] - values[:-1]) / (knots[1:] - knots[:-1])
+    spread = at.reshape((*at.shape, 1))
+    inside = np.logical_and(spread >= knots[:-1], spread < knots[1:])
+    result = np.where(inside, values[:-1] + slopes * (spread - knots[:-1]), 0.0).sum(axis=-1)
+    result = np.where(at < knots[0], values[0] if left is None else left, result)
+    result = np.where(at == knots[-1], values[-1], result)
+    return np.where(at > knots[-1], values[-1] if right is None else right, result)  # type: ignore[return-value]
+
+
+# ---------------------------------------------------------------- complex parts
+
+
+def _part(name: str) -> Callable[[Any], TracedArray]:
+    def implementation(val: Any) -> TracedArray:
+        x = lift(val)
+        if x.dtype.kind != "c":
+            return x if name == "real" else wrap(compute(x.extents, number(0, x.dtype)))
+        return wrap(compute(x.extents, apply(name, entry(x.tensor, axes(x.ndim)))))
+
+    return implementation
+
+
+for _name, _function in (("real", np.real), ("imag", np.imag)):
+    attribute(_name)(implements(_function)(_part(_name)))
+implements(method="conj")(lambda x: apply_ufunc(np.conjugate, [x]))
+implements(method="conjugate")(lambda x: apply_ufunc(np.conjugate, [x]))
+implements(np.iscomplexobj)(lambda x: lift(x).dtype.kind == "c")
+implements(np.isrealobj)(lambda x: lift(x).dtype.kind != "c")
+implements(np.isscalar)(lambda element: lift(element).immutable)
+
+
+# ---------------------------------------------------------------- what is known from the shape alone
+
+implements(np.shape)(lambda a: lift(a).shape)
+implements(np.ndim)(lambda a: lift(a).ndim)
+implements(np.size)(lambda a, axis=None: lift(a).size if axis is None else lift(a).shape[axis])
+implements(np.result_type)(lambda *arrays: np.result_type(*[a.dtype if isinstance(a, TracedArray) else a for a in arrays]))
+implements(np.can_cast)(lambda from_, to, casting="safe": np.can_cast(lift(from_).dtype, to, casting))
+
+
+@implements(np.astype)
+def astype_function(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> TracedArray:
+    """The array in another dtype."""
+    return astype(lift(x), dtype)
+
+
+implements(method="astype")(lambda x, dtype, order="K", casting="unsafe", subok=True, copy=True: astype(x, dtype))
+
+
+@implements(method="fill")
+def fill(x: TracedArray, value: Any) -> None:
+    """Set every entry."""
+    x[...] = value
+
+
+@implements(np.copyto)
+def copyto(dst: TracedArray, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    """Set entries from another array."""
+    dst[...] = src if where is True else where_(where, src, dst)
+
+
+@implements(np.put_along_axis)
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
+    """Not traceable."""
+    raise trace_error("np.put_along_axis can't be traced; assign with integer arrays, x[rows, columns] = values")

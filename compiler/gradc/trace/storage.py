@@ -1,0 +1,246 @@
+"""Storage behind traced arrays: an immutable node plus the writes that came after it.
+
+A write is a *piece*: a predicate over the indices of the storage and the value where it holds. Pieces wait until somebody
+reads what they cover; then the whole run of writes becomes one piecewise node over disjoint boxes, so that filling an
+array entry by entry costs one node, not one whole-array select per write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradc.ir.algebra import conjunction, disjunction, guarded, linear_terms, negation, reindexed, sum_of
+from gradc.ir.bounds import decide
+from gradc.ir.scalar import TRUE, DType, Index, Load, Number, Scalar, index, load
+from gradc.ir.tensor import Compute, Extent, Shape, Tensor, compute
+
+Box = tuple[range, ...]
+
+#: Ranges longer than this with strides are taken to overlap rather than enumerated.
+_ENUMERATED = 4096
+
+
+def axes(count: int) -> tuple[Scalar, ...]:
+    """The indices of the first ``count`` axes."""
+    return tuple(index(k) for k in range(count))
+
+
+def materialised(shape: Shape, body: Scalar) -> Tensor:
+    """The tensor with this body; a plain copy is the tensor itself."""
+    if isinstance(body, Load) and body.tensor.shape == shape and body.indices == axes(len(shape)):
+        return body.tensor
+    return compute(shape, body)
+
+
+def literal_of(tensor: Tensor) -> Number | None:
+    """The number that every entry of ``tensor`` is, where that is plain to see."""
+    if isinstance(tensor, Compute) and tensor.reducer is None and isinstance(tensor.body, Number):
+        return tensor.body
+    return None
+
+
+def entry(tensor: Tensor, indices: Sequence[Scalar]) -> Scalar:
+    """``tensor[indices]``; literals are taken as such."""
+    return literal_of(tensor) or load(tensor, indices)
+
+
+@dataclass(frozen=True)
+class Region:
+    """Part of a storage, as a view sees it.
+
+    ``forward`` gives the storage's indices from the view's; ``inside`` and ``backward`` tell, over the storage's indices,
+    whether an entry belongs to the view, and where. ``box`` is the region as ranges where it is a fixed box.
+    """
+
+    shape: Shape
+    forward: tuple[Scalar, ...]
+    inside: Scalar
+    backward: tuple[Scalar, ...]
+    box: Box | None = None
+
+    def then(self, inner: Region) -> Region:
+        """``inner``, a region of the view that this region is, as a region of the storage."""
+        forward = tuple(reindexed(position, inner.forward) for position in self.forward)
+        return Region(
+            inner.shape,
+            forward,
+            conjunction(self.inside, reindexed(inner.inside, self.backward)),
+            tuple(reindexed(position, self.backward) for position in inner.backward),
+            box_of(inner.shape, forward),
+        )
+
+
+def box_of(shape: Shape, forward: Sequence[Scalar]) -> Box | None:
+    """The region as ranges: each position is fixed, or runs along one axis of the view that no other position uses."""
+    sides: list[range] = []
+    used: set[Scalar] = set()
+    for position in forward:
+        terms, start = linear_terms(position)
+        if not terms:
+            sides.append(range(start, start + 1))
+            continue
+        axis, step = next(iter(terms.items()))
+        length = shape[axis.position] if isinstance(axis, Index) else None
+        if len(terms) > 1 or axis in used or not isinstance(length, int):
+            return None
+        used.add(axis)
+        sides.append(range(start, start + step * length, step))
+    return tuple(sides)
+
+
+def whole(shape: Shape) -> Region:
+    """All of a storage of this shape."""
+    everything = axes(len(shape))
+    fixed = [extent for extent in shape if isinstance(extent, int)]
+    box = tuple(range(extent) for extent in fixed) if len(fixed) == len(shape) else None
+    return Region(shape, everything, TRUE, everything, box)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One write: ``value`` where ``inside`` holds, both over the storage's indices."""
+
+    inside: Scalar
+    value: Scalar
+    box: Box | None
+
+    @property
+    def point(self) -> tuple[int, ...] | None:
+        """The one entry that the piece covers, if it is one."""
+        if self.box is None or any(len(side) != 1 for side in self.box):
+            return None
+        return tuple(side[0] for side in self.box)
+
+
+def _disjoint_ranges(a: range, b: range) -> bool:
+    if not a or not b or max(a[0], a[-1]) < min(b[0], b[-1]) or max(b[0], b[-1]) < min(a[0], a[-1]):
+        return True
+    if abs(a.step) == 1 or abs(b.step) == 1:
+        thin, dense = (a, b) if abs(b.step) == 1 else (b, a)
+        return len(thin) <= _ENUMERATED and not any(i in dense for i in thin)
+    return len(a) <= _ENUMERATED and not any(i in b for i in a)
+
+
+def _disjoint(a: Box | None, b: Box | None) -> bool:
+    return a is not None and b is not None and any(_disjoint_ranges(s, t) for s, t in zip(a, b, strict=True))
+
+
+def _within(inner: Box | None, outer: Box | None) -> bool:
+    if inner is None or outer is None:
+        return False
+    for small, large in zip(inner, outer, strict=True):
+        if not small:
+            return True
+        if small[0] not in large or small[-1] not in large or (len(small) > 1 and small.step % large.step):
+            return False
+    return True
+
+
+def _volume(box: Box) -> int:
+    volume = 1
+    for side in box:
+        volume *= len(side)
+    return volume
+
+
+class Storage:
+    """A node and the writes that came after it."""
+
+    __slots__ = ("_base", "_pieces", "_points", "version")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._base = tensor
+        self._pieces: list[Piece] = []
+        self._points: dict[tuple[int, ...], Piece] | None = {}
+        self.version = 0
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the storage."""
+        return self._base.shape
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype of the storage."""
+        return self._base.dtype
+
+    def write(self, inside: Scalar, value: Scalar, box: Box | None) -> None:
+        """``value`` (over the storage's indices, of its dtype) where ``inside`` holds."""
+        self.version += 1
+        extents = self.shape
+        piece = Piece(decide(inside, extents), value, box)
+        if piece.inside is TRUE:
+            self._restart(materialised(extents, value))
+            return
+        self._pieces.append(piece)
+        point = piece.point
+        if point is None or self._points is None:
+            self._points = None
+        else:
+            self._points[point] = piece
+
+    def _restart(self, tensor: Tensor) -> None:
+        self._base, self._pieces, self._points = tensor, [], {}
+
+    def current(self) -> Tensor:
+        """The present content."""
+        if self._pieces:
+            self._restart(compute(self.shape, self._piecewise()))
+        return self._base
+
+    def read(self, region: Region) -> Tensor:
+        """The present content of a region: from the write that covers it, where one does."""
+        if self._pieces:
+            source = self._covering(region)
+            if source is not None:
+                return materialised(region.shape, reindexed(source.value, region.forward))
+        return materialised(region.shape, entry(self._base, region.forward))
+
+    def _covering(self, region: Region) -> Piece | None:
+        """The piece that covers the region; None where the base does (after gathering the writes if need be)."""
+        if region.box is not None:
+            point = Piece(TRUE, TRUE, region.box).point
+            if point is not None and self._points is not None:
+                return self._points.get(point)
+            for piece in reversed(self._pieces):
+                if _within(region.box, piece.box):
+                    return piece
+                if not _disjoint(region.box, piece.box):
+                    break
+            else:
+                return None
+        self.current()
+        return None
+
+    def _piecewise(self) -> Scalar:
+        base = self._base
+        pieces = list(self._points.values()) if self._points is not None else self._pieces
+        apart = self._points is not None
+        terms: list[tuple[Scalar, Scalar]] = []
+        for position, piece in enumerate(pieces):
+            later = [] if apart else [q for q in pieces[position + 1 :] if not _disjoint(piece.box, q.box)]
+            if any(_within(piece.box, q.box) for q in later):
+                continue
+            terms.append((conjunction(piece.inside, *[negation(q.inside) for q in later]), piece.value))
+        if not self._covered(pieces, apart):
+            rest = conjunction(*[negation(piece.inside) for piece in pieces])
+            terms.append((rest, entry(base, axes(base.rank))))
+        if base.dtype.kind == "b":
+            return disjunction(*[guarded(inside, value) for inside, value in terms])
+        return sum_of(*[guarded(inside, value) for inside, value in terms], flatten=False, dtype=base.dtype)
+
+    def _covered(self, pieces: Sequence[Piece], apart: bool) -> bool:
+        boxes = [piece.box for piece in pieces if piece.box is not None]
+        if len(boxes) != len(pieces) or not all(isinstance(extent, int) for extent in self.shape):
+            return False
+        if not apart and not all(_disjoint(a, b) for k, a in enumerate(boxes) for b in boxes[:k]):
+            return False
+        return sum(_volume(box) for box in boxes) == _size(self.shape)
+
+
+def _size(shape: Sequence[Extent]) -> int:
+    size = 1
+    for extent in shape:
+        size *= int(extent)  # type: ignore[arg-type]
+    return size

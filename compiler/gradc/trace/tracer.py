@@ -1,0 +1,401 @@
+"""`TracedArray`: what the user's function computes with while it is traced.
+
+It is a mutable handle on an immutable node, so that ``x[i] = v`` and ``x += v`` mean what they mean in NumPy; a view is a
+handle on part of the same storage. All arithmetic goes to the NumPy surface (`gradc.trace.surface`).
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradc.ir.algebra import conjunction, reindexed
+from gradc.ir.intern import Node
+from gradc.ir.scalar import INT64, TRUE, DType, Index, Load, NamedConstant, Number, Scalar, Size, number
+from gradc.ir.tensor import (
+    Compute,
+    Constant,
+    Extent,
+    Graph,
+    Input,
+    Shape,
+    Tensor,
+    compute,
+    constant,
+    extent_scalar,
+)
+from gradc.ir.tensor import extent as extent_from
+from gradc.ir.walk import graph_order, post_order
+from gradc.trace.context import (
+    active_trace,
+    current_trace,
+    dtype_error,
+    located,
+    note_line,
+    shape_error,
+    trace_error,
+)
+from gradc.trace.specs import supported
+from gradc.trace.storage import Region, Storage, literal_of, whole
+
+_AMBIGUOUS = "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
+_BRANCHES = "write np.where(condition, a, b) for `a if condition else b`, and np.logical_and/or/not for `and`/`or`/`not`"
+
+Literal = bool | int | float | complex
+
+
+class TracedArray:
+    """An array (or number) whose content is known when the compiled function runs.
+
+    ``weak`` marks a Python number: its dtype gives way to that of arrays, and like ``immutable`` NumPy scalars it is not
+    changed by ``+=``.
+    """
+
+    __slots__ = ("__weakref__", "_cached", "_region", "_storage", "immutable", "weak")
+    __array_priority__ = 1000.0
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        tensor: Tensor | None,
+        *,
+        weak: bool = False,
+        immutable: bool = False,
+        storage: Storage | None = None,
+        region: Region | None = None,
+    ) -> None:
+        if storage is None:
+            assert tensor is not None
+            storage = Storage(tensor)
+        self._storage, self._region = storage, region
+        self._cached: tuple[int, Tensor] | None = None
+        self.weak, self.immutable = weak, immutable or weak
+
+    # ------------------------------------------------------------ content
+
+    @property
+    def tensor(self) -> Tensor:
+        """The present content, as a node."""
+        if self._region is None:
+            return self._storage.current()
+        if self._cached is None or self._cached[0] != self._storage.version:
+            content = self._storage.read(self._region)
+            note_line(content)
+            self._cached = (self._storage.version, content)
+        return self._cached[1]
+
+    def region(self) -> Region | None:
+        """The part of the storage that this view covers; None for all of it."""
+        return self._region
+
+    def view(self, inner: Region) -> TracedArray:
+        """A view of this array: writes to either are seen by both."""
+        region = inner if self._region is None else self._region.then(inner)
+        return TracedArray(None, storage=self._storage, region=region)
+
+    def write(self, inside: Scalar, value: Scalar) -> None:
+        """``value`` (over this array's indices, of its dtype) where ``inside`` holds."""
+        if self.immutable:
+            raise trace_error("a NumPy scalar can't be assigned to; make it an array with np.array(x)")
+        region = whole(self.extents) if self._region is None else self._region
+        self._storage.write(
+            conjunction(region.inside, reindexed(inside, region.backward)),
+            reindexed(value, region.backward),
+            region.box if inside is TRUE else None,
+        )
+
+    # ------------------------------------------------------------ attributes
+
+    @property
+    def extents(self) -> Shape:
+        """The shape, in the IR's terms: ints, or scalars over named sizes."""
+        return self._storage.shape if self._region is None else self._region.shape
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The shape, in the user's terms: ints, or traced ints where the size has a name."""
+        return tuple(e if isinstance(e, int) else extent_value(e) for e in self.extents)
+
+    @property
+    def dtype(self) -> DType:
+        """The NumPy dtype."""
+        return self._storage.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.extents)
+
+    @property
+    def size(self) -> Any:
+        """The number of entries."""
+        return math.prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per entry."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> Any:
+        """Bytes in all."""
+        return self.itemsize * self.size
+
+    def __len__(self) -> int:
+        if not self.extents:
+            raise TypeError("len() of unsized object")
+        return operator.index(self.shape[0])
+
+    def __iter__(self) -> Iterator[TracedArray]:
+        if not self.extents:
+            raise TypeError("iteration over a 0-d array")
+        return (self[k] for k in range(len(self)))
+
+    def __repr__(self) -> str:
+        extents = ", ".join(str(e) for e in self.extents)
+        return f"TracedArray({self.dtype.name}[{extents}])"
+
+    def __format__(self, spec: str) -> str:
+        return format(concrete(self, "its text").item(), spec) if spec else repr(self)
+
+    # ------------------------------------------------------------ a value is demanded
+
+    def __bool__(self) -> bool:
+        if self.extents and self.size != 1:
+            raise ValueError(located(_AMBIGUOUS))
+        return bool(concrete(self, "the truth value (`if`, `and`, `or`, `not`, `while`)", _BRANCHES))
+
+    def __int__(self) -> int:
+        return int(concrete(self, "int()", "use x.astype(int), or np.floor"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError(f"only integers can be used as an index, not {self.dtype.name}")
+        return int(concrete(self, "a Python int", "pass it as a Python int, or name it in static_argnums"))
+
+    def __float__(self) -> float:
+        return float(concrete(self, "float() and the math module", "use the array itself, and np.sin instead of math.sin"))
+
+    def __complex__(self) -> complex:
+        return complex(concrete(self, "complex()", "use x.astype(complex)"))
+
+    def item(self, *position: int) -> TracedArray:
+        """The number itself."""
+        chosen = self[position] if position else self.reshape(())
+        return TracedArray(chosen.tensor, weak=True)
+
+    def tolist(self) -> Any:
+        """Nested lists of traced numbers."""
+        return self.item() if not self.extents else [row.tolist() for row in self]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        value = concrete(self, "a NumPy array with known content", "use functions of `numpy`, called inside the traced function")
+        return np.array(value, dtype=dtype)
+
+    # ------------------------------------------------------------ NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return _surface().call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return _surface().call_function(function, args, kwargs)
+
+    # ------------------------------------------------------------ indexing
+
+    def __getitem__(self, key: Any) -> TracedArray:
+        return _indexing().get(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _indexing().put(self, key, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _surface().method(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "shape":
+            raise trace_error("a traced array's shape can't be set; use x = x.reshape(...)")
+        object.__setattr__(self, name, value)
+
+
+
+# ---------------------------------------------------------------- making traced arrays
+
+
+def wrap(tensor: Tensor, *, weak: bool = False) -> TracedArray:
+    """The result of an operation on the user's line that runs now. One without axes is a NumPy scalar."""
+    note_line(tensor)
+    return TracedArray(tensor, weak=weak, immutable=not tensor.shape)
+
+
+def extent_value(extent: Extent) -> TracedArray:
+    """An extent as a Python int that the user may compute with."""
+    return TracedArray(compute((), extent_scalar(extent)), weak=True)
+
+
+def extent_of(value: Any, what: str = "an extent") -> Extent:
+    """The extent that the user gave: an int, a traced int over named sizes, or an int whose value is then pinned."""
+    if isinstance(value, TracedArray):
+        body = size_expression(value.tensor)
+        if body is not None:
+            return extent_from(body)
+    return operator.index(value)
+
+
+def size_expression(tensor: Tensor) -> Scalar | None:
+    """The integer expression over named sizes that ``tensor`` is, if it is one."""
+    if not isinstance(tensor, Compute) or tensor.shape or tensor.reducer is not None or tensor.dtype != INT64:
+        return None
+    return None if any(isinstance(node, Load | Index) for node in post_order([tensor.body])) else tensor.body
+
+
+def lift(value: Any) -> TracedArray:
+    """Any value that NumPy computes with, as a traced array: constants, nested lists of traced numbers."""
+    if isinstance(value, TracedArray):
+        return value
+    if isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic):
+        return TracedArray(compute((), _literal(value)), weak=not isinstance(value, bool), immutable=True)
+    if isinstance(value, np.generic):
+        _check_dtype(value.dtype, value)
+        return TracedArray(compute((), number(value)), immutable=True)
+    if isinstance(value, np.ndarray):
+        return _lift_array(value)
+    if isinstance(value, list | tuple):
+        return _lift_sequence(value)
+    if hasattr(value, "__array__"):
+        return _lift_array(np.asarray(value))
+    raise trace_error(f"a {type(value).__name__} is not an array or a number: {value!r}")
+
+
+def _literal(value: Literal) -> Number:
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
+        return number(float(value))
+    return number(value)
+
+
+def _lift_array(value: np.ndarray) -> TracedArray:
+    """An array met while tracing. Nobody knows where it came from, so the trace is not used again."""
+    trace = active_trace()
+    if trace is not None:
+        trace.volatile = True
+    return constant_array(value)
+
+
+def constant_array(value: np.ndarray | np.generic) -> TracedArray:
+    """A literal array."""
+    array = np.asarray(value)
+    _check_dtype(array.dtype, value)
+    if type(value) is not np.ndarray and isinstance(value, np.ndarray) and type(value).__name__ in _OTHER_SEMANTICS:
+        raise trace_error(f"a {type(value).__name__} has other rules than an array; pass np.asarray(x)")
+    if array.size and array.ndim and array.size <= 64 and (array == array.flat[0]).all() and not np.signbit(array.real).any():
+        return TracedArray(compute(array.shape, number(array.flat[0])))
+    return TracedArray(constant(array) if array.ndim else compute((), number(array[()])))
+
+
+_OTHER_SEMANTICS = ("matrix", "MaskedArray")
+
+
+def _check_dtype(dtype: DType, value: Any) -> None:
+    if supported(dtype):
+        return
+    if dtype.kind == "O":
+        raise dtype_error(f"an object array can't be compiled: {value!r:.80}; give it a number dtype, x.astype(float)")
+    raise dtype_error(f"dtype {dtype} is not supported; use float64, float32, complex, an integer dtype or bool")
+
+
+def _lift_sequence(value: Sequence[Any]) -> TracedArray:
+    if contains_traced(value):
+        return _surface().stacked(value)
+    try:
+        return constant_array(np.array(value))
+    except ValueError as error:  # NumPy's words for a ragged nesting
+        raise shape_error(str(error)) from None
+
+
+def contains_traced(value: Any) -> bool:
+    """Whether a nested list holds a traced array."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, TracedArray):
+            return True
+        if isinstance(item, list | tuple):
+            pending.extend(item)
+    return False
+
+
+# ---------------------------------------------------------------- known values
+
+
+def concrete(array: TracedArray, what: str, instead: str = "") -> np.ndarray:
+    """The value of ``array`` where captures and literals alone settle it; the captures are then pinned."""
+    value = known_value(array)
+    if value is None:
+        made = f"of a traced value ({array.dtype.name}[{', '.join(map(str, array.extents))}])"
+        raise trace_error(f"{what} {made} is not known while the function is traced" + (f"; {instead}" if instead else ""))
+    return value
+
+
+def known_value(array: TracedArray) -> np.ndarray | None:
+    """The value of ``array`` where captures and literals alone settle it (pinning them), else None."""
+    tensor = array.tensor
+    literal = literal_of(tensor)
+    if literal is not None and all(isinstance(e, int) for e in tensor.shape):
+        return np.full(tensor.shape, number_value(literal), tensor.dtype)
+    if isinstance(tensor, Constant):
+        return tensor.value
+    trace = current_trace()
+    order = graph_order([tensor])
+    inputs = [node for node in order if isinstance(node, Input)]
+    if any(node not in trace.values for node in inputs) or _depends_on_sizes(order):
+        return None
+    return _evaluated(tensor, inputs, [np.asarray(trace.pin(node), node.dtype) for node in inputs])
+
+
+def literal_value(array: TracedArray) -> np.ndarray | None:
+    """The value of ``array`` where it depends on nothing at all, else None. Nothing is pinned."""
+    order = graph_order([array.tensor])
+    if len(order) > 64 or any(isinstance(node, Input) for node in order):
+        return None
+    return known_value(array)
+
+
+def _depends_on_sizes(order: Sequence[Node]) -> bool:
+    for node in order:
+        if isinstance(node, Tensor) and not all(isinstance(e, int) for e in node.shape):
+            return True
+        if isinstance(node, Compute) and any(isinstance(s, Size) for s in post_order([node.body, node.domain])):
+            return True
+    return False
+
+
+def number_value(literal: Number) -> Any:
+    """The Python number of a literal."""
+    value = literal.value
+    if isinstance(value, NamedConstant):
+        return value.value
+    return float(value) if isinstance(value, Fraction) else value
+
+
+def _evaluated(tensor: Tensor, inputs: Sequence[Input], values: Sequence[np.ndarray]) -> np.ndarray:
+    from gradc.evaluate import evaluate
+
+    return np.asarray(evaluate(Graph(tuple(inputs), (tensor,)), list(values))[0])
+
+
+def _surface() -> Any:
+    from gradc.trace import surface
+
+    return surface
+
+
+def _indexing() -> Any:
+    from gradc.trace import indexing
+
+    return indexing
