@@ -1,0 +1,29 @@
+"""Lowering: from comprehensions to loops to machine code. `compile_graph` is the whole chain."""
+
+from __future__ import annotations
+
+from gradc.errors import CompileError
+from gradc.ir.tensor import Compute, Constant, Graph, Input, MultiNode, Tensor
+from gradc.ir.walk import graph_order
+from gradc.lower.kernel import Kernel
+
+
+def compile_graph(graph: Graph) -> Kernel:
+    """The graph as machine code for this machine."""
+    from gradc.lower.chain import compile_checked
+
+    _check_lowerable(graph)
+    return compile_checked(graph)
+
+
+def _check_lowerable(graph: Graph) -> None:
+    for node in graph_order(graph.outputs):
+        if isinstance(node, MultiNode):
+            name = type(node).__name__
+            raise CompileError(f"{name} nodes are not lowered to machine code yet; evaluate this graph with gradc.evaluate")
+        if isinstance(node, Input) and node not in graph.inputs:
+            raise CompileError(f"the graph reads {node.name}, which is not among its inputs")
+    assert all(isinstance(t, Tensor) for t in graph.outputs)
+
+
+__all__ = ["Compute", "Constant", "Kernel", "compile_graph"]

@@ -1,0 +1,60 @@
+"""The chain of lowering, in order."""
+
+from __future__ import annotations
+
+from gradc.ir.scalar import index, load
+from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute
+from gradc.ir.walk import graph_order
+from gradc.lower.kernel import Cost, Kernel
+from gradc.lower.program import Placement, ProgramWriter, aligned, byte_count, signature_of, size_names
+from gradc.lower.statements import statement_of
+from gradc.lower.tree import Item, Nest, Statement
+from gradc_runtime.engine import NORMAL, engine
+from gradc_runtime.loaded import LoadedKernel
+
+
+def compile_checked(graph: Graph) -> Kernel:
+    """Lower a graph of inputs, constants and comprehensions."""
+    graph = with_own_outputs(graph)
+    tensors = [node for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
+    items = [_nested(statement_of(t)) for t in tensors if isinstance(t, Compute)]
+    placement = _place(graph, tensors)
+    names = size_names(graph, tensors)
+    signature = signature_of(placement, names, releases_gil=True)
+    text = ProgramWriter(placement, signature, {}).write([items])
+    object_code = engine().compile(text, NORMAL)
+    loaded = LoadedKernel(object_code, signature, [c.value for c in placement.constants])
+    return Kernel(loaded, text, NORMAL, Cost(0, 0, len(items), 0), lambda: "")
+
+
+def with_own_outputs(graph: Graph) -> Graph:
+    """Each output computed into a buffer of its own: inputs, constants and repeated outputs are copied."""
+    seen: set[Tensor] = set()
+    outputs: list[Tensor] = []
+    for tensor in graph.outputs:
+        while not isinstance(tensor, Compute) or tensor in seen:
+            tensor = compute(tensor.shape, load(tensor, [index(k) for k in range(tensor.rank)]))
+        seen.add(tensor)
+        outputs.append(tensor)
+    return Graph(graph.inputs, tuple(outputs))
+
+
+def _nested(statement: Statement) -> Item:
+    item: Item = statement
+    for depth in reversed(range(statement.depth)):
+        item = Nest(depth, statement.extents[depth], [item], statement.descending and depth == statement.first_reduce)
+    return item
+
+
+def _place(graph: Graph, tensors: list[Tensor]) -> Placement:
+    from gradc.ir.algebra import sum_of
+    from gradc.ir.tensor import extent, extent_scalar
+
+    output_of = {tensor: k for k, tensor in reversed(list(enumerate(graph.outputs)))}
+    workspace, total = {}, 0
+    for tensor in tensors:
+        if isinstance(tensor, Compute) and tensor not in output_of:
+            workspace[tensor] = total
+            total = extent(sum_of(extent_scalar(total), extent_scalar(aligned(byte_count(tensor)))))
+    constants = tuple(t for t in tensors if isinstance(t, Constant))
+    return Placement(graph.inputs, graph.outputs, constants, workspace, total, output_of)

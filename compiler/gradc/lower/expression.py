@@ -1,0 +1,570 @@
+"""Scalar expressions as machine code: each unique node once, in the outermost scope that has what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradc.errors import CompileError
+from gradc.ir.algebra import conjunction, is_index_predicate, negation
+from gradc.ir.bounds import never_positive
+from gradc.ir.scalar import (
+    BOOL,
+    FALSE,
+    INT64,
+    TRUE,
+    Apply,
+    Guard,
+    Index,
+    Load,
+    NamedConstant,
+    Number,
+    Scalar,
+    Size,
+    apply,
+    is_apply,
+    is_number,
+)
+from gradc.ir.tensor import Extent, Tensor, extent_scalar
+from gradc.ir.walk import post_order
+from gradc.lower.machine import Machine
+from gradc.lower.text import FunctionBuilder, Value, literal, memory_type
+from gradc.ops.table import promoted
+
+#: Powers up to this exponent become multiplications.
+LARGEST_UNROLLED_POWER = 32
+
+
+@dataclass
+class Storage:
+    """Where the entries of a tensor are: a buffer with strides, one per axis that is kept (None: an axis of one entry at a time)."""
+
+    pointer: Value
+    strides: tuple[Value | None, ...]
+
+
+class ExpressionEmitter(Machine):
+    """Evaluates scalars, given the loops that are open and where tensors are stored."""
+
+    def __init__(self, builder: FunctionBuilder, sizes: dict[str, Value], status_slot: int) -> None:
+        super().__init__(builder)
+        self.sizes = sizes
+        self.status_slot = status_slot
+        #: per loop variable: the running index, and its extent
+        self.indices: list[Value] = []
+        self.extents: list[Extent] = []
+        self._storage: dict[Tensor, Storage] = {}
+        self._values: dict[Any, Value] = {}
+        self._elements: dict[Any, Value] = {}
+        self._facts: dict[Scalar, tuple[bool, int]] = {}
+        self._safe: dict[Any, bool] = {}
+        self._masks: dict[Scalar, int] = {}
+        self._log: list[Scalar] | None = None
+
+    # ------------------------------------------------------------ what is known
+
+    def store_at(self, tensor: Tensor, storage: Storage) -> None:
+        """Loads of ``tensor`` read this buffer."""
+        self._storage[tensor] = storage
+
+    def storage(self, tensor: Tensor) -> Storage:
+        """The buffer of ``tensor``."""
+        return self._storage[tensor]
+
+    def is_stored(self, tensor: Tensor) -> bool:
+        """Whether ``tensor`` has a buffer."""
+        return tensor in self._storage
+
+    def keep_element(self, tensor: Tensor, indices: Sequence[Value], value: Value) -> None:
+        """Loads of this entry are this register, as long as the innermost scope is open."""
+        key = (tensor, tuple(i.text for i in indices), self.lanes)
+        depth = self.builder.depth
+        self.builder.remember(self._elements, key, replace(value, depth=max(value.depth, 0)), depth)
+
+    @contextmanager
+    def assuming(self, predicates: Sequence[tuple[Scalar, bool]]) -> Iterator[None]:
+        """Within the innermost scope, these predicates are known."""
+        facts: dict[Scalar, tuple[bool, int]] = {}
+        for predicate, holds in predicates:
+            facts[predicate] = (holds, self.builder.depth)
+            facts[negation(predicate)] = (not holds, self.builder.depth)
+        added = {p: f for p, f in facts.items() if p not in self._facts}
+        self._facts.update(added)
+        try:
+            yield
+        finally:
+            for predicate in added:
+                del self._facts[predicate]
+
+    @contextmanager
+    def axis(self, depth: int, position: Value, extent: Extent) -> Iterator[None]:
+        """Within, the loop at ``depth`` is at ``position``."""
+        assert len(self.indices) == depth, "loops open in order of depth"
+        self.indices.append(position)
+        self.extents.append(extent)
+        try:
+            yield
+        finally:
+            self.indices.pop()
+            self.extents.pop()
+
+    @contextmanager
+    def forgetting(self, depth: int) -> Iterator[None]:
+        """At the end, forget the values that depend on the loop at ``depth``: it is unrolled, without a scope of its own."""
+        outer, self._log = self._log, []
+        try:
+            yield
+        finally:
+            log, self._log = self._log, outer
+            for node in log:
+                if self._mask(node) >> depth & 1:
+                    self._values.pop(node, None)
+                elif outer is not None:
+                    outer.append(node)
+
+    def _mask(self, root: Scalar) -> int:
+        """The loops that a scalar depends on, as bits."""
+        known = self._masks
+        if root not in known:
+            for node in post_order([root], prune=known.__contains__):
+                if node not in known:
+                    mask = 1 << node.position if isinstance(node, Index) else 0
+                    for child in node.children:
+                        mask |= known[child]
+                    known[node] = mask
+        return known[root]
+
+    def without_facts(self, predicate: Scalar) -> Scalar:
+        """What is left to test of a predicate."""
+        return self._known(predicate)[0]
+
+    # ------------------------------------------------------------ evaluation
+
+    def value(self, root: Scalar) -> Value:
+        """The value of a scalar; each node below it is emitted once."""
+        known = self._values
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in known:
+                stack.pop()
+                continue
+            waiting = [child for child in self._needs(node) if child not in known]
+            if waiting:
+                stack.extend(reversed(waiting))
+                continue
+            stack.pop()
+            result = self._emit(node)
+            self.builder.remember(known, node, result, result.depth)
+            if self._log is not None:
+                self._log.append(node)
+        return known[root]
+
+    def extent(self, extent: Extent) -> Value:
+        """An extent as an int64."""
+        return self.value(extent_scalar(extent))
+
+    def _needs(self, node: Scalar) -> Sequence[Scalar]:
+        if isinstance(node, Guard):
+            return self._guard_needs(node)
+        if isinstance(node, Apply):
+            name = node.op.name
+            if name == "and":
+                return [p for p in node.args if self.is_safe(p)]
+            if name == "prod":
+                return [b for b, _ in _factors(node)]
+            if name in ("power", "pow") and _small_power(node) is not None:
+                return node.args[:1]
+            if name == "sum":
+                return [term for term, _ in _signed_terms(node)]
+        return node.children
+
+    def _emit(self, node: Scalar) -> Value:
+        if isinstance(node, Number):
+            return self._number(node)
+        if isinstance(node, Index):
+            return self.indices[node.position]
+        if isinstance(node, Size):
+            return self.sizes[node.name]
+        if isinstance(node, Load):
+            return self._load(node)
+        if isinstance(node, Guard):
+            return self._guard(node)
+        assert isinstance(node, Apply)
+        special = getattr(self, f"_emit_{node.op.name}", None)
+        if special is not None:
+            return special(node)  # type: ignore[no-any-return]
+        return self._row(node)
+
+    def _number(self, node: Number) -> Value:
+        value = node.value
+        if isinstance(value, complex) or node.dtype.kind == "c":
+            raise CompileError("complex numbers are not lowered to machine code yet; use real arrays")
+        if isinstance(value, NamedConstant):
+            value = value.value
+        if node.dtype.kind == "f":
+            return literal(_nearest_float(value), node.dtype)
+        return literal(value, node.dtype)  # type: ignore[arg-type]
+
+    def _row(self, node: Apply) -> Value:
+        """An op by the ``lower`` field of its row."""
+        lower = node.op.lower
+        name = node.op.name
+        dtypes = [arg.dtype for arg in node.args]
+        if name == "where":
+            arguments = [self._values[node.args[0]], *[self._as(arg, node) for arg in node.args[1:]]]
+        elif node.dtype == BOOL:
+            common = promoted(dtypes)
+            arguments = [self.convert(self._values[arg], common) for arg in node.args]
+        elif name in ("abs", "sign", "floor", "ceil", "trunc", "rint"):
+            arguments = [self._values[arg] for arg in node.args]
+        else:
+            arguments = [self._as(arg, node) for arg in node.args]
+        if callable(lower):
+            return lower(self, *arguments)  # type: ignore[no-any-return]
+        if lower is None:
+            raise CompileError(f"the operation {name} has no machine code; its row in gradc.ops needs a 'lower'")
+        if "." in lower:
+            return self.call(lower, *arguments)
+        return getattr(self, lower)(*arguments)  # type: ignore[no-any-return]
+
+    def _as(self, arg: Scalar, node: Scalar) -> Value:
+        return self.convert(self._values[arg], node.dtype)
+
+    def _emit_convert(self, node: Apply) -> Value:
+        return self.convert(self._values[node.args[0]], node.dtype)
+
+    def _emit_not(self, node: Apply) -> Value:
+        return self.complement(self.convert(self._values[node.args[0]], BOOL))
+
+    def _emit_or(self, node: Apply) -> Value:
+        result = literal(False, BOOL)
+        for arg in node.args:
+            result = self.either(result, self.convert(self._values[arg], BOOL))
+        return result
+
+    def _emit_and(self, node: Apply) -> Value:
+        """Parts that may not run on their own are tested only where the safe ones hold."""
+        result = literal(True, BOOL)
+        unsafe: list[Scalar] = []
+        for arg in node.args:
+            if self.is_safe(arg):
+                result = self.both(result, self.convert(self._values[arg], BOOL))
+            else:
+                unsafe.append(arg)
+        for arg in unsafe:
+            result = self._chained(result, arg)
+        return result
+
+    def _chained(self, sofar: Value, predicate: Scalar) -> Value:
+        if sofar.literal is not None:
+            return self.value(predicate) if sofar.literal else sofar
+        if sofar.lanes > 1 or sofar.step is not None:
+            raise VectorisationRefused
+        return self.builder.branch(sofar, lambda: [self.convert(self.value(predicate), BOOL)], [literal(False, BOOL)])[0]
+
+    # ------------------------------------------------------------ mathematical sums, products, powers
+
+    def _emit_sum(self, node: Apply) -> Value:
+        terms = [(self._as(term, node), sign) for term, sign in _signed_terms(node)]
+        if node.dtype.kind == "f":
+            terms.sort(key=lambda term: term[1], reverse=True)
+        total, sign = terms[0]
+        if sign < 0:
+            total = self.negate(total)
+        values = [(total, 1), *terms[1:]]
+        while len(values) > 1:  # in pairs: a short chain of dependent additions
+            paired = [self._signed_add(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
+            values = paired + ([values[-1]] if len(values) % 2 else [])
+        return values[0][0]
+
+    def _signed_add(self, a: tuple[Value, int], b: tuple[Value, int]) -> tuple[Value, int]:
+        (x, s), (y, t) = a, b
+        if s == t:
+            return self.add(x, y), s
+        return self.subtract(x, y), s
+
+    def _emit_prod(self, node: Apply) -> Value:
+        """One division at most: factors with negative powers are collected below the line."""
+        above: list[Value] = []
+        below: list[Value] = []
+        for base, exponent in _factors(node):
+            value = self._as(base, node)
+            (above if exponent > 0 else below).append(self._power_by_multiplication(value, abs(exponent)))
+        top = self._product(above) if above else literal(1, node.dtype)
+        return self.divide(top, self._product(below)) if below else top
+
+    def _product(self, values: list[Value]) -> Value:
+        while len(values) > 1:
+            paired = [self.multiply(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
+            values = paired + ([values[-1]] if len(values) % 2 else [])
+        return values[0]
+
+    def _emit_power(self, node: Apply) -> Value:
+        exponent = _small_power(node)
+        if exponent is None:
+            return self._row(node)
+        value = self._power_by_multiplication(self._as(node.args[0], node), abs(exponent))
+        return value if exponent > 0 else self.divide(literal(1, node.dtype), value)
+
+    _emit_pow = _emit_power
+
+    def _power_by_multiplication(self, base: Value, exponent: Fraction) -> Value:
+        whole, half = divmod(exponent, 1)
+        result = self.call("llvm.sqrt", base) if half else None
+        power, square = int(whole), base
+        while power:
+            if power & 1:
+                result = square if result is None else self.multiply(result, square)
+            power >>= 1
+            if power:
+                square = self.multiply(square, square)
+        return result if result is not None else literal(1, base.dtype)
+
+    # ------------------------------------------------------------ guards
+
+    def _known(self, predicate: Scalar) -> tuple[Scalar, int]:
+        """What is left of a predicate after the facts, and the scope on which that rests."""
+        if not self._facts:
+            return predicate, 0
+        depth, rest = 0, []
+        for part in predicate.children if is_apply(predicate, "and") else (predicate,):
+            fact = self._facts.get(part)
+            if fact is None:
+                rest.append(part)
+                continue
+            depth = max(depth, fact[1])
+            if not fact[0]:
+                return FALSE, depth
+        return conjunction(*rest) if depth else predicate, depth
+
+    def _guard_needs(self, node: Guard) -> Sequence[Scalar]:
+        predicate, _ = self._known(node.predicate)
+        if predicate is FALSE:
+            return ()
+        if predicate is TRUE:
+            return (node.body,)
+        return (predicate, node.body) if self.is_safe(node.body) else (predicate,)
+
+    def _guard(self, node: Guard) -> Value:
+        predicate, rests_on = self._known(node.predicate)
+        zero = literal(0, node.dtype)
+        if predicate is FALSE:
+            result = zero
+        elif predicate is TRUE:
+            result = self._values[node.body]
+        else:
+            holds = self.convert(self._values[predicate], BOOL)
+            if node.body in self._values:
+                result = self.select(holds, self._values[node.body], zero)
+            elif holds.literal is not None:
+                result = self.value(node.body) if holds.literal else zero
+            else:
+                result = self.guarded_value(holds, node.body, zero)[0]
+        return replace(result, depth=max(result.depth, rests_on))
+
+    def guarded_value(self, holds: Value, body: Scalar, otherwise: Value) -> list[Value]:
+        """The body, evaluated only where the predicate holds."""
+        if holds.lanes > 1 or holds.step is not None:
+            raise VectorisationRefused
+        wide = self.vector if self.lanes > 1 else lambda value: value
+        return self.builder.branch(holds, lambda: [wide(self.value(body))], [wide(otherwise)])
+
+    def is_safe(self, scalar: Scalar) -> bool:
+        """Whether evaluating the scalar is harmless anywhere in the open loops: every load is shown to be in range."""
+        if isinstance(scalar, Number | Index | Size):
+            return True
+        key = (scalar, len(self.extents))
+        known = self._safe.get(key)
+        if known is None:
+            known = all(self._in_range(node) for node in post_order([scalar]) if isinstance(node, Load))
+            self.builder.remember(self._safe, key, known, self.builder.depth)
+        return known
+
+    def _in_range(self, node: Load) -> bool:
+        for position, extent in zip(node.indices, node.tensor.shape, strict=True):
+            if isinstance(position, Index) and self.extents[position.position] == extent:
+                continue
+            if any(isinstance(inner, Load) for inner in post_order([position])):
+                return False
+            last = extent_scalar(extent)
+            beyond = apply_difference(position, last)
+            if not never_positive(beyond, self.extents) or not never_positive(_minus(position), self.extents):
+                return False
+        return True
+
+    # ------------------------------------------------------------ loads
+
+    def address(self, tensor: Tensor, indices: Sequence[Value]) -> tuple[Value, Value]:
+        """The buffer and the offset, in entries, of one entry (of lane 0's, when the offset has a step)."""
+        storage = self._storage[tensor]
+        offset = literal(0, INT64)
+        for position, stride in zip(indices, storage.strides, strict=True):
+            if stride is not None:
+                offset = self.add(offset, self.multiply(self.convert(position, INT64), stride))
+        return storage.pointer, offset
+
+    def _load(self, node: Load) -> Value:
+        indices = [self.convert(self._values[i], INT64) for i in node.indices]
+        key = (node.tensor, tuple(i.text for i in indices), self.lanes if any(_varies(i) for i in indices) else 1)
+        known = self._elements.get(key) or self._elements.get((*key[:2], self.lanes))
+        if known is not None:
+            return known
+        indices = [
+            self._checked(node, axis, value) if _is_gathered(node.indices[axis]) else value
+            for axis, value in enumerate(indices)
+        ]
+        pointer, offset = self.address(node.tensor, indices)
+        depth = max(self.builder.barrier, offset.depth, pointer.depth)
+        value = self.read(pointer, offset, node.dtype, depth)
+        self.builder.remember(self._elements, key, value, depth)
+        return value
+
+    def _checked(self, node: Load, axis: int, position: Value) -> Value:
+        """A gathered index, after the test that NumPy would make."""
+        extent = self.extent(node.tensor.shape[axis])
+        depth = max(self.builder.barrier, position.depth, extent.depth)
+        if position.lanes > 1 or position.step is not None:
+            raise VectorisationRefused
+        outside = Value(
+            self.builder.instruction(f"icmp uge i64 {position.text}, {extent.text}", depth), BOOL, depth
+        )
+        self.builder.fail(outside, [position, extent, literal(axis, INT64)], 1, self.status_slot, depth)
+        return position
+
+    def read(self, pointer: Value, offset: Value, dtype: np.dtype[Any], depth: int) -> Value:
+        """Load one entry, or one per lane where the offset varies over lanes."""
+        lanes = self.lanes if _varies(offset) else 1
+        if lanes > 1 and (offset.step is None or offset.step.literal != 1):
+            return self._read_scattered(pointer, offset, dtype, depth)
+        where = self.entry_pointer(pointer, replace(offset, step=None), dtype, depth)
+        kind = memory_type(dtype, lanes)
+        name = self.builder.instruction(f"load {kind}, ptr {where}, align {dtype.itemsize}", depth)
+        if dtype == BOOL:
+            zero = "0" if lanes == 1 else "zeroinitializer"
+            name = self.builder.instruction(f"icmp ne {kind} {name}, {zero}", depth)
+        return Value(name, dtype, depth, lanes)
+
+    def _read_scattered(self, pointer: Value, offset: Value, dtype: np.dtype[Any], depth: int) -> Value:
+        result = Value("poison", dtype, depth, self.lanes)
+        for lane in range(self.lanes):
+            one = self.read(pointer, self.lane_offset(offset, lane), dtype, depth)
+            text = f"insertelement {result.type} {result.text}, {one.type} {one.text}, i32 {lane}"
+            result = Value(self.builder.instruction(text, depth), dtype, depth, self.lanes)
+        return result
+
+    def lane_offset(self, offset: Value, lane: int) -> Value:
+        """The offset of one lane."""
+        if offset.lanes > 1:
+            return self.extract(offset, lane)
+        base = replace(offset, step=None)
+        return base if offset.step is None else self.add(base, self.multiply(offset.step, literal(lane, INT64)))
+
+    def entry_pointer(self, pointer: Value, offset: Value, dtype: np.dtype[Any], depth: int) -> str:
+        """The address of the entry at an offset."""
+        if offset.literal == 0:
+            return pointer.text
+        kind = memory_type(dtype)
+        return self.builder.instruction(f"getelementptr {kind}, ptr {pointer.text}, i64 {offset.text}", depth)
+
+    def write(self, pointer: Value, offset: Value, value: Value) -> None:
+        """Store to an entry, or to one per lane, in the innermost scope."""
+        depth = self.builder.depth
+        lanes = self.lanes if _varies(offset) else 1
+        if lanes == 1 and _varies(value):
+            raise VectorisationRefused
+        if lanes > 1:
+            value = self.vector(value)
+        if lanes > 1 and (offset.step is None or offset.step.literal != 1):
+            for lane in range(lanes):
+                self._write_one(pointer, self.lane_offset(offset, lane), self.extract(value, lane), depth)
+            return
+        self._write_one(pointer, replace(offset, step=None), value, depth)
+
+    def _write_one(self, pointer: Value, offset: Value, value: Value, depth: int) -> None:
+        where = self.entry_pointer(pointer, offset, value.dtype, depth)
+        text = value.text
+        if value.dtype == BOOL:
+            text = self.builder.instruction(f"zext {value.type} {text} to {memory_type(BOOL, value.lanes)}", depth)
+        kind = memory_type(value.dtype, value.lanes)
+        self.builder.line(f"store {kind} {text}, ptr {where}, align {value.dtype.itemsize}")
+
+
+class VectorisationRefused(Exception):
+    """Vector code can't express this; the loop is written with one lane."""
+
+
+def _varies(value: Value) -> bool:
+    return value.lanes > 1 or value.step is not None
+
+
+def _is_gathered(position: Scalar) -> bool:
+    return not isinstance(position, Index | Number | Size) and any(
+        isinstance(node, Load) for node in post_order([position])
+    )
+
+
+def apply_difference(left: Scalar, right: Scalar) -> Scalar:
+    """``left - right + 1``, an index expression that is not positive where ``left < right``."""
+    from gradc.ir.algebra import difference, sum_of
+
+    return sum_of(difference(left, right), 1)
+
+
+def _minus(scalar: Scalar) -> Scalar:
+    from gradc.ir.algebra import negated
+
+    return negated(scalar)
+
+
+def _nearest_float(value: Any) -> float:
+    return value.numerator / value.denominator if isinstance(value, Fraction) else float(value)
+
+
+def _small_power(node: Scalar) -> Fraction | None:
+    """The exponent of a power that becomes multiplications and a square root."""
+    if not (is_apply(node, "power") or is_apply(node, "pow")):
+        return None
+    exponent = node.children[1]
+    if not isinstance(exponent, Number) or not isinstance(exponent.value, int | Fraction):
+        return None
+    value = Fraction(exponent.value)
+    if value == 0 or value.denominator > 2 or abs(value) > LARGEST_UNROLLED_POWER:
+        return None
+    if node.dtype.kind != "f" and (value < 0 or value.denominator != 1):
+        return None
+    return value
+
+
+def _factors(node: Apply) -> list[tuple[Scalar, Fraction]]:
+    """A product as bases and exponents."""
+    factors: list[tuple[Scalar, Fraction]] = []
+    for arg in node.args:
+        exponent = _small_power(arg)
+        if exponent is None or arg.dtype != node.dtype:
+            factors.append((arg, Fraction(1)))
+        else:
+            factors.append((arg.children[0], exponent))
+    return factors
+
+
+def _signed_terms(node: Apply) -> list[tuple[Scalar, int]]:
+    """A sum as terms and signs: ``-1 x`` is subtracted, not multiplied."""
+    if node.dtype.kind != "f":
+        return [(term, 1) for term in node.args]
+    return [_signed(term) for term in node.args]
+
+
+def _signed(term: Scalar) -> tuple[Scalar, int]:
+    if is_apply(term, "prod") and is_number(term.children[0], -1):
+        rest = term.children[1:]
+        return (rest[0] if len(rest) == 1 else apply("prod", *rest)), -1
+    return term, 1
+
+
+__all__ = ["ExpressionEmitter", "Storage", "VectorisationRefused", "is_index_predicate"]

@@ -1,0 +1,356 @@
+"""Operations on values as LLVM instructions: the `Emitter` of `gradc.ops.emit`, for one lane or many."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradc.ir.scalar import BOOL, INT64, DType
+from gradc.lower.text import FunctionBuilder, Value, literal, llvm_type
+
+_FLOAT_RELATIONS = {
+    "less": "olt",
+    "less_equal": "ole",
+    "greater": "ogt",
+    "greater_equal": "oge",
+    "equal": "oeq",
+    "not_equal": "une",
+}
+_INTEGER_RELATIONS = {"less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "equal": "eq", "not_equal": "ne"}
+
+_INTEGER_POWER = """define internal i64 @gradc_ipow(i64 %base, i64 %exponent) {
+entry:
+  br label %loop
+loop:
+  %b = phi i64 [ %base, %entry ], [ %b2, %loop ]
+  %e = phi i64 [ %exponent, %entry ], [ %e2, %loop ]
+  %r = phi i64 [ 1, %entry ], [ %r2, %loop ]
+  %odd = trunc i64 %e to i1
+  %m = mul i64 %r, %b
+  %r2 = select i1 %odd, i64 %m, i64 %r
+  %b2 = mul i64 %b, %b
+  %e2 = lshr i64 %e, 1
+  %more = icmp ne i64 %e2, 0
+  br i1 %more, label %loop, label %done
+done:
+  ret i64 %r2
+}"""
+
+
+class Machine:
+    """Emits operations into a function; operands may be one value or a vector, and are brought to a common form."""
+
+    def __init__(self, builder: FunctionBuilder) -> None:
+        self.builder = builder
+        #: how many lanes the enclosing vector loop has
+        self.lanes = 1
+        self._vectors: dict[Any, Value] = {}
+
+    # ------------------------------------------------------------ forms
+
+    def vector(self, value: Value) -> Value:
+        """``value`` with one number per lane."""
+        if value.lanes > 1 or self.lanes == 1:
+            return value
+        key = (value.text, value.dtype, value.step, self.lanes)
+        known = self._vectors.get(key)
+        if known is None:
+            known = self._splat(replace(value, step=None))
+            if value.step is not None:
+                known = self.add(known, self._multiples(value.step))
+            self.builder.remember(self._vectors, key, known, known.depth)
+        return known
+
+    def _splat(self, value: Value) -> Value:
+        kind = llvm_type(value.dtype, self.lanes)
+        if value.literal is not None:
+            element = f"{value.type} {value.text}"
+            text = f"<{', '.join([element] * self.lanes)}>"
+            return Value(text, value.dtype, value.depth, self.lanes, literal=value.literal)
+        first = self.builder.instruction(f"insertelement {kind} poison, {value.type} {value.text}, i32 0", value.depth)
+        mask = f"<{self.lanes} x i32> zeroinitializer"
+        name = self.builder.instruction(f"shufflevector {kind} {first}, {kind} poison, {mask}", value.depth)
+        return Value(name, value.dtype, value.depth, self.lanes)
+
+    def _multiples(self, step: Value) -> Value:
+        if isinstance(step.literal, int):
+            elements = ", ".join(f"i64 {step.literal * lane}" for lane in range(self.lanes))
+            return Value(f"<{elements}>", INT64, 0, self.lanes)
+        lanes = ", ".join(f"i64 {lane}" for lane in range(self.lanes))
+        return self.multiply(Value(f"<{lanes}>", INT64, 0, self.lanes), self._splat(step))
+
+    def _alike(self, *values: Value) -> tuple[Value, ...]:
+        if any(v.lanes > 1 or v.step is not None for v in values):
+            return tuple(self.vector(v) for v in values)
+        return values
+
+    def extract(self, value: Value, lane: int) -> Value:
+        """One lane of a vector."""
+        if value.lanes == 1:
+            return value
+        if value.literal is not None:
+            return literal(value.literal, value.dtype)
+        name = self.builder.instruction(f"extractelement {value.type} {value.text}, i32 {lane}", value.depth)
+        return Value(name, value.dtype, value.depth)
+
+    def _operation(self, text: str, dtype: DType, *values: Value, depth: int | None = None) -> Value:
+        """``text`` with {0}, {1}, ... replaced by the operands and {t} by their type."""
+        depth = max([v.depth for v in values], default=0) if depth is None else depth
+        filled = text.format(*[v.text for v in values], t=values[0].type)
+        return Value(self.builder.instruction(filled, depth), dtype, depth, values[0].lanes)
+
+    # ------------------------------------------------------------ arithmetic
+
+    def constant(self, number: float, like: Value) -> Value:
+        """A literal of the dtype of ``like``."""
+        return literal(number, like.dtype)
+
+    def kind(self, x: Value) -> str:
+        """NumPy's kind letter."""
+        return x.dtype.kind
+
+    def add(self, a: Value, b: Value) -> Value:
+        """``a + b``; of bools: or."""
+        if a.dtype == BOOL:
+            return self.either(a, b)
+        if a.dtype == INT64 and a.lanes == b.lanes == 1:
+            total = self.builder.add_integers(replace(a, step=None), replace(b, step=None))
+            steps = [s for s in (a.step, b.step) if s is not None]
+            return self._stepped(total, steps[0] if len(steps) == 1 else self.add(*steps) if steps else None)
+        return self._arithmetic("fadd", "add", a, b)
+
+    def subtract(self, a: Value, b: Value) -> Value:
+        """``a - b``."""
+        if a.dtype == INT64 and a.lanes == b.lanes == 1 and a.step is None and b.step is None:
+            return self.builder.subtract_integers(a, b)
+        return self._arithmetic("fsub", "sub", a, b)
+
+    def multiply(self, a: Value, b: Value) -> Value:
+        """``a * b``; of bools: and."""
+        if a.dtype == BOOL:
+            return self.both(a, b)
+        if a.dtype == INT64 and a.lanes == b.lanes == 1 and (a.step is None or b.step is None):
+            product = self.builder.multiply_integers(replace(a, step=None), replace(b, step=None))
+            if a.step is not None:
+                return self._stepped(product, self.builder.multiply_integers(a.step, b))
+            return self._stepped(product, None if b.step is None else self.builder.multiply_integers(b.step, a))
+        return self._arithmetic("fmul", "mul", a, b)
+
+    @staticmethod
+    def _stepped(value: Value, step: Value | None) -> Value:
+        if step is None or step.literal == 0:
+            return value
+        return replace(value, step=step, literal=None, depth=max(value.depth, step.depth))
+
+    def divide(self, a: Value, b: Value) -> Value:
+        """``a / b`` of floats."""
+        return self._arithmetic("fdiv", "sdiv", a, b)
+
+    def _arithmetic(self, floating: str, integral: str, a: Value, b: Value) -> Value:
+        a, b = self._alike(a, b)
+        name = floating if a.dtype.kind == "f" else integral
+        return self._operation(f"{name} {{t}} {{0}}, {{1}}", a.dtype, a, b)
+
+    def fused_multiply_add(self, a: Value, b: Value, c: Value) -> Value:
+        """``a * b + c`` rounded once."""
+        return self.call("llvm.fma", a, b, c)
+
+    def negate(self, a: Value) -> Value:
+        """``-a``."""
+        if a.dtype.kind == "f":
+            (a,) = self._alike(a)
+            return self._operation("fneg {t} {0}", a.dtype, a)
+        return self.multiply(a, literal(-1, a.dtype)) if a.dtype == INT64 else self.subtract(literal(0, a.dtype), a)
+
+    def floor_divide(self, a: Value, b: Value) -> Value:
+        """NumPy's ``a // b``: towards minus infinity; integers divided by zero give 0."""
+        if a.dtype.kind == "f":
+            return self._float_division(a, b)[0]
+        if isinstance(a.literal, int) and isinstance(b.literal, int) and b.literal:
+            return literal(a.literal // b.literal, a.dtype)
+        return self._integer_division(a, b)[0]
+
+    def modulo(self, a: Value, b: Value) -> Value:
+        """NumPy's ``a % b``: the sign of b."""
+        if a.dtype.kind == "f":
+            return self._float_division(a, b)[1]
+        if isinstance(a.literal, int) and isinstance(b.literal, int) and b.literal:
+            return literal(a.literal % b.literal, a.dtype)
+        return self._integer_division(a, b)[1]
+
+    def _integer_division(self, a: Value, b: Value) -> tuple[Value, Value]:
+        a, b = self._alike(a, b)
+        zero, one = literal(0, a.dtype), literal(1, a.dtype)
+        if a.dtype.kind != "i":
+            safe = self.select(self.compare("equal", b, zero), one, b)
+            whole = self._operation("udiv {t} {0}, {1}", a.dtype, a, safe)
+            rest = self._operation("urem {t} {0}, {1}", a.dtype, a, safe)
+            by_zero = self.compare("equal", b, zero)
+            return self.select(by_zero, zero, whole), self.select(by_zero, zero, rest)
+        if isinstance(b.literal, int) and b.literal > 0:
+            truncated = self._operation("sdiv {t} {0}, {1}", a.dtype, a, b)
+            left = self.subtract(a, self.multiply(truncated, b))
+            below = self.compare("less", left, zero)
+            return (
+                self.select(below, self.subtract(truncated, one), truncated),
+                self.select(below, self.add(left, b), left),
+            )
+        by_zero = self.compare("equal", b, zero)
+        flips = self.compare("equal", b, literal(-1, a.dtype))  # the smallest integer by -1 would trap
+        safe = self.select(self.either(by_zero, flips), one, b)
+        truncated = self._operation("sdiv {t} {0}, {1}", a.dtype, a, safe)
+        left = self.subtract(a, self.multiply(truncated, safe))
+        crossed = self.compare("less", self._operation("xor {t} {0}, {1}", a.dtype, left, safe), zero)
+        crossed = self.both(crossed, self.compare("not_equal", left, zero))
+        whole = self.select(crossed, self.subtract(truncated, one), truncated)
+        whole = self.select(flips, self.subtract(zero, a), whole)
+        rest = self.select(crossed, self.add(left, safe), left)
+        return self.select(by_zero, zero, whole), self.select(self.either(by_zero, flips), zero, rest)
+
+    def _float_division(self, a: Value, b: Value) -> tuple[Value, Value]:
+        a, b = self._alike(a, b)
+        zero, one, half = (literal(v, a.dtype) for v in (0.0, 1.0, 0.5))
+        left = self._operation("frem {t} {0}, {1}", a.dtype, a, b)
+        exact = self.divide(self.subtract(a, left), b)
+        has_rest = self.compare("not_equal", left, zero)
+        crossed = self.both(has_rest, self._differs(self.compare("less", left, zero), self.compare("less", b, zero)))
+        rest = self.select(crossed, self.add(left, b), left)
+        rest = self.select(has_rest, rest, self.call("llvm.copysign", zero, b))
+        exact = self.select(crossed, self.subtract(exact, one), exact)
+        floor = self.call("llvm.floor", exact)
+        floor = self.select(self.compare("greater", self.subtract(exact, floor), half), self.add(floor, one), floor)
+        quotient = self.divide(a, b)
+        whole = self.select(self.compare("equal", exact, zero), self.call("llvm.copysign", zero, quotient), floor)
+        return self.select(self.compare("equal", b, zero), quotient, whole), rest
+
+    def integer_power(self, base: Value, exponent: Value) -> Value:
+        """``base ** exponent`` by squaring."""
+        self.builder.module.helper("gradc_ipow", _INTEGER_POWER)
+        wide = self.convert(base, INT64), self.convert(exponent, INT64)
+        return self.convert(self._per_lane("gradc_ipow", INT64, *wide), base.dtype)
+
+    # ------------------------------------------------------------ comparison and selection
+
+    def compare(self, relation: str, a: Value, b: Value) -> Value:
+        """A comparison; false for NaN but for ``not_equal``."""
+        a, b = self._alike(a, b)
+        if a.dtype.kind == "f":
+            return self._operation(f"fcmp {_FLOAT_RELATIONS[relation]} {{t}} {{0}}, {{1}}", BOOL, a, b)
+        name = _INTEGER_RELATIONS[relation]
+        if isinstance(a.literal, int) and isinstance(b.literal, int) and a.dtype == b.dtype == INT64 and a.lanes == 1:
+            return literal(bool(getattr(a.literal, f"__{name}__")(b.literal)), BOOL)
+        if name not in ("eq", "ne"):
+            name = ("s" if a.dtype.kind == "i" else "u") + name
+        return self._operation(f"icmp {name} {{t}} {{0}}, {{1}}", BOOL, a, b)
+
+    def is_nan(self, a: Value) -> Value:
+        """Whether a is NaN."""
+        if a.dtype.kind != "f":
+            return literal(False, BOOL)
+        (a,) = self._alike(a)
+        return self._operation("fcmp uno {t} {0}, {0}", BOOL, a)
+
+    def sign_bit(self, a: Value) -> Value:
+        """Whether the sign is minus, of zeros and NaN too."""
+        if a.dtype.kind != "f":
+            return self.compare("less", a, literal(0, a.dtype))
+        (a,) = self._alike(a)
+        bits = np.dtype(f"i{a.dtype.itemsize}")
+        cast = self._operation(f"bitcast {{t}} {{0}} to {llvm_type(bits, a.lanes)}", bits, a)
+        return self.compare("less", cast, literal(0, bits))
+
+    def both(self, p: Value, q: Value) -> Value:
+        """``p and q``."""
+        for x, y in ((p, q), (q, p)):
+            if x.literal is not None:
+                return y if x.literal else x
+        p, q = self._alike(p, q)
+        return self._operation("and {t} {0}, {1}", BOOL, p, q)
+
+    def either(self, p: Value, q: Value) -> Value:
+        """``p or q``."""
+        for x, y in ((p, q), (q, p)):
+            if x.literal is not None:
+                return x if x.literal else y
+        p, q = self._alike(p, q)
+        return self._operation("or {t} {0}, {1}", BOOL, p, q)
+
+    def _differs(self, p: Value, q: Value) -> Value:
+        p, q = self._alike(p, q)
+        return self._operation("xor {t} {0}, {1}", BOOL, p, q)
+
+    def complement(self, p: Value) -> Value:
+        """``not p``."""
+        if p.literal is not None:
+            return literal(not p.literal, BOOL)
+        return self._differs(p, literal(True, BOOL))
+
+    def select(self, p: Value, a: Value, b: Value) -> Value:
+        """``a`` where p, else ``b``."""
+        if p.literal is not None:
+            return a if p.literal else b
+        if a.text == b.text and a.step is b.step:
+            return a
+        p, a, b = self._alike(p, a, b)
+        return self._operation(f"select {p.type} {{0}}, {a.type} {{1}}, {a.type} {{2}}", a.dtype, p, a, b)
+
+    # ------------------------------------------------------------ calls and conversions
+
+    def call(self, name: str, *args: Value) -> Value:
+        """An intrinsic, ``llvm.sqrt``, or a function of the C library, ``libm.sin``."""
+        args = self._alike(*args)
+        dtype = args[0].dtype
+        family, function = name.split(".", 1)
+        if family == "libm":
+            return self._per_lane(function + ("f" if dtype.itemsize == 4 else ""), dtype, *args)
+        suffix = ("" if args[0].lanes == 1 else f"v{args[0].lanes}") + f"{dtype.kind}{dtype.itemsize * 8}"
+        kind = args[0].type
+        self.builder.module.declare(f"{name}.{suffix}", kind, [kind] * len(args))
+        operands = ", ".join(f"{kind} {{{k}}}" for k in range(len(args)))
+        return self._operation(f"call {kind} @{name}.{suffix}({operands})", dtype, *args)
+
+    def _per_lane(self, function: str, dtype: DType, *args: Value) -> Value:
+        kind = llvm_type(dtype)
+        if not function.startswith("gradc_"):
+            self.builder.module.declare(function, kind, [kind] * len(args))
+        operands = ", ".join(f"{kind} {{{k}}}" for k in range(len(args)))
+        call = f"call {kind} @{function}({operands})"
+        if args[0].lanes == 1:
+            return self._operation(call, dtype, *args)
+        lanes = args[0].lanes
+        result = Value("poison", dtype, 0, lanes)
+        for lane in range(lanes):
+            one = self._operation(call, dtype, *[self.extract(arg, lane) for arg in args])
+            depth = max(result.depth, one.depth)
+            text = f"insertelement {result.type} {result.text}, {one.type} {one.text}, i32 {lane}"
+            result = Value(self.builder.instruction(text, depth), dtype, depth, lanes)
+        return result
+
+    def convert(self, value: Value, dtype: DType) -> Value:
+        """NumPy's ``astype``."""
+        source = value.dtype
+        if source == dtype:
+            return value
+        if value.literal is not None and value.lanes == 1 and (dtype.kind == "f" or source.kind in "bi"):
+            return literal(value.literal, dtype)
+        (value,) = self._alike(value)
+        if dtype == BOOL:
+            return self.compare("not_equal", value, literal(0, source))
+        if llvm_type(source) == llvm_type(dtype):
+            return replace(value, dtype=dtype)
+        cast = _cast_name(source, dtype)
+        return self._operation(f"{cast} {{t}} {{0}} to {llvm_type(dtype, value.lanes)}", dtype, value)
+
+
+def _cast_name(source: DType, target: DType) -> str:
+    if target.kind == "f":
+        if source.kind == "f":
+            return "fpext" if target.itemsize > source.itemsize else "fptrunc"
+        return "sitofp" if source.kind == "i" else "uitofp"
+    if source.kind == "f":
+        return "fptosi" if target.kind == "i" else "fptoui"
+    if target.itemsize < source.itemsize:
+        return "trunc"
+    return "sext" if source.kind == "i" else "zext"

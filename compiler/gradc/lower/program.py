@@ -1,0 +1,197 @@
+"""A loop tree as a module of LLVM assembly, and its signature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gradc.errors import CompileError
+from gradc.ir.algebra import floor_divide, product_of, sum_of
+from gradc.ir.scalar import INT64, Apply, Number, Scalar, Size, number
+from gradc.ir.tensor import Compute, Constant, Extent, Graph, Input, Tensor, extent, extent_scalar
+from gradc.ir.walk import post_order
+from gradc.lower.expression import ExpressionEmitter, Storage
+from gradc.lower.loops import TreeEmitter
+from gradc.lower.text import FunctionBuilder, Module, Value, literal
+from gradc.lower.tree import Item, statements
+from gradc_runtime import extents as runtime_extents
+from gradc_runtime.layout import DATA_OFFSET
+from gradc_runtime.loaded import ArraySpec, Signature
+
+#: Operations in one function before the next is begun: LLVM's time grows faster than a function's length.
+FUNCTION_LIMIT = 500
+
+
+@dataclass
+class Placement:
+    """Where each tensor lives: inputs, outputs and constants by position, the rest at offsets of the workspace."""
+
+    inputs: tuple[Input, ...]
+    outputs: tuple[Tensor, ...]
+    constants: tuple[Constant, ...]
+    #: offsets in bytes
+    workspace: dict[Tensor, Extent]
+    workspace_bytes: Extent
+    #: what is computed into which output: the first output that is this tensor
+    output_of: dict[Tensor, int]
+
+
+def size_names(graph: Graph, tensors: Sequence[Tensor]) -> tuple[str, ...]:
+    """The named sizes that the tensors mention, inputs' first."""
+    names: dict[str, None] = {}
+    for tensor in (*graph.inputs, *tensors):
+        for part in tensor.extents if isinstance(tensor, Compute) else tensor.shape:
+            if isinstance(part, Scalar):
+                names.update((node.name, None) for node in post_order([part]) if isinstance(node, Size))
+        if isinstance(tensor, Compute):
+            names.update((n.name, None) for n in post_order([tensor.body, tensor.domain]) if isinstance(n, Size))
+    return tuple(names)
+
+
+def runtime_extent(value: Extent, names: Sequence[str]) -> runtime_extents.Extent:
+    """An extent as the runtime's program."""
+    if isinstance(value, int):
+        return value
+    if isinstance(value, Number):
+        return int(value.value)  # type: ignore[arg-type]
+    if isinstance(value, Size):
+        return ("size", names.index(value.name))
+    if isinstance(value, Apply) and value.op.name in ("sum", "prod", "power", "floordiv", "mod"):
+        return (value.op.name, *[runtime_extent(arg, names) for arg in value.args])
+    raise CompileError(f"an extent of the form {value!r} can't be computed from the shapes of the arguments")
+
+
+def aligned(count: Extent, alignment: int = 64) -> Extent:
+    """Bytes rounded up to the alignment."""
+    if isinstance(count, int):
+        return -(-count // alignment) * alignment
+    rounded = floor_divide(sum_of(count, alignment - 1), number(alignment))
+    return extent(product_of(rounded, number(alignment)))
+
+
+def byte_count(tensor: Tensor, axes: Sequence[int] | None = None) -> Extent:
+    """The bytes of a tensor (of some of its axes)."""
+    chosen = range(tensor.rank) if axes is None else axes
+    return extent(product_of(tensor.dtype.itemsize, *[extent_scalar(tensor.shape[a]) for a in chosen]))
+
+
+def signature_of(placement: Placement, names: tuple[str, ...], releases_gil: bool) -> Signature:
+    """How the kernel is called."""
+
+    def spec(tensor: Tensor, name: str) -> ArraySpec:
+        return ArraySpec(name, tensor.dtype, tuple(runtime_extent(e, names) for e in tensor.shape))
+
+    return Signature(
+        tuple(spec(t, t.name) for t in placement.inputs),
+        tuple(spec(t, f"output {k}") for k, t in enumerate(placement.outputs)),
+        names,
+        runtime_extent(placement.workspace_bytes, names),
+        len(placement.constants),
+        releases_gil,
+    )
+
+
+class ProgramWriter:
+    """Writes the module: the functions of the tree, and the entries that call them."""
+
+    def __init__(self, placement: Placement, signature: Signature, kept_axes: dict[Tensor, tuple[int, ...]]) -> None:
+        self.module = Module()
+        self._placement = placement
+        self._signature = signature
+        self._kept = kept_axes
+
+    def write(self, functions: Sequence[Sequence[Item]]) -> str:
+        """The module's text."""
+        names = []
+        for number_, items in enumerate(functions):
+            name = f"gradc_part_{number_}"
+            self._write_part(name, items)
+            names.append(name)
+        self._write_entries(names)
+        return str(self.module)
+
+    def _write_part(self, name: str, items: Sequence[Item]) -> None:
+        builder = FunctionBuilder(self.module, name, "#0 ")
+        emitter = ExpressionEmitter(builder, {}, self._signature.status_slot)
+        for position, size in enumerate(self._signature.size_names):
+            emitter.sizes[size] = self._frame_value(builder, self._signature.size_slot + position)
+        for tensor in _mentioned(items):
+            self._place(emitter, tensor)
+        TreeEmitter(emitter).items(items)
+        builder.finish()
+
+    def _frame_value(self, builder: FunctionBuilder, slot: int, kind: str = "i64") -> Value:
+        address = builder.instruction(f"getelementptr i64, ptr %frame, i64 {slot}", 0)
+        return Value(builder.instruction(f"load {kind}, ptr {address}, align 8", 0), INT64)
+
+    def _place(self, emitter: ExpressionEmitter, tensor: Tensor) -> None:
+        placement, builder = self._placement, emitter.builder
+        if isinstance(tensor, Input):
+            pointer = self._frame_value(builder, placement.inputs.index(tensor), "ptr")
+        elif isinstance(tensor, Constant):
+            slot = self._signature.constant_slot + placement.constants.index(tensor)
+            pointer = self._frame_value(builder, slot, "ptr")
+        elif tensor in placement.output_of:
+            slot = len(placement.inputs) + placement.output_of[tensor]
+            pointer = self._frame_value(builder, slot, "ptr")
+        elif tensor in placement.workspace:
+            pointer = self._workspace_pointer(emitter, placement.workspace[tensor])
+        else:
+            return
+        emitter.store_at(tensor, Storage(pointer, self._strides(emitter, tensor)))
+
+    def _workspace_pointer(self, emitter: ExpressionEmitter, offset: Extent) -> Value:
+        base = emitter.sizes.get("")
+        if base is None:
+            base = emitter.sizes[""] = self._frame_value(emitter.builder, self._signature.workspace_slot, "ptr")
+        if offset == 0:
+            return base
+        where = emitter.extent(offset)
+        return Value(emitter.builder.instruction(f"getelementptr i8, ptr {base.text}, i64 {where.text}", 0), INT64)
+
+    def _strides(self, emitter: ExpressionEmitter, tensor: Tensor) -> tuple[Value | None, ...]:
+        kept = self._kept.get(tensor, tuple(range(tensor.rank)))
+        strides: list[Value | None] = [None] * tensor.rank
+        step = literal(1, INT64)
+        for axis in reversed(kept):
+            strides[axis] = step
+            if axis != kept[0]:
+                step = emitter.builder.multiply_integers(step, emitter.extent(tensor.shape[axis]))
+        return tuple(strides)
+
+    def _write_entries(self, parts: Sequence[str]) -> None:
+        lines = ["define i32 @gradc_pointers(ptr %frame) #0 {", "entry:"]
+        for position, part in enumerate(parts):
+            lines.append(f"  %s{position} = call i32 @{part}(ptr %frame)")
+            lines.append(f"  %bad{position} = icmp ne i32 %s{position}, 0")
+            lines.append(f"  br i1 %bad{position}, label %fail{position}, label %next{position}")
+            lines += [f"fail{position}:", f"  ret i32 %s{position}", f"next{position}:"]
+        lines += ["  ret i32 0", "}"]
+        self.module.functions.append("\n".join(lines))
+        self._write_object_entry()
+        self.module.functions.append('attributes #0 = { nounwind "prefer-vector-width"="512" }')
+
+    def _write_object_entry(self) -> None:
+        """The frame holds array objects: put their data pointers in their place."""
+        count = len(self._signature.inputs) + len(self._signature.outputs)
+        lines = ["define i32 @gradc_objects(ptr %frame) #0 {", "entry:"]
+        for slot in range(count):
+            lines.append(f"  %a{slot} = getelementptr i64, ptr %frame, i64 {slot}")
+            lines.append(f"  %o{slot} = load ptr, ptr %a{slot}")
+            lines.append(f"  %p{slot} = getelementptr i8, ptr %o{slot}, i64 {DATA_OFFSET}")
+            lines.append(f"  %d{slot} = load ptr, ptr %p{slot}")
+            lines.append(f"  store ptr %d{slot}, ptr %a{slot}")
+        lines += ["  %s = call i32 @gradc_pointers(ptr %frame)", "  ret i32 %s", "}"]
+        self.module.functions.append("\n".join(lines))
+
+
+def _mentioned(items: Sequence[Item]) -> Iterator[Tensor]:
+    """The tensors that the items read or write."""
+    from gradc.ir.walk import loads_of
+
+    seen: dict[Tensor, None] = {}
+    for statement in statements(list(items)):
+        seen[statement.tensor] = None
+        for load in loads_of(statement.body, statement.domain, *statement.target):
+            seen[load.tensor] = None
+    return iter(seen)

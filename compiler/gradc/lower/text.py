@@ -1,0 +1,340 @@
+"""LLVM assembly text: values, scopes and structured control flow.
+
+A function is written as nested scopes: a loop body, the part before a loop, the taken side of a branch. A value knows the
+depth of the scope that holds it, so an operation goes to the outermost scope where its operands exist: loop-invariant
+code leaves its loops by construction. The text of a scope joins its parent's when it closes, which is why code may
+still be added to a parent while a child is open.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gradc.ir.scalar import BOOL, INT64, DType
+
+_TYPES = {
+    "f8": "double",
+    "f4": "float",
+    "i8": "i64",
+    "i4": "i32",
+    "i2": "i16",
+    "i1": "i8",
+    "u8": "i64",
+    "u4": "i32",
+    "u2": "i16",
+    "u1": "i8",
+    "b1": "i1",
+}
+
+
+def llvm_type(dtype: DType, lanes: int = 1) -> str:
+    """The type of a register of ``dtype``."""
+    name = _TYPES[dtype.str[1:]]
+    return name if lanes == 1 else f"<{lanes} x {name}>"
+
+
+def memory_type(dtype: DType, lanes: int = 1) -> str:
+    """The type of ``dtype`` in memory: a bool is a byte there."""
+    name = "i8" if dtype == BOOL else _TYPES[dtype.str[1:]]
+    return name if lanes == 1 else f"<{lanes} x {name}>"
+
+
+def is_lowerable(dtype: DType) -> bool:
+    """Whether there are registers of ``dtype``."""
+    return dtype.str[1:] in _TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A register or a literal.
+
+    ``depth`` is the scope that holds it. ``lanes`` > 1 is a vector. An integer with ``step`` stands for the lanes
+    ``text + step * lane`` without spending a vector on them: how addresses stay scalar in vector code.
+    """
+
+    text: str
+    dtype: DType
+    depth: int = 0
+    lanes: int = 1
+    literal: int | float | bool | None = None
+    step: Value | None = None
+
+    @property
+    def type(self) -> str:
+        """The LLVM type."""
+        return llvm_type(self.dtype, self.lanes)
+
+
+def literal(value: float, dtype: DType) -> Value:
+    """The literal ``value`` of ``dtype``."""
+    if dtype.kind == "f":
+        bits = struct.unpack("<Q", struct.pack("<d", float(dtype.type(value))))[0]
+        return Value(f"0x{bits:016X}", dtype, literal=float(value))
+    if dtype == BOOL:
+        return Value("true" if value else "false", dtype, literal=bool(value))
+    return Value(str(int(value)), dtype, literal=int(value))
+
+
+ZERO = literal(0, INT64)
+ONE = literal(1, INT64)
+
+
+@dataclass
+class Scope:
+    """A stretch of code under construction."""
+
+    depth: int
+    label: str
+    conditional: bool
+    lines: list[str] = field(default_factory=list)
+    #: entries of memo tables that end with this scope
+    remembered: list[tuple[dict[Any, Any], Any]] = field(default_factory=list)
+
+
+class Module:
+    """The text of one module: functions, and the declarations they need."""
+
+    def __init__(self) -> None:
+        self.functions: list[str] = []
+        self._declarations: dict[str, str] = {}
+        self._helpers: set[str] = set()
+
+    def declare(self, name: str, result: str, arguments: Sequence[str]) -> None:
+        """Declare an external function once."""
+        self._declarations.setdefault(name, f"declare {result} @{name}({', '.join(arguments)})")
+
+    def helper(self, name: str, text: str) -> None:
+        """Add an internal function once."""
+        if name not in self._helpers:
+            self._helpers.add(name)
+            self.functions.insert(0, text)
+
+    @property
+    def declarations(self) -> list[str]:
+        """The names declared."""
+        return sorted(self._declarations)
+
+    def __str__(self) -> str:
+        declarations = [self._declarations[name] for name in sorted(self._declarations)]
+        return "\n\n".join([*self.functions, "\n".join(declarations)]) + "\n"
+
+
+class FunctionBuilder:
+    """One function: ``i32 @name(ptr %frame)``, returning a status."""
+
+    def __init__(self, module: Module, name: str, attributes: str = "") -> None:
+        self.module = module
+        self.name = name
+        self._attributes = attributes
+        self._count = 0
+        self._cold: list[str] = []
+        self.scopes = [Scope(0, "entry", conditional=False)]
+
+    # ------------------------------------------------------------ names, lines, scopes
+
+    def fresh(self, prefix: str = "v") -> str:
+        """A new register or label, without its sigil."""
+        self._count += 1
+        return f"{prefix}{self._count}"
+
+    @property
+    def depth(self) -> int:
+        """The depth of the innermost scope."""
+        return len(self.scopes) - 1
+
+    @property
+    def barrier(self) -> int:
+        """The depth above which nothing may go that must not run where the program would not run it."""
+        for scope in reversed(self.scopes):
+            if scope.conditional:
+                return scope.depth
+        return 0
+
+    def instruction(self, text: str, depth: int) -> str:
+        """Add ``%new = text`` to the scope at ``depth``; the register."""
+        self._count += 1
+        name = f"%v{self._count}"
+        self.scopes[depth].lines.append(f"  {name} = {text}")
+        return name
+
+    def line(self, text: str) -> None:
+        """Add a line without a result to the innermost scope."""
+        self.scopes[-1].lines.append(f"  {text}")
+
+    def open(self, prefix: str, conditional: bool) -> Scope:
+        """Begin a scope in a block of its own."""
+        scope = Scope(len(self.scopes), self.fresh(prefix), conditional)
+        scope.lines.append(f"{scope.label}:")
+        self.scopes.append(scope)
+        return scope
+
+    def close(self) -> Scope:
+        """End the innermost scope; its text is the caller's to place."""
+        scope = self.scopes.pop()
+        for table, key in scope.remembered:
+            table.pop(key, None)
+        return scope
+
+    def remember(self, table: dict[Any, Any], key: Any, value: Any, depth: int) -> None:
+        """Enter ``table[key] = value`` for as long as the scope at ``depth`` is open."""
+        table[key] = value
+        self.scopes[depth].remembered.append((table, key))
+
+    def _begin_block(self, scope: Scope, label: str) -> None:
+        scope.lines.append(f"{label}:")
+        scope.label = label
+
+    # ------------------------------------------------------------ structured control flow
+
+    def branch(self, predicate: Value, taken: Callable[[], Sequence[Value]], otherwise: Sequence[Value]) -> list[Value]:
+        """``taken()`` where the predicate holds, else the values of ``otherwise`` (literals or registers)."""
+        scope = self.open("then", conditional=True)
+        first = scope.label
+        results = list(taken())
+        scope = self.close()
+        parent = self.scopes[-1]
+        merge = self.fresh("merge")
+        parent.lines.append(f"  br i1 {predicate.text}, label %{first}, label %{merge}")
+        before = parent.label
+        parent.lines.extend(scope.lines)
+        parent.lines.append(f"  br label %{merge}")
+        self._begin_block(parent, merge)
+        return [
+            self._phi([(result, scope.label), (default, before)])
+            for result, default in zip(results, otherwise, strict=True)
+        ]
+
+    def _phi(self, incoming: Sequence[tuple[Value, str]]) -> Value:
+        first = incoming[0][0]
+        sources = ", ".join(f"[ {value.text}, %{label} ]" for value, label in incoming)
+        name = self.instruction(f"phi {first.type} {sources}", self.depth)
+        return Value(name, first.dtype, self.depth, first.lanes)
+
+    def loop(
+        self,
+        lower: Value,
+        upper: Value,
+        carried: Sequence[Value],
+        body: Callable[[Value, list[Value]], Sequence[Value]],
+        *,
+        step: int = 1,
+        nonempty: bool = False,
+        descending: bool = False,
+    ) -> list[Value]:
+        """``for i in range(lower, upper, step): carried = body(i, carried)``; the final carried values.
+
+        ``upper - lower`` is a multiple of ``step``. Descending runs the same indices from the last to the first.
+        """
+        if isinstance(lower.literal, int) and isinstance(upper.literal, int):
+            if lower.literal >= upper.literal:
+                return list(carried)
+            nonempty = True
+        before = self.open("before", conditional=not nonempty)
+        entry_label = before.label
+        inside = self.open("loop", conditional=False)
+        body_label = inside.label
+        counter = Value("%" + self.fresh("i"), INT64, inside.depth)
+        phis = [Value("%" + self.fresh("c"), v.dtype, inside.depth, v.lanes) for v in carried]
+        index = counter
+        if descending:  # i' = lower + upper - 1 - i
+            mirror = self.add_integers(self.add_integers(lower, upper), literal(-1, INT64))
+            index = self.subtract_integers(mirror, counter)
+        finals = list(body(index, phis))
+        following = self.instruction(f"add nsw i64 {counter.text}, {step}", self.depth)
+        more = self.instruction(f"icmp slt i64 {following}, {upper.text}", self.depth)
+        inside = self.close()
+        before = self.close()
+        parent = self.scopes[-1]
+        exit_label = self.fresh("exit")
+        if nonempty:
+            parent.lines.append(f"  br label %{entry_label}")
+        else:
+            check = self.instruction(f"icmp slt i64 {lower.text}, {upper.text}", self.depth)
+            parent.lines.append(f"  br i1 {check}, label %{entry_label}, label %{exit_label}")
+        came_from = parent.label
+        head = [inside.lines[0]]
+        head.append(f"  {counter.text} = phi i64 [ {lower.text}, %{before.label} ], [ {following}, %{inside.label} ]")
+        for phi, first, last in zip(phis, carried, finals, strict=True):
+            sources = f"[ {first.text}, %{before.label} ], [ {last.text}, %{inside.label} ]"
+            head.append(f"  {phi.text} = phi {phi.type} {sources}")
+        parent.lines += [*before.lines, f"  br label %{body_label}", *head, *inside.lines[1:]]
+        parent.lines.append(f"  br i1 {more}, label %{body_label}, label %{exit_label}")
+        self._begin_block(parent, exit_label)
+        if nonempty:
+            return [replace(value, depth=self.depth, literal=None) for value in finals]
+        return [
+            self._phi([(last, inside.label), (first, came_from)]) for first, last in zip(carried, finals, strict=True)
+        ]
+
+    def fail(self, predicate: Value, explanation: Sequence[Value], status: int, slot: int, depth: int) -> None:
+        """Return ``status`` where the predicate holds, with up to four numbers that explain it in the frame."""
+        cold, fine = self.fresh("cold"), self.fresh("fine")
+        scope = self.scopes[depth]
+        scope.lines.append(f"  br i1 {predicate.text}, label %{cold}, label %{fine}")
+        self._cold.append(f"{cold}:")
+        for position, value in enumerate(explanation):
+            address = self.fresh("e")
+            self._cold.append(f"  %{address} = getelementptr i64, ptr %frame, i64 {slot + position}")
+            self._cold.append(f"  store i64 {value.text}, ptr %{address}")
+        self._cold.append(f"  ret i32 {status}")
+        self._begin_block(scope, fine)
+
+    # ------------------------------------------------------------ integers
+
+    def add_integers(self, a: Value, b: Value) -> Value:
+        """``a + b`` of int64."""
+        if isinstance(a.literal, int) and isinstance(b.literal, int):
+            return literal(a.literal + b.literal, INT64)
+        if a.literal == 0:
+            return b
+        if b.literal == 0:
+            return a
+        depth = max(a.depth, b.depth)
+        return Value(self.instruction(f"add i64 {a.text}, {b.text}", depth), INT64, depth)
+
+    def subtract_integers(self, a: Value, b: Value) -> Value:
+        """``a - b`` of int64."""
+        if isinstance(b.literal, int):
+            return self.add_integers(a, literal(-b.literal, INT64))
+        depth = max(a.depth, b.depth)
+        return Value(self.instruction(f"sub i64 {a.text}, {b.text}", depth), INT64, depth)
+
+    def multiply_integers(self, a: Value, b: Value) -> Value:
+        """``a * b`` of int64."""
+        if isinstance(a.literal, int) and isinstance(b.literal, int):
+            return literal(a.literal * b.literal, INT64)
+        for x, y in ((a, b), (b, a)):
+            if x.literal == 1:
+                return y
+            if x.literal == 0:
+                return ZERO
+        depth = max(a.depth, b.depth)
+        return Value(self.instruction(f"mul i64 {a.text}, {b.text}", depth), INT64, depth)
+
+    def minimum_integers(self, a: Value, b: Value) -> Value:
+        """The smaller of two int64."""
+        return self._extremum_integers(a, b, "smin", min)
+
+    def maximum_integers(self, a: Value, b: Value) -> Value:
+        """The larger of two int64."""
+        return self._extremum_integers(a, b, "smax", max)
+
+    def _extremum_integers(self, a: Value, b: Value, name: str, fold: Callable[[int, int], int]) -> Value:
+        if isinstance(a.literal, int) and isinstance(b.literal, int):
+            return literal(fold(a.literal, b.literal), INT64)
+        depth = max(a.depth, b.depth)
+        self.module.declare(f"llvm.{name}.i64", "i64", ["i64", "i64"])
+        return Value(self.instruction(f"call i64 @llvm.{name}.i64(i64 {a.text}, i64 {b.text})", depth), INT64, depth)
+
+    # ------------------------------------------------------------ the end
+
+    def finish(self) -> None:
+        """Close the function and give it to the module."""
+        scope = self.scopes[0]
+        scope.lines.append("  ret i32 0")
+        body = "\n".join(["entry:", *scope.lines, *self._cold])
+        self.module.functions.append(f"define i32 @{self.name}(ptr %frame) {self._attributes}{{\n{body}\n}}")
+

@@ -1,0 +1,58 @@
+"""The loop tree: what the kernel does, in order. Loops are numbered by their depth, and bodies speak of those numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gradc.ir.scalar import Scalar
+from gradc.ir.tensor import Compute, Extent
+
+
+@dataclass(eq=False)
+class Statement:
+    """One Compute in the tree.
+
+    ``body``, ``domain`` and ``target`` are over loop depths (`Index` d is the loop at depth d). A ``map`` stores one entry
+    per iteration; a ``reduce`` combines in registers over the loops from ``first_reduce`` inwards; an ``accumulate`` adds
+    into the buffer (``guarded`` where the target's entry may not exist); a ``scan`` stores its running value.
+    """
+
+    tensor: Compute
+    kind: str
+    extents: tuple[Extent, ...]
+    target: tuple[Scalar, ...]
+    body: Scalar
+    domain: Scalar
+    first_reduce: int
+    inclusive: bool = True
+    descending: bool = False
+    guarded: bool = False
+    stored: bool = True
+
+    @property
+    def depth(self) -> int:
+        """How many loops are around it."""
+        return len(self.extents)
+
+
+@dataclass(eq=False)
+class Nest:
+    """A loop over one axis, and what happens in it, in order."""
+
+    depth: int
+    extent: Extent
+    items: list[Item] = field(default_factory=list)
+    descending: bool = False
+
+
+Item = Statement | Nest
+
+
+def statements(items: list[Item]) -> Iterator[Statement]:
+    """All statements below, in order."""
+    for item in items:
+        if isinstance(item, Statement):
+            yield item
+        else:
+            yield from statements(item.items)
