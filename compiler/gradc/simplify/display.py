@@ -1,9 +1,9 @@
 """The display form of a graph: what a person would write.
 
-The user's floating-point operations become mathematical sums, products and powers, elementwise intermediates are written
-out where they are used as long as the expression stays small, like terms and powers are collected, constant factors leave
-reductions, and textbook identities apply (`gradc.simplify.display_rules`). Reductions stay nodes of their own. The form has
-the values of the original up to rounding; it is for reading, not for computing.
+The user's floating-point operations become mathematical sums, products and powers, elementwise intermediates are
+written out where they are used as long as the expression stays small, like terms and powers are collected, constant
+factors leave reductions, and textbook identities apply (`gradc.simplify.display_rules`). Reductions stay nodes of their
+own. The form has the values of the original up to rounding; it is for reading, not for computing.
 """
 
 from __future__ import annotations
@@ -107,9 +107,7 @@ class _Display:
         if node.reducer is None:
             return compute(node.shape, body)
         if node.reducer != "sum" or body.dtype.kind not in "fc":
-            return compute(
-                node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain
-            )
+            return compute(node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain)
         return self._pulled_out(node.shape, node.reduce_extents, domain, body)
 
     # ------------------------------------------------------------ bodies
@@ -139,19 +137,18 @@ class _Display:
         return algebra.rebuild(node, children)
 
     def _loaded(self, tensor: Tensor, indices: Sequence[Scalar]) -> Scalar:
-        if isinstance(tensor, Compute) and tensor.reducer is None:
-            if self._algebra.size(tensor.body) <= _LARGEST_INLINED:
-                in_order = all(i is index(k) for k, i in enumerate(indices))
-                return tensor.body if in_order else reindexed(tensor.body, indices)
+        elementwise = isinstance(tensor, Compute) and tensor.reducer is None
+        if isinstance(tensor, Compute) and elementwise and self._algebra.size(tensor.body) <= _LARGEST_INLINED:
+            in_order = all(i is index(k) for k, i in enumerate(indices))
+            return tensor.body if in_order else reindexed(tensor.body, indices)
         return load(tensor, indices)
 
     def _guarded(self, predicate: Scalar, body: Scalar) -> Scalar:
-        """The guard, or the body alone where the guard only saves a power from its own limit (``n x**(n-1)`` at n = 0)."""
+        """The guard, or the body alone where it only saves a power from its limit: ``n x**(n-1)`` at n = 0."""
         if is_apply(predicate, "not_equal") and is_number(predicate.children[1], 0):
             watched = predicate.children[0]
             factors = body.children if is_apply(body, "prod") else (body,)
-            powers = [f for f in factors if is_apply(f, "power")]
-            if any(watched in p.children for p in powers) and watched.dtype.kind == "f":
+            if any(is_apply(f, "power") or is_apply(f, "pow") for f in factors) and watched.dtype.kind == "f":
                 logarithm = any(is_apply(f, "log") and f.children[0] is watched for f in factors)
                 if logarithm or watched in factors:
                     return body
@@ -160,7 +157,7 @@ class _Display:
     # ------------------------------------------------------------ reductions
 
     def _pulled_out(self, shape: Sequence[Extent], reduced: Sequence[Extent], domain: Scalar, body: Scalar) -> Compute:
-        """``sum_k c f[k]`` as ``c sum_k f[k]``, an unused axis as a factor n, and no output axis that f does not use."""
+        """``sum_k c f[k]`` as ``c sum_k f[k]``, an unused axis as a factor n, only output axes that f uses."""
         extents = (*shape, *reduced)
         rank = len(shape)
         outside, inside = self._split_factors(body, extents, rank)
@@ -189,10 +186,8 @@ class _Display:
             return inner
         return compute(shape, self._algebra.product([*outside, load(inner, [index(k) for k in kept])]))
 
-    def _split_factors(
-        self, body: Scalar, extents: Sequence[Extent], rank: int
-    ) -> tuple[list[Scalar], Scalar]:
-        """The factors that no reduced axis enters, and the rest. A guard stays inside: its body may not be evaluated."""
+    def _split_factors(self, body: Scalar, extents: Sequence[Extent], rank: int) -> tuple[list[Scalar], Scalar]:
+        """The factors that no reduced axis enters, and the rest. A guard stays inside, with what it protects."""
         predicate, core = (body.predicate, body.body) if isinstance(body, Guard) else (TRUE, body)
         outside: list[Scalar] = []
         inside: list[Scalar] = []

@@ -1,8 +1,8 @@
-"""Sums, products and powers of the display form: flattened, collected, with exact coefficients and textbook identities.
+"""Sums, products and powers of the display form: flattened, collected, exact, with textbook identities.
 
-The constructors of `gradc.ir.algebra` give the canonical forms; this module decides what is handed to them. Everything is
-bounded: operands beyond `WIDEST` stay nested and exponents beyond `LARGEST_EXPONENT` stay unfolded, so that a pass over a
-graph is linear in it.
+The constructors of `gradc.ir.algebra` give the canonical forms; this module decides what is handed to them. Everything
+is bounded: operands beyond `WIDEST` stay nested and exponents beyond `LARGEST_EXPONENT` stay unfolded, so that a pass
+over a graph is linear in it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from gradc.ir.scalar import (
     E,
     Guard,
     Load,
-    NamedConstant,
     Number,
     NumberValue,
     Scalar,
@@ -30,7 +29,18 @@ from gradc.ir.scalar import (
 )
 from gradc.simplify.display_numbers import recognised, tidied
 from gradc.simplify.display_polynomials import expanded_if_shorter
-from gradc.simplify.display_rules import BASES, COMPOSITIONS_OF, EVEN, ODD, PRODUCTS, SUMS, Rule, build, match, variables
+from gradc.simplify.display_rules import (
+    BASES,
+    COMPOSITIONS_OF,
+    EVEN,
+    ODD,
+    PRODUCTS,
+    SUMS,
+    Rule,
+    build,
+    match,
+    variables,
+)
 
 #: Sums and products of more operands are left nested.
 WIDEST = 48
@@ -113,12 +123,12 @@ class DisplayAlgebra:
         room = WIDEST - len(terms)
         for term in terms:
             coefficient, rest = split_coefficient(term)
-            if rest is not None and is_apply(rest, "sum") and len(rest.children) - 1 <= room:
-                if coefficient == 1 or coefficient == -1 or self._merges(rest, term, terms):
-                    room -= len(rest.children) - 1
-                    flat.extend(_scaled(coefficient, t) for t in rest.children)
-                    continue
-            flat.append(term)
+            fits = rest is not None and is_apply(rest, "sum") and len(rest.children) - 1 <= room
+            if rest is not None and fits and (coefficient in (1, -1) or self._merges(rest, term, terms)):
+                room -= len(rest.children) - 1
+                flat.extend(_scaled(coefficient, t) for t in rest.children)
+            else:
+                flat.append(term)
         return flat
 
     @staticmethod
@@ -149,15 +159,13 @@ class DisplayAlgebra:
                 if bound is None:
                     continue
                 others = _without(rest, factor)
-                wanted = self.product([others, build(partner, bound, rest, self)]) if others else build(
-                    partner, bound, rest, self
-                )
+                wanted = build(partner, bound, rest, self)
+                if others is not None:
+                    wanted = self.product([others, wanted])
                 wanted_coefficient, key = split_coefficient(wanted)
-                have = collected.get(None if isinstance(wanted, Number) else key)
+                have = collected.get(key)
                 if have is None or wanted_coefficient == 0:
                     continue
-                if isinstance(wanted, Number):
-                    wanted_coefficient, key = wanted.value, None  # type: ignore[assignment]
                 # the same multiple of both terms must be there
                 if have != coefficient * sign * wanted_coefficient:  # type: ignore[operator]
                     continue
@@ -169,7 +177,7 @@ class DisplayAlgebra:
         return None
 
     def _factored(self, total: Scalar) -> Scalar:
-        """A factor common to all terms taken outside where that prints shorter and it is more than a power of a symbol."""
+        """A factor common to all terms taken outside, where that prints shorter and it is more than a symbol."""
         terms = total.children
         common: dict[Scalar, int] | None = None
         for term in terms:
@@ -211,7 +219,8 @@ class DisplayAlgebra:
         return self._normal_signs(result) if is_apply(result, "prod") else result
 
     def _joined_exponentials(self, factors: list[Scalar]) -> list[Scalar]:
-        exponents, others = [], []
+        exponents: list[Scalar] = []
+        others: list[Scalar] = []
         for factor in factors:
             coefficient, rest = split_coefficient(factor)
             if is_apply(factor, "exp"):
@@ -250,12 +259,8 @@ class DisplayAlgebra:
                 continue
             count = min(powers[base], powers[partner] * exponent)
             result = build(rule.result, bound, product, self)
-            inverse = [
-                self.power(base, number(-count, product.dtype)),
-                self.power(partner, number(-count * exponent, product.dtype)),
-            ]
-            rest = algebra.product_of(product, *inverse)
-            return algebra.product_of(rest, self.power(result, number(count, product.dtype)))
+            rest = _lowered(product, {base: count, partner: count * exponent})
+            return self.product([*rest, self.power(result, number(count, product.dtype))])
         return None
 
     def _normal_signs(self, product: Scalar) -> Scalar:
@@ -269,7 +274,12 @@ class DisplayAlgebra:
             if not is_apply(base, "sum") or exponent == 0 or len(base.children) > WIDEST:
                 continue
             content = _content(base)
-            if coefficient < 0 and exponent % 2 and _flips_well(base):  # type: ignore[operator]
+            if (
+                isinstance(coefficient, int | float | Fraction)
+                and coefficient < 0
+                and exponent % 2
+                and _flips_well(base)
+            ):
                 content = -content
             if content == 1 or abs(exponent) > 64:
                 continue
@@ -349,7 +359,7 @@ class DisplayAlgebra:
         assert isinstance(inner, Number)
         if not isinstance(inner.value, int | Fraction):
             return None
-        joined = inner.value * value
+        joined = Fraction(inner.value) * value
         if abs(joined) > LARGEST_EXPONENT:
             return None
         if isinstance(value, int) or not isinstance(inner.value, int):
@@ -371,7 +381,7 @@ class DisplayAlgebra:
             return plain
         if name in ODD or name in EVEN:
             coefficient, rest = split_coefficient(args[0])
-            if rest is not None and not isinstance(coefficient, complex) and coefficient < 0:
+            if rest is not None and isinstance(coefficient, int | float | Fraction) and coefficient < 0:
                 positive = self.apply(name, [_scaled(-1, args[0])], dtype)
                 return self.product([number(-1, dtype), positive]) if name in ODD else positive
         if name == "exp" and is_number(args[0], 0):
@@ -390,7 +400,7 @@ def _never_negative(scalar: Scalar) -> bool:
     if scalar.dtype.kind != "f":
         return False
     if isinstance(scalar, Number):
-        return not isinstance(scalar.value, NamedConstant | complex) and scalar.value >= 0
+        return isinstance(scalar.value, int | float | Fraction) and scalar.value >= 0
     if is_apply(scalar, "power"):
         exponent = scalar.children[1]
         return isinstance(exponent, Number) and isinstance(exponent.value, int) and exponent.value % 2 == 0
@@ -421,6 +431,17 @@ def _without(product: Scalar, factor: Scalar) -> Scalar | None:
         return None
     rest = [f for f in product.children if f is not factor]
     return rest[0] if len(rest) == 1 else apply("prod", *rest)
+
+
+def _lowered(product: Scalar, counts: dict[Scalar, int]) -> list[Scalar]:
+    """The factors of a product, with the powers of some bases lowered."""
+    factors = []
+    for factor in product.children:
+        base, exponent = _integer_power(factor)
+        if base in counts and exponent:
+            factor = algebra.power_of(base, number(exponent - counts[base], product.dtype))
+        factors.append(factor)
+    return factors
 
 
 def _integer_power(factor: Scalar) -> tuple[Scalar, int]:
@@ -488,4 +509,3 @@ def _exact_root(base: Number, value: int | Fraction) -> Scalar | None:
             return None
         parts.append(root)
     return number(Fraction(parts[0], parts[1]) ** value.numerator, base.dtype)
-

@@ -16,7 +16,7 @@ from __future__ import annotations
 import ast
 import itertools
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from gradc.ir.scalar import Apply, Scalar, number
@@ -94,10 +94,7 @@ PRODUCTS = (
     Rule("abs(x) * x**-1", "sign(x)"),
 )
 
-BASES = (
-    Rule("1 + exp(-x)", "sigmoid(x)"),
-    Rule("exp(x)", "exp(-x)"),
-)
+BASES = (Rule("1 + exp(-x)", "sigmoid(x)"),)
 
 
 #: The compositions by the op they start with.
@@ -149,7 +146,7 @@ def _match_all(
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def variables(pattern: ast.expr) -> frozenset[str]:
     """The variables of a pattern."""
     functions = {id(node.func) for node in ast.walk(pattern) if isinstance(node, ast.Call)}
@@ -179,4 +176,16 @@ def build(pattern: ast.expr, bound: Bindings, like: Scalar, algebra: DisplayAlge
     return algebra.sum([left, minus if isinstance(pattern.op, ast.Sub) else right], like.dtype)
 
 
-__all__ = ["BASES", "COMPOSITIONS", "COMPOSITIONS_OF", "EVEN", "ODD", "PRODUCTS", "SUMS", "Rule", "build", "match", "variables"]
+__all__ = [
+    "BASES",
+    "COMPOSITIONS",
+    "COMPOSITIONS_OF",
+    "EVEN",
+    "ODD",
+    "PRODUCTS",
+    "SUMS",
+    "Rule",
+    "build",
+    "match",
+    "variables",
+]

@@ -1,0 +1,290 @@
+"""Graphs in index notation: entries, sums over index letters, Iverson brackets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from gradc.ir.algebra import is_index_predicate, linear_terms, negation
+from gradc.ir.scalar import (
+    TRUE,
+    Apply,
+    Guard,
+    Index,
+    Load,
+    Number,
+    Scalar,
+    Size,
+    is_apply,
+    is_number,
+    number,
+)
+from gradc.ir.tensor import Compute, Constant, Extent, Projection, Tensor
+from gradc.ir.walk import post_order
+from gradc.present import notation as n
+from gradc.present.notation import Name, Notation
+from gradc.present.order import ordered_product, ordered_sum
+from gradc.present.symbols import symbol
+
+Environment = tuple[Notation, ...]
+#: Constants of at most this many entries are printed in full.
+_LARGEST_CONSTANT = 6
+
+
+class IndexForm:
+    """Builds index notation; ``names`` gives the symbols of inputs and of named intermediates."""
+
+    def __init__(self, names: Mapping[Tensor, Name], letters: Sequence[str]) -> None:
+        self._names = names
+        self._letters = letters
+        self._written: dict[tuple[Tensor, Environment], Notation] = {}
+
+    def letters(self, count: int, used: Sequence[Notation] = ()) -> tuple[Name, ...]:
+        """The first ``count`` index letters that do not occur in ``used``."""
+        taken = {item.latex for root in used for item in _names_in(root)}
+        free = [c for c in self._letters if c not in taken]
+        return tuple(Name(c, c, integer=True) for c in free[:count])
+
+    def output(self, tensor: Tensor, indices: Environment) -> Notation:
+        """The entry of an output at the given indices, written out even where the tensor has a name."""
+        if isinstance(tensor, Compute):
+            return self._compute(tensor, indices)
+        return self.entry(tensor, indices)
+
+    def entry(self, tensor: Tensor, indices: Environment) -> Notation:
+        """``tensor[indices]``: the symbol, or the expression of a nameless intermediate."""
+        name = self._names.get(tensor)
+        if name is not None:
+            return n.Entry(name, indices) if indices else name
+        if isinstance(tensor, Compute):
+            key = (tensor, indices)
+            if key not in self._written:
+                self._written[key] = self._compute(tensor, indices)
+            return self._written[key]
+        named = Name(*_own_name(tensor), rank=tensor.rank)
+        if isinstance(tensor, Constant) and tensor.value.size == 1:
+            return n.Literal(number(tensor.value.reshape(-1)[0]).value)
+        return n.Entry(named, indices) if indices else named
+
+    # ------------------------------------------------------------ comprehensions
+
+    def _compute(self, node: Compute, indices: Environment) -> Notation:
+        if node.reducer is None:
+            return self.scalar(node.body, indices)
+        letters = self.letters(len(node.reduce_extents), indices)
+        environment = (*indices, *letters)
+        body = self.scalar(node.body, environment)
+        condition = None
+        lower: tuple[Notation, ...] = ()
+        upper: tuple[Notation, ...] = ()
+        if node.domain is not TRUE:
+            condition = self.condition(node.domain, environment)
+        elif node.reducer == "sum" and isinstance(node.body, Guard):
+            condition = self.condition(node.body.predicate, environment)
+            body = self.scalar(node.body.body, environment)
+        elif not _ranges_implied(node):
+            lower = tuple(n.ZERO for _ in letters)
+            upper = tuple(self._last(e) for e in node.reduce_extents)
+        return n.Reduction(node.reducer, letters, lower, upper, condition, body)
+
+    def _last(self, extent: Extent) -> Notation:
+        if isinstance(extent, int):
+            return n.Literal(extent - 1)
+        return ordered_sum([self.scalar(extent, ()), n.Literal(-1)])
+
+    # ------------------------------------------------------------ scalars
+
+    def scalar(self, root: Scalar, environment: Environment) -> Notation:
+        """A body (or one of its parts) with its indices replaced."""
+        memo: dict[Scalar, Notation] = {}
+        order = post_order([root], prune=lambda s: isinstance(s, Guard) or s.dtype.kind == "b")
+        for node in order:
+            memo[node] = self._node(node, memo, environment)
+        return memo[root]
+
+    def _node(self, node: Scalar, memo: Mapping[Scalar, Notation], environment: Environment) -> Notation:
+        if isinstance(node, Number):
+            return n.Literal(node.value)
+        if isinstance(node, Index):
+            return environment[node.position]
+        if isinstance(node, Size):
+            return replace(symbol(node.name), integer=True)
+        if isinstance(node, Load):
+            return self.entry(node.tensor, tuple(memo[i] for i in node.indices))
+        if isinstance(node, Guard):
+            body = self.scalar(node.body, environment)
+            return times(n.Bracket(self.condition(node.predicate, environment)), body)
+        if node.dtype.kind == "b":
+            return n.Bracket(self.condition(node, environment))
+        assert isinstance(node, Apply)
+        if node.op.name == "where":
+            return self._where(node, environment)
+        if node.op.name == "sum":
+            return self._sum(node, memo, environment)
+        return applied(node, [memo[c] for c in node.args])
+
+    def _sum(self, node: Apply, memo: Mapping[Scalar, Notation], environment: Environment) -> Notation:
+        """A sum; two terms under opposite conditions are cases."""
+        terms = node.args
+        if len(terms) == 2 and all(isinstance(t, Guard) for t in terms):
+            first, second = terms
+            assert isinstance(first, Guard)
+            assert isinstance(second, Guard)
+            if negation(first.predicate) is second.predicate or negation(second.predicate) is first.predicate:
+                if is_apply(first.predicate, "not") or is_apply(first.predicate, "not_equal"):
+                    first, second = second, first
+                values = (self.scalar(first.body, environment), self.scalar(second.body, environment))
+                return n.Cases(values, (self.condition(first.predicate, environment),))
+        return ordered_sum([memo[t] for t in terms])
+
+    def _where(self, node: Apply, environment: Environment) -> Notation:
+        values: list[Notation] = []
+        conditions: list[Notation] = []
+        chosen: Scalar = node
+        while is_apply(chosen, "where") and len(conditions) < 6:
+            predicate, value, chosen = chosen.children
+            conditions.append(self.condition(predicate, environment))
+            values.append(self.scalar(value, environment))
+        return n.Cases((*values, self.scalar(chosen, environment)), tuple(conditions))
+
+    # ------------------------------------------------------------ conditions
+
+    def condition(self, predicate: Scalar, environment: Environment) -> Notation:
+        """A condition: comparisons of indices in their usual form, ``i = j`` and ``i < n``."""
+        if is_index_predicate(predicate):
+            return self._index_relation(predicate, environment)
+        if isinstance(predicate, Apply) and predicate.op.name in ("and", "or", "not"):
+            parts = [self.condition(p, environment) for p in predicate.args]
+            return n.Logic(predicate.op.name, tuple(parts))
+        if isinstance(predicate, Apply) and len(predicate.args) == 2 and predicate.dtype.kind == "b":
+            left, right = (self.scalar(a, environment) for a in predicate.args)
+            return n.Relation(predicate.op.name, left, right)
+        if isinstance(predicate, Apply):
+            return n.Function(predicate.op.name, tuple(self.scalar(a, environment) for a in predicate.args))
+        if isinstance(predicate, Load):
+            indices = tuple(self.scalar(i, environment) for i in predicate.indices)
+            return self.entry(predicate.tensor, indices)
+        return n.Literal(int(is_number(predicate, True)))
+
+    def _index_relation(self, predicate: Scalar, environment: Environment) -> Notation:
+        assert isinstance(predicate, Apply)
+        terms, literal = linear_terms(predicate.args[0])
+        sides: tuple[list[Notation], list[Notation]] = ([], [])
+        for atom, coefficient in terms.items():
+            written = n.scaled(abs(coefficient), self.scalar(atom, environment))
+            sides[coefficient < 0].append(written)
+        name = predicate.op.name
+        left, right = sides
+        if name != "less_equal" and not left:
+            left, right, literal = right, left, -literal
+        if name == "less_equal" and literal == 1 and left and right:
+            name, literal = "less", 0
+        if not left:  # literal <= e
+            return n.Relation("greater_equal", _added(right, 0), n.Literal(literal))
+        if name == "equal" and len(left) == len(right) == 1 and not literal:
+            return n.Relation(name, *sorted((left[0], right[0]), key=_letter_order))
+        if literal > 0 and right:
+            return n.Relation(name, _added(left, literal), _added(right, 0))
+        return n.Relation(name, _added(left, 0), _added(right, -literal))
+
+
+def _letter_order(node: Notation) -> tuple[int, str]:
+    return (0, node.latex) if isinstance(node, Name) else (1, "")
+
+
+def _added(terms: list[Notation], literal: int) -> Notation:
+    if not terms:
+        return n.Literal(literal)
+    return ordered_sum([*terms, n.Literal(literal)] if literal else terms)
+
+
+def _names_in(root: Notation) -> list[Name]:
+    found, pending = [], [root]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Name):
+            found.append(item)
+        pending.extend(item.parts)
+    return found
+
+
+def _own_name(tensor: Tensor) -> tuple[str, str]:
+    if isinstance(tensor, Projection):
+        source = tensor.source
+        name = str(getattr(source, "name", "") or getattr(source, "policy", "") or type(source).__name__.lower())
+        escaped = name.replace("_", r"\_")
+        suffix = f"_{tensor.position}" if len(source.results) > 1 else ""
+        return rf"\operatorname{{{escaped}}}{suffix}", name + suffix
+    return "C", "C"
+
+
+def _ranges_implied(node: Compute) -> bool:
+    """Whether every reduced index runs over a whole axis of something: then its range goes without saying."""
+    rank = len(node.shape)
+    implied: set[int] = set()
+    for item in post_order([node.body]):
+        if isinstance(item, Load):
+            for axis, position in enumerate(item.indices):
+                if isinstance(position, Index) and node.extents[position.position] == item.tensor.shape[axis]:
+                    implied.add(position.position)
+    return all(k in implied for k in range(rank, len(node.extents)))
+
+
+# ---------------------------------------------------------------- arithmetic
+
+
+def times(*factors: Notation) -> Notation:
+    """The product of pieces, fractions and coefficients merged."""
+    coefficient: Any = 1
+    over: list[Notation] = []
+    under: list[Notation] = []
+    for factor in factors:
+        if isinstance(factor, n.Product):
+            coefficient = coefficient * factor.coefficient
+            over += factor.numerator
+            under += factor.denominator
+        elif isinstance(factor, n.Literal) and isinstance(factor.value, int | float | Fraction):
+            coefficient = coefficient * factor.value
+        else:
+            over.append(factor)
+    return ordered_product(coefficient, over, under)
+
+
+def _power(base: Notation, exponent: Notation) -> Notation:
+    """A power; exponents 1/2 are roots, negative ones denominators."""
+    value = exponent.value if isinstance(exponent, n.Literal) else None
+    if isinstance(value, int | Fraction | float) and value < 0:
+        return ordered_product(1, (), (_power(base, n.Literal(-value)),))
+    if value == 1 and not isinstance(value, complex):
+        return base
+    if isinstance(value, Fraction) and value.numerator == 1 and value.denominator <= 3:
+        return n.Root(base, value.denominator)
+    return n.Power(base, exponent)
+
+
+def _product(factors: Sequence[Notation]) -> Notation:
+    return times(*factors)
+
+
+#: How mathematical operations are composed; every other op is a function of its arguments.
+_ARITHMETIC: dict[str, Callable[[Sequence[Notation]], Notation]] = {
+    "sum": ordered_sum,
+    "prod": _product,
+    "power": lambda a: _power(a[0], a[1]),
+    "convert": lambda a: a[0],
+    "add": ordered_sum,
+    "sub": lambda a: n.Sum((a[0], n.scaled(-1, a[1]))),
+    "mul": _product,
+    "div": lambda a: ordered_product(1, (a[0],), (a[1],)),
+    "neg": lambda a: n.scaled(-1, a[0]),
+    "pow": lambda a: _power(a[0], a[1]),
+    "sqrt": lambda a: n.Root(a[0], 2),
+}
+
+
+def applied(node: Apply, arguments: Sequence[Notation]) -> Notation:
+    """The op of ``node`` on pieces of notation."""
+    row = _ARITHMETIC.get(node.op.name)
+    return row(arguments) if row else n.Function(node.op.name, tuple(arguments))

@@ -1,0 +1,323 @@
+"""Notation as LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+from gradc.ir.scalar import NamedConstant, NumberValue
+from gradc.present import notation as n
+from gradc.present.functions import row_of
+from gradc.present.notation import Notation
+from gradc.present.writer import Binding, Text, Writer, decimal, numerator_and_denominator
+
+_RELATIONS = {
+    "less": "<",
+    "less_equal": r"\le",
+    "greater": ">",
+    "greater_equal": r"\ge",
+    "equal": "=",
+    "not_equal": r"\ne",
+    "in": r"\in",
+}
+_LOGIC = {"and": r" \land ", "or": r" \lor "}
+_BIG = {
+    "sum": r"\sum",
+    "prod": r"\prod",
+    "max": r"\max",
+    "min": r"\min",
+    "argmax": r"\operatorname*{arg\,max}",
+    "argmin": r"\operatorname*{arg\,min}",
+    "any": r"\bigvee",
+    "all": r"\bigwedge",
+}
+_CONSTANTS = {"pi": r"\pi", "e": "e", "euler_gamma": r"\gamma"}
+#: An exponential of a larger argument is written with \exp.
+_LARGEST_EXPONENT = 14
+
+
+class LatexWriter(Writer):
+    """Writes LaTeX."""
+
+    def parenthesised(self, written: Text) -> Text:
+        """In parentheses that grow with their content."""
+        if written.tall:
+            return Text(rf"\left({written.text}\right)", Binding.ATOM, True)
+        return Text(f"({written.text})")
+
+    # ------------------------------------------------------------ atoms
+
+    def _literal(self, node: n.Literal) -> Text:
+        return self.number(node.value)
+
+    def number(self, value: NumberValue) -> Text:
+        """A number."""
+        if isinstance(value, NamedConstant):
+            return Text(_CONSTANTS.get(value.name, rf"\mathrm{{{value.name}}}"))
+        if isinstance(value, bool):
+            return Text(str(int(value)))
+        if isinstance(value, complex):
+            return self._complex(value)
+        if value < 0:
+            positive = self.number(-value)
+            return Text("-" + positive.text, Binding.SUM, positive.tall)
+        if isinstance(value, Fraction):
+            return Text(rf"\frac{{{value.numerator}}}{{{value.denominator}}}", Binding.PRODUCT, True)
+        if isinstance(value, float):
+            return self._float(value)
+        return Text(str(value))
+
+    @staticmethod
+    def _float(value: float) -> Text:
+        if value != value:
+            return Text(r"\mathrm{NaN}")
+        if value == float("inf"):
+            return Text(r"\infty")
+        mantissa, _, exponent = decimal(value).partition("e")
+        if not exponent:
+            return Text(mantissa)
+        return Text(rf"{mantissa} \cdot 10^{{{int(exponent)}}}", Binding.PRODUCT)
+
+    def _complex(self, value: complex) -> Text:
+        real, imaginary = decimal(value.real), decimal(abs(value.imag))
+        unit = "i" if imaginary == "1" else f"{imaginary} i"
+        if value.real == 0:
+            return Text(("-" if value.imag < 0 else "") + unit, Binding.SUM if value.imag < 0 else Binding.PRODUCT)
+        return Text(f"{real} {'-' if value.imag < 0 else '+'} {unit}", Binding.SUM)
+
+    def _name(self, node: n.Name) -> Text:
+        return Text(node.latex)
+
+    def _entry(self, node: n.Entry) -> Text:
+        base = self.write(node.base)
+        indices = [self.text(i) for i in node.indices]
+        separator = "" if all(re.fullmatch(r"[a-z]", i) for i in indices) else ","
+        plain_name = isinstance(node.base, n.Name) and not node.base.subscripted
+        written = base.text if plain_name else self.parenthesised(base).text
+        return Text(f"{written}_{{{separator.join(indices)}}}")
+
+    # ------------------------------------------------------------ arithmetic
+
+    def _sum(self, node: n.Sum) -> Text:
+        pieces: list[str] = []
+        tall = False
+        for position, term in enumerate(node.terms):
+            negative, positive = n.split_sign(term)
+            last = position == len(node.terms) - 1
+            written = self.enclosed(positive, Binding.BIG if last else Binding.PRODUCT)
+            if _ends_big(positive) and not last:
+                written = self.parenthesised(written)
+            tall = tall or written.tall
+            sign = "-" if negative else "+"
+            pieces.append(f" {sign} " if pieces else ("-" if negative else ""))
+            pieces.append(written.text)
+        return Text("".join(pieces), Binding.SUM, tall)
+
+    def _product(self, node: n.Product) -> Text:
+        negative, positive = n.split_sign(node)
+        if negative:
+            written = self.enclosed(positive, Binding.BIG)
+            return Text("-" + written.text, Binding.SUM, written.tall)
+        over, under = numerator_and_denominator(node.coefficient)
+        if not node.denominator:
+            constants = [f for f in node.numerator if isinstance(f, n.Literal)] if under != 1 else []
+            if constants:
+                top = self._joined([self.number(over)] if over != 1 else [], constants)
+                front = [Text(rf"\frac{{{top.text}}}{{{under}}}", Binding.PRODUCT, True)]
+            else:
+                front = [self.number(node.coefficient)] if node.coefficient != 1 else []
+            return self._joined(front, [f for f in node.numerator if f not in constants])
+        tall = [f for f in node.numerator if isinstance(f, n.Reduction | n.Cases | n.Array) or _long(f)]
+        flat = [f for f in node.numerator if f not in tall]
+        top_front = [self.number(over)] if over != 1 or not flat else []
+        top = self._joined(top_front, flat)
+        bottom = self._joined([self.number(under)] if under != 1 else [], node.denominator)
+        fraction = Text(rf"\frac{{{top.text}}}{{{bottom.text}}}", Binding.PRODUCT, True)
+        return self._joined([fraction], tall) if tall else fraction
+
+    def _joined(self, front: Sequence[Text], factors: Sequence[Notation]) -> Text:
+        r"""Factors side by side; \cdot where two numbers would run together."""
+        alone = len(front) + len(factors) == 1
+        written = list(front)
+        for position, factor in enumerate(factors):
+            last = position == len(factors) - 1
+            least = Binding.RELATION if alone else Binding.BIG if last else Binding.PRODUCT
+            item = self.enclosed(factor, least)
+            if _ends_big(factor) and not last:
+                item = self.parenthesised(item)
+            written.append(item)
+        text = written[0].text if written else "1"
+        for item in written[1:]:
+            collide = text[-1:].isdigit() or re.search(r"\\cdot 10\^\{-?\d+\}$", text)
+            text += (r" \cdot " if collide and item.text[:1].isdigit() else " ") + item.text
+        if alone:
+            return Text(text, written[0].binding, written[0].tall)
+        big = bool(factors) and _ends_big(factors[-1])
+        return Text(text, Binding.BIG if big else Binding.PRODUCT, any(w.tall for w in written))
+
+    def _power(self, node: n.Power) -> Text:
+        exponent = self._exponent(node.exponent)
+        base = node.base
+        if isinstance(base, n.Function):
+            row = row_of(base.name)
+            if row.raised and n.is_literal(node.exponent) and not exponent.startswith("-"):
+                return self._called(rf"{row.latex}^{{{exponent}}}", base.arguments)
+        written = self.enclosed(base, Binding.ATOM)
+        return Text(f"{written.text}^{{{exponent}}}", Binding.POWER, written.tall)
+
+    def _exponent(self, node: Notation) -> str:
+        if isinstance(node, n.Literal) and isinstance(node.value, Fraction):
+            return f"{node.value.numerator}/{node.value.denominator}"
+        return self.text(node)
+
+    def _root(self, node: n.Root) -> Text:
+        degree = "" if node.degree == 2 else f"[{node.degree}]"
+        inner = self.write(node.base)
+        return Text(rf"\sqrt{degree}{{{inner.text}}}", Binding.ATOM, inner.tall)
+
+    # ------------------------------------------------------------ functions and big operators
+
+    def _function(self, node: n.Function) -> Text:
+        if node.name == "exp":
+            return self._exponential(node)
+        row = row_of(node.name)
+        if "{0}" not in row.latex:
+            return self._called(row.latex, node.arguments)
+        inner = [self.write(a) for a in node.arguments]
+        text = row.latex
+        for position, argument in enumerate(inner):
+            text = text.replace(f"{{{position}}}", argument.text)
+        if not any(a.tall for a in inner):
+            text = text.replace(r"\left", "").replace(r"\right", "").replace("lfloor", r"\lfloor")
+            text = text.replace(r"\\lfloor", r"\lfloor")
+        binding = Binding.ATOM if text.startswith(("|", "\\")) else Binding.PRODUCT
+        return Text(text, binding, any(a.tall for a in inner))
+
+    def _called(self, name: str, arguments: Sequence[Notation]) -> Text:
+        inner = [self.write(a) for a in arguments]
+        listed = Text(", ".join(a.text for a in inner), Binding.RELATION, any(a.tall for a in inner))
+        return Text(name + self.parenthesised(listed).text, Binding.ATOM, listed.tall)
+
+    def _exponential(self, node: n.Function) -> Text:
+        (argument,) = node.arguments
+        if n.size(argument) > _LARGEST_EXPONENT or any(isinstance(p, n.Reduction) for p in _walk(argument)):
+            return self._called(r"\exp", node.arguments)
+        return Text(f"e^{{{self.text(argument)}}}", Binding.POWER)
+
+    def _reduction(self, node: n.Reduction) -> Text:
+        letters = ",".join(x.latex for x in node.letters)
+        under, over = letters, ""
+        if node.condition is not None:
+            under = self.text(node.condition)
+        elif node.lower and len(node.letters) == 1:
+            under = f"{letters}={self.text(node.lower[0])}"
+            over = f"^{{{self.text(node.upper[0])}}}"
+        body = self.enclosed(node.body, Binding.BIG)
+        return Text(f"{_BIG[node.kind]}_{{{under}}}{over} {body.text}", Binding.BIG, True)
+
+    # ------------------------------------------------------------ conditions
+
+    def _relation(self, node: n.Relation) -> Text:
+        return Text(f"{self.text(node.left)} {_RELATIONS[node.name]} {self.text(node.right)}", Binding.RELATION)
+
+    def _logic(self, node: n.Logic) -> Text:
+        if node.name == "not":
+            return Text(rf"\lnot {self.parenthesised(self.write(node.arguments[0])).text}")
+        return Text(_LOGIC[node.name].join(self._condition(a) for a in node.arguments), Binding.RELATION)
+
+    def _condition(self, node: Notation) -> str:
+        written = self.write(node)
+        return self.parenthesised(written).text if isinstance(node, n.Logic) and node.name != "not" else written.text
+
+    def _bracket(self, node: n.Bracket) -> Text:
+        inner = self.write(node.condition)
+        return Text(rf"\left[{inner.text}\right]" if inner.tall else f"[{inner.text}]", Binding.ATOM, inner.tall)
+
+    def _cases(self, node: n.Cases) -> Text:
+        rows = []
+        for position, value in enumerate(node.values):
+            holds = position < len(node.conditions)
+            condition = rf"\text{{if }} {self.text(node.conditions[position])}" if holds else r"\text{otherwise}"
+            rows.append(f"{self.text(value)} & {condition}")
+        return Text(r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}", Binding.ATOM, True)
+
+    # ------------------------------------------------------------ matrices
+
+    def _array(self, node: n.Array) -> Text:
+        rows = [" & ".join(self.text(entry) for entry in row) for row in node.rows]
+        return Text(r"\begin{pmatrix} " + r" \\ ".join(rows) + r" \end{pmatrix}", Binding.ATOM, True)
+
+    def _matrix_product(self, node: n.MatrixProduct) -> Text:
+        written = [self.enclosed(f, Binding.POWER) for f in node.factors]
+        return Text(" ".join(w.text for w in written), Binding.PRODUCT, any(w.tall for w in written))
+
+    def _transposed(self, node: n.Transposed) -> Text:
+        written = self.enclosed(node.base, Binding.ATOM)
+        return Text(rf"{written.text}^\top", Binding.POWER, written.tall)
+
+    def _hadamard(self, node: n.Hadamard) -> Text:
+        written = [self.enclosed(f, Binding.NEGATIVE) for f in node.numerator]
+        text = r" \odot ".join(w.text for w in written) or r"\mathbf{1}"
+        for factor in node.denominator:
+            text += rf" \oslash {self.enclosed(factor, Binding.NEGATIVE).text}"
+        return Text(text, Binding.PRODUCT, any(w.tall for w in written))
+
+    def _entrywise_power(self, node: n.EntrywisePower) -> Text:
+        written = self.enclosed(node.base, Binding.ATOM)
+        return Text(rf"{written.text}^{{\odot {self.text(node.exponent)}}}", Binding.POWER, written.tall)
+
+    def _ones(self, node: n.Ones) -> Text:
+        return Text(r"\mathbf{1}")
+
+    def _identity(self, node: n.Identity) -> Text:
+        return Text("I")
+
+    def _ellipsis(self, node: n.Ellipsis) -> Text:
+        return Text(rf"\cdots \text{{({node.words})}}")
+
+
+LatexWriter.rows = {
+    n.Literal: LatexWriter._literal,
+    n.Name: LatexWriter._name,
+    n.Entry: LatexWriter._entry,
+    n.Sum: LatexWriter._sum,
+    n.Product: LatexWriter._product,
+    n.Power: LatexWriter._power,
+    n.Root: LatexWriter._root,
+    n.Function: LatexWriter._function,
+    n.Reduction: LatexWriter._reduction,
+    n.Relation: LatexWriter._relation,
+    n.Logic: LatexWriter._logic,
+    n.Bracket: LatexWriter._bracket,
+    n.Cases: LatexWriter._cases,
+    n.Array: LatexWriter._array,
+    n.MatrixProduct: LatexWriter._matrix_product,
+    n.Transposed: LatexWriter._transposed,
+    n.Hadamard: LatexWriter._hadamard,
+    n.EntrywisePower: LatexWriter._entrywise_power,
+    n.Ones: LatexWriter._ones,
+    n.Identity: LatexWriter._identity,
+    n.Ellipsis: LatexWriter._ellipsis,
+}
+
+
+def _walk(node: Notation) -> list[Notation]:
+    found, pending = [], [node]
+    while pending:
+        item = pending.pop()
+        found.append(item)
+        pending.extend(item.parts)
+    return found
+
+
+def _ends_big(node: Notation) -> bool:
+    """Whether the print ends in a big operator, which would swallow what follows."""
+    if isinstance(node, n.Reduction):
+        return True
+    return isinstance(node, n.Product) and bool(node.numerator) and _ends_big(node.numerator[-1])
+
+
+def _long(node: Notation) -> bool:
+    """Whether a factor is better beside a fraction than in its numerator."""
+    return isinstance(node, n.Sum | n.MatrixProduct) and n.size(node) > 24

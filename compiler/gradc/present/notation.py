@@ -1,0 +1,256 @@
+"""Notation: the small tree between a graph and its print. The same tree is written as LaTeX and as plain text.
+
+The index form (`index_form`) and the matrix form (`matrix_form`) of a graph make these trees; `order` puts terms and
+factors in the order a person would; `latex` and `plain` write them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from fractions import Fraction
+
+from gradc.ir.scalar import NamedConstant, NumberValue
+
+
+@dataclass(frozen=True)
+class Notation:
+    """A piece of mathematical notation."""
+
+    @property
+    def parts(self) -> Iterator[Notation]:
+        """The pieces directly inside."""
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Notation):
+                yield value
+            elif isinstance(value, tuple):
+                yield from (v for v in value if isinstance(v, Notation))
+
+
+@dataclass(frozen=True)
+class Literal(Notation):
+    """A number."""
+
+    value: NumberValue
+
+
+@dataclass(frozen=True)
+class Name(Notation):
+    """A symbol, spelled for LaTeX and for plain text.
+
+    ``rank`` is that of the tensor it names; ``integer`` marks index letters and extents.
+    """
+
+    latex: str
+    plain: str
+    rank: int = 0
+    integer: bool = False
+
+    @property
+    def subscripted(self) -> bool:
+        """Whether the symbol carries a subscript of its own."""
+        return "_" in self.latex
+
+
+@dataclass(frozen=True)
+class Entry(Notation):
+    """``base[indices]``."""
+
+    base: Notation
+    indices: tuple[Notation, ...]
+
+
+@dataclass(frozen=True)
+class Sum(Notation):
+    """Terms added, in the order of print."""
+
+    terms: tuple[Notation, ...]
+
+
+@dataclass(frozen=True)
+class Product(Notation):
+    """``coefficient * numerator / denominator``, factors in the order of print."""
+
+    coefficient: NumberValue
+    numerator: tuple[Notation, ...]
+    denominator: tuple[Notation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Power(Notation):
+    """``base ** exponent``."""
+
+    base: Notation
+    exponent: Notation
+
+
+@dataclass(frozen=True)
+class Root(Notation):
+    """The positive root of this degree."""
+
+    base: Notation
+    degree: int
+
+
+@dataclass(frozen=True)
+class Function(Notation):
+    """The function of this name (a row of `gradc.present.functions`) applied."""
+
+    name: str
+    arguments: tuple[Notation, ...]
+
+
+@dataclass(frozen=True)
+class Reduction(Notation):
+    """A big operator over index letters; ``bounds`` gives ``(lower, upper)`` per letter where they are shown."""
+
+    kind: str
+    letters: tuple[Name, ...]
+    lower: tuple[Notation, ...]
+    upper: tuple[Notation, ...]
+    condition: Notation | None
+    body: Notation
+
+
+@dataclass(frozen=True)
+class Relation(Notation):
+    """A comparison."""
+
+    name: str
+    left: Notation
+    right: Notation
+
+
+@dataclass(frozen=True)
+class Logic(Notation):
+    """``and``, ``or`` or ``not`` of conditions."""
+
+    name: str
+    arguments: tuple[Notation, ...]
+
+
+@dataclass(frozen=True)
+class Bracket(Notation):
+    """Iverson's bracket: 1 where the condition holds, else 0."""
+
+    condition: Notation
+
+
+@dataclass(frozen=True)
+class Cases(Notation):
+    """Values with their conditions; the last condition may be missing: otherwise."""
+
+    values: tuple[Notation, ...]
+    conditions: tuple[Notation, ...]
+
+
+@dataclass(frozen=True)
+class Array(Notation):
+    """Entries in a column, or rows of entries."""
+
+    rows: tuple[tuple[Notation, ...], ...]
+
+    @property
+    def parts(self) -> Iterator[Notation]:
+        """The entries."""
+        for row in self.rows:
+            yield from row
+
+
+@dataclass(frozen=True)
+class MatrixProduct(Notation):
+    """Matrices and vectors multiplied."""
+
+    factors: tuple[Notation, ...]
+
+
+@dataclass(frozen=True)
+class Transposed(Notation):
+    """The transpose."""
+
+    base: Notation
+
+
+@dataclass(frozen=True)
+class Hadamard(Notation):
+    """Entrywise product and quotient."""
+
+    numerator: tuple[Notation, ...]
+    denominator: tuple[Notation, ...] = ()
+
+
+@dataclass(frozen=True)
+class EntrywisePower(Notation):
+    """Every entry to a power."""
+
+    base: Notation
+    exponent: Notation
+
+
+@dataclass(frozen=True)
+class Ones(Notation):
+    """A vector of ones."""
+
+
+@dataclass(frozen=True)
+class Identity(Notation):
+    """The identity matrix."""
+
+
+@dataclass(frozen=True)
+class Ellipsis(Notation):
+    """Something left out, said in words."""
+
+    words: str
+
+
+ZERO, ONE = Literal(0), Literal(1)
+
+
+def is_literal(node: Notation, value: int | None = None) -> bool:
+    """Whether the piece is a number (this one)."""
+    return isinstance(node, Literal) and (value is None or node.value == value)
+
+
+def split_sign(node: Notation) -> tuple[bool, Notation]:
+    """``-3 x`` as (True, 3 x)."""
+    if isinstance(node, Literal) and _negative(node.value):
+        return True, Literal(-node.value)  # type: ignore[operator]
+    if isinstance(node, Product) and _negative(node.coefficient):
+        return True, product(-node.coefficient, node.numerator, node.denominator)  # type: ignore[operator]
+    return False, node
+
+
+def _negative(value: NumberValue) -> bool:
+    return isinstance(value, int | float | Fraction) and value < 0
+
+
+def product(
+    coefficient: NumberValue, numerator: tuple[Notation, ...], denominator: tuple[Notation, ...] = ()
+) -> Notation:
+    """The product, or its only factor."""
+    if coefficient == 1 and not denominator and len(numerator) == 1:
+        return numerator[0]
+    if not numerator and not denominator:
+        return Literal(coefficient)
+    return Product(coefficient, numerator, denominator)
+
+
+def scaled(coefficient: NumberValue, node: Notation) -> Notation:
+    """``coefficient * node``."""
+    if isinstance(node, Literal) and not isinstance(node.value, NamedConstant):
+        return Literal(coefficient * node.value)  # type: ignore[operator]
+    if isinstance(node, Product):
+        return product(coefficient * node.coefficient, node.numerator, node.denominator)  # type: ignore[operator]
+    return product(coefficient, (node,))
+
+
+def size(node: Notation) -> int:
+    """How many pieces a tree has."""
+    total, pending = 0, [node]
+    while pending:
+        item = pending.pop()
+        total += 1
+        pending.extend(item.parts)
+    return total

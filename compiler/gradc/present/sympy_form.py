@@ -1,0 +1,144 @@
+"""Graphs as SymPy expressions: entrywise where the extents are fixed, with Indexed and Sum where they have names."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradc.errors import ArgumentError
+from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, Size
+from gradc.ir.tensor import Compute, Constant, Graph, Input, Tensor, extent_scalar
+from gradc.ir.walk import post_order, tensors_of
+
+if TYPE_CHECKING:
+    import sympy
+
+#: Arrays of more entries are not written out.
+_LARGEST_ENTRYWISE = 4096
+
+
+def sympy_outputs(graph: Graph, names: Sequence[str]) -> list[Any]:
+    """Every output as SymPy: an expression for a number, a Matrix for one or two axes, an Array beyond.
+
+    A scalar input is the Symbol of its name, an entry of an array ``Indexed``: ``x[0]``. An output over named extents
+    is its entry at the Symbols i, j, ...
+    """
+    fixed = all(isinstance(e, int) for t in tensors_of(graph) for e in _extents(t))
+    if fixed and all(int(np.prod(t.shape)) <= _LARGEST_ENTRYWISE for t in graph.inputs):  # type: ignore[arg-type]
+        return _entrywise(graph, names)
+    return [_Symbolic(graph, names).output(t) for t in graph.outputs]
+
+
+def _extents(tensor: Tensor) -> Sequence[Any]:
+    return tensor.extents if isinstance(tensor, Compute) else tensor.shape
+
+
+def _entrywise(graph: Graph, names: Sequence[str]) -> list[Any]:
+    from gradc.evaluate import SYMPY, evaluate
+
+    values = [_symbols(t, name) for t, name in zip(graph.inputs, names, strict=True)]
+    return [_packed(array) for array in evaluate(graph, values, numbers=SYMPY)]
+
+
+def _symbols(tensor: Input, name: str) -> Any:
+    import sympy
+
+    if not tensor.shape:
+        return sympy.Symbol(name)
+    base = sympy.IndexedBase(name, shape=tensor.shape)
+    shape = tuple(int(e) for e in tensor.shape)  # type: ignore[arg-type]
+    entries = np.empty(shape, dtype=object)
+    for position in np.ndindex(*shape):
+        entries[position] = base[position]
+    return entries
+
+
+def _packed(array: np.ndarray[Any, Any]) -> Any:
+    import sympy
+
+    if array.ndim == 0:
+        return sympy.sympify(array[()])
+    if array.ndim <= 2:
+        return sympy.Matrix(array.shape[0], array.shape[1] if array.ndim == 2 else 1, list(array.ravel()))
+    return sympy.Array(list(array.ravel()), array.shape)
+
+
+class _Symbolic:
+    """Expressions over named extents."""
+
+    def __init__(self, graph: Graph, names: Sequence[str]) -> None:
+        self._names = dict(zip(graph.inputs, names, strict=True))
+        letters = itertools.chain("ijklmpqrst", map("i{}".format, itertools.count()))
+        self._letters = (c for c in letters if c not in names)
+
+    def output(self, tensor: Tensor) -> Any:
+        indices = [self._letter() for _ in tensor.shape]
+        return self._entry(tensor, indices)
+
+    def _letter(self) -> sympy.Symbol:
+        import sympy
+
+        return sympy.Symbol(next(self._letters), integer=True)
+
+    def _entry(self, tensor: Tensor, indices: Sequence[Any]) -> Any:
+        import sympy
+
+        if isinstance(tensor, Input):
+            name = self._names[tensor]
+            return sympy.IndexedBase(name)[tuple(indices)] if indices else sympy.Symbol(name)
+        if isinstance(tensor, Constant) and tensor.value.size == 1:
+            return sympy.sympify(tensor.value.reshape(-1)[0].item())
+        if not isinstance(tensor, Compute):
+            raise ArgumentError(f"a {type(tensor).__name__} has no SymPy form; give fixed extents")
+        return self._compute(tensor, indices)
+
+    def _compute(self, node: Compute, indices: Sequence[Any]) -> Any:
+        import sympy
+
+        reduced = [self._letter() for _ in node.reduce_extents]
+        environment = [*indices, *reduced]
+        body = self._scalar(node.body, environment)
+        if node.reducer is None:
+            return body
+        if node.domain is not TRUE:
+            neutral = {"sum": 0, "prod": 1}.get(node.reducer)
+            body = sympy.Piecewise((body, self._scalar(node.domain, environment)), (neutral, True))
+        big = {"sum": sympy.Sum, "prod": sympy.Product}.get(node.reducer)
+        if big is None:
+            raise ArgumentError(f"SymPy has no {node.reducer} over a named extent; give fixed extents")
+        limits = [
+            (letter, 0, self._scalar(extent_scalar(e), ()) - 1)
+            for letter, e in zip(reduced, node.reduce_extents, strict=True)
+        ]
+        return big(body, *limits)
+
+    def _scalar(self, root: Scalar, environment: Sequence[Any]) -> Any:
+        memo: dict[Scalar, Any] = {}
+        for node in post_order([root]):
+            memo[node] = self._node(node, [memo[c] for c in node.children], environment)
+        return memo[root]
+
+    def _node(self, node: Scalar, children: Sequence[Any], environment: Sequence[Any]) -> Any:
+        import sympy
+
+        from gradc.evaluate import SYMPY
+
+        if isinstance(node, Number):
+            return sympy.S.true if node.value is True else SYMPY.lift(node.value, np.dtype(float))
+        if isinstance(node, Index):
+            return environment[node.position]
+        if isinstance(node, Size):
+            return sympy.Symbol(node.name, integer=True, positive=True)
+        if isinstance(node, Load):
+            return self._entry(node.tensor, children)
+        if isinstance(node, Guard):
+            return sympy.Piecewise((children[1], children[0]), (0, True))
+        assert isinstance(node, Apply)
+        if node.op.name == "where":
+            return sympy.Piecewise((children[1], children[0]), (children[2], True))
+        if node.op.name == "convert":
+            return children[0]
+        return SYMPY.function(node.op)(*children)
