@@ -133,13 +133,12 @@ class _Space:
         """The roots' values; intermediate ones are dropped after their last use."""
         values: dict[Scalar, Value] = {}
         remaining = use_counts(roots)
-        with np.errstate(all="ignore"):
-            for node in post_order(roots):
-                values[node] = self._node(node, [values[child] for child in node.children])
-                for child in node.children:
-                    remaining[child] -= 1
-                    if not remaining[child]:
-                        values.pop(child, None)
+        for node in post_order(roots):
+            values[node] = self._node(node, [values[child] for child in node.children])
+            for child in node.children:
+                remaining[child] -= 1
+                if not remaining[child]:
+                    values.pop(child, None)
         return [values[root] for root in roots]
 
     def refuse_invalid(self, node: Compute, masks: Sequence[Array | None]) -> None:

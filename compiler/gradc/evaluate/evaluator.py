@@ -47,9 +47,10 @@ def evaluate(
     """
     if len(values) != len(graph.inputs):
         raise ArgumentError(f"the graph takes {len(graph.inputs)} values, not {len(values)}")
-    arrays = [numbers.array(value, node.dtype) for node, value in zip(graph.inputs, values, strict=True)]
-    known = _sizes_of(graph.inputs, arrays, dict(sizes or {}))
-    return _run(graph, arrays, numbers, known)
+    with np.errstate(all="ignore"):
+        arrays = [numbers.array(value, node.dtype) for node, value in zip(graph.inputs, values, strict=True)]
+        known = _sizes_of(graph.inputs, arrays, dict(sizes or {}))
+        return _run(graph, arrays, numbers, known)
 
 
 def _sizes_of(inputs: Sequence[Input], arrays: Sequence[Array], known: dict[str, int]) -> dict[str, int]:

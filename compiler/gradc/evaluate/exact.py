@@ -256,7 +256,7 @@ class SymPyNumbers(ObjectNumbers):
         import sympy
 
         folds = {"sum": "Add", "prod": "Mul", "max": "Max", "min": "Min", "any": "Or", "all": "And"}
-        return getattr(sympy, folds[reducer])(*entries)
+        return sympy.nan if sympy.nan in entries else getattr(sympy, folds[reducer])(*entries)
 
     def extremum(self, largest: bool, array: Array, counts: Array) -> Array:
         if array.dtype == object and not all(entry.is_number for entry in array.ravel()):

@@ -278,7 +278,7 @@ def _tie_shared(wins: str) -> Op:
             partials,
             f"numpy.{name}",
             forms.mp_maximum if name == "maximum" else forms.mp_minimum,
-            "Max" if name == "maximum" else "Min",
+            forms.sympy_extremum("Max" if name == "maximum" else "Min"),
             lower=emit.maximum if name == "maximum" else emit.minimum,
             cost=2,
             kink="shared equally on ties",

@@ -7,6 +7,7 @@ real part.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import reduce
 from operator import add, mul
@@ -60,23 +61,16 @@ def mp_divide(mp: Any, a: Any, b: Any) -> Any:
 def mp_power(mp: Any, base: Any, exponent: Any) -> Any:
     """``base ** exponent``; NaN for a negative base and a fractional exponent, 1 whenever base is 1 or exponent 0."""
     if exponent == 0 or base == 1:
-        return base**0 if not mp.isnan(base) else mp.mpf(1)
+        return mp.mpf(1)
     if mp.isnan(base) or mp.isnan(exponent):
         return mp.nan
     if isinstance(base, mp.mpc) or isinstance(exponent, mp.mpc):
         return mp.power(base, exponent)
     if mp.isinf(base) or mp.isinf(exponent):
-        return mp.mpf(_ieee_power(float(base), float(exponent)))
+        return mp.mpf(math.pow(float(base), float(exponent)))
     if base == 0 and exponent < 0:
         return mp.inf
     return mp.power(base, exponent)
-
-
-def _ieee_power(base: float, exponent: float) -> float:
-    import numpy as np
-
-    with np.errstate(all="ignore"):
-        return float(np.power(base, exponent))
 
 
 def mp_maximum(mp: Any, a: Any, b: Any) -> Any:
@@ -108,7 +102,13 @@ def mp_truncate(mp: Any, x: Any) -> Any:
 
 def mp_floor_divide(mp: Any, a: Any, b: Any) -> Any:
     """``floor(a / b)``."""
-    return mp_rounding("floor")(mp, mp_divide(mp, a, b))
+    if b == 0:
+        return mp_divide(mp, a, b)
+    if not mp.isfinite(a) or mp.isnan(b):
+        return mp.nan
+    if mp.isinf(b):
+        return mp.mpf(0 if a == 0 or (a > 0) == (b > 0) else -1)
+    return mp.floor(a / b)
 
 
 def mp_modulo(mp: Any, a: Any, b: Any) -> Any:
@@ -187,6 +187,11 @@ def mp_test(name: str) -> Callable[..., Any]:
 def sympy_test(holds: Callable[[Any, Any], bool]) -> Callable[..., Any]:
     """A predicate about special values; false of symbols."""
     return lambda s, x: s.true if holds(s, x) else s.false
+
+
+def sympy_extremum(name: str) -> Callable[..., Any]:
+    """``Max`` or ``Min``; NaN where either is."""
+    return lambda s, *args: s.nan if s.nan in args else getattr(s, name)(*args)
 
 
 def sympy_is_infinite(s: Any, x: Any) -> bool:
