@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gradc.ir.algebra import convert, guarded, product_of, sum_of
-from gradc.ir.scalar import Apply, Guard, Load, Number, Scalar, is_apply, is_number, number
+from gradc.ir.algebra import conjunction, convert, disjunction, guarded, product_of, sum_of
+from gradc.ir.scalar import TRUE, Apply, Guard, Load, Number, Scalar, is_apply, is_number, number
 from gradc.ir.walk import post_order
+from gradc.simplify.brackets import is_bracket
 
 #: A product or sum with at most this many operands is flattened into the adjoint that multiplies it.
 _FLATTEN = 12
+#: The same for an adjoint that goes to several operands: opening a longer one would undo the sharing.
+_FLATTEN_SHARED = 1
 
 
 #: A user's product of up to this many factors is opened where a derivative multiplies it.
@@ -39,12 +42,51 @@ def mathematical(scalar: Scalar) -> Scalar:
     return product_of(sign, *factors, dtype=scalar.dtype)
 
 
-def multiply(adjoint: Scalar, partial: Scalar) -> Scalar:
-    """``adjoint * partial``: collected while it is small, nested and shared when it is not."""
+def multiply(adjoint: Scalar, partial: Scalar, shared: bool = False) -> Scalar:
+    """``adjoint * partial``: collected while it is small, nested where it is not or where others use the adjoint too."""
     if is_number(partial, 1):
         return adjoint
-    small = all(not is_apply(f, "prod") or len(f.children) <= _FLATTEN for f in (adjoint, partial))
-    return product_of(adjoint, mathematical(partial), flatten=small, dtype=adjoint.dtype)
+    if is_number(adjoint, 1) and adjoint.dtype == partial.dtype:
+        return mathematical(partial)
+    limit = _FLATTEN_SHARED if shared else _FLATTEN
+    flatten = all(
+        not is_apply(factor, "prod") or len(factor.children) <= most
+        for factor, most in ((adjoint, limit), (partial, _FLATTEN))
+    )
+    return product_of(adjoint, mathematical(partial), flatten=flatten, dtype=adjoint.dtype)
+
+
+def support_of(adjoint: Scalar) -> Scalar:
+    """Where an adjoint is not strongly zero, as far as its outermost guards tell.
+
+    Multiplying inside the support is what keeps ``where(x > 0, log(x), 0)`` finite at 0 when ``log(x)`` has several
+    consumers: as safe as distributing over the guarded terms, but linear however often a value fans out. Brackets are not
+    carried: they are solved, not tested.
+    """
+    terms = adjoint.children if is_apply(adjoint, "sum") else (adjoint,)
+    if not all(isinstance(term, Guard) for term in terms):
+        return TRUE
+    return disjunction(*[_without_brackets(term.predicate) for term in terms])  # type: ignore[attr-defined]
+
+
+def _without_brackets(predicate: Scalar) -> Scalar:
+    parts = predicate.children if is_apply(predicate, "and") else (predicate,)
+    return conjunction(*[p for p in parts if not is_bracket(p)])
+
+
+_SINGULAR = frozenset(
+    {"power", "pow", "div", "log", "log2", "log10", "log1p", "sqrt", "tan", "exp", "expm1", "exp2", "sinh", "cosh", "convert"}
+)
+
+
+def may_be_singular(partial: Scalar) -> bool:
+    """Whether a local derivative may be infinite or NaN at finite arguments."""
+    return any(isinstance(node, Apply) and node.op.name in _SINGULAR for node in _top(partial))
+
+
+def _top(partial: Scalar) -> list[Scalar]:
+    """The first few levels of a partial: what it multiplies by, not how its operands came about."""
+    return post_order([partial], prune=lambda node: not (isinstance(node, Guard) or is_apply(node, "prod") or is_apply(node, "sum")))
 
 
 def local_derivatives(
@@ -94,11 +136,14 @@ def _pulled_back(node: Scalar, adjoint: Scalar, relevant: set[Scalar]) -> list[t
     if isinstance(node, Number) or not isinstance(node, Apply):
         return []
     assert node.op.partials is not None
+    shared = sum(child in relevant for child in node.args) > 1
     result = []
     for child, partial in zip(node.args, node.op.partials(node, *node.args), strict=True):
         if partial is None or child not in relevant:
             continue
-        contribution = multiply(adjoint, partial)
+        contribution = multiply(adjoint, partial, shared)
+        if may_be_singular(partial):
+            contribution = guarded(support_of(adjoint), contribution)
         result.append((child, _as_dtype(contribution, child)))
     return result
 

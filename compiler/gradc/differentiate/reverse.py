@@ -13,16 +13,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradc.differentiate.partials import local_derivatives, multiply, one_of
+from gradc.differentiate.partials import local_derivatives, may_be_singular, multiply, one_of, support_of
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
 from gradc.errors import TraceError
 from gradc.ir.algebra import Substitution, conjunction, convert, disjunction, equal, guarded, sum_of
 from gradc.ir.intern import Node
-from gradc.ir.scalar import TRUE, Apply, Guard, Load, Number, Scalar, index, is_apply, is_number, load, number
+from gradc.ir.scalar import TRUE, Guard, Load, Number, Scalar, index, is_apply, is_number, load, number
 from gradc.ir.source import lines_of, record_line
 from gradc.ir.tensor import Compute, Constant, Input, Shape, Tensor, compute
-from gradc.ir.walk import graph_order, operands_of, post_order
-from gradc.simplify.brackets import is_bracket, is_pattern, summed
+from gradc.ir.walk import graph_order, operands_of
+from gradc.simplify.brackets import is_pattern, summed
 
 
 @dataclass
@@ -113,7 +113,7 @@ class _Sweep:
 
     def _collect(self, tensor: Tensor, parts: list[Scalar]) -> _Adjoint:
         """The sum of the contributions, stored in a node of its own unless it is simple or a pattern."""
-        support = disjunction(*[_value_support(part) for part in parts])
+        support = disjunction(*[support_of(part) for part in parts])
         total = sum_of(*parts, flatten=len(parts) < 64, dtype=tensor.dtype)
         if _is_light(total):
             return _Adjoint(total, support)
@@ -166,7 +166,7 @@ class _Sweep:
         bar = multiply(adjoint.value, seed if seed_is_shifted else shift(seed))
         body = shift(node.body)
         for item, partial in local_derivatives(body, one_of(body), lambda item: item.tensor in self._active):
-            guard = conjunction(adjoint.support, domain) if _may_be_singular(partial) else domain
+            guard = conjunction(adjoint.support, domain) if may_be_singular(partial) else domain
             self._contribute_load(node, item, multiply(bar, partial), guard)
 
     def _contribute_load(self, node: Compute, item: Load, partial: Scalar, predicate: Scalar) -> None:
@@ -190,23 +190,6 @@ def _is_light(value: Scalar) -> bool:
     if isinstance(value, Number | Load):
         return True
     return is_apply(value, "prod") and all(isinstance(f, Number | Load) for f in value.children)
-
-
-def _value_support(contribution: Scalar) -> Scalar:
-    """Where a contribution is not strongly zero, as far as its outermost guard tells (brackets are not carried)."""
-    if not isinstance(contribution, Guard):
-        return TRUE
-    parts = contribution.predicate.children if is_apply(contribution.predicate, "and") else (contribution.predicate,)
-    return conjunction(*[p for p in parts if not is_bracket(p)])
-
-
-_SINGULAR = frozenset(
-    {"power", "pow", "div", "log", "log2", "log10", "log1p", "sqrt", "tan", "exp", "expm1", "exp2", "sinh", "cosh", "convert"}
-)
-
-
-def _may_be_singular(partial: Scalar) -> bool:
-    return any(isinstance(node, Apply) and node.op.name in _SINGULAR for node in post_order([partial]))
 
 
 def _unsupported(node: Tensor) -> str:

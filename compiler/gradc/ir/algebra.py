@@ -104,15 +104,12 @@ def sum_of(*terms: Operand, flatten: bool = True, dtype: DType | None = None) ->
     if not scalars:
         return number(0, dtype or INT64)
     result = dtype or _common_dtype(scalars)
-    pending = [convert(s, result) for s in reversed(scalars)]
-    flatten = flatten or result.kind in "iu"
+    pending = _opened("sum", [convert(s, result) for s in scalars], flatten or result.kind in "iu")
     collected: dict[Scalar | None, NumberValue] = {}
     guarded_terms: dict[Scalar, list[Scalar]] = {}
     while pending:
         term = pending.pop()
-        if flatten and isinstance(term, Apply) and term.op.name == "sum":
-            pending.extend(reversed(term.args))
-        elif isinstance(term, Guard):
+        if isinstance(term, Guard):
             guarded_terms.setdefault(term.predicate, []).append(term.body)
         else:
             coefficient, rest = split_coefficient(term)
@@ -131,6 +128,14 @@ def sum_of(*terms: Operand, flatten: bool = True, dtype: DType | None = None) ->
     return parts[0] if len(parts) == 1 else apply("sum", *parts)
 
 
+def _opened(kind: str, operands: Sequence[Scalar], flatten: bool) -> list[Scalar]:
+    """The operands as a stack, those of the same kind opened one level: what is nested deeper is shared on purpose."""
+    if not flatten:
+        return list(operands[::-1])
+    opened = [inner for o in operands for inner in (o.children if is_apply(o, kind) else (o,))]
+    return opened[::-1]
+
+
 def _nonzero(value: NumberValue) -> bool:
     return not (isinstance(value, int | Fraction | float | complex) and value == 0)
 
@@ -141,8 +146,8 @@ def product_of(*factors: Operand, flatten: bool = True, dtype: DType | None = No
     if not scalars:
         return number(1, dtype or INT64)
     result = dtype or _common_dtype(scalars)
-    pending = [convert(s, result) for s in reversed(scalars)]
     flatten = flatten or result.kind in "iu"
+    pending = _opened("prod", [convert(s, result) for s in scalars], flatten)
     coefficient: NumberValue = 1
     powers: dict[Scalar, NumberValue] = {}
     symbolic: list[Scalar] = []
@@ -153,9 +158,7 @@ def product_of(*factors: Operand, flatten: bool = True, dtype: DType | None = No
             coefficient = coefficient * factor.value  # type: ignore[operator]
         elif isinstance(factor, Guard):
             predicates.append(factor.predicate)
-            pending.append(factor.body)
-        elif flatten and isinstance(factor, Apply) and factor.op.name == "prod":
-            pending.extend(reversed(factor.args))
+            pending.extend(_opened("prod", [factor.body], flatten))
         elif isinstance(factor, Apply) and factor.op.name == "prod":  # kept whole, but for its coefficient
             inner, rest = split_coefficient(factor)
             coefficient = coefficient * inner  # type: ignore[operator]
@@ -170,7 +173,7 @@ def product_of(*factors: Operand, flatten: bool = True, dtype: DType | None = No
             powers[factor] = powers.get(factor, 0) + 1  # type: ignore[operator]
     if not _nonzero(coefficient):
         return number(0, result)
-    parts = [power_of(base, number(e, result)) for base, e in powers.items() if _nonzero(e)] + symbolic
+    parts = [b if e == 1 else power_of(b, number(e, result)) for b, e in powers.items() if _nonzero(e)] + symbolic
     product = _assemble(coefficient, parts, result)
     return guarded(conjunction(*predicates), product) if predicates else product
 

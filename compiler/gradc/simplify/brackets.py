@@ -181,11 +181,11 @@ class _System:
     def brackets(self) -> list[Apply]:
         return [p for p in _conjuncts(self.term.predicate) if is_bracket(p)]  # type: ignore[misc]
 
-    def replace(self, solved: dict[int, Scalar], bracket: Scalar, extra: Sequence[Scalar] = ()) -> None:
-        """Substitute the solved axes, drop the bracket, and add the guards that the extents do not imply."""
+    def replace(self, solved: dict[int, Scalar], used: Sequence[Scalar], extra: Sequence[Scalar] = ()) -> None:
+        """Substitute the solved axes, drop the brackets used, and add the guards that the extents do not imply."""
         mapping: dict[Scalar, Scalar] = {index(k): value for k, value in solved.items()}
         rewrite = Substitution(mapping)
-        rest = [p for p in _conjuncts(self.term.predicate) if p is not bracket]
+        rest = [p for p in _conjuncts(self.term.predicate) if p not in used]
         ranges = [p for k, value in solved.items() for p in in_range(value, self.extents[k])]
         self.alive = [k for k in self.alive if k not in solved]
         box = self.box()
@@ -228,7 +228,7 @@ def _solve_unit(system: _System, axes: Sequence[int]) -> bool:
             if abs(coefficient) != 1 or (several and _is_digit(axis, bracket, system, axes)):
                 continue
             rest = sum_of(bracket.args[0], product_of(number(-coefficient), index(axis)))
-            system.replace({axis: product_of(number(-coefficient), rest)}, bracket)
+            system.replace({axis: product_of(number(-coefficient), rest)}, [bracket])
             return True
     return False
 
@@ -301,7 +301,7 @@ def _solve_radix(system: _System, axes: Sequence[int]) -> bool:
             solved[axis] = floor_divide(value, weight)
             value = modulo(value, weight)
         extra.append(equal(value, 0))
-        system.replace(solved, bracket, extra)
+        system.replace(solved, [bracket], extra)
         return True
     return False
 
@@ -315,58 +315,79 @@ def _solve_strided(system: _System, axes: Sequence[int]) -> bool:
         (axis, weight), rest = found[0][0], found[1]
         if loads_of(weight) or not never_positive(sum_of(1, product_of(-1, weight)), ()):
             continue
-        system.replace({axis: floor_divide(rest, weight)}, bracket, [equal(modulo(rest, weight), 0)])
+        system.replace({axis: floor_divide(rest, weight)}, [bracket], [equal(modulo(rest, weight), 0)])
         return True
     return False
 
 
+@dataclass(frozen=True)
+class _Digit:
+    """``(axis // weight) % radix = value``; the top digit has no radix."""
+
+    weight: Scalar
+    radix: Scalar | None
+    value: Scalar
+    bracket: Apply
+
+
 def _solve_digits(system: _System, axes: Sequence[int]) -> bool:
-    """``i // m = a`` and ``i % m = b`` together: ``i = m a + b`` (both brackets are solved at once)."""
-    for bracket in system.brackets():
-        inner = _quotient_of_axis(bracket, axes)
-        if inner is None:
+    """``i // 12 = a``, ``i // 4 % 3 = b`` and ``i % 4 = c`` together: ``i = 12 a + 4 b + c``."""
+    for axis in axes:
+        digits = {
+            digit.weight: digit
+            for bracket in system.brackets()
+            for digit in _digits_of(bracket, index(axis))
+            if axis not in free_indices(digit.value)
+        }
+        chain = _digit_chain(digits, extent_scalar(system.extents[axis]))
+        if not chain:
             continue
-        axis, divisor, quotient = inner
-        target = index(axis)
-        for other in system.brackets():
-            remainder = _remainder_value(other, target, divisor)
-            if remainder is None or axis in free_indices(quotient, remainder):
-                continue
-            digits = [p for p in in_range(remainder, _extent_of(divisor))]
-            value = sum_of(product_of(divisor, quotient), remainder)
-            system.replace({axis: value}, bracket, digits)
-            return True
+        value = sum_of(*[product_of(d.weight, d.value) for d in chain])
+        ranges = [p for d in chain if d.radix is not None for p in in_range(d.value, _extent_of(d.radix))]
+        system.replace({axis: value}, [d.bracket for d in chain], ranges)
+        return True
     return False
+
+
+def _digit_chain(digits: dict[Scalar, _Digit], extent: Scalar) -> list[_Digit]:
+    """The digits from weight 1 upwards, where they determine the whole index; else nothing."""
+    chain: list[_Digit] = []
+    weight: Scalar = number(1)
+    while weight in digits and len(chain) < len(digits):
+        digit = digits[weight]
+        chain.append(digit)
+        if digit.radix is None:
+            return chain
+        weight = product_of(weight, digit.radix)
+        if _not_above(extent, weight):
+            return chain
+    return []
+
+
+def _digits_of(bracket: Apply, target: Scalar) -> list[_Digit]:
+    """The ways to read the bracket as an equation for one digit of the target."""
+    found = []
+    terms, _ = linear_terms(bracket.args[0])
+    for atom, coefficient in terms.items():
+        shape = _digit_shape(atom, target)
+        if shape is not None and abs(coefficient) == 1:
+            rest = sum_of(bracket.args[0], product_of(number(-coefficient), atom))
+            found.append(_Digit(shape[0], shape[1], product_of(number(-coefficient), rest), bracket))
+    return found
+
+
+def _digit_shape(atom: Scalar, target: Scalar) -> tuple[Scalar, Scalar | None] | None:
+    """(weight, radix) where the atom is ``target // weight % radix``, either part being optional."""
+    radix: Scalar | None = None
+    if is_apply(atom, "mod"):
+        atom, radix = atom.children
+    if is_apply(atom, "floordiv") and atom.children[0] is target:
+        return atom.children[1], radix
+    return (number(1), radix) if atom is target and radix is not None else None
 
 
 def _extent_of(scalar: Scalar) -> Extent:
     return scalar.value if isinstance(scalar, Number) else scalar  # type: ignore[return-value]
-
-
-def _isolated(bracket: Apply, wanted: str) -> list[tuple[Scalar, Scalar]]:
-    """Each (atom, value) with the bracket equivalent to ``atom = value``, the atom being a ``wanted`` application."""
-    terms, _ = linear_terms(bracket.args[0])
-    found = []
-    for atom, coefficient in terms.items():
-        if is_apply(atom, wanted) and abs(coefficient) == 1:
-            rest = sum_of(bracket.args[0], product_of(number(-coefficient), atom))
-            found.append((atom, product_of(number(-coefficient), rest)))
-    return found
-
-
-def _quotient_of_axis(bracket: Apply, axes: Sequence[int]) -> tuple[int, Scalar, Scalar] | None:
-    for atom, value in _isolated(bracket, "floordiv"):
-        inner, divisor = atom.children
-        if isinstance(inner, Index) and inner.position in axes:
-            return inner.position, divisor, value
-    return None
-
-
-def _remainder_value(bracket: Apply, target: Scalar, divisor: Scalar) -> Scalar | None:
-    for atom, value in _isolated(bracket, "mod"):
-        if atom.children == (target, divisor):
-            return value
-    return None
 
 
 def _solve(system: _System, axes_of: Sequence[int]) -> None:

@@ -1,8 +1,8 @@
 """The compute form: the simplified graph that is differentiated further and lowered.
 
-One pass over the nodes, operands first. In each body: producers are written in, the rule tables are applied bottom-up,
-products and sums that nothing else uses are flattened and collected, index arithmetic is tidied; for a sum, brackets are
-eliminated and invariant factors pulled out. Hash-consing merges what has become equal.
+Two passes over the nodes, operands first. `inline_producers` writes producers into consumers. `rewrite` applies the rule
+tables bottom-up to each body, flattens and collects products and sums that nothing else uses, tidies index arithmetic; in a
+sum it eliminates brackets and pulls invariant factors out. Hash-consing merges what has become equal.
 
 What the user wrote (`add`, `mul`, ...) is only touched by rules that are exact or improve the value.
 """
@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gradc.ir.algebra import Substitution, power_of, product_of, rebuild, sum_of
+from gradc.ir.algebra import Substitution, power_of, product_of, rebuild, reindexed, sum_of
 from gradc.ir.bounds import tidy_indices, tidy_node
 from gradc.ir.scalar import TRUE, Apply, Load, Scalar, apply, index, is_apply, load, number
 from gradc.ir.source import lines_of, record_line
 from gradc.ir.tensor import Compute, Graph, Shape, Tensor, compute
-from gradc.ir.walk import graph_order, loads_of, post_order
-from gradc.simplify.brackets import summed
-from gradc.simplify.inline import Uses, inlined
+from gradc.ir.walk import graph_order, post_order
+from gradc.simplify.brackets import is_view, summed
+from gradc.simplify.inline import inline_producers
 from gradc.simplify.rules import DERIVED, WRITTEN
 
 #: Nested products and sums of at most this many operands are flattened even where they are shared.
@@ -33,51 +33,67 @@ def simplify(graph: Graph) -> Graph:
 
 def simplify_outputs(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The compute form of some outputs."""
-    run = _Run(outputs)
-    for node in graph_order(outputs):
-        if isinstance(node, Compute):
-            run.visit(node)
+    return rewrite(inline_producers(outputs))
+
+
+def rewrite(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Rules, collection and bracket elimination, body by body."""
+    nodes = [node for node in graph_order(outputs) if isinstance(node, Compute)]
+    run = _Rewriter(nodes)
+    for node in nodes:
+        run.visit(node)
     return tuple(run.images.get(t, t) for t in outputs)
 
 
-class _Run:
-    def __init__(self, outputs: Sequence[Tensor]) -> None:
+class _Rewriter:
+    """The images of the nodes so far, and of their scalars: bodies over the same extents share what is rewritten once."""
+
+    def __init__(self, nodes: Sequence[Compute]) -> None:
         self.images: dict[Tensor, Tensor] = {}
-        self._uses = Uses(outputs)
-        self._single: dict[Tensor, bool] = {}
-        self._bodies = BodySimplifier()
+        self._uses: dict[Scalar, int] = {}
+        self._scalars: dict[Shape, dict[Scalar, Scalar]] = {}
+        seen = post_order([root for node in nodes for root in (node.body, node.domain)])
+        for scalar in seen:
+            for child in scalar.children:
+                self._uses[child] = self._uses.get(child, 0) + 1
 
     def visit(self, node: Compute) -> None:
-        """Give ``node`` its simplified image."""
-        image = self._image(node)
+        """Give ``node`` its rewritten image."""
+        body = self._rewritten(node.body, node.extents)
+        domain = self._rewritten(node.domain, node.extents) if node.domain is not TRUE else TRUE
+        if node.reducer == "sum":
+            image = as_tensor(node.shape, summed(node.shape, node.reduce_extents, _as_product(body), domain))
+        elif node.reducer is None:
+            image = as_tensor(node.shape, body)
+        else:
+            image = compute(
+                node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain
+            )
         self.images[node] = image
-        self._single[image] = self._uses.of(node) <= 1 and image not in self._single
         for line in lines_of(node):
             record_line(image, line)
 
-    def _image(self, node: Compute) -> Tensor:
-        extents = node.extents
-        body = inlined(self._renamed(node.body), len(extents), self._single)
-        body = _as_product(body) if node.reducer == "sum" else body
-        body = self._bodies.simplified(body, extents)
-        domain = tidy_indices(self._renamed(node.domain), extents) if node.domain is not TRUE else TRUE
-        if node.reducer == "sum":
-            return as_tensor(node.shape, summed(node.shape, node.reduce_extents, body, domain))
-        if node.reducer is None:
-            return as_tensor(node.shape, body)
-        return compute(
-            node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain
-        )
+    def _rewritten(self, root: Scalar, extents: Shape) -> Scalar:
+        memo = self._scalars.setdefault(extents, {})
+        for node in post_order([root], prune=memo.__contains__):
+            if node not in memo:
+                memo[node] = self._rewritten_node(node, memo, extents)
+        return memo[root]
 
-    def _renamed(self, root: Scalar) -> Scalar:
-        """``root`` reading the images of its operands."""
-        mapping: dict[Scalar, Scalar] = {}
-        rename = Substitution(mapping)
-        for item in loads_of(root):
-            image = self.images.get(item.tensor)
-            if image is not None and image is not item.tensor:
-                rename.put(item, load(image, [rename(i) for i in item.indices]))
-        return rename(root)
+    def _rewritten_node(self, node: Scalar, memo: dict[Scalar, Scalar], extents: Shape) -> Scalar:
+        old = node.children
+        new = [memo[child] for child in old]
+        if isinstance(node, Load):
+            return self._read(self.images.get(node.tensor, node.tensor), new)
+        rebuilt = node if all(a is b for a, b in zip(old, new, strict=True)) else rebuild(node, new)
+        return tidy_node(_simplified_node(rebuilt, [self._uses[child] > 1 for child in old]), extents)
+
+    def _read(self, tensor: Tensor, indices: Sequence[Scalar]) -> Scalar:
+        """A load; what has turned out to be a literal or a view is written out."""
+        if is_view(tensor):
+            assert isinstance(tensor, Compute)
+            return reindexed(tensor.body, indices)
+        return load(tensor, indices)
 
 
 def as_tensor(shape: Sequence[object], value: Scalar) -> Tensor:
@@ -96,36 +112,6 @@ def _as_product(body: Scalar) -> Scalar:
 
 
 # ---------------------------------------------------------------- scalar bodies
-
-
-class BodySimplifier:
-    """Applies the rules bottom-up; what one body has settled is not looked at again in the next one."""
-
-    def __init__(self) -> None:
-        self._settled: set[Scalar] = set()
-
-    def simplified(self, root: Scalar, extents: Shape) -> Scalar:
-        """``root`` with rules applied, index arithmetic tidied, and unshared sums and products flattened."""
-        order = post_order([root], prune=self._settled.__contains__)
-        counts: dict[Scalar, int] = {}
-        for node in order:
-            for child in node.children:
-                counts[child] = counts.get(child, 0) + 1
-        memo: dict[Scalar, Scalar] = {}
-        for node in order:
-            if node in self._settled:
-                memo[node] = node
-                continue
-            old = node.children
-            new = [memo[child] for child in old]
-            rebuilt = node if all(a is b for a, b in zip(old, new, strict=True)) else rebuild(node, new)
-            image = _simplified_node(rebuilt, [counts[child] > 1 for child in old])
-            memo[node] = tidy_node(image, extents)
-        result = memo[root]
-        # an index means something else in another body, so only what depends on none is settled for good
-        if not extents:
-            self._settled.update(image for image in memo.values() if image.children)
-        return result
 
 
 def _simplified_node(node: Scalar, shared: Sequence[bool]) -> Scalar:

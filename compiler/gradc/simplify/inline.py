@@ -11,8 +11,9 @@ import weakref
 from collections.abc import Sequence
 
 from gradc.ir.algebra import Substitution
-from gradc.ir.scalar import Apply, Index, Load, Number, Scalar, index, is_apply
-from gradc.ir.tensor import Compute, Tensor
+from gradc.ir.scalar import Apply, Index, Load, Number, Scalar, index, is_apply, load
+from gradc.ir.source import lines_of, record_line
+from gradc.ir.tensor import Compute, Tensor, compute
 from gradc.ir.walk import free_indices, graph_order, loads_of, operands_of, post_order
 from gradc.simplify.brackets import is_pattern, is_view
 
@@ -101,15 +102,46 @@ def _visits_once(item: Load, consumer_rank: int) -> bool:
     return len(free_indices(*item.indices)) == consumer_rank
 
 
-def inlined(body: Scalar, rank: int, single_use: dict[Tensor, bool]) -> Scalar:
-    """``body`` with the producers that `may_inline` allows written in."""
-    mapping: dict[Scalar, Scalar] = {}
-    for item in loads_of(body):
-        if may_inline(item, single_use.get(item.tensor, False), rank):
-            producer = item.tensor
-            assert isinstance(producer, Compute)
-            mapping[item] = _at(producer.body, item.indices)
-    return Substitution(mapping)(body) if mapping else body
+def inline_producers(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The outputs with every producer that `may_inline` allows written into its consumers."""
+    uses = Uses(outputs)
+    images: dict[Tensor, Tensor] = {}
+    single: dict[Tensor, bool] = {}
+    for node in graph_order(outputs):
+        if not isinstance(node, Compute):
+            continue
+        write_in = _Inliner(images, single, len(node.extents))
+        image = compute(
+            node.shape,
+            write_in(node.body),
+            reduce_extents=node.reduce_extents,
+            reducer=node.reducer,
+            domain=write_in(node.domain),
+        )
+        images[node] = image
+        single[image] = uses.of(node) <= 1 and image not in single
+        for line in lines_of(node):
+            record_line(image, line)
+    return tuple(images.get(t, t) for t in outputs)
+
+
+class _Inliner:
+    """Writes producers into one body (and its domain)."""
+
+    def __init__(self, images: dict[Tensor, Tensor], single: dict[Tensor, bool], rank: int) -> None:
+        self._images, self._single, self._rank = images, single, rank
+        self._replace = Substitution({})
+
+    def __call__(self, body: Scalar) -> Scalar:
+        for item in loads_of(body):
+            image = self._images.get(item.tensor, item.tensor)
+            renamed = load(image, [self._replace(i) for i in item.indices])
+            if may_inline(renamed, self._single.get(image, False), self._rank):
+                assert isinstance(image, Compute)
+                self._replace.put(item, _at(image.body, renamed.indices))
+            elif renamed is not item:
+                self._replace.put(item, renamed)
+        return self._replace(body)
 
 
 def _at(body: Scalar, indices: Sequence[Scalar]) -> Scalar:

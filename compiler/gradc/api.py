@@ -1,0 +1,281 @@
+"""The public functions: each takes a function written in plain NumPy and returns a `Function`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradc.errors import ArgumentError
+from gradc.function import Function, Transform
+from gradc.transforms import (
+    Argnums,
+    ElementwiseGrad,
+    Grad,
+    Hessian,
+    Hvp,
+    Jacobian,
+    Jvp,
+    Vjp,
+    Vmap,
+    VectorField,
+)
+
+UserFunction = Callable[..., Any]
+
+
+def _argnums(argnums: int | Sequence[int]) -> Argnums:
+    """argnums as a hashable option: an int, or a tuple of distinct ints."""
+    if isinstance(argnums, int | np.integer) and not isinstance(argnums, bool):
+        return int(argnums)
+    if isinstance(argnums, Sequence) and not isinstance(argnums, str) and all(isinstance(a, int) for a in argnums):
+        if not argnums or len(set(argnums)) != len(argnums):
+            raise ArgumentError(f"argnums={tuple(argnums)} must name at least one argument, each once")
+        return tuple(argnums)
+    raise ArgumentError(f"argnums is an int or a tuple of ints, not {argnums!r}")
+
+
+def jit(f: UserFunction) -> Function:
+    """``f`` compiled.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> f = gradc.jit(lambda x: np.sum(x**2))
+    >>> print(f(np.arange(4.0)))
+    14.0
+    """
+    return Function(f, Transform())
+
+
+def grad(f: UserFunction, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+    """The gradient of a scalar-valued function.
+
+    Parameters
+    ----------
+    f
+        A function written in plain NumPy that returns one real scalar (with ``has_aux``, a pair of that and anything).
+    argnums
+        Which positional arguments to differentiate: an int (negative counts from the end), or a tuple, which gives a
+        tuple of gradients.
+    has_aux
+        Whether ``f`` returns ``(value, auxiliary)``; the result is then ``(gradient, auxiliary)``.
+
+    Returns
+    -------
+    A `Function` of the same arguments; the gradient has the structure, shape and dtype of the argument.
+
+    Raises
+    ------
+    NonScalarOutputError
+        Where the output is not one scalar.
+    DTypeError
+        Where the argument holds integers, or the output is not real.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> gradc.grad(lambda x: 2 * x**4 + x**3 + 3 * x**2 + 5 * x + 1)(2.0)
+    93.0
+    >>> gradc.grad(lambda x: 2 * np.dot(x, x))(np.arange(4.0))
+    array([ 0.,  4.,  8., 12.])
+    """
+    return Function(f, Grad(_argnums(argnums), bool(has_aux)))
+
+
+def value_and_grad(f: UserFunction, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+    """``(value, gradient)`` of a scalar-valued function, from one kernel.
+
+    The arguments are those of `grad`. With ``has_aux`` the result is ``((value, auxiliary), gradient)``.
+
+    >>> import gradc
+    >>> gradc.value_and_grad(lambda w: (3 * w - 2) ** 2)(1.0)
+    (1.0, 6.0)
+    """
+    return Function(f, Grad(_argnums(argnums), bool(has_aux), with_value=True))
+
+
+def elementwise_grad(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
+    """The derivative of an elementwise function, entry by entry: the gradient of the sum of its output.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> gradc.elementwise_grad(np.square)(np.array([1.0, 2.0, 3.0]))
+    array([2., 4., 6.])
+    """
+    return Function(f, ElementwiseGrad(_argnums(argnums)))
+
+
+def jacfwd(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
+    """The Jacobian by forward mode, of shape ``output.shape + input.shape``.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> gradc.jacfwd(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    return Function(f, Jacobian(_argnums(argnums), "forward"))
+
+
+def jacrev(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
+    """The Jacobian by reverse mode, of shape ``output.shape + input.shape``.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> gradc.jacrev(lambda x: np.array([x[0] * x[1], x[0]]))(np.array([2.0, 3.0]))
+    array([[3., 2.],
+           [1., 0.]])
+    """
+    return Function(f, Jacobian(_argnums(argnums), "reverse"))
+
+
+def jacobian(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
+    """The Jacobian, of shape ``output.shape + input.shape``, by the mode that has fewer directions.
+
+    An output (argument) that is a container gives a container of Jacobians.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> gradc.jacobian(np.cumsum)(np.ones(3))
+    array([[1., 0., 0.],
+           [1., 1., 0.],
+           [1., 1., 1.]])
+    """
+    return Function(f, Jacobian(_argnums(argnums)))
+
+
+def hessian(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
+    """The second derivatives of a scalar-valued function, of shape ``input.shape + input.shape``.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> gradc.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    return Function(f, Hessian(_argnums(argnums)))
+
+
+def hvp(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
+    """The Hessian of a scalar-valued function times a vector, ``hvp(f)(x, v)``, without forming the Hessian.
+
+    The vector comes after the arguments of ``f`` and has the structure of the differentiated argument.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> gradc.hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    array([ 6., 12.])
+    """
+    return Function(f, Hvp(_argnums(argnums)))
+
+
+def jvp(f: UserFunction, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """``(value, tangent)``: the function at ``primals`` and its derivative along ``tangents`` (forward mode).
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> gradc.jvp(lambda x: x**2, (3.0,), (1.0,))
+    (9.0, 6.0)
+    """
+    primals, tangents = _sequence(primals, "primals"), _sequence(tangents, "tangents")
+    if len(primals) != len(tangents):
+        raise ArgumentError(f"jvp needs one tangent per primal: {len(primals)} primals, {len(tangents)} tangents")
+    value, tangent = Function(f, Jvp(len(primals)))(*primals, *tangents)
+    return value, tangent
+
+
+def vjp(f: UserFunction, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """``(value, pullback)``; ``pullback(cotangent)`` gives a tuple of cotangents, one per primal (reverse mode).
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> value, pullback = gradc.vjp(lambda x, y: x * y, 2.0, 5.0)
+    >>> value, pullback(1.0)
+    (10.0, (5.0, 2.0))
+    """
+    transposed = Function(f, Vjp(len(primals)))
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        """The cotangents of the primals for a cotangent of the output."""
+        return transposed(*primals, cotangent)  # type: ignore[no-any-return]
+
+    return jit(f)(*primals), pullback
+
+
+def linearize(f: UserFunction, *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """``(value, pushforward)``; ``pushforward(*tangents)`` is the tangent map at the point, reusable.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> value, pushforward = gradc.linearize(np.sin, 0.0)
+    >>> value, pushforward(2.0)
+    (0.0, 2.0)
+    """
+    tangent_map = Function(f, Jvp(len(primals), with_value=False))
+
+    def pushforward(*tangents: Any) -> Any:
+        """The tangent of the output for tangents of the primals."""
+        if len(tangents) != len(primals):
+            raise ArgumentError(f"the pushforward takes {len(primals)} tangent(s), one per primal, not {len(tangents)}")
+        return tangent_map(*primals, *tangents)
+
+    return jit(f)(*primals), pushforward
+
+
+def vmap(f: UserFunction, in_axes: int | Sequence[int | None] = 0, out_axes: int = 0) -> Function:
+    """``f`` over a batch axis, in one kernel.
+
+    Parameters
+    ----------
+    in_axes
+        The axis of each argument that is mapped over: one int for all, or a sequence with an int, or None for an
+        argument that every example shares, per argument.
+    out_axes
+        Where the batch axis is in the outputs.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> gradc.vmap(np.dot)(np.ones((2, 3)), np.arange(6.0).reshape(2, 3))
+    array([ 3., 12.])
+    """
+    axes = in_axes if isinstance(in_axes, int) else tuple(in_axes)
+    return Function(f, Vmap(axes, int(out_axes)))
+
+
+def divergence(f: UserFunction) -> Function:
+    """The divergence of a vector field: ``f`` takes a point p = (x, y, z) and returns a vector (or a list of scalars).
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> print(gradc.divergence(lambda p: p**2)(np.array([1.0, 2.0, 3.0])))
+    12.0
+    """
+    return Function(f, VectorField(0, "divergence"))
+
+
+def curl(f: UserFunction) -> Function:
+    """The curl of a vector field over three coordinates.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> gradc.curl(lambda p: np.array([-p[1], p[0], 0.0]))(np.array([1.0, 2.0, 3.0]))
+    array([0., 0., 2.])
+    """
+    return Function(f, VectorField(0, "curl"))
+
+
+def laplacian(f: UserFunction) -> Function:
+    """The Laplacian of a scalar field: the sum of its second derivatives along the coordinates.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> print(gradc.laplacian(lambda p: np.sum(p**2))(np.array([1.0, 2.0, 3.0])))
+    6.0
+    """
+    return Function(f, VectorField(0, "laplacian"))
+
+
+def _sequence(values: Sequence[Any], what: str) -> tuple[Any, ...]:
+    if not isinstance(values, tuple | list):
+        raise ArgumentError(f"{what} is a tuple with one entry per argument, not {type(values).__name__}")
+    return tuple(values)
