@@ -13,6 +13,7 @@ from gradc.ops.table import (
     boolean,
     floating,
     function,
+    not_holomorphic,
     one,
     over,
     promoted,
@@ -46,6 +47,12 @@ def _power_partials(y: Scalar, base: Scalar, exponent: Scalar) -> Sequence[Parti
     if isinstance(base, Number):
         return exponent_varies, times(y, apply("log", base))
     return exponent_varies, guarded(apply("not_equal", base, number(0, base.dtype)), times(y, apply("log", base)))
+
+
+def _absolute_derivative(y: Scalar, x: Scalar) -> Partial:
+    if x.dtype.kind == "c":
+        return not_holomorphic(y, x)
+    return apply("sign", x) if x.dtype.kind == "f" else None
 
 
 def minus_one(scalar: Scalar) -> Scalar:
@@ -235,7 +242,7 @@ function(
 )
 function(
     "abs",
-    lambda y, x: apply("sign", x) if x.dtype.kind == "f" else None,
+    _absolute_derivative,
     numpy="numpy.absolute",
     mpmath="fabs",
     sympy="Abs",
@@ -338,6 +345,21 @@ register(
     )
 )
 
+# Complex numbers taken apart. Machine code and complex steps are those of real arguments.
+for _name, _result, _sympy in (("real", real_part, "re"), ("imag", real_part, "im"), ("conj", promoted, "conjugate")):
+    _vanishes = _name == "imag"
+    function(
+        _name,
+        not_holomorphic,
+        mpmath=_sympy.removesuffix("ugate"),
+        sympy=_sympy,
+        numpy=f"numpy.{_name}",
+        lower=emit.zero if _vanishes else emit.identity,
+        step=forms.step_constant(lambda np, x: np.zeros_like(x)) if _vanishes else forms.identity,
+        cost=1,
+        result_dtype=_result,
+    )
+
 # An identity that no derivative passes.
 register(
     Op(
@@ -345,9 +367,10 @@ register(
         1,
         promoted,
         None,
-        lambda np, a: a,
-        lambda mp, a: a,
-        lambda s, a: a,
+        forms.identity,
+        forms.identity,
+        forms.identity,
+        lower=emit.identity,
         cost=0,
         extra={"complex": forms.step_constant(lambda np, x: x)},
     )

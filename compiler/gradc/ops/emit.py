@@ -41,9 +41,9 @@ class Emitter(Protocol):
     def modulo(self, a: V, b: V) -> V: ...
 
     def compare(self, relation: str, a: V, b: V) -> V:
-        """``relation`` is an ordered comparison (false for NaN): less, less_equal, greater, greater_equal, equal, not_equal.
+        """``relation``: less, less_equal, greater, greater_equal, equal, not_equal; false for NaN.
 
-        ``not_equal`` is true for NaN, as everywhere.
+        Only ``not_equal`` is true for NaN, as everywhere.
         """
 
     def is_nan(self, a: V) -> V: ...
@@ -64,6 +64,16 @@ class Emitter(Protocol):
 
     def integer_power(self, base: V, exponent: V) -> V:
         """``base ** exponent`` for integers and a non-negative exponent."""
+
+
+def identity(e: Emitter, x: V) -> V:
+    """``x``."""
+    return x
+
+
+def zero(e: Emitter, x: V) -> V:
+    """0 of the dtype of ``x``."""
+    return e.constant(0, x)
 
 
 def absolute(e: Emitter, x: V) -> V:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gradc.errors import DTypeError
 from gradc.ir.algebra import product_of, quotient, sum_of
 from gradc.ir.scalar import BOOL, FLOAT64, Apply, DType, Op, Scalar, apply, number, register
 
@@ -69,6 +70,16 @@ def over(left: Any, right: Scalar) -> Scalar:
 def call(name: str, *args: Scalar) -> Apply:
     """The op called ``name`` applied to the arguments."""
     return apply(name, *args)
+
+
+def not_holomorphic(y: Scalar, x: Scalar) -> Partial:
+    """The derivative of an op that depends on z and its conjugate: of real arguments only."""
+    if x.dtype.kind == "c":
+        raise DTypeError(
+            f"the derivative of {y.op.name} of a complex number is not supported; "  # type: ignore[attr-defined]
+            "pass the real and imaginary parts as two real arguments"
+        )
+    return one(y) if y.op.name != "imag" else None  # type: ignore[attr-defined]
 
 
 def function(
