@@ -262,7 +262,7 @@ def lift(value: Any) -> TracedArray:
     if isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic):
         return TracedArray(compute((), _literal(value)), weak=not isinstance(value, bool), immutable=True)
     if isinstance(value, np.generic):
-        _check_dtype(value.dtype, value)
+        check_dtype(value.dtype, value)
         return TracedArray(compute((), number(value)), immutable=True)
     if isinstance(value, np.ndarray):
         return _lift_array(value)
@@ -290,7 +290,7 @@ def _lift_array(value: np.ndarray) -> TracedArray:
 def constant_array(value: np.ndarray | np.generic) -> TracedArray:
     """A literal array."""
     array = np.asarray(value)
-    _check_dtype(array.dtype, value)
+    check_dtype(array.dtype, value)
     if type(value) is not np.ndarray and isinstance(value, np.ndarray) and type(value).__name__ in _OTHER_SEMANTICS:
         raise trace_error(f"a {type(value).__name__} has other rules than an array; pass np.asarray(x)")
     if array.size and array.ndim and array.size <= 64 and (array == array.flat[0]).all() and not np.signbit(array.real).any():
@@ -301,7 +301,8 @@ def constant_array(value: np.ndarray | np.generic) -> TracedArray:
 _OTHER_SEMANTICS = ("matrix", "MaskedArray")
 
 
-def _check_dtype(dtype: DType, value: Any) -> None:
+def check_dtype(dtype: DType, value: Any) -> None:
+    """Refuse what can't be computed with."""
     if supported(dtype):
         return
     if dtype.kind == "O":

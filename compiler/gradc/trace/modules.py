@@ -1,0 +1,288 @@
+"""Stand-ins for modules and builtins: NumPy's functions that its protocols don't dispatch, math, random, len, max."""
+
+from __future__ import annotations
+
+import builtins
+import cmath
+import functools
+import importlib
+import math
+import random
+import sys
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradc.ir.scalar import EULER_GAMMA, E, PI, NamedConstant, number
+from gradc.ir.tensor import compute
+from gradc.trace import surface
+from gradc.trace.context import current_trace, trace_error
+from gradc.trace.elementwise import where
+from gradc.trace.registry import FUNCTIONS
+from gradc.trace.tracer import TracedArray, concrete, constant_array, extent_value, lift
+
+#: These give traced arrays whatever their arguments: the function may write traced numbers into them.
+_CREATORS = frozenset(
+    {
+        np.zeros, np.ones, np.full, np.empty, np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.array,
+        np.asarray, np.asanyarray, np.ascontiguousarray, np.copy, np.arange, np.linspace, np.identity, np.eye, np.tri,
+    }
+)  # fmt: skip
+#: What these read may be another thing at the next call.
+_READERS = frozenset({"load", "loadtxt", "genfromtxt", "fromfile", "memmap"})
+
+StandIn = Callable[[Any, Any], Any]
+
+
+def _holds(value: Any, kind: type) -> bool:
+    """Whether a value of this kind is among nested lists."""
+    if isinstance(value, kind):
+        return True
+    if isinstance(value, list | tuple):
+        return any(_holds(item, kind) for item in value)
+    return isinstance(value, dict) and any(_holds(item, kind) for item in value.values())
+
+
+class NumpyFunction:
+    """A NumPy function as the traced code sees it."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    @staticmethod
+    @functools.cache
+    def of(function: Any) -> Any:
+        """The stand-in of a NumPy function; classes and other objects stay what they are."""
+        if isinstance(function, type) or not callable(function):
+            return function
+        return NumpyFunction(function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        function = self.function
+        if function in _CREATORS and not _holds(args, str):
+            return FUNCTIONS[function](*args, **kwargs)
+        if _holds(args, TracedArray) or _holds(kwargs, TracedArray):
+            if isinstance(function, np.ufunc):
+                return surface.call_ufunc(function, "__call__", args, kwargs)
+            return surface.call_function(function, args, kwargs)
+        if _holds(args, np.ndarray) or function.__name__ in _READERS:
+            current_trace().volatile = True
+        return _as_constants(function(*args, **kwargs))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.function, name)
+
+    def __repr__(self) -> str:
+        return repr(self.function)
+
+
+def _as_constants(result: Any) -> Any:
+    """Arrays that NumPy made from literals, as literal arrays that can be written to."""
+    if type(result) is np.ndarray and result.dtype.kind in "biufc":
+        return TracedArray(constant_array(result).tensor)
+    if type(result) in (list, tuple):
+        return type(result)(_as_constants(item) for item in result)
+    return result
+
+
+# ---------------------------------------------------------------- modules
+
+
+def named_constant(constant: NamedConstant) -> TracedArray:
+    """``np.pi`` that stays pi."""
+    return TracedArray(compute((), number(constant)), weak=True)
+
+
+_CONSTANTS = {"pi": PI, "e": E, "euler_gamma": EULER_GAMMA}
+
+
+class StandInModule(types.ModuleType):
+    """A module whose attributes are found through ``resolve``."""
+
+    def __init__(self, real: types.ModuleType, resolve: Callable[[str, Any], Any]) -> None:
+        super().__init__(real.__name__)
+        self.__dict__.update(_real=real, _resolve=resolve)
+
+    def __getattr__(self, name: str) -> Any:
+        value = self.__dict__["_resolve"](name, getattr(self.__dict__["_real"], name))
+        if not isinstance(value, TracedArray):
+            self.__dict__[name] = value
+        return value
+
+
+def _numpy_attribute(name: str, value: Any) -> Any:
+    if name in _CONSTANTS and isinstance(value, float):
+        return named_constant(_CONSTANTS[name])
+    if value is np.random:
+        return _random_module(np.random)
+    if isinstance(value, types.ModuleType):
+        return _numpy_module(value)
+    if name in ("inf", "nan", "newaxis"):
+        return value
+    return NumpyFunction.of(value)
+
+
+@functools.cache
+def _numpy_module(module: types.ModuleType) -> StandInModule:
+    return StandInModule(module, _numpy_attribute)
+
+
+def _math_function(module: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    name = function.__name__
+    numpy_name = _MATH_TO_NUMPY.get(name, name)
+    there = f"np.{numpy_name}" if hasattr(np, numpy_name) else "a NumPy function"
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        what = f"{module}.{name}"
+        return function(*[_known_number(a, what, there) for a in args], **kwargs)
+
+    return checked
+
+
+_MATH_TO_NUMPY = {"fabs": "abs", "pow": "power", "atan2": "arctan2", "fsum": "sum", "dist": "linalg.norm", "asin": "arcsin",
+                  "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}
+
+
+def _known_number(value: Any, what: str, there: str) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(_known_number(item, what, there) for item in value)
+    if not isinstance(value, TracedArray):
+        return value
+    return concrete(value, what, f"use {there}").item()
+
+
+@functools.cache
+def _math_module(module: types.ModuleType) -> StandInModule:
+    def resolve(name: str, value: Any) -> Any:
+        if name in _CONSTANTS and isinstance(value, float):
+            return named_constant(_CONSTANTS[name])
+        return _math_function(module.__name__, value) if callable(value) else value
+
+    return StandInModule(module, resolve)
+
+
+def _random_function(name: str) -> Callable[..., Any]:
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise trace_error(
+            f"{name} inside a traced function would be drawn once and frozen into the compiled code; "
+            "draw outside and pass the numbers in as an argument"
+        )
+
+    return refuse
+
+
+@functools.cache
+def _random_module(module: types.ModuleType) -> StandInModule:
+    prefix = "np.random" if module is np.random else module.__name__
+    return StandInModule(module, lambda name, value: _random_function(f"{prefix}.{name}"))
+
+
+def is_random(value: Any) -> bool:
+    """Whether ``value`` draws random numbers."""
+    return isinstance(value, random.Random | np.random.Generator | np.random.RandomState)
+
+
+class _RandomObject:
+    def __init__(self, name: str) -> None:
+        self.__dict__["_name"] = name
+
+    def __getattr__(self, name: str) -> Any:
+        return _random_function(f"{self.__dict__['_name']}.{name}")
+
+
+def random_error(name: str) -> Any:
+    """A stand-in for a random generator, whose every method is an error that says what to do."""
+    return _RandomObject(name)
+
+
+def module_stand_in(module: types.ModuleType, path: Any, stand_in: StandIn) -> Any:
+    """The stand-in of a module: NumPy, math and random have their own; the attributes of others are found as stand-ins."""
+    if isinstance(module, StandInModule):
+        return module
+    top = module.__name__.split(".")[0]
+    if module is np.random or module.__name__.startswith("numpy.random"):
+        return _random_module(np.random)
+    if top == "numpy":
+        return _numpy_module(module)
+    if module in (math, cmath):
+        return _math_module(module)
+    if module is random:
+        return _random_module(random)
+    if top in sys.stdlib_module_names or top in ("gradc", "gradc_runtime", "optree"):
+        return module
+    return StandInModule(module, lambda name, value: stand_in(value, path.attribute(name)))
+
+
+# ---------------------------------------------------------------- builtins
+
+
+def _length(value: Any) -> Any:
+    if isinstance(value, TracedArray) and value.extents:
+        extent = value.extents[0]
+        return extent if isinstance(extent, int) else extent_value(extent)
+    return len(value)
+
+
+def _greatest(real: Callable[..., Any], greater: bool) -> Callable[..., Any]:
+    """``max``/``min`` of traced numbers: the first wins a tie, as in Python."""
+
+    @functools.wraps(real)
+    def choose(*args: Any, **kwargs: Any) -> Any:
+        items: Sequence[Any] = list(args[0]) if len(args) == 1 else args
+        if kwargs.get("key") is not None or not any(isinstance(item, TracedArray) for item in items):
+            return real(items if len(args) == 1 else iter(items), **kwargs)
+        best = lift(items[0])
+        for item in items[1:]:
+            other = lift(item)
+            if best.extents or other.extents:
+                name = "maximum" if greater else "minimum"
+                raise trace_error(f"{real.__name__}() of arrays has no single truth value; use np.{name}")
+            weak = best.weak and other.weak
+            best = TracedArray(where(other > best if greater else other < best, other, best).tensor, weak=weak, immutable=True)
+        return best
+
+    return choose
+
+
+def _is_instance(value: Any, kinds: Any) -> bool:
+    if not isinstance(value, TracedArray):
+        return isinstance(value, kinds)
+    for kind in kinds if isinstance(kinds, tuple) else (kinds,):
+        if isinstance(kind, types.UnionType):
+            if _is_instance(value, kind.__args__):
+                return True
+        elif isinstance(kind, type) and issubclass(_type_of(value), kind):
+            return True
+    return False
+
+
+def _type_of(value: TracedArray) -> type:
+    """The type that the value will have when the function runs."""
+    if value.weak:
+        return {"f": float, "i": int, "c": complex, "b": bool}[value.dtype.kind]
+    return value.dtype.type if value.immutable else np.ndarray
+
+
+def _imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:  # noqa: A002
+    scope = globals.real if hasattr(globals, "real") else globals
+    module = importlib.__import__(name, scope, locals, fromlist, level)
+    from gradc.trace.standins import Path, stand_in
+
+    return stand_in(module, Path(module.__name__, lambda _: module))
+
+
+@functools.cache
+def traced_builtins() -> dict[str, Any]:
+    """The builtins as traced code sees them."""
+    return vars(builtins) | {
+        "len": _length,
+        "max": _greatest(max, True),
+        "min": _greatest(min, False),
+        "isinstance": _is_instance,
+        "__import__": _imported,
+    }

@@ -1,0 +1,249 @@
+"""`trace`: run a function once on traced arrays and keep the graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradc.errors import TraceError
+from gradc.ir.scalar import FLOAT64, DType
+from gradc.ir.tensor import Graph, Input
+from gradc.ir.walk import graph_order
+from gradc.trace.containers import flatten, leaf_paths, unflatten
+from gradc.trace.context import Trace, tracing
+from gradc.trace.records import Argument, Capture, Condition, Root, Traced
+from gradc.trace.specs import Spec, supported
+from gradc.trace.standins import is_copy, root_path, stand_in
+from gradc.trace.tracer import TracedArray, check_dtype, lift
+
+
+@dataclass(frozen=True)
+class Names:
+    """How the arguments of a function are called."""
+
+    positional: tuple[str, ...]
+    variadic: str | None = None
+
+    def of(self, position: int, count: int) -> str:
+        """The name of the positional argument at ``position``, of ``count``."""
+        if position < len(self.positional):
+            return self.positional[position]
+        if self.variadic is not None:
+            return f"{self.variadic}[{position - len(self.positional)}]"
+        return "x" if count == 1 else f"x{position}"
+
+
+def parameter_names(function: Any) -> Names:
+    """The names of a function's positional parameters."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return Names(())
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    variadic = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
+    return Names(tuple(p.name for p in parameters if p.kind in kinds), variadic)
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def leaf_spec(leaf: Any, differentiated: bool = False) -> Spec | None:
+    """The shape and dtype of an argument leaf; None for one that has none (a string, a bool, an object)."""
+    if isinstance(leaf, np.ndarray | np.generic):
+        if leaf.dtype.kind in "OSUVmM":
+            check_dtype(leaf.dtype, leaf)
+        return Spec(leaf.shape, leaf.dtype.newbyteorder("=")) if supported(leaf.dtype) else check_dtype(leaf.dtype, leaf)
+    if isinstance(leaf, bool):
+        return None
+    if isinstance(leaf, int | float | complex):
+        dtype: DType = np.asarray(float(leaf) if differentiated and isinstance(leaf, int) else leaf).dtype
+        return Spec((), dtype if supported(dtype) else FLOAT64, weak=True)
+    if isinstance(leaf, TracedArray):
+        return Spec(leaf.extents, leaf.dtype, leaf.weak)
+    return leaf if isinstance(leaf, Spec) else None
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """Arguments as traced arrays over fresh inputs."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    inputs: tuple[Input, ...]
+
+
+def lift_arguments(
+    trace: Trace,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    names: Sequence[str],
+    *,
+    static: frozenset[int] = frozenset(),
+    differentiated: frozenset[int] = frozenset(),
+) -> Lifted:
+    """The arguments with each array and number replaced by a traced array over an input of its name."""
+    inputs: list[Input] = []
+
+    def lifted(value: Any, name: str, floats: bool) -> Any:
+        leaves, tree = flatten(value)
+        made = []
+        for leaf, path in zip(leaves, leaf_paths(tree, name), strict=True):
+            spec = leaf_spec(leaf, floats)
+            if spec is None:
+                made.append(leaf)
+                continue
+            known = leaf if isinstance(leaf, int | np.integer) and not floats else None
+            tensor = trace.argument(path, spec.shape, spec.dtype, known)
+            inputs.append(tensor)
+            made.append(TracedArray(tensor, weak=spec.weak, immutable=_immutable(leaf, spec)))
+        return unflatten(tree, made)
+
+    new_args = tuple(
+        value if k in static else lifted(value, names[k], k in differentiated) for k, value in enumerate(args)
+    )
+    new_kwargs = {name: lifted(value, name, False) for name, value in kwargs.items()}
+    return Lifted(new_args, new_kwargs, tuple(inputs))
+
+
+def _immutable(leaf: Any, spec: Spec) -> bool:
+    if isinstance(leaf, TracedArray):
+        return leaf.immutable
+    return not isinstance(leaf, np.ndarray) and not spec.shape
+
+
+# ---------------------------------------------------------------- running the function
+
+
+def traced_call(
+    trace: Trace, function: Root, args: Sequence[Any], kwargs: dict[str, Any], names: Sequence[str] | None = None
+) -> Traced:
+    """Run ``function`` on ``args``: their leaves are traced arrays over inputs, or specs, which become fresh inputs."""
+    known = parameter_names(function)
+    called = names if names is not None else [known.of(k, len(args)) for k in range(len(args))]
+    arguments: list[Argument] = []
+    trees: dict[int | str, Any] = {}
+
+    def handed_over(value: Any, name: str, argnum: int | str) -> Any:
+        leaves, tree = flatten(value)
+        paths = leaf_paths(tree, name)
+        made = []
+        dynamic = []
+        for leaf, path in zip(leaves, paths, strict=True):
+            handle = _handle(trace, leaf, path)
+            if isinstance(handle, TracedArray):
+                assert isinstance(handle.tensor, Input)
+                arguments.append(Argument(path, argnum, handle.tensor, handle.weak))
+                dynamic.append(leaf)
+            made.append(handle)
+        trees[argnum] = tree
+        return unflatten(tree, made)
+
+    new_args = [handed_over(value, called[k], k) for k, value in enumerate(args)]
+    new_kwargs = {name: handed_over(value, name, name) for name, value in kwargs.items()}
+    runnable = function if is_copy(function) else stand_in(function, root_path(function))
+    return _finished(trace, function, runnable(*new_args, **new_kwargs), arguments, trees)
+
+
+def _handle(trace: Trace, leaf: Any, path: str) -> Any:
+    """A handle of the call's own, so that what the function writes stays inside it."""
+    if isinstance(leaf, TracedArray):
+        return TracedArray(leaf.tensor, weak=leaf.weak, immutable=leaf.immutable)
+    if isinstance(leaf, Spec):
+        return TracedArray(trace.argument(path, leaf.shape, leaf.dtype), weak=leaf.weak, immutable=not leaf.shape)
+    return leaf
+
+
+def _finished(
+    trace: Trace, function: Root, result: Any, arguments: Sequence[Argument], trees: dict[int | str, Any]
+) -> Traced:
+    leaves, tree = flatten(result)
+    outputs = [_output(leaf) for leaf in leaves]
+    tensors = tuple(x.tensor for x in outputs)
+    captures = used_captures(trace, tensors)
+    inputs = tuple(a.input for a in arguments) + tuple(c.input for c in captures)
+    return Traced(
+        graph=Graph(inputs, tensors),
+        arguments=tuple(arguments),
+        captures=captures,
+        argument_trees=trees,
+        out_tree=tree,
+        weak_outputs=tuple(x.weak for x in outputs),
+        conditions=conditions_of(trace),
+        pins=tuple((tensor, value) for tensor, value in trace.pinned.items() if tensor not in trace.captures),
+        function=function,
+    )
+
+
+def _output(leaf: Any) -> TracedArray:
+    try:
+        return lift(leaf)
+    except TraceError:
+        raise TraceError(
+            f"a traced function returns arrays and numbers, not a {type(leaf).__name__}: {leaf!r:.80}"
+        ) from None
+
+
+def used_captures(trace: Trace, outputs: Sequence[Any]) -> tuple[Capture, ...]:
+    """The captures that the outputs read, in the order in which the function reached them."""
+    present = {node for node in graph_order(outputs) if isinstance(node, Input)}
+    return tuple(capture for tensor, capture in trace.captures.items() if tensor in present)
+
+
+def conditions_of(trace: Trace) -> tuple[Condition, ...]:
+    """What the trace relies on: types and identities along the paths, and the content of pinned captures."""
+    pinned = [
+        Condition(f"value of {capture.path}", _same_content(capture, trace.pinned[tensor]))
+        for tensor, capture in trace.captures.items()
+        if tensor in trace.pinned
+    ]
+    return (*trace.conditions.values(), *pinned)
+
+
+def _same_content(capture: Capture, content: np.ndarray) -> Callable[[Root], bool]:
+    read = capture.read
+
+    def holds(root: Root) -> bool:
+        present = np.asarray(read(root))
+        return (
+            present.shape == content.shape
+            and present.dtype.newbyteorder("=") == content.dtype
+            and present.astype(content.dtype, copy=False).tobytes() == content.tobytes()
+        )
+
+    return holds
+
+
+def trace(
+    function: Callable[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: dict[str, Any] | None = None,
+    *,
+    static_argnums: Sequence[int] = (),
+    differentiated: Sequence[int] = (),
+    prefix: str = "",
+) -> Traced:
+    """Run ``function`` once on traced arrays and keep the graph.
+
+    Arguments are values, containers of them, or specs. ``differentiated`` names the positions where a Python int counts as a
+    float; ``prefix`` goes before the inputs' names.
+
+    >>> import numpy as np
+    >>> from gradc.trace.specs import vector
+    >>> traced = trace(lambda x: np.dot(x, x), [vector("n")])
+    >>> [argument.path for argument in traced.arguments], traced.outputs[0].shape
+    (['x'], ())
+    """
+    known = parameter_names(function)
+    names = [prefix + known.of(k, len(args)) for k in range(len(args))]
+    static = frozenset(k % max(len(args), 1) for k in static_argnums)
+    with tracing(Trace(function)) as context:
+        lifted = lift_arguments(
+            context, args, kwargs or {}, names, static=static, differentiated=frozenset(differentiated)
+        )
+        return traced_call(context, function, lifted.args, lifted.kwargs, names)
+
+
