@@ -1,0 +1,144 @@
+"""Float literals read as the numbers they were written for: 0.1 is one tenth, 0.3333333333333333 a third, 6.283... is 2 pi.
+
+A derivation is about real numbers, a program holds the doubles nearest to them. Without this reading ``3 * 0.1`` and ``0.3``
+would count as different functions, since as doubles they differ in the last digit. Only a literal that *is* the double
+nearest to the exact number is read as that number, or one that rounding made of a short decimal (0.30000000000000004).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+
+from gradc.ir.algebra import Substitution, power_of, product_of
+from gradc.ir.scalar import PI, DType, Number, Scalar, load, number
+from gradc.ir.tensor import Compute, Graph, Tensor, compute
+from gradc.ir.walk import graph_order, loads_of, post_order
+
+_LARGEST_DENOMINATOR = 1000
+_LARGEST_ROOT = 100
+#: A decimal of at most this many digits was typed as such.
+_TYPED_DIGITS = 15
+
+
+def exact_literals(graph: Graph) -> Graph:
+    """The graph with every float literal replaced by the exact number it stands for; literals in sub-graphs stay."""
+    return map_bodies(graph, lambda node: exact_literal(node) if isinstance(node, Number) else None)
+
+
+def map_bodies(graph: Graph, replace: Callable[[Scalar], Scalar | None]) -> Graph:
+    """The graph with leaves of its bodies replaced where ``replace`` gives something."""
+    forms: dict[Tensor, Tensor] = {}
+    for node in graph_order(graph.outputs):
+        if not isinstance(node, Compute):
+            continue
+        roots = [node.body, node.domain]
+        mapping: dict[Scalar, Scalar] = {}
+        for scalar in post_order(roots):
+            replacement = None if scalar.children else replace(scalar)
+            if replacement is not None and replacement is not scalar:
+                mapping[scalar] = replacement
+        moved = {item.tensor: forms[item.tensor] for item in loads_of(*roots) if item.tensor in forms}
+        rewritten = _Rewrite(mapping, moved)
+        forms[node] = compute(
+            node.shape,
+            rewritten(node.body),
+            reduce_extents=node.reduce_extents,
+            reducer=node.reducer,
+            domain=rewritten(node.domain),
+        )
+    return Graph(graph.inputs, tuple(forms.get(output, output) for output in graph.outputs))
+
+
+class _Rewrite(Substitution):
+    """A substitution that also moves loads to the rewritten tensors, and changes nothing else."""
+
+    def __init__(self, mapping: dict[Scalar, Scalar], moved: dict[Tensor, Tensor]) -> None:
+        super().__init__(mapping)
+        self._moved = moved
+
+    def __call__(self, root: Scalar) -> Scalar:
+        from gradc.ir.scalar import Apply, Guard, Load, apply, guard
+
+        memo = self._memo
+        for node in post_order([root], prune=memo.__contains__):
+            if node in memo:
+                continue
+            children = [memo[child] for child in node.children]
+            if isinstance(node, Load):
+                memo[node] = load(self._moved.get(node.tensor, node.tensor), children)
+            elif all(a is b for a, b in zip(children, node.children, strict=True)):
+                memo[node] = node
+            elif isinstance(node, Guard):
+                memo[node] = guard(children[0], children[1])
+            else:
+                assert isinstance(node, Apply)
+                memo[node] = apply(node.op, *children, dtype=node.dtype)
+        return memo[root]
+
+
+def exact_literal(literal: Number) -> Scalar:
+    """The literal as an exact number, or as it is where it is none of the usual ones."""
+    if not isinstance(literal.value, float) or literal.dtype.kind != "f" or not math.isfinite(literal.value):
+        return literal
+    reading = exact_reading(literal.value)
+    return literal if reading is None else _as_scalar(reading, literal.dtype)
+
+
+Reading = tuple[Fraction, str]
+
+
+@lru_cache(maxsize=4096)
+def exact_reading(value: float) -> Reading | None:
+    """``value`` as (factor, unit): a rational times 1, ``pi`` or the square root in ``sqrt``.
+
+    >>> exact_reading(0.1)
+    (Fraction(1, 10), '1')
+    >>> exact_reading(2 * math.pi)
+    (Fraction(2, 1), 'pi')
+    """
+    small = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
+    if small and float(small) == value:
+        return small, "1"
+    if _digits(value) <= _TYPED_DIGITS:
+        return Fraction(repr(value)), "1"
+    multiple = Fraction(value / math.pi).limit_denominator(_LARGEST_DENOMINATOR)
+    if multiple and _times_pi(multiple) == value:
+        return multiple, "pi"
+    square = Fraction(value * value).limit_denominator(_LARGEST_ROOT)
+    if 0 < square < _LARGEST_ROOT and value > 0 and math.sqrt(square.numerator / square.denominator) == value:
+        return square, "sqrt"
+    blurred = float(f"{value:.15g}")
+    if _digits(blurred) <= 12 and abs(blurred - value) <= 2 * math.ulp(value):
+        return Fraction(repr(blurred)), "1"
+    return None
+
+
+def _times_pi(multiple: Fraction) -> float:
+    return multiple.numerator * math.pi / multiple.denominator
+
+
+def _digits(value: float) -> int:
+    return len(f"{abs(value)!r}".split("e")[0].replace(".", "").strip("0"))
+
+
+def _as_scalar(reading: Reading, dtype: DType) -> Scalar:
+    factor, unit = reading
+    if unit == "pi":
+        return product_of(number(factor, dtype), number(PI, dtype))
+    if unit == "sqrt":
+        return power_of(number(factor, dtype), Fraction(1, 2))
+    return number(factor, dtype)
+
+
+def has_inexact_literal(*graphs: Graph) -> bool:
+    """Whether a float literal is left that has no exact reading: then results are only good to double precision."""
+    for graph in graphs:
+        for node in graph_order(graph.outputs):
+            if isinstance(node, Compute):
+                for scalar in post_order([node.body, node.domain]):
+                    if isinstance(scalar, Number) and isinstance(scalar.value, float) and math.isfinite(scalar.value):
+                        return True
+    return False

@@ -1,0 +1,160 @@
+"""Symbolic proofs that two graphs are one function: by one canonical form, by one normal form, or by SymPy."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from gradc.ir.scalar import Scalar, number
+from gradc.ir.tensor import Compute, Graph, Input, Tensor
+from gradc.ir.walk import graph_order, post_order
+from gradc.verify.normal_form import NormalForm
+from gradc.verify.polynomial import Polynomial, TooLarge, Unsupported
+
+Result = TypeVar("Result")
+
+#: SymPy sees at most this many entries and operations.
+_MOST_ENTRIES = 24
+_MOST_OPERATIONS = 400
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How it was shown, and what it presupposes."""
+
+    reason: str
+    conditions: tuple[str, ...] = ()
+
+
+def prove(derived: Graph, hand: Graph, fixed: Mapping[Input, Any], seconds: float) -> Proof | None:
+    """A proof that the graphs agree for all values and sizes, or None."""
+    if derived.outputs == hand.outputs or _same_display(derived, hand):
+        return Proof("both have the same canonical form")
+    by_form = _by_normal_form(derived, hand, seconds)
+    return by_form or _by_sympy(derived, hand, seconds)
+
+
+def _same_display(derived: Graph, hand: Graph) -> bool:
+    from gradc.simplify.display import display
+
+    return display(derived).outputs == display(hand).outputs
+
+
+# ---------------------------------------------------------------- own normal form
+
+
+def _by_normal_form(derived: Graph, hand: Graph, seconds: float) -> Proof | None:
+    for unroll in (False, True):
+        try:
+            proof = _difference_vanishes(derived, hand, NormalForm(seconds=seconds / 2, unroll=unroll))
+        except (TooLarge, Unsupported, RecursionError):
+            proof = None
+        if proof is not None:
+            return proof
+    return None
+
+
+def _difference_vanishes(derived: Graph, hand: Graph, form: NormalForm) -> Proof | None:
+    conditions: dict[str, None] = {}
+    for ours, theirs in zip(derived.outputs, hand.outputs, strict=True):
+        difference = form.subtract(form.entry(ours), form.entry(theirs))
+        for part in _entries(difference, ours, form):
+            if form.is_zero(part):
+                continue
+            generic = Polynomial({m: v for m, v in part.terms.items() if not any(a.kind == "eq" for a, _ in m)})
+            if len(generic.terms) == len(part.terms) or not form.is_zero(generic):
+                return None
+            conditions["no argument lies on a kink (where two branches meet)"] = None
+    return Proof("their difference expands to 0", tuple(conditions))
+
+
+def _entries(difference: Polynomial, output: Tensor, form: NormalForm) -> list[Polynomial]:
+    """The difference at once, or at every entry where brackets over few entries are left in it."""
+    brackets = any(atom.kind == "predicate" for monomial in difference.terms for atom, _ in monomial)
+    shape = [extent for extent in output.shape if isinstance(extent, int)]
+    if not brackets or len(shape) != output.rank or np.prod(shape) > _MOST_ENTRIES:
+        return [difference]
+    places = np.ndindex(*shape)
+    return [form.substitute(difference, {k: number(int(i)) for k, i in enumerate(place)}) for place in places]
+
+
+# ---------------------------------------------------------------- SymPy
+
+
+def _by_sympy(derived: Graph, hand: Graph, seconds: float) -> Proof | None:
+    """SymPy's simplifier on the difference of the entries, where there are few and sizes are fixed."""
+    if _has_named_extent(derived, hand) or _operations(derived, hand) > _MOST_OPERATIONS:
+        return None
+    shown = within(seconds, lambda: _sympy_says_zero(derived, hand))
+    return Proof("SymPy simplifies their difference to 0") if shown else None
+
+
+def _has_named_extent(*graphs: Graph) -> bool:
+    tensors = [node for graph in graphs for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
+    tensors += [node for graph in graphs for node in graph.inputs]
+    extents = [*(e for t in tensors for e in t.shape), *(e for t in tensors if isinstance(t, Compute) for e in t.extents)]
+    return any(isinstance(extent, Scalar) for extent in extents)
+
+
+def _operations(*graphs: Graph) -> int:
+    total = 0
+    for graph in graphs:
+        for node in graph_order(graph.outputs):
+            if isinstance(node, Compute):
+                total += int(np.prod(node.extents)) * len(post_order([node.body]))
+    return total
+
+
+def _sympy_says_zero(derived: Graph, hand: Graph) -> bool:
+    import sympy
+
+    from gradc.evaluate import SYMPY, evaluate
+
+    values = [_symbols(node) for node in derived.inputs]
+    ours, theirs = evaluate(derived, values, SYMPY), evaluate(hand, values, SYMPY)
+    entries = [(a, b) for x, y in zip(ours, theirs, strict=True) for a, b in zip(x.ravel(), y.ravel(), strict=True)]
+    return len(entries) <= _MOST_ENTRIES and all(sympy.simplify(a - b) == 0 for a, b in entries)
+
+
+def _symbols(node: Input) -> np.ndarray[Any, Any]:
+    import sympy
+
+    result = np.empty([int(e) for e in node.shape], dtype=object)  # type: ignore[arg-type]
+    for place in np.ndindex(result.shape):
+        name = "_".join([node.name, *map(str, place)])
+        result[place] = sympy.Symbol(name, real=True, integer=True if node.dtype.kind in "iu" else None)
+    return result
+
+
+class _Stopped(BaseException):
+    """Raised inside the worker when its time is over; not an Exception, so that nothing there swallows it."""
+
+
+def within(seconds: float, task: Callable[[], Result]) -> Result | None:
+    """The result of ``task``, or None when it takes longer or fails.
+
+    The task runs in a thread of its own that is really stopped: an exception is raised inside it, which pure Python code
+    (SymPy is) meets at its next bytecode.
+    """
+    results: list[Result] = []
+
+    def work() -> None:
+        try:
+            results.append(task())
+        except (Exception, _Stopped, RecursionError):
+            return
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    attempts = 0
+    while thread.is_alive() and attempts < 50:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_Stopped))
+        thread.join(0.1)
+        attempts += 1
+    return results[0] if results else None

@@ -1,0 +1,215 @@
+"""Points to compare at: small round numbers first, then random ones; random sizes for named extents.
+
+Every point is exact (fractions), so that it means the same at any precision. Families of points cover the usual domains:
+everywhere, positive, the unit interval, above one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradc.evaluate import MPMATH, NUMPY, evaluate
+from gradc.evaluate.body import extent_value
+from gradc.ir.scalar import DType, Scalar, Size
+from gradc.ir.tensor import Compute, Extent, Graph, Input, Tensor
+from gradc.ir.walk import graph_order, post_order
+
+Array = np.ndarray[Any, Any]
+
+#: Working precision, the relative difference that counts as equal there, and the precision of a second look.
+DIGITS = 30
+_WORKING_DIGITS = 50
+_SECOND_LOOK_DIGITS = 150
+#: Operations above which a point is evaluated in double precision instead.
+_LARGEST_EXACT_WORK = 400_000
+_DOUBLE_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Point:
+    """Values of the inputs, exact, and sizes of the named extents."""
+
+    values: dict[Input, Array]
+    sizes: dict[str, int]
+
+
+def points(inputs: Sequence[Input], fixed: Mapping[Input, Any], seed: int = 0) -> Iterator[Point]:
+    """Points without end. ``fixed`` inputs (captures, data) keep their values."""
+    generator = np.random.default_rng(seed)
+    names = sizes_in(inputs)
+    known = _fixed_sizes(fixed)
+    for number in range(1_000_000):
+        sizes = {name: known.get(name, _size(number + 2 * k, generator)) for k, name in enumerate(names)}
+        values: dict[Input, Array] = {}
+        for position, node in enumerate(inputs):
+            if node in fixed:
+                values[node] = np.asarray(fixed[node])
+            else:
+                shape = tuple(extent_value(extent, sizes) for extent in node.shape)
+                values[node] = _filled(shape, node.dtype, number, position, generator)
+        yield Point(values, sizes)
+
+
+def sizes_in(tensors: Sequence[Tensor]) -> list[str]:
+    """Names of the extents in the shapes, in order of appearance."""
+    extents = [extent for tensor in tensors for extent in tensor.shape if isinstance(extent, Scalar)]
+    return list(dict.fromkeys(node.name for node in post_order(extents) if isinstance(node, Size)))
+
+
+def _fixed_sizes(fixed: Mapping[Input, Any]) -> dict[str, int]:
+    known: dict[str, int] = {}
+    for node, value in fixed.items():
+        for extent, have in zip(node.shape, np.shape(value), strict=True):
+            if isinstance(extent, Size):
+                known[extent.name] = have
+    return known
+
+
+def _size(number: int, generator: np.random.Generator) -> int:
+    return 2 + number % 3 if number < 6 else int(generator.integers(1, 6))
+
+
+_ROUND = (2, 3, 1, 5, 4, 7, 6)
+
+
+def _filled(shape: tuple[int, ...], dtype: DType, number: int, position: int, generator: np.random.Generator) -> Array:
+    if dtype.kind == "b":
+        return generator.integers(0, 2, shape).astype(bool)
+    if dtype.kind in "iu":
+        return generator.integers(0, 3, shape).astype(dtype)
+    count = int(np.prod(shape))
+    flat = [_number(number, position + k, generator) for k in range(count)]
+    result = np.empty(count, dtype=object)
+    result[:] = flat
+    return result.reshape(shape)
+
+
+def _number(number: int, place: int, generator: np.random.Generator) -> Fraction:
+    """Round numbers, then random ones of the families in turn."""
+    if number == 0:
+        return Fraction(_ROUND[place % len(_ROUND)])
+    if number == 1:
+        return Fraction(int(generator.integers(1, 5)) * int(generator.choice([-1, 1])))
+    if number == 2:
+        return Fraction(int(generator.integers(1, 8)), 8)
+    low, high = ((-3, 3), (0, 3), (0, 1), (-1, 1), (1, 4))[number % 5]
+    return Fraction(int(generator.integers(low * 1000 + 1, high * 1000)), 1000)
+
+
+# ---------------------------------------------------------------- values at a point
+
+
+def work(graph: Graph, sizes: Mapping[str, int]) -> int:
+    """About how many scalar operations one evaluation takes."""
+    total = 0
+    for node in graph_order(graph.outputs):
+        if isinstance(node, Compute):
+            total += _volume(node.extents, sizes) * len(post_order([node.body]))
+    return total
+
+
+def _volume(extents: Sequence[Extent], sizes: Mapping[str, int]) -> int:
+    volume = 1
+    for extent in extents:
+        volume *= extent_value(extent, sizes)
+    return volume
+
+
+@dataclass(frozen=True)
+class Values:
+    """The outputs of a graph at a point, and to how many digits they can be compared."""
+
+    outputs: list[Array]
+    digits: int
+
+
+def values_at(graph: Graph, point: Point, digits: int = _WORKING_DIGITS) -> Values:
+    """The outputs at the point: by mpmath, or in double precision where that would take too long."""
+    inputs = [point.values[node] for node in graph.inputs]
+    if work(graph, point.sizes) > _LARGEST_EXACT_WORK:
+        plain = [value.astype(float) if value.dtype == object else value for value in inputs]
+        with np.errstate(all="ignore"):
+            return Values(evaluate(graph, plain, NUMPY, point.sizes), _DOUBLE_DIGITS)
+    import mpmath
+
+    with mpmath.workdps(digits), np.errstate(all="ignore"):
+        return Values(evaluate(graph, inputs, MPMATH, point.sizes), DIGITS)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two values compared entry by entry: where the derived one is defined, and where the two differ there."""
+
+    defined: Array
+    differs: Array
+
+
+def differences(derived: Graph, hand: Graph, point: Point) -> tuple[list[Difference], Values, Values]:
+    """Every output of the two graphs compared at the point.
+
+    Entries that differ by less than the precision shows are looked at again with many more digits: a true equality with
+    cancellation converges to 0, a small true difference stays.
+    """
+    ours, theirs = values_at(derived, point), values_at(hand, point)
+    digits = min(ours.digits, theirs.digits)
+    found = [_compared(a, b, digits) for a, b in zip(ours.outputs, theirs.outputs, strict=True)]
+    if digits == DIGITS and any(difference.differs.any() for difference in found):
+        exact = values_at(derived, point, _SECOND_LOOK_DIGITS), values_at(hand, point, _SECOND_LOOK_DIGITS)
+        found = [_compared(a, b, 2 * DIGITS) for a, b in zip(exact[0].outputs, exact[1].outputs, strict=True)]
+    return found, ours, theirs
+
+
+def _compared(derived: Array, hand: Array, digits: int) -> Difference:
+    import mpmath
+
+    shape = np.shape(derived)
+    ours, theirs = np.reshape(derived, -1), np.reshape(hand, -1)
+    finite = is_finite(ours)
+    both = finite & is_finite(theirs)
+    differs = finite & ~both
+    with mpmath.workdps(_SECOND_LOOK_DIGITS):
+        for place in np.flatnonzero(both):
+            differs[place] = not _close(ours[place], theirs[place], digits)
+    return Difference(finite.reshape(shape), differs.reshape(shape))
+
+
+def _close(a: Any, b: Any, digits: int) -> bool:
+    gap = abs(a - b)
+    if gap == 0:
+        return True
+    tolerance = 10.0**-digits
+    if gap <= tolerance * max(abs(a), abs(b)):
+        return True
+    # Near zero relative closeness says nothing: absolute closeness far below any magnitude that occurs does.
+    return bool(digits > DIGITS and gap < 1e-100) or bool(digits < DIGITS and gap < tolerance * 1e-3)
+
+
+def is_finite(values: Array) -> Array:
+    """Where the entries are numbers: neither NaN nor infinite."""
+    values = np.asarray(values)
+    if values.dtype != object:
+        return np.asarray(np.isfinite(values))
+    return np.asarray(np.frompyfunc(_finite, 1, 1)(values), dtype=bool)
+
+
+def _finite(value: Any) -> bool:
+    import mpmath
+
+    return bool(mpmath.isfinite(value))
+
+
+def as_floats(values: Array) -> Array:
+    """Exact or extended numbers as floats, for showing."""
+    values = np.asarray(values)
+    if values.dtype != object:
+        return values
+    return np.array([_plain(value) for value in values.ravel()]).reshape(values.shape)
+
+
+def _plain(value: Any) -> Any:
+    return complex(value) if getattr(value, "imag", 0) != 0 else float(getattr(value, "real", value))
