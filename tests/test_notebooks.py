@@ -13,7 +13,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.name != "run.py
 
 def test_there_is_one_per_group_of_examples():
     groups = (Path(__file__).parent / "examples").glob("test_*.py")
-    assert NAMES == sorted(path.stem.removeprefix("test_") for path in groups)
+    assert sorted(path.stem.removeprefix("test_") for path in groups) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,9 +17,9 @@ from gradc.transforms import (
     Hvp,
     Jacobian,
     Jvp,
+    VectorField,
     Vjp,
     Vmap,
-    VectorField,
 )
 
 UserFunction = Callable[..., Any]
@@ -78,6 +78,7 @@ def grad(f: UserFunction, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
     93.0
     >>> gradc.grad(lambda x: 2 * np.dot(x, x))(np.arange(4.0))
     array([ 0.,  4.,  8., 12.])
+
     """
     return Function(f, Grad(_argnums(argnums), bool(has_aux)))
 
@@ -237,6 +238,7 @@ def vmap(f: UserFunction, in_axes: int | Sequence[int | None] = 0, out_axes: int
     >>> import gradc
     >>> gradc.vmap(np.dot)(np.ones((2, 3)), np.arange(6.0).reshape(2, 3))
     array([ 3., 12.])
+
     """
     axes = in_axes if isinstance(in_axes, int) else tuple(in_axes)
     return Function(f, Vmap(axes, int(out_axes)))

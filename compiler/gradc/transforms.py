@@ -17,6 +17,7 @@ from gradc.ir.scalar import DType, Scalar, index, load, number
 from gradc.ir.source import lines_of
 from gradc.ir.tensor import Extent, Shape, Tensor, compute
 from gradc.simplify import simplify_outputs
+from gradc.trace.containers import NAMESPACE, flatten, unflatten
 from gradc.trace.records import Argument, Traced
 from gradc.trace.specs import Spec
 from gradc.trace.tracer import TracedArray
@@ -26,8 +27,7 @@ Argnums = int | tuple[int, ...]
 
 def tuple_tree(children: Sequence[Any]) -> Any:
     """The structure of a tuple of structures."""
-    first = children[0]
-    return optree.treedef_tuple(list(children), none_is_leaf=first.none_is_leaf, namespace=first.namespace)
+    return optree.treespec_tuple(list(children), none_is_leaf=False, namespace=NAMESPACE)
 
 
 def shape_text(shape: Shape) -> str:
@@ -179,7 +179,7 @@ class Jacobian(Differential):
         return Outcome(tuple(blocks), traced.out_tree.compose(self.tree(traced)))
 
     def _block(self, output: Tensor, wrt: Tensor) -> Tensor:
-        if output.dtype.kind not in "f":
+        if output.dtype.kind != "f":
             return _constant(output.shape + wrt.shape, 0, wrt.dtype)
         reverse = self.mode == "reverse" or (self.mode == "auto" and _smaller(output.shape, wrt.shape))
         return jacobian_reverse(output, wrt) if reverse else jacobian_forward(output, wrt)
@@ -211,14 +211,16 @@ class Hessian(Differential):
 
 
 def _flat(arguments: Sequence[Any]) -> list[TracedArray]:
-    return [leaf for leaf in optree.tree_leaves(tuple(arguments), none_is_leaf=False) if isinstance(leaf, TracedArray)]
+    return [leaf for leaf in flatten(tuple(arguments))[0] if isinstance(leaf, TracedArray)]
 
 
 def _directions(given: Sequence[TracedArray], inputs: Sequence[Tensor], what: str) -> list[Tensor]:
     """The given tensors as directions for the inputs: same count, same shapes."""
     if len(given) != len(inputs):
-        raise ShapeError(f"{len(inputs)} {what}(s) needed, {len(given)} given: one for each primal, in the same structure")
-    result = []
+        raise ShapeError(
+            f"{len(inputs)} {what}(s) needed, {len(given)} given: one for each primal, in the same structure"
+        )
+    result: list[Tensor] = []
     for direction, wrt in zip(given, inputs, strict=True):
         tensor = direction.tensor
         if tensor.shape != wrt.shape:
@@ -315,14 +317,14 @@ class Vmap(Transform):
             if axis is None:
                 singles.append(argument)
                 continue
-            leaves, tree = optree.tree_flatten(argument, none_is_leaf=False)
+            leaves, tree = flatten(argument)
             specs = []
             for leaf in leaves:
                 spec, extent, moved = _without_axis(leaf, axis)
                 extents.append((extent, shape_text(leaf.tensor.shape)))
                 specs.append(spec)
                 batched.append(moved)
-            singles.append(optree.tree_unflatten(tree, specs))
+            singles.append(unflatten(tree, specs))
         extent = _common_extent(extents)
         traced = call(tuple(singles), kwargs)
         fresh = [leaf.input for leaf in traced.arguments if _is_batched(leaf, axes)]
@@ -435,7 +437,7 @@ class VectorField(Differential):
 
 
 def _leaf_tree() -> Any:
-    return optree.tree_structure(0)
+    return flatten(0)[1]
 
 
 def _components(outputs: Sequence[Tensor], operator: str) -> list[Tensor]:
@@ -446,7 +448,9 @@ def _components(outputs: Sequence[Tensor], operator: str) -> list[Tensor]:
     if all(t.rank == 0 for t in outputs):
         return list(outputs)
     shapes = ", ".join(shape_text(t.shape) for t in outputs)
-    raise ShapeError(f"{operator} needs a vector field: one vector, or a list of scalars; the output has shape {shapes}")
+    raise ShapeError(
+        f"{operator} needs a vector field: one vector, or a list of scalars; the output has shape {shapes}"
+    )
 
 
 def _partial(component: Tensor, point: Tensor, position: int) -> Tensor:

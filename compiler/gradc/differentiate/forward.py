@@ -88,7 +88,7 @@ class _Sweep:
             record_line(tangent, line)
         self.tangents[result or node] = tangent
 
-    def _tangent(self, item: Load, shift: Substitution, directions: list[Scalar]) -> Scalar:
+    def _tangent(self, item: Load, shift: Substitution, directions: Sequence[Scalar]) -> Scalar:
         return load(self.tangents[item.tensor], [*[shift(i) for i in item.indices], *directions])
 
 

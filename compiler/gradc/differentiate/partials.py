@@ -75,7 +75,23 @@ def _without_brackets(predicate: Scalar) -> Scalar:
 
 
 _SINGULAR = frozenset(
-    {"power", "pow", "div", "log", "log2", "log10", "log1p", "sqrt", "tan", "exp", "expm1", "exp2", "sinh", "cosh", "convert"}
+    {
+        "power",
+        "pow",
+        "div",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "sqrt",
+        "tan",
+        "exp",
+        "expm1",
+        "exp2",
+        "sinh",
+        "cosh",
+        "convert",
+    }
 )
 
 
@@ -86,12 +102,12 @@ def may_be_singular(partial: Scalar) -> bool:
 
 def _top(partial: Scalar) -> list[Scalar]:
     """The first few levels of a partial: what it multiplies by, not how its operands came about."""
-    return post_order([partial], prune=lambda node: not (isinstance(node, Guard) or is_apply(node, "prod") or is_apply(node, "sum")))
+    return post_order(
+        [partial], prune=lambda node: not (isinstance(node, Guard) or is_apply(node, "prod") or is_apply(node, "sum"))
+    )
 
 
-def local_derivatives(
-    root: Scalar, seed: Scalar, wanted: Callable[[Load], bool]
-) -> list[tuple[Load, Scalar]]:
+def local_derivatives(root: Scalar, seed: Scalar, wanted: Callable[[Load], bool]) -> list[tuple[Load, Scalar]]:
     """``seed * d root / d load`` for each wanted load, in evaluation order (loads with derivative 0 are left out)."""
     order = post_order([root])
     relevant: set[Scalar] = set()

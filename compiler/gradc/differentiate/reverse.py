@@ -48,6 +48,7 @@ def gradient(
     Returns
     -------
     One tensor per ``wrt``, of shape ``seed_shape + wrt.shape``; zeros where the outputs do not depend on it.
+
     """
     sweep = _Sweep(outputs, wrt, seed_shape)
     for output, cotangent in zip(outputs, cotangents, strict=True):
@@ -157,9 +158,7 @@ class _Sweep:
         seeds = len(self._seed_shape)
         return Substitution({index(k): index(k + seeds) for k in range(len(node.extents))})
 
-    def _pull_back_body(
-        self, node: Compute, adjoint: _Adjoint, seed: Scalar, seed_is_shifted: bool = False
-    ) -> None:
+    def _pull_back_body(self, node: Compute, adjoint: _Adjoint, seed: Scalar, seed_is_shifted: bool = False) -> None:
         """Contribute ``Tbar * seed * (d body / d load)`` for each load of the body."""
         shift = self._shifted(node)
         domain = shift(node.domain)

@@ -47,9 +47,8 @@ def convert(scalar: Scalar, dtype: DType) -> Scalar:
     """``scalar`` as ``dtype`` (NumPy's ``astype``)."""
     if scalar.dtype == dtype:
         return scalar
-    if isinstance(scalar, Number):
-        if dtype.kind in "fc" or scalar.dtype.kind in "biu":
-            return number(scalar.value, dtype)
+    if isinstance(scalar, Number) and (dtype.kind in "fc" or scalar.dtype.kind in "biu"):
+        return number(scalar.value, dtype)
     return apply("convert", scalar, dtype=dtype)
 
 
@@ -63,7 +62,7 @@ def _common_dtype(scalars: Sequence[Scalar]) -> DType:
     for other in strong[1:]:
         if other != dtype:
             dtype = np.result_type(dtype, other)
-    if dtype.kind in "b":
+    if dtype.kind == "b":
         return INT64
     if dtype.kind in "iu" and any(isinstance(s, Number) and s.dtype.kind in "fc" for s in scalars):
         return np.result_type(dtype, *[s.dtype for s in scalars])
@@ -444,7 +443,7 @@ def floor_divide(expression: Operand, divisor: Operand) -> Scalar:
     """``expression // divisor`` for integers with a positive divisor."""
     expression, divisor = as_scalar(expression), as_scalar(divisor)
     whole, rest = _divide(expression, divisor)
-    if isinstance(rest, Number) and isinstance(divisor, Number) or is_number(rest, 0):
+    if (isinstance(rest, Number) and isinstance(divisor, Number)) or is_number(rest, 0):
         return whole
     if is_number(rest, -1):  # a divisor is at least 1
         return sum_of(whole, -1)
@@ -455,7 +454,7 @@ def modulo(expression: Operand, divisor: Operand) -> Scalar:
     """``expression % divisor`` for integers with a positive divisor."""
     expression, divisor = as_scalar(expression), as_scalar(divisor)
     _, rest = _divide(expression, divisor)
-    if isinstance(rest, Number) and isinstance(divisor, Number) or is_number(rest, 0):
+    if (isinstance(rest, Number) and isinstance(divisor, Number)) or is_number(rest, 0):
         return rest
     if is_apply(rest, "mod") and is_number(_divide(rest.children[1], divisor)[1], 0):
         return modulo(rest.children[0], divisor)  # (e % 12) % 4 is e % 4
@@ -529,4 +528,3 @@ def substitute(root: Scalar, mapping: dict[Scalar, Scalar]) -> Scalar:
 def reindexed(root: Scalar, indices: Sequence[Scalar]) -> Scalar:
     """``root`` with `Index` k replaced by ``indices[k]``."""
     return substitute(root, {index(k): value for k, value in enumerate(indices)})
-

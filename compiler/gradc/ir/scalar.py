@@ -182,9 +182,8 @@ def number(value: NumberValue | np.generic, dtype: DType | type | str | None = N
     if isinstance(value, np.generic):
         dtype = value.dtype if dtype is None else dtype
         value = value.item()
-    if dtype is None:
-        dtype = _default_dtype(value)
-    return _literal(value, np.dtype(dtype))
+    exact: NumberValue = value  # type: ignore[assignment]
+    return _literal(exact, np.dtype(_default_dtype(exact) if dtype is None else dtype))
 
 
 @lru_cache(maxsize=4096)

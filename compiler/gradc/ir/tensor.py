@@ -181,9 +181,7 @@ class Graph:
     @cached_property
     def digest(self) -> bytes:
         """The content digest of the program."""
-        return digest_of(
-            b"graph", *[t.digest for t in self.inputs], b"->", *[t.digest for t in self.outputs]
-        )
+        return digest_of(b"graph", *[t.digest for t in self.inputs], b"->", *[t.digest for t in self.outputs])
 
     def __str__(self) -> str:
         from gradc.ir.text import graph_text
@@ -236,7 +234,12 @@ def compute(
         raise ValueError(f"unknown reducer {reducer!r}; one of {', '.join(REDUCERS)}")
     dtype = np.dtype(np.int64) if reducer in ("argmax", "argmin") else body.dtype
     digest = digest_of(
-        b"compute", _shape_bits(exact_shape), _shape_bits(exact_reduce), (reducer or "").encode(), domain.digest, body.digest
+        b"compute",
+        _shape_bits(exact_shape),
+        _shape_bits(exact_reduce),
+        (reducer or "").encode(),
+        domain.digest,
+        body.digest,
     )
 
     def build() -> Compute:
@@ -302,9 +305,7 @@ def loop(
 def cond(predicate: Tensor, true_graph: Graph, false_graph: Graph, operands: Sequence[Tensor]) -> Cond:
     """A branch; both graphs take the operands and give the same result types."""
     results = tuple(ResultType(t.shape, t.dtype) for t in true_graph.outputs)
-    digest = digest_of(
-        b"cond", predicate.digest, true_graph.digest, false_graph.digest, *[t.digest for t in operands]
-    )
+    digest = digest_of(b"cond", predicate.digest, true_graph.digest, false_graph.digest, *[t.digest for t in operands])
 
     def build() -> Cond:
         node = object.__new__(Cond)

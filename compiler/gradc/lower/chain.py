@@ -5,10 +5,11 @@ from __future__ import annotations
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute
 from gradc.ir.walk import graph_order
+from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.kernel import Cost, Kernel
-from gradc.lower.program import Placement, ProgramWriter, aligned, byte_count, signature_of, size_names
+from gradc.lower.program import FUNCTION_LIMIT, Placement, ProgramWriter, aligned, byte_count, signature_of, size_names
 from gradc.lower.statements import statement_of
-from gradc.lower.tree import Item, Nest, Statement
+from gradc.lower.tree import Item
 from gradc_runtime.engine import NORMAL, engine
 from gradc_runtime.loaded import LoadedKernel
 
@@ -17,14 +18,33 @@ def compile_checked(graph: Graph) -> Kernel:
     """Lower a graph of inputs, constants and comprehensions."""
     graph = with_own_outputs(graph)
     tensors = [node for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
-    items = [_nested(statement_of(t)) for t in tensors if isinstance(t, Compute)]
-    placement = _place(graph, tensors)
+    ordered = [statement_of(t) for t in tensors if isinstance(t, Compute)]
+    fusion = Fusion(ordered)
+    functions = _functions(fusion.tree())
+    needs = storage_needs(functions, graph.outputs, fusion)
+    for statement in ordered:
+        statement.stored = statement.tensor in needs.stored
+    placement = _place(graph, tensors, needs)
     names = size_names(graph, tensors)
     signature = signature_of(placement, names, releases_gil=True)
-    text = ProgramWriter(placement, signature, {}).write([items])
+    text = ProgramWriter(placement, signature, needs.kept_axes, engine().host).write(functions)
     object_code = engine().compile(text, NORMAL)
     loaded = LoadedKernel(object_code, signature, [c.value for c in placement.constants])
-    return Kernel(loaded, text, NORMAL, Cost(0, 0, len(items), 0), lambda: "")
+    return Kernel(loaded, text, NORMAL, Cost(0, 0, len(ordered), 0), lambda: "")
+
+
+def _functions(items: list[Item]) -> list[list[Item]]:
+    """The items in runs of about `FUNCTION_LIMIT` operations."""
+    functions: list[list[Item]] = [[]]
+    weight = 0
+    for item in items:
+        own = weight_of(item)
+        if functions[-1] and weight + own > FUNCTION_LIMIT:
+            functions.append([])
+            weight = 0
+        functions[-1].append(item)
+        weight += own
+    return functions
 
 
 def with_own_outputs(graph: Graph) -> Graph:
@@ -39,22 +59,15 @@ def with_own_outputs(graph: Graph) -> Graph:
     return Graph(graph.inputs, tuple(outputs))
 
 
-def _nested(statement: Statement) -> Item:
-    item: Item = statement
-    for depth in reversed(range(statement.depth)):
-        item = Nest(depth, statement.extents[depth], [item], statement.descending and depth == statement.first_reduce)
-    return item
-
-
-def _place(graph: Graph, tensors: list[Tensor]) -> Placement:
+def _place(graph: Graph, tensors: list[Tensor], needs: Lifetimes) -> Placement:
     from gradc.ir.algebra import sum_of
     from gradc.ir.tensor import extent, extent_scalar
 
     output_of = {tensor: k for k, tensor in reversed(list(enumerate(graph.outputs)))}
     workspace, total = {}, 0
     for tensor in tensors:
-        if isinstance(tensor, Compute) and tensor not in output_of:
+        if tensor in needs.stored and tensor not in output_of:
             workspace[tensor] = total
-            total = extent(sum_of(extent_scalar(total), extent_scalar(aligned(byte_count(tensor)))))
+            total = extent(sum_of(extent_scalar(total), extent_scalar(aligned(byte_count(tensor, needs.kept_axes.get(tensor))))))
     constants = tuple(t for t in tensors if isinstance(t, Constant))
     return Placement(graph.inputs, graph.outputs, constants, workspace, total, output_of)

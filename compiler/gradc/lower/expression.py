@@ -51,8 +51,11 @@ class Storage:
 class ExpressionEmitter(Machine):
     """Evaluates scalars, given the loops that are open and where tensors are stored."""
 
-    def __init__(self, builder: FunctionBuilder, sizes: dict[str, Value], status_slot: int) -> None:
+    def __init__(
+        self, builder: FunctionBuilder, sizes: dict[str, Value], status_slot: int, vector_bits: int = 128
+    ) -> None:
         super().__init__(builder)
+        self.vector_bits = vector_bits
         self.sizes = sizes
         self.status_slot = status_slot
         #: per loop variable: the running index, and its extent
@@ -138,6 +141,15 @@ class ExpressionEmitter(Machine):
                         mask |= known[child]
                     known[node] = mask
         return known[root]
+
+    @contextmanager
+    def vectorised(self, lanes: int) -> Iterator[None]:
+        """Within, the innermost loop has this many lanes."""
+        outer, self.lanes = self.lanes, lanes
+        try:
+            yield
+        finally:
+            self.lanes = outer
 
     def without_facts(self, predicate: Scalar) -> Scalar:
         """What is left to test of a predicate."""

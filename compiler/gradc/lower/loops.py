@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Load, Scalar
-from gradc.ir.walk import post_order
-from gradc.lower.expression import ExpressionEmitter, Storage
+from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Scalar
+from gradc.lower.expression import ExpressionEmitter, VectorisationRefused
 from gradc.lower.reducers import (
     State,
     across_lanes,
@@ -19,11 +18,7 @@ from gradc.lower.reducers import (
 )
 from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Item, Nest, Statement, statements
-
-#: A loop of fixed extent whose unrolled body is at most this many operations becomes straight-line code.
-UNROLL_LIMIT = 512
-#: Plain additions in a row before the partial sum goes to a compensated total.
-SUM_BLOCK = 512
+from gradc.lower.vectors import SUM_BLOCK, Ranged, vector_plan
 
 
 class TreeEmitter:
@@ -32,7 +27,6 @@ class TreeEmitter:
     def __init__(self, emitter: ExpressionEmitter) -> None:
         self.e = emitter
         self._states: dict[Statement, State] = {}
-        self._weights: dict[Item, int] = {}
 
     # ------------------------------------------------------------ items
 
@@ -54,7 +48,7 @@ class TreeEmitter:
 
     def _nest(self, nest: Nest) -> None:
         beginning = self._begin(nest)
-        if self._unrolls(nest):
+        if nest.unrolled:
             self._unrolled(nest, beginning)
         else:
             self._looped(nest, beginning)
@@ -62,23 +56,6 @@ class TreeEmitter:
             self._finish(statement, self._states.pop(statement))
 
     # ------------------------------------------------------------ unrolled loops
-
-    def weight(self, item: Item) -> int:
-        """About how many operations an item is, its small fixed loops unrolled."""
-        known = self._weights.get(item)
-        if known is None:
-            if isinstance(item, Statement):
-                known = 1 + sum(not isinstance(n, Load) for n in post_order([item.body, item.domain]) if n.children)
-            else:
-                inner = sum(self.weight(i) for i in item.items)
-                known = inner * item.extent if isinstance(item.extent, int) else inner
-            self._weights[item] = known
-        return known
-
-    def _unrolls(self, nest: Nest) -> bool:
-        if not isinstance(nest.extent, int) or self.weight(nest) > UNROLL_LIMIT:
-            return False
-        return all(isinstance(i, Statement) or self._unrolls(i) for i in nest.items)
 
     def _unrolled(self, nest: Nest, beginning: Sequence[Statement]) -> None:
         e = self.e
@@ -102,68 +79,103 @@ class TreeEmitter:
     # ------------------------------------------------------------ real loops
 
     def _looped(self, nest: Nest, beginning: Sequence[Statement]) -> None:
-        lower, upper = ZERO, self.e.extent(nest.extent)
         inside = list(statements(nest.items))
         carried = [s for s in inside if s.kind == "reduce" and s.first_reduce <= nest.depth]
         scans = [s for s in inside if s.kind == "scan" and s.first_reduce == nest.depth]
-        outer = {s: self._states.get(s) for s in carried}
-        totals = {s: self._initial(s) for s in carried}
-        if any(self._compensates(s) for s in carried) and not _is_short(nest):
-            totals = self._blocked(nest, lower, upper, carried, scans, totals)
-        else:
-            totals = self._run(nest, lower, upper, carried, scans, totals)
+        outer = {s: self._states.get(s, []) for s in carried}
+        ranged = Ranged(nest, carried, scans, ZERO, self.e.extent(nest.extent), self._is_innermost(nest))
+        totals = self._summed(ranged) if self._compensates(ranged) else self._run(ranged, self._initial_states(carried))
         for statement in carried:
             if statement in beginning:
                 self._states[statement] = totals[statement]
             else:
-                self._states[statement] = outer[statement] or []
+                self._states[statement] = outer[statement]
                 self._absorb(statement, totals[statement])
 
-    def _blocked(
-        self,
-        nest: Nest,
-        lower: Value,
-        upper: Value,
-        carried: list[Statement],
-        scans: list[Statement],
-        totals: dict[Statement, State],
-    ) -> dict[Statement, State]:
-        """Blocks of iterations whose plain partial sums go to compensated totals."""
-        if scans or nest.descending or not self._is_innermost(nest):
-            return self._run(nest, lower, upper, carried, scans, totals, compensated=True)
-        e, builder = self.e, self.e.builder
-        totals = {s: self._widened(s, state) for s, state in totals.items()}
-        flat = [v for s in carried for v in totals[s]]
+    def _compensates(self, ranged: Ranged) -> bool:
+        extent = ranged.nest.extent
+        return not (isinstance(extent, int) and extent <= SUM_BLOCK) and any(map(_is_float_sum, ranged.carried))
+
+    def _summed(self, ranged: Ranged) -> dict[Statement, State]:
+        """Float sums over a long axis: plain partial sums of blocks go to compensated totals."""
+        carried = ranged.carried
+        totals = self._initial_states(carried)
+        for statement in filter(_is_float_sum, carried):
+            totals[statement] = [*totals[statement], literal(0, statement.tensor.dtype)]
+        if ranged.scans or ranged.nest.descending or not ranged.innermost:
+            return self._plain_run(ranged, totals)
+        builder = self.e.builder
+        size = literal(SUM_BLOCK, INT64)
 
         def block(start: Value, phis: list[Value]) -> list[Value]:
             state = _unflatten(carried, totals, phis)
-            first = builder.multiply_integers(start, literal(SUM_BLOCK, INT64))
-            last = builder.minimum_integers(builder.add_integers(first, literal(SUM_BLOCK, INT64)), upper)
-            partial = self._run(nest, first, last, carried, [], {s: self._initial(s) for s in carried}, nonempty=True)
+            first = builder.multiply_integers(start, size)
+            last = builder.minimum_integers(builder.add_integers(first, size), ranged.upper)
+            part = replace(ranged, lower=first, upper=last, nonempty=True)
+            partial = self._run(part, self._initial_states(carried))
             merged = {s: self._merged(s, state[s], partial[s]) for s in carried}
             return [v for s in carried for v in merged[s]]
 
-        blocks = e.floor_divide(builder.add_integers(upper, literal(SUM_BLOCK - 1, INT64)), literal(SUM_BLOCK, INT64))
-        results = builder.loop(ZERO, blocks, flat, block)
+        count = builder.add_integers(ranged.upper, literal(SUM_BLOCK - 1, INT64))
+        blocks = self.e.floor_divide(count, size)
+        results = builder.loop(ZERO, blocks, [v for s in carried for v in totals[s]], block)
         return _unflatten(carried, totals, results)
 
-    def _run(
-        self,
-        nest: Nest,
-        lower: Value,
-        upper: Value,
-        carried: list[Statement],
-        scans: list[Statement],
-        totals: dict[Statement, State],
-        *,
-        compensated: bool = False,
-        nonempty: bool = False,
+    def _run(self, ranged: Ranged, totals: dict[Statement, State]) -> dict[Statement, State]:
+        """The iterations of the range: as vectors where that can be, the rest one by one."""
+        lanes, copies = vector_plan(ranged, self.e.vector_bits)
+        if lanes > 1:
+            checkpoint, states = self.e.builder.checkpoint(), dict(self._states)
+            try:
+                return self._vector_run(ranged, totals, lanes, copies)
+            except VectorisationRefused:
+                self.e.builder.roll_back(checkpoint)
+                self._states = states
+        return self._plain_run(ranged, totals)
+
+    def _vector_run(
+        self, ranged: Ranged, totals: dict[Statement, State], lanes: int, copies: int
     ) -> dict[Statement, State]:
-        e, builder = self.e, self.e.builder
-        if compensated:
-            totals = {s: self._widened(s, state) for s, state in totals.items()}
-        starts = {**totals, **{s: self._initial(s) for s in scans}}
-        together = [*carried, *scans]
+        """``lanes`` iterations at a time, ``copies`` times per turn with accumulators of their own; then the rest."""
+        e, builder, carried = self.e, self.e.builder, ranged.carried
+        stride = lanes * copies
+        span = builder.subtract_integers(ranged.upper, ranged.lower)
+        edge = builder.add_integers(ranged.lower, builder.rounded_down(span, stride))
+        with e.vectorised(lanes):
+            starts = {s: [e.vector(v) for v in self._initial(s)] for s in carried}
+
+        def body(position: Value, phis: list[Value]) -> list[Value]:
+            per_copy = [phis[k::copies] for k in range(copies)]
+            finals: list[list[Value]] = []
+            with e.vectorised(lanes):
+                for copy in range(copies):
+                    self._states.update(_unflatten(carried, starts, per_copy[copy]))
+                    shifted = builder.add_integers(position, literal(copy * lanes, INT64))
+                    with e.axis(ranged.nest.depth, replace(shifted, step=ONE), ranged.nest.extent), e.forgetting(ranged.nest.depth):
+                        self.items(ranged.nest.items)
+                    finals.append([e.vector(v) for s in carried for v in self._states.pop(s)])
+            return [finals[copy][k] for k in range(len(phis) // copies) for copy in range(copies)]
+
+        flat = [v for s in carried for v in starts[s] for _ in range(copies)]
+        sure = isinstance(ranged.nest.extent, int) and ranged.nest.extent >= stride and ranged.lower is ZERO
+        results = builder.loop(ranged.lower, edge, flat, body, step=stride, nonempty=sure)
+        states = dict(totals)
+        for position, statement in enumerate(carried):
+            seen = self._gathered(statement, results[position * copies : (position + 1) * copies])
+            states[statement] = self._merged(statement, totals[statement], seen)
+        return self._plain_run(replace(ranged, lower=edge, nonempty=False), states)
+
+    def _gathered(self, statement: Statement, parts: list[Value]) -> State:
+        reducer = statement.tensor.reducer or ""
+        while len(parts) > 1:
+            parts = [combine(self.e, reducer, [a], [b])[0] for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        return [across_lanes(self.e, reducer, parts[0])]
+
+    def _plain_run(self, ranged: Ranged, totals: dict[Statement, State]) -> dict[Statement, State]:
+        """The iterations one by one."""
+        e, builder, nest = self.e, self.e.builder, ranged.nest
+        starts = {**totals, **self._initial_states(ranged.scans)}
+        together = [*ranged.carried, *ranged.scans]
 
         def body(position: Value, phis: list[Value]) -> list[Value]:
             self._states.update(_unflatten(together, starts, phis))
@@ -171,21 +183,22 @@ class TreeEmitter:
                 self.items(nest.items)
             return [v for s in together for v in self._states.pop(s)]
 
-        flat = [v for s in together for v in starts[s]]
+        nonempty = ranged.nonempty or (ranged.lower is ZERO and isinstance(nest.extent, int) and nest.extent > 0)
         results = builder.loop(
-            lower, upper, flat, body, nonempty=nonempty or _is_nonempty(nest), descending=nest.descending
+            ranged.lower,
+            ranged.upper,
+            [v for s in together for v in starts[s]],
+            body,
+            nonempty=nonempty,
+            descending=nest.descending,
         )
-        return _unflatten(carried, totals, results)
+        return _unflatten(ranged.carried, totals, results)
 
     @staticmethod
     def _is_innermost(nest: Nest) -> bool:
-        return all(isinstance(item, Statement) for item in nest.items)
+        return all(isinstance(item, Statement) or item.unrolled for item in nest.items)
 
     # ------------------------------------------------------------ reductions
-
-    @staticmethod
-    def _compensates(statement: Statement) -> bool:
-        return statement.tensor.reducer == "sum" and statement.tensor.dtype.kind == "f"
 
     @staticmethod
     def _initial(statement: Statement) -> State:
@@ -193,10 +206,8 @@ class TreeEmitter:
         assert reducer is not None
         return initial_state(reducer, statement.body.dtype)
 
-    def _widened(self, statement: Statement, state: State) -> State:
-        if self._compensates(statement) and len(state) == 1:
-            return [*state, literal(0, statement.tensor.dtype)]
-        return state
+    def _initial_states(self, chosen: Sequence[Statement]) -> dict[Statement, State]:
+        return {statement: self._initial(statement) for statement in chosen}
 
     def _absorb(self, statement: Statement, seen: State) -> None:
         """Take ``seen`` into the running state of the innermost loop."""
@@ -205,7 +216,7 @@ class TreeEmitter:
     def _merged(self, statement: Statement, state: State, seen: State) -> State:
         reducer = statement.tensor.reducer
         assert reducer is not None
-        if not self._compensates(statement):
+        if not _is_float_sum(statement):
             return combine(self.e, reducer, state, seen) if state else seen
         if len(seen) == 2:
             seen = [compensated_result(self.e, seen)]
@@ -223,7 +234,7 @@ class TreeEmitter:
         elif len(state) == 2:
             result = compensated_result(self.e, state)
         else:
-            result = across_lanes(self.e, statement.tensor.reducer or "", state[0])
+            result = state[0]
         self._assign(statement, result)
 
     # ------------------------------------------------------------ leaves
@@ -324,6 +335,10 @@ class TreeEmitter:
         ]
 
 
+def _is_float_sum(statement: Statement) -> bool:
+    return statement.tensor.reducer == "sum" and statement.tensor.dtype.kind == "f"
+
+
 def _loops_of(scalar: Scalar) -> set[int]:
     from gradc.ir.walk import free_indices
 
@@ -334,18 +349,7 @@ def _unflatten(order: Sequence[Statement], like: dict[Statement, State], values:
     result: dict[Statement, State] = {}
     position = 0
     for statement in order:
-        count = len(like[statement]) if statement in like else 0
+        count = len(like[statement])
         result[statement] = list(values[position : position + count])
         position += count
     return result
-
-
-def _is_short(nest: Nest) -> bool:
-    return isinstance(nest.extent, int) and nest.extent <= SUM_BLOCK // 4
-
-
-def _is_nonempty(nest: Nest) -> bool:
-    return isinstance(nest.extent, int) and nest.extent > 0
-
-
-__all__ = ["ONE", "Storage", "TreeEmitter", "replace"]

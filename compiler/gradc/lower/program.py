@@ -15,6 +15,7 @@ from gradc.lower.loops import TreeEmitter
 from gradc.lower.text import FunctionBuilder, Module, Value, literal
 from gradc.lower.tree import Item, statements
 from gradc_runtime import extents as runtime_extents
+from gradc_runtime.engine import Host
 from gradc_runtime.layout import DATA_OFFSET
 from gradc_runtime.loaded import ArraySpec, Signature
 
@@ -94,7 +95,10 @@ def signature_of(placement: Placement, names: tuple[str, ...], releases_gil: boo
 class ProgramWriter:
     """Writes the module: the functions of the tree, and the entries that call them."""
 
-    def __init__(self, placement: Placement, signature: Signature, kept_axes: dict[Tensor, tuple[int, ...]]) -> None:
+    def __init__(
+        self, placement: Placement, signature: Signature, kept_axes: dict[Tensor, tuple[int, ...]], host: Host
+    ) -> None:
+        self._host = host
         self.module = Module()
         self._placement = placement
         self._signature = signature
@@ -112,7 +116,7 @@ class ProgramWriter:
 
     def _write_part(self, name: str, items: Sequence[Item]) -> None:
         builder = FunctionBuilder(self.module, name, "#0 ")
-        emitter = ExpressionEmitter(builder, {}, self._signature.status_slot)
+        emitter = ExpressionEmitter(builder, {}, self._signature.status_slot, self._host.vector_bits)
         for position, size in enumerate(self._signature.size_names):
             emitter.sizes[size] = self._frame_value(builder, self._signature.size_slot + position)
         for tensor in _mentioned(items):

@@ -130,7 +130,8 @@ class FunctionBuilder:
         self.name = name
         self._attributes = attributes
         self._count = 0
-        self._cold: list[str] = []
+        #: blocks out of the way, each with the depth of the scope that leads there
+        self._cold: list[tuple[int, list[str]]] = []
         self.scopes = [Scope(0, "entry", conditional=False)]
 
     # ------------------------------------------------------------ names, lines, scopes
@@ -182,6 +183,17 @@ class FunctionBuilder:
         """Enter ``table[key] = value`` for as long as the scope at ``depth`` is open."""
         table[key] = value
         self.scopes[depth].remembered.append((table, key))
+
+    def checkpoint(self) -> tuple[int, int]:
+        """A point to roll back to."""
+        return self.depth, len(self._cold)
+
+    def roll_back(self, checkpoint: tuple[int, int]) -> None:
+        """Drop the scopes that were opened since; what went to outer scopes stays, and is sound."""
+        depth, cold = checkpoint
+        while self.depth > depth:
+            self.close()
+        self._cold[cold:] = [entry for entry in self._cold[cold:] if entry[0] <= depth]
 
     def _begin_block(self, scope: Scope, label: str) -> None:
         scope.lines.append(f"{label}:")
@@ -274,12 +286,12 @@ class FunctionBuilder:
         cold, fine = self.fresh("cold"), self.fresh("fine")
         scope = self.scopes[depth]
         scope.lines.append(f"  br i1 {predicate.text}, label %{cold}, label %{fine}")
-        self._cold.append(f"{cold}:")
+        block = [f"{cold}:"]
         for position, value in enumerate(explanation):
             address = self.fresh("e")
-            self._cold.append(f"  %{address} = getelementptr i64, ptr %frame, i64 {slot + position}")
-            self._cold.append(f"  store i64 {value.text}, ptr %{address}")
-        self._cold.append(f"  ret i32 {status}")
+            block.append(f"  %{address} = getelementptr i64, ptr %frame, i64 {slot + position}")
+            block.append(f"  store i64 {value.text}, ptr %{address}")
+        self._cold.append((depth, [*block, f"  ret i32 {status}"]))
         self._begin_block(scope, fine)
 
     # ------------------------------------------------------------ integers
@@ -314,6 +326,12 @@ class FunctionBuilder:
         depth = max(a.depth, b.depth)
         return Value(self.instruction(f"mul i64 {a.text}, {b.text}", depth), INT64, depth)
 
+    def rounded_down(self, value: Value, multiple: int) -> Value:
+        """The largest multiple of a power of two that is at most ``value``."""
+        if isinstance(value.literal, int):
+            return literal(value.literal - value.literal % multiple, INT64)
+        return Value(self.instruction(f"and i64 {value.text}, {-multiple}", value.depth), INT64, value.depth)
+
     def minimum_integers(self, a: Value, b: Value) -> Value:
         """The smaller of two int64."""
         return self._extremum_integers(a, b, "smin", min)
@@ -335,6 +353,7 @@ class FunctionBuilder:
         """Close the function and give it to the module."""
         scope = self.scopes[0]
         scope.lines.append("  ret i32 0")
-        body = "\n".join(["entry:", *scope.lines, *self._cold])
+        cold = [line for _, block in self._cold for line in block]
+        body = "\n".join(["entry:", *scope.lines, *cold])
         self.module.functions.append(f"define i32 @{self.name}(ptr %frame) {self._attributes}{{\n{body}\n}}")
 

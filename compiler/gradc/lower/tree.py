@@ -44,6 +44,7 @@ class Nest:
     extent: Extent
     items: list[Item] = field(default_factory=list)
     descending: bool = False
+    unrolled: bool = False
 
 
 Item = Statement | Nest

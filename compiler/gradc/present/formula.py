@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from gradc.errors import ArgumentError
 from gradc.ir.tensor import Graph, Tensor
 from gradc.present.index_form import IndexForm
 from gradc.present.latex import LatexWriter
+from gradc.present.matrix_form import MatrixForm, NoMatrixFormError
 from gradc.present.notation import Name, Notation
 from gradc.present.plain import PlainWriter
 from gradc.present.symbols import fresh_letters, symbols_of
@@ -100,13 +102,32 @@ class Formula:
     def _trees(self, notation: NotationName) -> list[Notation]:
         if notation not in ("auto", "matrix", "index"):
             raise ArgumentError(f"notation is 'auto', 'matrix' or 'index', not {notation!r}")
-        names: dict[Tensor, Name] = dict(zip(self.graph_ir.inputs, self._symbols, strict=True))
+        names: dict[Tensor, Notation] = dict(zip(self.graph_ir.inputs, self._symbols, strict=True))
         letters = fresh_letters(name.plain for name in self._symbols)
-        return [_index_tree(IndexForm(names, letters), t) for t in self.graph_ir.outputs]
+        index_form, matrix_form = IndexForm(names, letters), MatrixForm(names)
+        return [_tree(t, notation, index_form, matrix_form) for t in self.graph_ir.outputs]
 
 
-def _index_tree(form: IndexForm, output: Tensor) -> Notation:
-    return form.output(output, form.letters(output.rank))
+def _tree(output: Tensor, notation: NotationName, index_form: IndexForm, matrix_form: MatrixForm) -> Notation:
+    """The notation that was asked for; index notation where there is no matrix notation."""
+    matrix: Notation | None = None
+    if notation != "index":
+        try:
+            matrix = matrix_form.output(output)
+        except NoMatrixFormError:
+            matrix = None
+    if matrix is not None and notation == "matrix":
+        return matrix
+    entry = index_form.output(output, index_form.letters(output.rank))
+    if matrix is None:
+        return entry
+    return matrix if _printed_length(matrix) <= _printed_length(entry) else entry
+
+
+def _printed_length(tree: Notation) -> int:
+    """How many symbols a reader sees: commands count as one, braces and spaces not at all."""
+    text = re.sub(r"\\(?:left|right|mathrm|mathbf|operatorname|[ ,;])", "", LatexWriter().text(tree))
+    return len(re.sub(r"[{}_^ ]", "", re.sub(r"\\[a-zA-Z]+", "#", text)))
 
 
 def formula_of(

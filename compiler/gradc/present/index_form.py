@@ -36,7 +36,7 @@ _LARGEST_CONSTANT = 6
 class IndexForm:
     """Builds index notation; ``names`` gives the symbols of inputs and of named intermediates."""
 
-    def __init__(self, names: Mapping[Tensor, Name], letters: Sequence[str]) -> None:
+    def __init__(self, names: Mapping[Tensor, Notation], letters: Sequence[str]) -> None:
         self._names = names
         self._letters = letters
         self._written: dict[tuple[Tensor, Environment], Notation] = {}
@@ -110,7 +110,7 @@ class IndexForm:
         if isinstance(node, Index):
             return environment[node.position]
         if isinstance(node, Size):
-            return replace(symbol(node.name), integer=True)
+            return size_name(node)
         if isinstance(node, Load):
             return self.entry(node.tensor, tuple(memo[i] for i in node.indices))
         if isinstance(node, Guard):
@@ -188,6 +188,11 @@ class IndexForm:
         if literal > 0 and right:
             return n.Relation(name, _added(left, literal), _added(right, 0))
         return n.Relation(name, _added(left, 0), _added(right, -literal))
+
+
+def size_name(size: Size) -> Name:
+    """The symbol of a named extent."""
+    return replace(symbol(size.name), integer=True)
 
 
 def _letter_order(node: Notation) -> tuple[int, str]:

@@ -186,11 +186,10 @@ class LatexWriter(Writer):
             return self._called(row.latex, node.arguments)
         inner = [self.write(a) for a in node.arguments]
         text = row.latex
+        if not any(a.tall for a in inner):
+            text = text.replace(r"\left", "").replace(r"\right", "")
         for position, argument in enumerate(inner):
             text = text.replace(f"{{{position}}}", argument.text)
-        if not any(a.tall for a in inner):
-            text = text.replace(r"\left", "").replace(r"\right", "").replace("lfloor", r"\lfloor")
-            text = text.replace(r"\\lfloor", r"\lfloor")
         binding = Binding.ATOM if text.startswith(("|", "\\")) else Binding.PRODUCT
         return Text(text, binding, any(a.tall for a in inner))
 

@@ -160,9 +160,10 @@ class Array(Notation):
 
 @dataclass(frozen=True)
 class MatrixProduct(Notation):
-    """Matrices and vectors multiplied."""
+    """Matrices and vectors multiplied; ``scalar`` where the product is a number."""
 
     factors: tuple[Notation, ...]
+    scalar: bool = False
 
 
 @dataclass(frozen=True)

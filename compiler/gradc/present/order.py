@@ -43,6 +43,11 @@ def ordered_sum(terms: Iterable[Notation]) -> Notation:
     return Sum(tuple(listed))
 
 
+def ordered_factors(factors: Iterable[Notation]) -> list[Notation]:
+    """The factors in the order of print."""
+    return sorted(factors, key=_factor_key)
+
+
 def ordered_product(coefficient: Any, numerator: Sequence[Notation], denominator: Sequence[Notation] = ()) -> Notation:
     """The factors as a product in the order of print."""
     return product(coefficient, tuple(sorted(numerator, key=_factor_key)), tuple(sorted(denominator, key=_factor_key)))

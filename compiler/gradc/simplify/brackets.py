@@ -116,9 +116,7 @@ def is_pattern(tensor: Tensor) -> bool:
 
 def is_view(tensor: Tensor) -> bool:
     """Whether the tensor only renames, selects or repeats entries of another, or is a literal."""
-    return (
-        isinstance(tensor, Compute) and tensor.reducer is None and isinstance(tensor.body, Load | Number | Index)
-    )
+    return isinstance(tensor, Compute) and tensor.reducer is None and isinstance(tensor.body, Load | Number | Index)
 
 
 def inline_patterns(root: Scalar) -> Scalar:
@@ -248,7 +246,7 @@ def _radix_terms(bracket: Apply, axes: Sequence[int]) -> tuple[list[tuple[int, S
         here = [f for f in factors if isinstance(f, Index) and f.position in axes]
         others = [f for f in factors if f not in here]
         if len(here) == 1 and not free_indices(*others):
-            digits.append((here[0].position, product_of(number(coefficient), *others)))  # type: ignore[attr-defined]
+            digits.append((here[0].position, product_of(number(coefficient), *others)))
         else:
             rest.append(product_of(number(coefficient), atom))
     remainder = sum_of(*rest)
@@ -424,7 +422,9 @@ def summed(shape: Shape, reduce_extents: Shape, body: Scalar, domain: Scalar = T
         tie, coefficient = _split_pattern(system)
         if not is_number(coefficient, 0):
             patterns.setdefault(tie, []).append(coefficient)
-    return sum_of(*[guarded(tie, _stored(tie, sum_of(*parts), shape)) for tie, parts in patterns.items()], dtype=body.dtype)
+    return sum_of(
+        *[guarded(tie, _stored(tie, sum_of(*parts), shape)) for tie, parts in patterns.items()], dtype=body.dtype
+    )
 
 
 def _split_pattern(system: _System) -> tuple[Scalar, Scalar]:
@@ -454,9 +454,7 @@ def _reduced(system: _System, outputs: list[int]) -> Scalar:
         return product_of(scale, guarded(predicate, value), dtype=value.dtype)
     outer, inner = _split_factors(value, set(summed_axes))
     node, axes = _sum_node(system, outputs, summed_axes, predicate, inner)
-    guard_outside = conjunction(
-        *[p for p in _conjuncts(predicate) if not free_indices(p) & set(summed_axes)]
-    )
+    guard_outside = conjunction(*[p for p in _conjuncts(predicate) if not free_indices(p) & set(summed_axes)])
     total = load(node, [index(k) for k in axes])
     if is_number(outer, 1):
         return product_of(scale, total, dtype=value.dtype)
@@ -469,7 +467,9 @@ def _split_factors(value: Scalar, summed_axes: set[int]) -> tuple[Scalar, Scalar
         return number(1, value.dtype), value
     invariant = [f for f in value.children if not free_indices(f) & summed_axes]
     variant = [f for f in value.children if free_indices(f) & summed_axes]
-    return product_of(*invariant, flatten=False, dtype=value.dtype), product_of(*variant, flatten=False, dtype=value.dtype)
+    return product_of(*invariant, flatten=False, dtype=value.dtype), product_of(
+        *variant, flatten=False, dtype=value.dtype
+    )
 
 
 def _sum_node(

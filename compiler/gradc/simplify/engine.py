@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradc.ir.algebra import Substitution, power_of, product_of, rebuild, reindexed, sum_of
-from gradc.ir.bounds import tidy_indices, tidy_node
+from gradc.ir.bounds import tidy_node
 from gradc.ir.scalar import TRUE, Apply, Load, Scalar, apply, index, is_apply, load, number
 from gradc.ir.source import lines_of, record_line
 from gradc.ir.tensor import Compute, Graph, Shape, Tensor, compute
@@ -66,9 +66,7 @@ class _Rewriter:
         elif node.reducer is None:
             image = as_tensor(node.shape, body)
         else:
-            image = compute(
-                node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain
-            )
+            image = compute(node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain)
         self.images[node] = image
         for line in lines_of(node):
             record_line(image, line)
@@ -198,9 +196,7 @@ def _without_shift_derivative(shift: Load, item: Load) -> Scalar | None:
     if at_item is not shift:
         return None
     body = apply("exp", apply("sub", exponent.children[0], apply("stop_gradient", inner)))
-    frozen = compute(
-        total.shape, body, reduce_extents=total.reduce_extents, reducer="sum", domain=total.domain
-    )
+    frozen = compute(total.shape, body, reduce_extents=total.reduce_extents, reducer="sum", domain=total.domain)
     return apply("add", apply("stop_gradient", shift), apply("log", load(frozen, item.indices)))
 
 

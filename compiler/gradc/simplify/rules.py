@@ -18,7 +18,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 
 from gradc.ir.algebra import convert, power_of, product_of, sum_of
 from gradc.ir.scalar import OPS, Apply, DType, Number, Scalar, apply, is_number, number
@@ -59,7 +59,7 @@ class Rule:
         object.__setattr__(self, "result", parse_pattern(self.right))
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse_pattern(text: str) -> Pattern:
     """The pattern written as ``text``."""
     return _from_ast(ast.parse(text, mode="eval").body)
@@ -76,7 +76,8 @@ def _from_ast(tree: ast.expr) -> Pattern:
         return Pattern(value=-inner.value)
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Div):
         left, right = _from_ast(tree.left), _from_ast(tree.right)
-        assert left.value is not None and right.value is not None
+        assert left.value is not None
+        assert right.value is not None
         return Pattern(value=Fraction(left.value) / Fraction(right.value))
     assert isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name), ast.dump(tree)
     return Pattern(op=tree.func.id, operands=tuple(_from_ast(a) for a in tree.args))
@@ -115,7 +116,9 @@ def _ordered(patterns: tuple[Pattern, ...], nodes: tuple[Scalar, ...], binding: 
 def _nary_matches(pattern: Pattern, node: Apply) -> Iterator[tuple[Binding, list[Scalar]]]:
     """Matches of a ``sum`` or ``prod`` pattern with some of the operands, and the operands left over."""
 
-    def choose(patterns: tuple[Pattern, ...], left: list[Scalar], binding: Binding) -> Iterator[tuple[Binding, list[Scalar]]]:
+    def choose(
+        patterns: tuple[Pattern, ...], left: list[Scalar], binding: Binding
+    ) -> Iterator[tuple[Binding, list[Scalar]]]:
         if not patterns:
             yield binding, left
             return
