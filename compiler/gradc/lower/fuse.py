@@ -1,0 +1,293 @@
+"""Fusion: statements over the same outer axes share loops, recursively.
+
+Statements are placed one by one, operands first. At one level of the tree there are *stages*: the loops of a stage run
+before its single statements, which run before the next stage. A statement may join a loop that holds one of its
+operands when it reads, in each iteration, only what that same iteration computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gradc.ir.scalar import Index, Load, Scalar
+from gradc.ir.tensor import Extent, Tensor
+from gradc.ir.walk import post_order
+from gradc.lower.tree import Item, Nest, Statement, statements
+
+#: A loop body of more operations than this takes no further statements.
+LARGEST_BODY = 1500
+#: A loop of fixed extent whose unrolled body is at most this many operations becomes straight-line code.
+UNROLL_LIMIT = 512
+
+Reads = dict[Tensor, list[tuple[Scalar, ...]]]
+
+
+def reads_of(statement: Statement) -> Reads:
+    """What a statement loads, and where."""
+    reads: Reads = {}
+    for node in post_order([statement.body, statement.domain, *statement.target]):
+        if isinstance(node, Load):
+            reads.setdefault(node.tensor, []).append(node.indices)
+    return reads
+
+
+def operation_count(statement: Statement) -> int:
+    """The operations of one evaluation of the body."""
+    return 1 + sum(bool(node.children) and not isinstance(node, Load) for node in post_order([statement.body, statement.domain]))
+
+
+@dataclass(eq=False)
+class _Group:
+    """A loop under construction."""
+
+    extent: Extent
+    stage: int
+    order: int
+    descending: bool
+    members: list[Statement] = field(default_factory=list)
+    weight: int = 0
+
+
+@dataclass
+class _Place:
+    """Where a statement is at one level: in a loop, or on its own at the end of a stage."""
+
+    stage: int
+    group: _Group | None
+
+
+class Fusion:
+    """Builds the tree of a list of statements that comes operands first."""
+
+    def __init__(self, ordered: Sequence[Statement]) -> None:
+        self._ordered = list(ordered)
+        self._reads = {statement: reads_of(statement) for statement in ordered}
+        self._weights = {statement: operation_count(statement) for statement in ordered}
+        self._statement_of = {statement.tensor: statement for statement in ordered}
+
+    def tree(self) -> list[Item]:
+        """The items of the kernel, in order, with the loops that are unrolled marked."""
+        items = self._level(0, self._ordered)
+        for item in items:
+            if isinstance(item, Nest):
+                self._mark_unrolled(item)
+        return items
+
+    def reads(self, statement: Statement) -> Reads:
+        """What a statement loads."""
+        return self._reads[statement]
+
+    # ------------------------------------------------------------ levels
+
+    def _level(self, depth: int, members: Sequence[Statement]) -> list[Item]:
+        places: dict[Tensor, _Place] = {}
+        groups: dict[Extent, list[_Group]] = {}
+        keyed: list[tuple[tuple[int, int, int], _Group | Statement]] = []
+        for order, statement in enumerate(members):
+            if statement.depth == depth:
+                stage = max([places[t].stage for t in self._reads[statement] if t in places], default=-1)
+                places[statement.tensor] = _Place(stage, None)
+                keyed.append(((stage, 1, order), statement))
+                continue
+            group = self._join(depth, statement, places, groups)
+            if group is None:
+                group = _Group(
+                    statement.extents[depth],
+                    self._new_stage(statement, places),
+                    order,
+                    statement.descending and statement.first_reduce == depth,
+                )
+                groups.setdefault(group.extent, []).append(group)
+                keyed.append(((group.stage, 0, order), group))
+            group.members.append(statement)
+            group.weight += self._weights[statement]
+            places[statement.tensor] = _Place(group.stage, group)
+        keyed.sort(key=lambda entry: entry[0])
+        return [self._item(depth, entry) for _, entry in keyed]
+
+    def _item(self, depth: int, entry: _Group | Statement) -> Item:
+        if isinstance(entry, Statement):
+            return entry
+        return Nest(depth, entry.extent, self._level(depth + 1, entry.members), entry.descending)
+
+    def _new_stage(self, statement: Statement, places: dict[Tensor, _Place]) -> int:
+        """The first stage of a loop of its own: after all operands."""
+        return max([places[t].stage + 1 for t in self._reads[statement] if t in places], default=0)
+
+    def _earliest(self, depth: int, statement: Statement, places: dict[Tensor, _Place]) -> tuple[int, set[_Group]]:
+        """The first stage the statement may be in, and the loops of that stage that hold operands."""
+        earliest, holders = 0, set[_Group]()
+        for tensor, indices in self._reads[statement].items():
+            place = places.get(tensor)
+            if place is None:
+                continue
+            joinable = place.group is not None and self._aligned(depth, tensor, indices)
+            stage = place.stage if joinable else place.stage + 1
+            if stage > earliest:
+                earliest, holders = stage, set()
+            if joinable and stage == earliest and place.group is not None:
+                holders.add(place.group)
+        return earliest, holders
+
+    def _join(
+        self, depth: int, statement: Statement, places: dict[Tensor, _Place], groups: dict[Extent, list[_Group]]
+    ) -> _Group | None:
+        earliest, holders = self._earliest(depth, statement, places)
+        descending = statement.descending and statement.first_reduce == depth
+        best = None
+        for group in groups.get(statement.extents[depth], ()):
+            if group.stage < earliest or group.weight > LARGEST_BODY or group.descending != descending or descending:
+                continue
+            if group.stage == earliest and holders and holders != {group}:
+                continue
+            if group in holders:
+                return group
+            if best is None or group.stage < best.stage:
+                best = group
+        return best
+
+    def _aligned(self, depth: int, tensor: Tensor, reads: Sequence[tuple[Scalar, ...]]) -> bool:
+        """Whether each read of ``tensor`` stays within one iteration of the loop at ``depth``, which completes an entry."""
+        producer = self._statement_of[tensor]
+        if producer.first_reduce <= depth and producer.kind != "scan":
+            return False
+        if producer.descending and producer.first_reduce == depth:
+            return False
+        axis = axis_of_loop(producer, depth)
+        return axis is not None and all(isinstance(i[axis], Index) and i[axis].position == depth for i in reads)  # type: ignore[attr-defined]
+
+    # ------------------------------------------------------------ unrolling
+
+    def _mark_unrolled(self, nest: Nest) -> int:
+        """Mark small fixed loops, innermost first; the weight of the nest."""
+        inner = 0
+        all_unrolled = True
+        for item in nest.items:
+            if isinstance(item, Statement):
+                inner += self._weights[item]
+            else:
+                inner += self._mark_unrolled(item)
+                all_unrolled &= item.unrolled
+        if not isinstance(nest.extent, int):
+            return inner
+        total = inner * nest.extent
+        nest.unrolled = all_unrolled and total <= UNROLL_LIMIT
+        return total if nest.unrolled else inner
+
+
+def axis_of_loop(statement: Statement, depth: int) -> int | None:
+    """The axis of the result that the loop at ``depth`` runs over."""
+    for axis, position in enumerate(statement.target):
+        if isinstance(position, Index) and position.position == depth:
+            return axis
+    return None
+
+
+# ---------------------------------------------------------------- registers, rows and buffers
+
+
+@dataclass
+class Lifetimes:
+    """Which results need a buffer, and which of its axes."""
+
+    stored: set[Tensor]
+    kept_axes: dict[Tensor, tuple[int, ...]]
+
+
+def paths(functions: Sequence[Sequence[Item]]) -> dict[Statement, tuple[object, ...]]:
+    """Per statement: its function, then the loops around it, unrolled ones too."""
+    found: dict[Statement, tuple[object, ...]] = {}
+
+    def walk(items: Sequence[Item], path: tuple[object, ...]) -> None:
+        for item in items:
+            if isinstance(item, Statement):
+                found[item] = path
+            else:
+                walk(item.items, (*path, item))
+
+    for number, items in enumerate(functions):
+        walk(items, (number,))
+    return found
+
+
+def storage_needs(functions: Sequence[Sequence[Item]], outputs: Sequence[Tensor], fusion: Fusion) -> Lifetimes:
+    """A result whose every reader is in the scope of its register needs no buffer; one read only within an outer loop
+    needs a buffer of the inner axes."""
+    where = paths(functions)
+    readers: dict[Tensor, list[Statement]] = {}
+    for statement in where:
+        for tensor in fusion.reads(statement):
+            readers.setdefault(tensor, []).append(statement)
+    kept_outputs = set(outputs)
+    result = Lifetimes(set(), {})
+    for statement, path in where.items():
+        tensor = statement.tensor
+        if tensor in kept_outputs:
+            result.stored.add(tensor)
+            continue
+        consumers = readers.get(tensor, [])
+        if statement.kind != "accumulate" and all(
+            _in_register(statement, path, where[c], fusion.reads(c)[tensor]) for c in consumers
+        ):
+            continue
+        result.stored.add(tensor)
+        common = _common_loops(path[1 : 1 + _complete_depth(statement)], [where[c] for c in consumers], path[0])
+        dropped = {axis_of_loop(statement, d) for d in range(common)}
+        result.kept_axes[tensor] = tuple(a for a in range(tensor.rank) if a not in dropped)
+    return result
+
+
+def _complete_depth(statement: Statement) -> int:
+    """The loops that each complete entries of the result."""
+    return statement.depth if statement.kind in ("map", "scan") else statement.first_reduce
+
+
+def _in_register(
+    producer: Statement, path: tuple[object, ...], reader: tuple[object, ...], reads: Sequence[tuple[Scalar, ...]]
+) -> bool:
+    """Whether the reader, at each of its reads, has the register of the entry in scope."""
+    home = path[: 1 + _complete_depth(producer)]
+    real = [nest for nest in home if not (isinstance(nest, Nest) and nest.unrolled)]
+    reader_real = [nest for nest in reader if not (isinstance(nest, Nest) and nest.unrolled)]
+    if reader_real[: len(real)] != real:
+        return False
+    unrolled_reader = {n.depth for n in reader if isinstance(n, Nest) and n.unrolled}
+    for indices in reads:
+        for axis, position in enumerate(indices):
+            own = producer.target[axis]
+            if not isinstance(own, Index):
+                return False
+            nest = path[1 + own.position]
+            assert isinstance(nest, Nest)
+            if nest.unrolled:
+                if any(
+                    isinstance(node, Load) or (isinstance(node, Index) and node.position not in unrolled_reader)
+                    for node in post_order([position])
+                ):
+                    return False
+            elif position is not own:
+                return False
+    return True
+
+
+def _common_loops(home: tuple[object, ...], readers: Sequence[tuple[object, ...]], function: object) -> int:
+    """How many outer loops the producer and all readers share; unrolled loops end the count."""
+    count = 0
+    for position, nest in enumerate(home):
+        shared = all(len(r) > position + 1 and r[position + 1] is nest and r[0] == function for r in readers)
+        if not shared or not readers or (isinstance(nest, Nest) and nest.unrolled):
+            break
+        count += 1
+    return count
+
+
+def weight_of(item: Item) -> int:
+    """About how many operations an item's code is."""
+    if isinstance(item, Statement):
+        return operation_count(item)
+    inner = sum(weight_of(i) for i in item.items)
+    return inner * item.extent if item.unrolled and isinstance(item.extent, int) else inner
+
+
+__all__ = ["Fusion", "Lifetimes", "axis_of_loop", "paths", "reads_of", "statements", "storage_needs", "weight_of"]
