@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from gradc.ir.algebra import Substitution, power_of, product_of, rebuild, reindexed, sum_of
 from gradc.ir.bounds import tidy_node
-from gradc.ir.scalar import TRUE, Apply, Load, Scalar, apply, index, is_apply, load, number
+from gradc.ir.scalar import TRUE, Apply, DType, Load, Number, Scalar, apply, index, is_apply, load, number
 from gradc.ir.source import lines_of, record_line
 from gradc.ir.tensor import Compute, Graph, Shape, Tensor, compute
 from gradc.ir.walk import graph_order, post_order
@@ -128,7 +128,7 @@ def _flattened(node: Apply, shared: Sequence[bool]) -> Scalar:
     flags = shared if len(shared) == len(node.args) else [True] * len(node.args)
     operands: list[Scalar] = []
     for operand, is_shared in zip(node.args, flags, strict=True):
-        if not is_shared or _is_small(operand):
+        if not is_shared or _is_small(operand) or is_apply(operand, "power"):
             operand = mathematical_form(operand, kind)
         if is_apply(operand, kind) and (not is_shared or len(operand.children) <= _SMALL_NEST):
             operands.extend(operand.children)
@@ -160,6 +160,19 @@ _PRODUCT_FORMS: dict[str, Callable[..., Scalar]] = {
     "div": lambda dtype, a, b: product_of(a, power_of(b, -1), dtype=dtype),
     "pow": lambda dtype, a, b: power_of(a, b),
 }
+
+
+def _power_of_quotient(dtype: DType, base: Scalar, exponent: Scalar) -> Scalar:
+    """``(a / b)^n`` as ``a^n b^-n``, which its neighbours may cancel."""
+    integral = isinstance(exponent, Number) and isinstance(exponent.value, int)
+    if not integral or not (is_apply(base, "div") or is_apply(base, "mul")):
+        return apply("power", base, exponent)
+    second = exponent if is_apply(base, "mul") else product_of(-1, exponent, dtype=dtype)
+    left, right = base.children
+    return product_of(power_of(left, exponent), power_of(right, second), dtype=dtype)
+
+
+_PRODUCT_FORMS["power"] = _power_of_quotient
 _SUM_FORMS: dict[str, Callable[..., Scalar]] = {
     "add": lambda dtype, a, b: sum_of(a, b, dtype=dtype),
     "sub": lambda dtype, a, b: sum_of(a, product_of(-1, b), dtype=dtype),
