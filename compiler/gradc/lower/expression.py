@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradc.errors import CompileError
-from gradc.ir.algebra import conjunction, is_index_predicate, negation
+from gradc.ir.algebra import conjunction, difference, negated, negation, sum_of
 from gradc.ir.bounds import never_positive
 from gradc.ir.scalar import (
     BOOL,
@@ -26,18 +26,14 @@ from gradc.ir.scalar import (
     Number,
     Scalar,
     Size,
-    apply,
     is_apply,
-    is_number,
 )
 from gradc.ir.tensor import Extent, Tensor, extent_scalar
 from gradc.ir.walk import post_order
 from gradc.lower.machine import Machine
+from gradc.lower.powers import factors, signed_terms, small_power
 from gradc.lower.text import FunctionBuilder, Value, literal, memory_type
 from gradc.ops.table import promoted
-
-#: Powers up to this exponent become multiplications.
-LARGEST_UNROLLED_POWER = 32
 
 
 @dataclass
@@ -189,11 +185,11 @@ class ExpressionEmitter(Machine):
             if name == "and":
                 return [p for p in node.args if self.is_safe(p)]
             if name == "prod":
-                return [b for b, _ in _factors(node)]
-            if name in ("power", "pow") and _small_power(node) is not None:
+                return [b for b, _ in factors(node)]
+            if name in ("power", "pow") and small_power(node) is not None:
                 return node.args[:1]
             if name == "sum":
-                return [term for term, _ in _signed_terms(node)]
+                return [term for term, _ in signed_terms(node)]
         return node.children
 
     def _emit(self, node: Scalar) -> Value:
@@ -283,7 +279,7 @@ class ExpressionEmitter(Machine):
     # ------------------------------------------------------------ mathematical sums, products, powers
 
     def _emit_sum(self, node: Apply) -> Value:
-        terms = [(self._as(term, node), sign) for term, sign in _signed_terms(node)]
+        terms = [(self._as(term, node), sign) for term, sign in signed_terms(node)]
         if node.dtype.kind == "f":
             terms.sort(key=lambda term: term[1], reverse=True)
         total, sign = terms[0]
@@ -305,7 +301,7 @@ class ExpressionEmitter(Machine):
         """One division at most: factors with negative powers are collected below the line."""
         above: list[Value] = []
         below: list[Value] = []
-        for base, exponent in _factors(node):
+        for base, exponent in factors(node):
             value = self._as(base, node)
             (above if exponent > 0 else below).append(self._power_by_multiplication(value, abs(exponent)))
         top = self._product(above) if above else literal(1, node.dtype)
@@ -318,7 +314,7 @@ class ExpressionEmitter(Machine):
         return values[0]
 
     def _emit_power(self, node: Apply) -> Value:
-        exponent = _small_power(node)
+        exponent = small_power(node)
         if exponent is None:
             return self._row(node)
         value = self._power_by_multiplication(self._as(node.args[0], node), abs(exponent))
@@ -405,8 +401,8 @@ class ExpressionEmitter(Machine):
             if any(isinstance(inner, Load) for inner in post_order([position])):
                 return False
             last = extent_scalar(extent)
-            beyond = apply_difference(position, last)
-            if not never_positive(beyond, self.extents) or not never_positive(_minus(position), self.extents):
+            beyond = sum_of(difference(position, last), 1)
+            if not never_positive(beyond, self.extents) or not never_positive(negated(position), self.extents):
                 return False
         return True
 
@@ -521,62 +517,8 @@ def _is_gathered(position: Scalar) -> bool:
     )
 
 
-def apply_difference(left: Scalar, right: Scalar) -> Scalar:
-    """``left - right + 1``, an index expression that is not positive where ``left < right``."""
-    from gradc.ir.algebra import difference, sum_of
-
-    return sum_of(difference(left, right), 1)
-
-
-def _minus(scalar: Scalar) -> Scalar:
-    from gradc.ir.algebra import negated
-
-    return negated(scalar)
-
-
 def _nearest_float(value: Any) -> float:
     return value.numerator / value.denominator if isinstance(value, Fraction) else float(value)
 
 
-def _small_power(node: Scalar) -> Fraction | None:
-    """The exponent of a power that becomes multiplications and a square root."""
-    if not (is_apply(node, "power") or is_apply(node, "pow")):
-        return None
-    exponent = node.children[1]
-    if not isinstance(exponent, Number) or not isinstance(exponent.value, int | Fraction):
-        return None
-    value = Fraction(exponent.value)
-    if value == 0 or value.denominator > 2 or abs(value) > LARGEST_UNROLLED_POWER:
-        return None
-    if node.dtype.kind != "f" and (value < 0 or value.denominator != 1):
-        return None
-    return value
-
-
-def _factors(node: Apply) -> list[tuple[Scalar, Fraction]]:
-    """A product as bases and exponents."""
-    factors: list[tuple[Scalar, Fraction]] = []
-    for arg in node.args:
-        exponent = _small_power(arg)
-        if exponent is None or arg.dtype != node.dtype:
-            factors.append((arg, Fraction(1)))
-        else:
-            factors.append((arg.children[0], exponent))
-    return factors
-
-
-def _signed_terms(node: Apply) -> list[tuple[Scalar, int]]:
-    """A sum as terms and signs: ``-1 x`` is subtracted, not multiplied."""
-    if node.dtype.kind != "f":
-        return [(term, 1) for term in node.args]
-    return [_signed(term) for term in node.args]
-
-
-def _signed(term: Scalar) -> tuple[Scalar, int]:
-    if is_apply(term, "prod") and is_number(term.children[0], -1):
-        rest = term.children[1:]
-        return (rest[0] if len(rest) == 1 else apply("prod", *rest)), -1
-    return term, 1
-
-
-__all__ = ["ExpressionEmitter", "Storage", "VectorisationRefused", "is_index_predicate"]
+__all__ = ["ExpressionEmitter", "Storage", "VectorisationRefused"]

@@ -18,7 +18,7 @@ from gradc.lower.reducers import (
 )
 from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Item, Nest, Statement, statements
-from gradc.lower.vectors import SUM_BLOCK, Ranged, vector_plan
+from gradc.lower.vectors import SHORT, Ranged, block_length, vector_plan
 
 
 class TreeEmitter:
@@ -94,7 +94,7 @@ class TreeEmitter:
 
     def _compensates(self, ranged: Ranged) -> bool:
         extent = ranged.nest.extent
-        return not (isinstance(extent, int) and extent <= SUM_BLOCK) and any(map(_is_float_sum, ranged.carried))
+        return not (isinstance(extent, int) and extent <= SHORT) and any(map(_is_float_sum, ranged.carried))
 
     def _summed(self, ranged: Ranged) -> dict[Statement, State]:
         """Float sums over a long axis: plain partial sums of blocks go to compensated totals."""
@@ -105,7 +105,8 @@ class TreeEmitter:
         if ranged.scans or ranged.nest.descending or not ranged.innermost:
             return self._plain_run(ranged, totals)
         builder = self.e.builder
-        size = literal(SUM_BLOCK, INT64)
+        length = block_length(*vector_plan(ranged, self.e.vector_bits))
+        size = literal(length, INT64)
 
         def block(start: Value, phis: list[Value]) -> list[Value]:
             state = _unflatten(carried, totals, phis)
@@ -116,7 +117,7 @@ class TreeEmitter:
             merged = {s: self._merged(s, state[s], partial[s]) for s in carried}
             return [v for s in carried for v in merged[s]]
 
-        count = builder.add_integers(ranged.upper, literal(SUM_BLOCK - 1, INT64))
+        count = builder.add_integers(ranged.upper, literal(length - 1, INT64))
         blocks = self.e.floor_divide(count, size)
         results = builder.loop(ZERO, blocks, [v for s in carried for v in totals[s]], block)
         return _unflatten(carried, totals, results)

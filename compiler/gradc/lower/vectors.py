@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradc.ir.scalar import Apply, Load, is_apply
+from gradc.ir.scalar import Apply, Load
 from gradc.ir.walk import post_order
+from gradc.lower.powers import small_power
 from gradc.lower.text import Value
 from gradc.lower.tree import Nest, Statement, statements
 
-#: Additions in a block before its sum goes to a compensated total: a multiple of every lanes x copies.
-SUM_BLOCK = 1024
+#: Plain additions per accumulator before a block's sum goes to a compensated total.
+ADDITIONS = 32
+#: A fixed extent up to this is summed plainly.
+SHORT = 32
 #: Reducers whose result doesn't depend on the order, and sums, which may be reassociated.
 _ACROSS_LANES = ("sum", "max", "min", "any", "all")
-#: Ops of at least this cost are calls: their latency hides behind each other without several accumulators.
+#: Ops of at least this cost call the C library.
 _CALL_COST = 16
 
 
@@ -35,7 +38,7 @@ def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
     nest = ranged.nest
     if ranged.scans or nest.descending or not ranged.innermost:
         return 1, 1
-    width, weight, calls = 4, 0, False
+    width, weight = 4, 0
     for statement in statements(nest.items):
         if statement.kind not in ("map", "reduce"):
             return 1, 1
@@ -45,8 +48,9 @@ def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
             if isinstance(node, Load):
                 width = max(width, node.dtype.itemsize)
             elif isinstance(node, Apply):
+                if _is_library_call(node):
+                    return 1, 1
                 weight += 1
-                calls |= node.op.cost >= _CALL_COST and not is_apply(node, "floordiv") and not is_apply(node, "mod")
                 if node.dtype.kind == "f":
                     width = max(width, node.dtype.itemsize)
         width = max(width, statement.tensor.dtype.itemsize)
@@ -54,7 +58,20 @@ def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
     extent = nest.extent
     if isinstance(extent, int) and extent < lanes:
         return 1, 1
-    copies = 1 if calls or weight > 40 else 4 if ranged.carried else 2
+    copies = 1 if weight > 40 else 4 if ranged.carried else 2
     while isinstance(extent, int) and copies > 1 and extent < 2 * lanes * copies:
         copies //= 2
     return lanes, copies
+
+
+def _is_library_call(node: Apply) -> bool:
+    """Calls of the C library take one number: around them vectors only add traffic."""
+    lower = node.op.lower
+    if isinstance(lower, str):
+        return lower.startswith("libm.")
+    return node.op.cost >= _CALL_COST and small_power(node) is None
+
+
+def block_length(lanes: int, copies: int) -> int:
+    """Iterations whose plain partial sums are exact enough: each accumulator sees `ADDITIONS` of them."""
+    return ADDITIONS * lanes * copies

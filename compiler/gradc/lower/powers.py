@@ -1,0 +1,51 @@
+"""Mathematical products and sums taken apart: powers as multiplications, one division, subtractions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from gradc.ir.scalar import Apply, Number, Scalar, apply, is_apply, is_number
+
+#: Powers up to this exponent become multiplications.
+LARGEST_UNROLLED_POWER = 32
+
+
+def small_power(node: Scalar) -> Fraction | None:
+    """The exponent of a power that becomes multiplications and a square root."""
+    if not (is_apply(node, "power") or is_apply(node, "pow")):
+        return None
+    exponent = node.children[1]
+    if not isinstance(exponent, Number) or not isinstance(exponent.value, int | Fraction):
+        return None
+    value = Fraction(exponent.value)
+    if value == 0 or value.denominator > 2 or abs(value) > LARGEST_UNROLLED_POWER:
+        return None
+    if node.dtype.kind != "f" and (value < 0 or value.denominator != 1):
+        return None
+    return value
+
+
+def factors(node: Apply) -> list[tuple[Scalar, Fraction]]:
+    """A product as bases and exponents."""
+    factors: list[tuple[Scalar, Fraction]] = []
+    for arg in node.args:
+        exponent = small_power(arg)
+        if exponent is None or arg.dtype != node.dtype:
+            factors.append((arg, Fraction(1)))
+        else:
+            factors.append((arg.children[0], exponent))
+    return factors
+
+
+def signed_terms(node: Apply) -> list[tuple[Scalar, int]]:
+    """A sum as terms and signs: ``-1 x`` is subtracted, not multiplied."""
+    if node.dtype.kind != "f":
+        return [(term, 1) for term in node.args]
+    return [_signed(term) for term in node.args]
+
+
+def _signed(term: Scalar) -> tuple[Scalar, int]:
+    if is_apply(term, "prod") and is_number(term.children[0], -1):
+        rest = term.children[1:]
+        return (rest[0] if len(rest) == 1 else apply("prod", *rest)), -1
+    return term, 1
