@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import functools
+import types
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
-from gradc.ir.tensor import Tensor
-from gradc.trace.records import Traced
+import numpy as np
+
+from gradc.errors import ArgumentError, DTypeError, ShapeError
+from gradc.ir.rewrite import replace_tensors
+from gradc.ir.tensor import Graph, Input, Tensor
+from gradc.simplify import simplify
+from gradc.trace.containers import flatten, unflatten
+from gradc.trace.context import Trace, active_trace, tracing
+from gradc.trace.elementwise import astype
+from gradc.trace.records import Capture, Condition, Root, Traced
+from gradc.trace.specs import Spec, scalar
+from gradc.trace.standins import StandInOf, constant_path, root_path
+from gradc.trace.tracer import TracedArray, lift, wrap
+from gradc.trace.tracing import (
+    conditions_of,
+    leaf_spec,
+    lift_arguments,
+    parameter_names,
+    traced_call,
+    used_captures,
+)
 
 
 @dataclass(frozen=True)
@@ -57,3 +80,430 @@ class Transform:
     def apply(self, traced: Traced) -> Outcome:
         """The transformed outputs, over the inputs of ``traced.graph``."""
         return Outcome(traced.graph.outputs, traced.out_tree)
+
+
+# ---------------------------------------------------------------- what is known about one signature
+
+
+class Record:
+    """A function under a transform, at one signature: every stage, each made when first asked for."""
+
+    def __init__(
+        self,
+        traced: tuple[Traced, ...],
+        graph: Graph,
+        tree: Any,
+        captures: tuple[Capture, ...],
+        conditions: tuple[Condition, ...],
+        pins: tuple[tuple[int, np.ndarray], ...],
+        volatile: bool,
+    ) -> None:
+        #: the user's function as it was traced (one record per call of it; most transforms call once)
+        self.traced = traced
+        #: the transformed graph, before simplification; its inputs are the argument leaves, then the captures
+        self.graph = graph
+        #: the structure of the result
+        self.tree = tree
+        self.captures = captures
+        self.conditions = conditions
+        self.pins = pins
+        #: the trace met an array whose origin is unknown, and must not be used again
+        self.volatile = volatile
+
+    @functools.cached_property
+    def simplified(self) -> Graph:
+        """The graph that is compiled."""
+        return simplify(self.graph)
+
+    @functools.cached_property
+    def kernel(self) -> Any:
+        """The machine code. Equal graphs share one."""
+        return _kernel_of(self.simplified)
+
+    def holds(self, function: Root, leaves: Sequence[Any]) -> bool:
+        """Whether everything that the trace relied on is still so."""
+        try:
+            for condition in self.conditions:
+                if not condition.holds(function):
+                    return False
+            for position, value in self.pins:
+                if leaves[position] != value:
+                    return False
+        except (AttributeError, LookupError, NameError, TypeError, ValueError):
+            return False  # a path that no longer leads anywhere
+        return True
+
+    def captured(self, function: Root) -> list[np.ndarray] | None:
+        """The present values of the captures; None where their type, dtype or shape has changed."""
+        values: list[np.ndarray] = []
+        for capture in self.captures:
+            try:
+                value = capture.read(function)
+            except (AttributeError, LookupError, NameError, TypeError, ValueError):
+                return None
+            if capture.weak != (not isinstance(value, np.ndarray | np.generic)) or isinstance(value, bool):
+                return None
+            array = np.asarray(value)
+            tensor = capture.input
+            if array.shape != tensor.shape or array.dtype.newbyteorder("=") != tensor.dtype:
+                return None
+            values.append(_prepared(array, tensor))
+        return values
+
+
+_kernels: OrderedDict[bytes, Any] = OrderedDict()
+_KERNELS_KEPT = 1024
+_lock = RLock()
+
+
+def _kernel_of(graph: Graph) -> Any:
+    from gradc.lower import compile_graph
+
+    with _lock:
+        kernel = _kernels.get(graph.digest)
+        if kernel is None:
+            kernel = _kernels[graph.digest] = compile_graph(graph)
+            if len(_kernels) > _KERNELS_KEPT:
+                _kernels.popitem(last=False)
+        else:
+            _kernels.move_to_end(graph.digest)
+        return kernel
+
+
+def _prepared(array: np.ndarray, tensor: Input) -> np.ndarray:
+    """The array as kernels take it: C-contiguous, aligned, native byte order."""
+    flags = array.flags
+    if flags.c_contiguous and flags.aligned and array.dtype == tensor.dtype and array.dtype.isnative:
+        return array
+    return np.require(np.array(array, dtype=tensor.dtype, order="C", copy=None), requirements=("C", "A"))
+
+
+class Table:
+    """The records of one function code under one transform, by signature; shared by all Functions made of them."""
+
+    def __init__(self, keep: Any) -> None:
+        self.keep = keep
+        self.records: dict[Hashable, list[Record]] = {}
+        self.traces = 0
+
+
+_tables: OrderedDict[Hashable, Table] = OrderedDict()
+_TABLES_KEPT = 1024
+
+
+def _function_key(function: Any) -> tuple[Hashable, Any]:
+    """What tells functions apart, and what must stay alive for that. Closures over other values share a key."""
+    if isinstance(function, types.FunctionType):
+        code, scope = function.__code__, function.__globals__
+        return ("code", id(code), id(scope)), (code, scope)
+    if isinstance(function, types.MethodType):
+        key, keep = _function_key(function.__func__)
+        return ("method", key, type(function.__self__)), keep
+    if isinstance(function, functools.partial):
+        key, keep = _function_key(function.func)
+        return ("partial", key, len(function.args), tuple(function.keywords)), keep
+    if isinstance(function, Function):
+        key, keep = _function_key(function.function)
+        return ("transformed", function.transform.key, key, function.static_argnums), keep
+    return ("object", id(function)), function
+
+
+def _table_of(key: Hashable, keep: Any) -> Table:
+    with _lock:
+        table = _tables.get(key)
+        if table is None:
+            table = _tables[key] = Table(keep)
+            if len(_tables) > _TABLES_KEPT:
+                _tables.popitem(last=False)
+        else:
+            _tables.move_to_end(key)
+        return table
+
+
+# ---------------------------------------------------------------- Function
+
+
+class Function:
+    """A function under a transform: callable, traced at the first call, compiled once per signature.
+
+    >>> import numpy as np
+    >>> double = Function(lambda x: 2 * x, Transform())
+    >>> double(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], transform: Transform, static_argnums: int | Sequence[int] = ()
+    ) -> None:
+        if not callable(function):
+            raise ArgumentError(f"{transform.name} takes a function, not {function!r:.80}")
+        self.function = function
+        self.transform = transform
+        self.static_argnums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+        functools.update_wrapper(self, function, updated=())
+        key, keep = _function_key(function)
+        self._table = _table_of((transform.key, key, self.static_argnums), keep)
+        self._takes_out = "out" in parameter_names(function).keywords
+        self._last: Record | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.transform.name} of {getattr(self.function, '__qualname__', self.function)}>"
+
+    @property
+    def traces(self) -> int:
+        """How many times the function has been traced under this transform (by any `Function` that shares the records)."""
+        return self._table.traces
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the positional parameters."""
+        return self.transform.parameters(list(parameter_names(self.function).positional))
+
+    # ------------------------------------------------------------ calling
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if active_trace() is not None:
+            return self._inlined(args, kwargs)
+        out = kwargs.pop("out", None) if kwargs and not self._takes_out else None
+        key, leaves, numbers = _signature(args, kwargs, self.static_argnums)
+        record, captured = self._record(key, leaves, args, kwargs)
+        inputs = record.graph.inputs
+        values = [_value(leaf, tensor) for leaf, tensor in zip(leaves, inputs, strict=False)]
+        values += captured
+        if out is not None:
+            return _run_into(record, values, out)
+        results = record.kernel(values)
+        if numbers:
+            shown = [r.item() if r.ndim == 0 else r for r in results]
+        else:
+            shown = [r[()] if r.ndim == 0 else r for r in results]
+        return shown[0] if record.tree is None else unflatten(record.tree, shown)
+
+    def _record(
+        self, key: Hashable, leaves: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Record, list[np.ndarray]]:
+        """The record for a call, and the present values of its captures."""
+        function = self.function
+        known = self._table.records.get(key)
+        if known is not None:
+            for record in known:
+                if (not record.conditions and not record.pins) or record.holds(function, leaves):
+                    captured = record.captured(function) if record.captures else []
+                    if captured is not None:
+                        self._last = record
+                        return record, captured
+        with _lock:
+            record = self._derived(args, kwargs)
+        self._last = record
+        if not record.volatile:
+            kept = self._table.records.setdefault(key, [])
+            kept.insert(0, record)
+            del kept[_RECORDS_KEPT:]
+        captured = record.captured(function)
+        assert captured is not None
+        return record, captured
+
+    def _differentiated(self, count: int) -> frozenset[int]:
+        return frozenset(k + count if k < 0 else k for k in self.transform.differentiated())
+
+    def _names(self, count: int) -> list[str]:
+        known = parameter_names(self.function)
+        listed = self.transform.parameters([known.of(k, count) for k in range(count)])
+        return [listed[k] if k < len(listed) else known.of(k, count) for k in range(count)]
+
+    def _derived(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Record:
+        """Trace and transform: the whole way from the user's function to the graph of the new one."""
+        self._table.traces += 1
+        args, kwargs = self._bound(args, kwargs)
+        count = len(args)
+        with tracing(Trace(self.function)) as trace:
+            lifted = lift_arguments(
+                trace,
+                args,
+                kwargs,
+                self._names(count),
+                static=frozenset(k % count for k in self.static_argnums if count),
+                differentiated=self._differentiated(count),
+            )
+            calls: list[Traced] = []
+
+            def call(inner_args: tuple[Any, ...], inner_kwargs: dict[str, Any]) -> Traced:
+                calls.append(traced_call(trace, self.function, inner_args, inner_kwargs, root_path(self.function)))
+                return calls[-1]
+
+            outcome = self.transform.run(call, lifted.args, lifted.kwargs)
+            captures = used_captures(trace, outcome.outputs)
+            places = {tensor: k for k, tensor in enumerate(lifted.inputs)}
+            pins = tuple((places[t], v) for t, v in trace.pinned.items() if t in places)
+            graph = Graph(lifted.inputs + tuple(c.input for c in captures), outcome.outputs)
+            tree = None if outcome.tree.is_leaf() else outcome.tree
+            return Record(tuple(calls), graph, tree, captures, conditions_of(trace), pins, trace.volatile)
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments given by name go to their position where those before it are given."""
+        names = parameter_names(self.function).positional
+        rest = dict(kwargs)
+        while rest and len(args) < len(names) and names[len(args)] in rest:
+            args = (*args, rest.pop(names[len(args)]))
+        return args, rest
+
+    # ------------------------------------------------------------ inside another trace
+
+    def _inlined(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The transformed function as part of the trace that is under way."""
+        outer = active_trace()
+        assert outer is not None
+        args, kwargs = self._bound(args, kwargs)
+        count = len(args)
+        lifted = lift_arguments(
+            outer,
+            args,
+            kwargs,
+            self._names(count),
+            static=frozenset(k % count for k in self.static_argnums if count),
+            differentiated=self._differentiated(count),
+        )
+        path = constant_path(self.function)
+
+        def call(inner_args: tuple[Any, ...], inner_kwargs: dict[str, Any]) -> Traced:
+            return traced_call(outer, self.function, inner_args, inner_kwargs, path)
+
+        outcome = self.transform.run(call, lifted.args, lifted.kwargs)
+        given = [lift(leaf) for leaf in lifted.leaves]
+        actual = {t: astype(x, t.dtype).tensor for t, x in zip(lifted.inputs, given, strict=True)}
+        weak = all(x.weak for x in given)
+        tensors = replace_tensors(outcome.outputs, actual)
+        results = [wrap(t, weak=weak and not t.shape) for t in tensors]
+        return unflatten(outcome.tree, results)
+
+    def __gradc_stand_in__(self, path: Any, stand_in: StandInOf) -> Function:
+        """This Function as traced code sees it: the same transform of the traced copy."""
+        transform, read, static = self.transform, path.read, self.static_argnums
+        trace = active_trace()
+        assert trace is not None
+        trace.rely_on(
+            f"transform of {path.text}",
+            lambda root: read(root).transform == transform and read(root).static_argnums == static,
+            self,
+        )
+        return Function(stand_in(self.function, path.attribute("function")), transform, static)
+
+    # ------------------------------------------------------------ looking inside
+
+    def record_for(self, *args: Any, **kwargs: Any) -> Record:
+        """All stages for these example values or specs; with none, those of the last call, or else scalars."""
+        if not args and not kwargs:
+            if self._last is not None:
+                return self._last
+            args = tuple(scalar() for _ in self.parameters)
+        key, leaves, _ = _signature(args, kwargs, self.static_argnums)
+        return self._record(key, leaves, args, kwargs)[0]
+
+
+_RECORDS_KEPT = 8
+
+
+# ---------------------------------------------------------------- signatures and values
+
+
+def _leaf_key(leaf: Any) -> tuple[Hashable, bool, bool]:
+    """The key of a leaf, whether it is an input, and whether it is a Python number."""
+    kind = type(leaf)
+    if kind is float or kind is int or kind is complex:
+        return kind, True, True
+    if kind is np.ndarray:
+        return (leaf.dtype, leaf.shape), True, False
+    if isinstance(leaf, Spec):
+        return leaf, True, leaf.weak
+    spec = leaf_spec(leaf)
+    if spec is not None:
+        return (spec, isinstance(leaf, np.ndarray)), True, spec.weak
+    try:
+        hash(leaf)
+    except TypeError:
+        return (kind, id(leaf)), False, True
+    return (kind, leaf), False, True
+
+
+def _signature(
+    args: tuple[Any, ...], kwargs: dict[str, Any], static: tuple[int, ...]
+) -> tuple[Hashable, list[Any], bool]:
+    """The key of a call, its input leaves in order, and whether all of them are Python numbers."""
+    keys: list[Hashable] = []
+    leaves: list[Any] = []
+    numbers = True
+    for position, value in enumerate(args):
+        kind = type(value)
+        if static and (position in static or position - len(args) in static):
+            keys.append(("static", value))
+        elif kind is float:
+            keys.append(float)
+            leaves.append(value)
+        elif kind is np.ndarray:
+            keys.append((value.dtype, value.shape))
+            leaves.append(value)
+            numbers = False
+        else:
+            numbers &= _add_tree(value, keys, leaves)
+    for name, value in kwargs.items():
+        keys.append(name)
+        numbers &= _add_tree(value, keys, leaves)
+    return tuple(keys), leaves, numbers
+
+
+def _add_tree(value: Any, keys: list[Hashable], leaves: list[Any]) -> bool:
+    found, tree = flatten(value)
+    numbers = True
+    keys.append(tree)
+    for leaf in found:
+        key, is_input, is_number = _leaf_key(leaf)
+        keys.append(key)
+        if is_input:
+            leaves.append(leaf)
+            numbers &= is_number
+    return numbers
+
+
+def _value(leaf: Any, tensor: Input) -> np.ndarray:
+    if type(leaf) is np.ndarray:
+        return _prepared(leaf, tensor)
+    if isinstance(leaf, Spec):
+        raise ArgumentError(f"{tensor.name} is a spec, not a value")
+    return np.array(leaf, tensor.dtype, order="C", copy=None if isinstance(leaf, np.ndarray) else True)
+
+
+def _run_into(record: Record, values: Sequence[np.ndarray], out: Any) -> Any:
+    """Write the results into the caller's buffers."""
+    buffers, tree = flatten(out)
+    wanted = record.graph.outputs
+    if (tree != record.tree) if record.tree is not None else len(buffers) != 1:
+        raise ArgumentError(f"out= has another structure than the result: {len(buffers)} buffers for {len(wanted)} results")
+    for buffer, tensor in zip(buffers, wanted, strict=True):
+        _check_out(buffer, tensor)
+    direct = all(b.flags.carray for b in buffers) and not _overlap(buffers, values)
+    if direct:
+        record.kernel(values, buffers)
+    else:
+        for buffer, result in zip(buffers, record.kernel(values), strict=True):
+            np.copyto(buffer, result)
+    return out
+
+
+def _check_out(buffer: Any, tensor: Tensor) -> None:
+    if not isinstance(buffer, np.ndarray):
+        raise ArgumentError(f"out= takes arrays to write into, not {type(buffer).__name__}")
+    if buffer.dtype.newbyteorder("=") != tensor.dtype:
+        raise DTypeError(f"out= has dtype {buffer.dtype}, but the result is {tensor.dtype}")
+    named = [e for e in tensor.shape if not isinstance(e, int)]
+    if len(buffer.shape) != len(tensor.shape) or (not named and buffer.shape != tensor.shape):
+        raise ShapeError(f"out= has shape {buffer.shape}, but the result has shape {tensor.shape}")
+    if not buffer.flags.writeable:
+        raise ArgumentError("out= is read-only")
+
+
+def _overlap(buffers: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> bool:
+    for position, buffer in enumerate(buffers):
+        others = [*values, *buffers[:position]]
+        if not buffer.dtype.isnative or any(np.may_share_memory(buffer, other) for other in others):
+            return True
+    return False

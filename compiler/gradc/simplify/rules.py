@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 
+import gradc.ops  # noqa: F401  (fills the table of operations)
 from gradc.ir.algebra import convert, power_of, product_of, sum_of
 from gradc.ir.scalar import OPS, Apply, DType, Number, Scalar, apply, is_number, number
 

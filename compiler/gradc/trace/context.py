@@ -37,7 +37,8 @@ class Trace:
         self.captures: dict[Input, Capture] = {}
         self.values: dict[Input, Any] = {}
         self.pinned: dict[Input, Any] = {}
-        self.conditions: dict[str, Condition] = {}
+        self.aliases: dict[Input, Any] = {}
+        self.conditions: dict[tuple[str, int], tuple[Condition, Any]] = {}
         self.copies: dict[Any, Any] = {}
         self.volatile = False
         self._names: dict[str, int] = {}
@@ -63,9 +64,9 @@ class Trace:
         self.captures[tensor] = Capture(path, tensor, read, weak)
         return tensor
 
-    def rely_on(self, path: str, holds: Callable[[Root], bool]) -> None:
-        """The trace is only valid while ``holds(function)``."""
-        self.conditions.setdefault(path, Condition(path, holds))
+    def rely_on(self, path: str, holds: Callable[[Root], bool], subject: Any) -> None:
+        """The trace is only valid while ``holds(function)``; ``subject`` is what the condition is about."""
+        self.conditions.setdefault((path, id(subject)), (Condition(path, holds), subject))
 
     def pin(self, tensor: Input) -> Any:
         """The value of an input, which the trace depends on from now on."""

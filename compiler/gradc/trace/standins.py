@@ -33,6 +33,9 @@ _IMMUTABLE = (str, bytes, bool, type(None), type(Ellipsis), range, slice, frozen
 _LARGEST_CONTAINER = 2000
 
 
+StandInOf = Callable[[Any, "Path"], Any]
+
+
 @dataclass(frozen=True)
 class Path:
     """How the function reaches a value: the user's words for it, and how to read it again."""
@@ -52,6 +55,11 @@ class Path:
 def root_path(function: Any) -> Path:
     """The path of the traced function itself."""
     return Path(getattr(function, "__name__", "f"), lambda root: root)
+
+
+def constant_path(function: Any) -> Path:
+    """The path of a function that is met as it is, whatever the root."""
+    return Path(getattr(function, "__name__", "f"), lambda _: function)
 
 
 def stand_in(value: Any, path: Path) -> Any:
@@ -74,10 +82,9 @@ def stand_in(value: Any, path: Path) -> Any:
         return _container(value, path)
     if is_random(value):
         return random_error(path.text)
-    special = getattr(type(value), "__gradc_stand_in__", None)
-    if special is not None:
+    if hasattr(type(value), "__gradc_stand_in__"):
         _same_kind(value, path)
-        return special(value, path, stand_in)
+        return value.__gradc_stand_in__(path, stand_in)
     return _other(value, path)
 
 
@@ -88,19 +95,19 @@ def _equal_to(value: Any, path: Path) -> Any:
         present = read(root)
         return type(present) is kind and bool(present == value)
 
-    current_trace().rely_on(path.text, holds)
+    current_trace().rely_on(path.text, holds, value)
     return value
 
 
 def _identical(value: Any, path: Path) -> Any:
     read = path.read
-    current_trace().rely_on(path.text, lambda root: read(root) is value)
+    current_trace().rely_on(path.text, lambda root: read(root) is value, value)
     return value
 
 
 def _same_kind(value: Any, path: Path) -> None:
     kind, read = type(value), path.read
-    current_trace().rely_on(f"type({path.text})", lambda root: type(read(root)) is kind)
+    current_trace().rely_on(f"type({path.text})", lambda root: type(read(root)) is kind, value)
 
 
 def _captured(value: Any, path: Path) -> Any:
@@ -134,13 +141,13 @@ def _container(value: Any, path: Path) -> Any:
     read, kind = path.read, type(value)
     if kind is dict:
         keys = list(value)
-        trace.rely_on(f"keys of {path.text}", lambda root: type(read(root)) is dict and list(read(root)) == keys)
+        trace.rely_on(f"keys of {path.text}", lambda root: type(read(root)) is dict and list(read(root)) == keys, value)
         made: Any = {}
         trace.copies["container", path.text, id(value)] = (made, value)
         made.update({key: stand_in(item, path.item(key)) for key, item in value.items()})
         return made
     length = len(value)
-    trace.rely_on(f"length of {path.text}", lambda root: type(read(root)) is kind and len(read(root)) == length)
+    trace.rely_on(f"length of {path.text}", lambda root: type(read(root)) is kind and len(read(root)) == length, value)
     if kind is list:
         made = []
         trace.copies["container", path.text, id(value)] = (made, value)
@@ -215,7 +222,7 @@ def _copied_once(function: types.FunctionType, path: Path) -> Any:
     if known is not None:
         copy, first = known[0], known[2]
         read, read_first = path.read, first.read
-        trace.rely_on(f"{path.text} is {first.text}", lambda root: read(root) is read_first(root))
+        trace.rely_on(f"{path.text} is {first.text}", lambda root: read(root) is read_first(root), function)
         return copy
     _same_code(function, path)
     if library is None:
@@ -253,7 +260,7 @@ def _same_code(function: types.FunctionType, path: Path) -> None:
         present = read(root)
         return getattr(present, "__code__", None) is code and present.__globals__ is scope
 
-    current_trace().rely_on(f"code of {path.text}", holds)
+    current_trace().rely_on(f"code of {path.text}", holds, function)
 
 
 def _cell(cell: types.CellType, name: str, position: int, path: Path) -> types.CellType:
@@ -266,7 +273,7 @@ def _cell(cell: types.CellType, name: str, position: int, path: Path) -> types.C
     known = trace.copies.get(("cell", id(cell)))
     if known is not None:
         made, first = known[0], known[2]
-        trace.rely_on(f"cell {name} of {path.text}", lambda root: read_cell(root) is first(root))
+        trace.rely_on(f"cell {name} of {path.text}", lambda root: read_cell(root) is first(root), cell)
         return made  # type: ignore[no-any-return]
     made = types.CellType()
     trace.copies["cell", id(cell)] = (made, cell, read_cell)
@@ -310,7 +317,7 @@ class ObjectProxy:
         known = trace.copies.get(("object", id(target)))
         if known is not None:
             read, first = path.read, known[2].read
-            trace.rely_on(f"{path.text} is {known[2].text}", lambda root: read(root) is first(root))
+            trace.rely_on(f"{path.text} is {known[2].text}", lambda root: read(root) is first(root), target)
             return known[0]
         _same_kind(target, path)
         proxy = object.__new__(_proxy_class(type(target)))

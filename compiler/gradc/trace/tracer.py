@@ -32,6 +32,7 @@ from gradc.ir.tensor import (
 from gradc.ir.tensor import extent as extent_from
 from gradc.ir.walk import graph_order, post_order
 from gradc.trace.context import (
+    Trace,
     active_trace,
     current_trace,
     dtype_error,
@@ -354,9 +355,27 @@ def known_value(array: TracedArray) -> np.ndarray | None:
     trace = current_trace()
     order = graph_order([tensor])
     inputs = [node for node in order if isinstance(node, Input)]
-    if any(node not in trace.values for node in inputs) or _depends_on_sizes(order):
+    if any(not _settled(trace, node) for node in inputs) or _depends_on_sizes(order):
         return None
-    return _evaluated(tensor, inputs, [np.asarray(trace.pin(node), node.dtype) for node in inputs])
+    return _evaluated(tensor, inputs, [_pinned_value(trace, node) for node in inputs])
+
+
+def _settled(trace: Trace, node: Input) -> bool:
+    """Whether the value of an input can be pinned; one of a nested call stands for a value of the outer trace."""
+    if node in trace.values:
+        return True
+    alias = trace.aliases.get(node)
+    if alias is None:
+        return False
+    return all(_settled(trace, inner) for inner in graph_order([alias.tensor]) if isinstance(inner, Input))
+
+
+def _pinned_value(trace: Trace, node: Input) -> np.ndarray:
+    if node in trace.values:
+        return np.asarray(trace.pin(node), node.dtype)
+    value = known_value(trace.aliases[node])
+    assert value is not None
+    return value
 
 
 def literal_value(array: TracedArray) -> np.ndarray | None:

@@ -17,7 +17,7 @@ from gradc.trace.containers import flatten, leaf_paths, unflatten
 from gradc.trace.context import Trace, tracing
 from gradc.trace.records import Argument, Capture, Condition, Root, Traced
 from gradc.trace.specs import Spec, supported
-from gradc.trace.standins import is_copy, root_path, stand_in
+from gradc.trace.standins import Path, is_copy, root_path, stand_in
 from gradc.trace.tracer import TracedArray, check_dtype, lift
 
 
@@ -27,6 +27,7 @@ class Names:
 
     positional: tuple[str, ...]
     variadic: str | None = None
+    keywords: frozenset[str] = frozenset()
 
     def of(self, position: int, count: int) -> str:
         """The name of the positional argument at ``position``, of ``count``."""
@@ -45,7 +46,8 @@ def parameter_names(function: Any) -> Names:
         return Names(())
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     variadic = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
-    return Names(tuple(p.name for p in parameters if p.kind in kinds), variadic)
+    by_name = frozenset(p.name for p in parameters if p.kind is not inspect.Parameter.POSITIONAL_ONLY)
+    return Names(tuple(p.name for p in parameters if p.kind in kinds), variadic, by_name)
 
 
 # ---------------------------------------------------------------- arguments
@@ -74,6 +76,7 @@ class Lifted:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     inputs: tuple[Input, ...]
+    leaves: tuple[Any, ...]
 
 
 def lift_arguments(
@@ -87,6 +90,7 @@ def lift_arguments(
 ) -> Lifted:
     """The arguments with each array and number replaced by a traced array over an input of its name."""
     inputs: list[Input] = []
+    given: list[Any] = []
 
     def lifted(value: Any, name: str, floats: bool) -> Any:
         leaves, tree = flatten(value)
@@ -99,6 +103,9 @@ def lift_arguments(
             known = leaf if isinstance(leaf, int | np.integer) and not floats else None
             tensor = trace.argument(path, spec.shape, spec.dtype, known)
             inputs.append(tensor)
+            given.append(leaf)
+            if isinstance(leaf, TracedArray) and not floats:
+                trace.aliases[tensor] = leaf
             made.append(TracedArray(tensor, weak=spec.weak, immutable=_immutable(leaf, spec)))
         return unflatten(tree, made)
 
@@ -106,7 +113,7 @@ def lift_arguments(
         value if k in static else lifted(value, names[k], k in differentiated) for k, value in enumerate(args)
     )
     new_kwargs = {name: lifted(value, name, False) for name, value in kwargs.items()}
-    return Lifted(new_args, new_kwargs, tuple(inputs))
+    return Lifted(new_args, new_kwargs, tuple(inputs), tuple(given))
 
 
 def _immutable(leaf: Any, spec: Spec) -> bool:
@@ -119,7 +126,12 @@ def _immutable(leaf: Any, spec: Spec) -> bool:
 
 
 def traced_call(
-    trace: Trace, function: Root, args: Sequence[Any], kwargs: dict[str, Any], names: Sequence[str] | None = None
+    trace: Trace,
+    function: Root,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    path: Path,
+    names: Sequence[str] | None = None,
 ) -> Traced:
     """Run ``function`` on ``args``: their leaves are traced arrays over inputs, or specs, which become fresh inputs."""
     known = parameter_names(function)
@@ -144,7 +156,7 @@ def traced_call(
 
     new_args = [handed_over(value, called[k], k) for k, value in enumerate(args)]
     new_kwargs = {name: handed_over(value, name, name) for name, value in kwargs.items()}
-    runnable = function if is_copy(function) else stand_in(function, root_path(function))
+    runnable = function if is_copy(function) else stand_in(function, path)
     return _finished(trace, function, runnable(*new_args, **new_kwargs), arguments, trees)
 
 
@@ -200,7 +212,7 @@ def conditions_of(trace: Trace) -> tuple[Condition, ...]:
         for tensor, capture in trace.captures.items()
         if tensor in trace.pinned
     ]
-    return (*trace.conditions.values(), *pinned)
+    return (*[condition for condition, _ in trace.conditions.values()], *pinned)
 
 
 def _same_content(capture: Capture, content: np.ndarray) -> Callable[[Root], bool]:
@@ -244,6 +256,6 @@ def trace(
         lifted = lift_arguments(
             context, args, kwargs or {}, names, static=static, differentiated=frozenset(differentiated)
         )
-        return traced_call(context, function, lifted.args, lifted.kwargs, names)
+        return traced_call(context, function, lifted.args, lifted.kwargs, root_path(function), names)
 
 

@@ -1,0 +1,92 @@
+"""Replacing tensors in a graph: iterative, memoised, and nodes that don't change stay the nodes they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gradc.ir.algebra import rebuild
+from gradc.ir.intern import Node
+from gradc.ir.scalar import Load, Scalar, load
+from gradc.ir.tensor import (
+    Call,
+    Compute,
+    Cond,
+    Extern,
+    Loop,
+    MultiNode,
+    Projection,
+    Tensor,
+    call,
+    compute,
+    cond,
+    extern,
+    loop,
+    projection,
+)
+from gradc.ir.walk import graph_order, operands_of, post_order
+
+
+def replace_tensors(outputs: Sequence[Tensor], mapping: Mapping[Tensor, Tensor]) -> tuple[Tensor, ...]:
+    """``outputs`` with every tensor of ``mapping`` replaced, shapes and dtypes being the same."""
+    for old, new in mapping.items():
+        if old.shape != new.shape or old.dtype != new.dtype:
+            raise ValueError(f"{old.dtype}{old.shape} can't be replaced by {new.dtype}{new.shape}")
+    memo: dict[Node, Node] = dict(mapping)
+    for node in graph_order(outputs):
+        if node in memo:
+            continue
+        unchanged = all(memo[operand] is operand for operand in operands_of(node))
+        memo[node] = node if unchanged else _rebuilt(node, memo)
+    return tuple(memo[output] for output in outputs)  # type: ignore[misc]
+
+
+def _rebuilt(node: Node, memo: Mapping[Node, Node]) -> Node:
+    if isinstance(node, Compute):
+        scalars = _replaced_scalars(node, memo)
+        return compute(
+            node.shape,
+            scalars[node.body],
+            reduce_extents=node.reduce_extents,
+            reducer=node.reducer,
+            domain=scalars[node.domain],
+        )
+    if isinstance(node, Projection):
+        source = memo[node.source]
+        assert isinstance(source, MultiNode)
+        return projection(source, node.position)
+    assert isinstance(node, MultiNode)
+    return _rebuilt_multi(node, [memo[operand] for operand in node.operands])  # type: ignore[misc]
+
+
+def _rebuilt_multi(node: MultiNode, operands: Sequence[Tensor]) -> MultiNode:
+    if isinstance(node, Loop):
+        states, sequences = node.state_count, node.state_count + node.sequence_count
+        return loop(
+            node.body,
+            trip=node.trip,
+            init=operands[:states],
+            sequences=operands[states:sequences],
+            captured=operands[sequences:],
+            condition=node.condition,
+        )
+    if isinstance(node, Cond):
+        return cond(operands[0], node.true_graph, node.false_graph, operands[1:])
+    if isinstance(node, Extern):
+        return extern(node.name, operands, node.results, node.parameters)
+    assert isinstance(node, Call)
+    return call(node.graph, operands, node.policy, node.tag)
+
+
+def _replaced_scalars(node: Compute, memo: Mapping[Node, Node]) -> dict[Scalar, Scalar]:
+    scalars: dict[Scalar, Scalar] = {}
+    for scalar in post_order([node.body, node.domain]):
+        children = [scalars[child] for child in scalar.children]
+        if isinstance(scalar, Load):
+            tensor = memo[scalar.tensor]
+            assert isinstance(tensor, Tensor)
+            scalars[scalar] = load(tensor, children)
+        elif all(new is old for new, old in zip(children, scalar.children, strict=True)):
+            scalars[scalar] = scalar
+        else:
+            scalars[scalar] = rebuild(scalar, children)
+    return scalars
