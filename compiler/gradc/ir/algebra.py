@@ -472,7 +472,9 @@ def rebuild(node: Scalar, children: Sequence[Scalar]) -> Scalar:
         return guarded(children[0], children[1])
     assert isinstance(node, Apply)
     special = _REBUILD.get(node.op.name)
-    if special is not None and (node.op.name in _ALWAYS_CANONICAL or is_index_predicate(node)):
+    if special is not None and (
+        node.op.name in _ALWAYS_CANONICAL or is_index_predicate(node) or _is_index_division(node, children)
+    ):
         return special(children, node.dtype)
     return apply(node.op, *children, dtype=node.dtype if node.op.name == "convert" else None)
 
@@ -491,7 +493,15 @@ _REBUILD: dict[str, Callable[[Sequence[Scalar], DType], Scalar]] = {
     "not_equal": lambda c, dtype: not_equal(c[0], c[1]),
     "less_equal": lambda c, dtype: less_equal(c[0], c[1]),
 }
-_ALWAYS_CANONICAL = frozenset(_REBUILD) - {"equal", "not_equal", "less_equal"}
+_ALWAYS_CANONICAL = frozenset(_REBUILD) - {"equal", "not_equal", "less_equal", "floordiv", "mod"}
+
+
+def _is_index_division(node: Apply, children: Sequence[Scalar]) -> bool:
+    """Whether ``//`` or ``%`` is index algebra: floats, narrow integers and divisors <= 0 are the user's own."""
+    if node.op.name not in ("floordiv", "mod") or any(c.dtype != INT64 for c in children):
+        return False
+    divisor = children[1]
+    return not isinstance(divisor, Number) or divisor.value > 0  # type: ignore[operator]
 
 
 class Substitution:
