@@ -9,6 +9,9 @@ import numpy as np
 
 from gradc.errors import ArgumentError
 from gradc.function import Function, Transform
+from gradc.trace.containers import flatten, unflatten
+from gradc.trace.elementwise import elementwise
+from gradc.trace.tracer import TracedArray
 from gradc.transforms import (
     Argnums,
     ElementwiseGrad,
@@ -275,6 +278,21 @@ def laplacian(f: UserFunction) -> Function:
     6.0
     """
     return Function(f, VectorField(0, "laplacian"))
+
+
+def stop_gradient(x: Any) -> Any:
+    """``x`` itself, but no derivative passes through it. Containers give containers; outside a trace it does nothing.
+
+    >>> import gradc
+    >>> gradc.grad(lambda x: x * gradc.stop_gradient(x))(3.0)
+    3.0
+    """
+    leaves, tree = flatten(x)
+    held = [
+        elementwise("stop_gradient", [leaf], [leaf.dtype], weak=leaf.weak) if isinstance(leaf, TracedArray) else leaf
+        for leaf in leaves
+    ]
+    return unflatten(tree, held)
 
 
 def _sequence(values: Sequence[Any], what: str) -> tuple[Any, ...]:

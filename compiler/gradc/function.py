@@ -15,6 +15,7 @@ import numpy as np
 from gradc.errors import ArgumentError, DTypeError, ShapeError
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Graph, Input, Tensor
+from gradc.showing import Shown
 from gradc.simplify import simplify
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import Trace, active_trace, tracing
@@ -40,6 +41,9 @@ class Outcome:
     outputs: tuple[Tensor, ...]
     tree: Any
 
+
+#: What an output is: its kind, and the paths it is differentiated by.
+Label = tuple[str, tuple[str, ...]]
 
 #: Traces the user's function: ``call(args, kwargs)``. Leaves are `TracedArray`s as `Transform.run` got them, or `Spec`s (then the
 #: leaf is a fresh input of that shape, to be replaced by `gradc.ir.rewrite.replace_tensors`).
@@ -72,6 +76,10 @@ class Transform:
     def parameters(self, names: list[str]) -> list[str]:
         """Names of the positional parameters of the transformed function, from those of the function itself."""
         return names
+
+    def labels(self, traced: Sequence[Traced]) -> list[Label]:
+        """What each output is, for formulas: ``("value", ())``, ``("derivative", ("x",))``. Empty: nothing is known."""
+        return []
 
     def run(self, call: TraceCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
         """Trace and transform. ``args`` and ``kwargs`` hold `TracedArray`s whose tensors are Inputs."""
@@ -223,7 +231,7 @@ def _table_of(key: Hashable, keep: Any) -> Table:
 # ---------------------------------------------------------------- Function
 
 
-class Function:
+class Function(Shown):
     """A function under a transform: callable, traced at the first call, compiled once per signature.
 
     >>> import numpy as np

@@ -11,7 +11,7 @@ import optree
 
 from gradc.differentiate import batch, gradient, jacobian_forward, jacobian_reverse, pushforward
 from gradc.errors import ArgumentError, DTypeError, NonScalarOutputError, ShapeError
-from gradc.function import Outcome, TraceCall, Transform
+from gradc.function import Label, Outcome, TraceCall, Transform
 from gradc.ir.algebra import convert, difference, equal, guarded, sum_of
 from gradc.ir.scalar import DType, Scalar, index, load, number
 from gradc.ir.source import lines_of
@@ -80,6 +80,13 @@ class Differential(Transform):
         trees = [traced.argument_trees[a + count if a < 0 else a] for a in self.differentiated()]
         return tuple_tree(trees) if isinstance(self.argnums, tuple) else trees[0]
 
+    def first_order(self, traced: Traced) -> list[Label]:
+        """The labels of first derivatives by each input."""
+        return [("derivative", (leaf.path,)) for leaves in self.wanted(traced) for leaf in leaves]
+
+    def labels(self, traced: Sequence[Traced]) -> list[Label]:
+        return self.first_order(traced[0]) * len(traced[0].outputs)
+
     def inputs(self, traced: Traced) -> list[Tensor]:
         """The differentiated inputs, flat."""
         return [leaf.input for leaves in self.wanted(traced) for leaf in leaves]
@@ -130,6 +137,12 @@ class Grad(Differential):
     @property
     def name(self) -> str:
         return "value_and_grad" if self.with_value else "grad"
+
+    def labels(self, traced: Sequence[Traced]) -> list[Label]:
+        value: list[Label] = [("value", ())]
+        aux: list[Label] = [("", ())] * (len(traced[0].outputs) - 1)
+        first = self.first_order(traced[0])
+        return [*value, *aux, *first] if self.with_value else [*first, *aux]
 
     def apply(self, traced: Traced) -> Outcome:
         output, aux, aux_tree = _split_aux(traced, self.has_aux, self.name)
@@ -195,6 +208,10 @@ def _smaller(left: Shape, right: Shape) -> bool:
 @dataclass(frozen=True)
 class Hessian(Differential):
     """Second derivatives of a scalar: forward mode over reverse mode."""
+
+    def labels(self, traced: Sequence[Traced]) -> list[Label]:
+        first = self.first_order(traced[0])
+        return [("derivative", (*a, *b)) for _, a in first for _, b in first]
 
     def apply(self, traced: Traced) -> Outcome:
         output, _, _ = _split_aux(traced, False, "hessian")

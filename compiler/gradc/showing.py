@@ -1,0 +1,112 @@
+"""What a `Function` can show: its formula, and the text of every stage on the way to machine code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from gradc.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from gradc.function import Record, Transform
+    from gradc.lower.kernel import Cost
+    from gradc.present import Formula
+
+Stage = Literal["traced", "differentiated", "simplified", "lowered"]
+STAGES = ("traced", "differentiated", "simplified", "lowered")
+
+
+class Shown:
+    """The methods of a `Function` that look inside. Example values or specs as arguments choose the signature; with none
+    it is that of the last call, or, before any call, scalars.
+    """
+
+    function: Any
+    transform: Transform
+
+    def record_for(self, *args: Any, **kwargs: Any) -> Record:
+        """All stages for a signature."""
+        raise NotImplementedError
+
+    def formula(self, *args: Any, **kwargs: Any) -> Formula:
+        """The derived expression, as LaTeX, text and SymPy.
+
+        >>> import gradc
+        >>> formula = gradc.grad(lambda x: 2 * x**4 + x**3 + 3 * x**2 + 5 * x + 1).formula()
+        >>> print(formula.latex())
+        8 x^{3} + 3 x^{2} + 6 x + 5
+        """
+        from gradc.present import formula_of
+
+        record = self.record_for(*args, **kwargs)
+        names, left = self._labels(record)
+        return formula_of(record.simplified, output_names=names, lhs=left)
+
+    def _labels(self, record: Record) -> tuple[list[str], list[str]]:
+        """Plain and LaTeX names of the outputs."""
+        name = getattr(self.function, "__name__", "f")
+        name = name if name.isidentifier() else "f"
+        labels = self.transform.labels(record.traced)
+        count = len(record.graph.outputs)
+        if len(labels) != count:
+            labels = [("", ())] * count
+        plain, latex = [], []
+        for position, (kind, wrt) in enumerate(labels):
+            suffix = f"[{position}]" if kind == "" and count > 1 else ""
+            plain.append(_plain_label(kind, f"{name}{suffix}", wrt))
+            latex.append(_latex_label(kind, f"{name}{suffix}", wrt))
+        return plain, latex
+
+    def ir(self, *args: Any, stage: Stage = "simplified", **kwargs: Any) -> str:
+        """The graph as text at one stage: 'traced', 'differentiated', 'simplified' or 'lowered' (the loops).
+
+        >>> import gradc
+        >>> print(gradc.grad(lambda x: x**3).ir())
+        graph(x: float64[]) {
+          t0: float64[] = 3. * x[] ^ 2.
+          return t0
+        }
+        """
+        if stage not in STAGES:
+            raise ArgumentError(f"stage is one of {', '.join(STAGES)}, not {stage!r}")
+        record = self.record_for(*args, **kwargs)
+        if stage == "traced":
+            return "\n".join(str(traced.graph) for traced in record.traced)
+        if stage == "differentiated":
+            return str(record.graph)
+        return str(record.simplified) if stage == "simplified" else str(record.kernel.lowered)
+
+    def llvm(self, *args: Any, **kwargs: Any) -> str:
+        """The LLVM assembly that is compiled."""
+        return str(self.record_for(*args, **kwargs).kernel.llvm)
+
+    def asm(self, *args: Any, **kwargs: Any) -> str:
+        """The assembly of this machine."""
+        return str(self.record_for(*args, **kwargs).kernel.assembly())
+
+    def cost(self, *args: Any, **kwargs: Any) -> Cost:
+        """Floating-point operations, bytes moved, loop nests and workspace of one call."""
+        cost: Cost = self.record_for(*args, **kwargs).kernel.cost
+        return cost
+
+
+def _plain_label(kind: str, name: str, wrt: Sequence[str]) -> str:
+    if kind in ("", "value"):
+        return name
+    order = len(wrt)
+    power = f"^{order}" if order > 1 else ""
+    return f"d{power}{name}/{''.join(f'd{path}' for path in wrt)}"
+
+
+def _latex_label(kind: str, name: str, wrt: Sequence[str]) -> str:
+    from gradc.present.symbols import symbols_of
+
+    (symbol, *variables) = symbols_of([name, *wrt], [0] * (len(wrt) + 1))
+    if kind in ("", "value"):
+        return symbol.latex
+    power = f"^{{{len(wrt)}}}" if len(wrt) > 1 else ""
+    if len(set(wrt)) == 1 and len(wrt) > 1:
+        below = rf"\partial {variables[0].latex}^{{{len(wrt)}}}"
+    else:
+        below = r" \, ".join(rf"\partial {v.latex}" for v in variables)
+    return rf"\frac{{\partial{power} {symbol.latex}}}{{{below}}}"
