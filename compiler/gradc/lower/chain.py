@@ -6,6 +6,7 @@ from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute
 from gradc.ir.walk import graph_order
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
+from gradc.lower.inline import inline
 from gradc.lower.kernel import Cost, Kernel
 from gradc.lower.program import FUNCTION_LIMIT, Placement, ProgramWriter, aligned, byte_count, signature_of, size_names
 from gradc.lower.statements import statement_of
@@ -16,7 +17,7 @@ from gradc_runtime.loaded import LoadedKernel
 
 def compile_checked(graph: Graph) -> Kernel:
     """Lower a graph of inputs, constants and comprehensions."""
-    graph = with_own_outputs(graph)
+    graph = with_own_outputs(inline(graph))
     tensors = [node for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
     ordered = [statement_of(t) for t in tensors if isinstance(t, Compute)]
     fusion = Fusion(ordered)

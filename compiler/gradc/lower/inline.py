@@ -1,0 +1,131 @@
+"""Inlining: comprehensions without a reduction become part of what reads them.
+
+Views (a body that is one load), literals and bodies of a few cheap operations always; others only into their single
+reader, when that evaluates them no more often than they have entries. What several readers share stays a node: fusion
+computes it once in the loop of its readers. Nothing is inlined into a matrix product, but for views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gradc.ir.algebra import rebuild, reindexed
+from gradc.ir.bounds import tidy_indices
+from gradc.ir.scalar import Apply, Guard, Index, Load, Number, Scalar, is_apply, load
+from gradc.ir.tensor import Compute, Graph, Tensor, compute
+from gradc.ir.walk import graph_order, loads_of, post_order
+from gradc.lower.contractions import is_matrix_product
+
+#: The summed cost of a body that may be computed again by each reader.
+CHEAP = 3.0
+#: A body doesn't grow beyond this many nodes by inlining.
+LARGEST_BODY = 400
+
+
+@dataclass
+class _Uses:
+    """Who reads a tensor, and at which indices."""
+
+    readers: dict[Compute, set[tuple[Scalar, ...]]] = field(default_factory=dict)
+
+
+def inline(graph: Graph) -> Graph:
+    """The graph with comprehensions inlined where that costs nothing."""
+    tensors = [node for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
+    uses = _uses_of(tensors)
+    outputs = set(graph.outputs)
+    replaced: dict[Tensor, Tensor] = {}
+    open_: dict[Tensor, Compute] = {}
+    for tensor in tensors:
+        if not isinstance(tensor, Compute):
+            replaced[tensor] = tensor
+            continue
+        new = _rewritten(tensor, replaced, open_)
+        replaced[tensor] = new
+        if tensor.rank and _may_inline(tensor, new, uses.get(tensor, _Uses()), tensor in outputs):
+            open_[tensor] = new
+        elif not tensor.rank and isinstance(new.body, Number) and new.reducer is None:
+            open_[tensor] = new
+    return Graph(graph.inputs, tuple(replaced[t] for t in graph.outputs))
+
+
+def _uses_of(tensors: Sequence[Tensor]) -> dict[Tensor, _Uses]:
+    uses: dict[Tensor, _Uses] = {}
+    for tensor in tensors:
+        if isinstance(tensor, Compute):
+            for item in loads_of(tensor.body, tensor.domain):
+                uses.setdefault(item.tensor, _Uses()).readers.setdefault(tensor, set()).add(item.indices)
+    return uses
+
+
+def _may_inline(old: Compute, new: Compute, uses: _Uses, is_output: bool) -> bool:
+    if new.reducer is not None:
+        return False
+    if is_view(new.body):
+        return True
+    if any(is_matrix_product(reader) for reader in uses.readers):
+        return False
+    nodes = post_order([new.body])
+    if len(nodes) > LARGEST_BODY:
+        return False
+    if sum(n.op.cost for n in nodes if isinstance(n, Apply) and n.dtype.kind in "fc") <= CHEAP and not _has_guard(nodes):
+        return True
+    if is_output or len(uses.readers) != 1:
+        return False
+    ((reader, indices),) = uses.readers.items()
+    return len(indices) == 1 and _covers(next(iter(indices)), reader)
+
+
+def _has_guard(nodes: Sequence[Scalar]) -> bool:
+    return any(isinstance(node, Guard) for node in nodes)
+
+
+def _covers(indices: Sequence[Scalar], reader: Compute) -> bool:
+    """Whether the reader visits each entry once: its indices are its axes, each once, perhaps shifted."""
+    from gradc.ir.algebra import linear_terms
+
+    seen: list[int] = []
+    for position in indices:
+        axes = [atom.position for atom, c in linear_terms(position)[0].items() if isinstance(atom, Index) and abs(c) == 1]
+        if len(axes) != 1 or any(isinstance(n, Load) or is_apply(n, "mod") for n in post_order([position])):
+            return False
+        seen += axes
+    return sorted(seen) == list(range(len(reader.extents)))
+
+
+def is_view(body: Scalar) -> bool:
+    """A body that only says where to look, or a literal."""
+    return isinstance(body, Load | Number | Index)
+
+
+def _rewritten(tensor: Compute, replaced: dict[Tensor, Tensor], open_: dict[Tensor, Compute]) -> Compute:
+    """The comprehension over the rewritten tensors, with the open ones' bodies in place of their loads."""
+    loads = loads_of(tensor.body, tensor.domain)
+    if all(replaced[item.tensor] is item.tensor and item.tensor not in open_ for item in loads):
+        return tensor
+    memo: dict[Scalar, Scalar] = {}
+    grew = False
+    for node in post_order([tensor.body, tensor.domain]):
+        children = [memo[child] for child in node.children]
+        if isinstance(node, Load):
+            body = open_.get(node.tensor)
+            if body is not None and is_view(body.body) or body is not None and not is_matrix_product(tensor):
+                memo[node] = reindexed(body.body, children)
+                grew = True
+            else:
+                memo[node] = load(replaced[node.tensor], children)
+        elif all(a is b for a, b in zip(node.children, children, strict=True)):
+            memo[node] = node
+        else:
+            memo[node] = rebuild(node, children)
+    body, domain = memo[tensor.body], memo[tensor.domain]
+    if grew and _has_divisions(body):
+        body = tidy_indices(body, tensor.extents)
+    return compute(
+        tensor.shape, body, reduce_extents=tensor.reduce_extents, reducer=tensor.reducer, domain=domain
+    )
+
+
+def _has_divisions(body: Scalar) -> bool:
+    return any(is_apply(node, "floordiv") or is_apply(node, "mod") for node in post_order([body]))
