@@ -9,7 +9,7 @@ from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.inline import inline
 from gradc.lower.kernel import Cost, Kernel
 from gradc.lower.program import FUNCTION_LIMIT, Placement, ProgramWriter, aligned, byte_count, signature_of, size_names
-from gradc.lower.statements import statement_of
+from gradc.lower.statements import statements_of
 from gradc.lower.tree import Item
 from gradc_runtime.engine import NORMAL, engine
 from gradc_runtime.loaded import LoadedKernel
@@ -19,7 +19,7 @@ def compile_checked(graph: Graph) -> Kernel:
     """Lower a graph of inputs, constants and comprehensions."""
     graph = with_own_outputs(inline(graph))
     tensors = [node for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
-    ordered = [statement_of(t) for t in tensors if isinstance(t, Compute)]
+    ordered = [s for t in tensors if isinstance(t, Compute) for s in statements_of(t)]
     fusion = Fusion(ordered)
     functions = _functions(fusion.tree())
     needs = storage_needs(functions, graph.outputs, fusion)

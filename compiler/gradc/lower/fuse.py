@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gradc.ir.scalar import Index, Load, Scalar
+from gradc.ir.scalar import Index, Load, Number, Scalar
 from gradc.ir.tensor import Extent, Tensor
 from gradc.ir.walk import post_order
 from gradc.lower.tree import Item, Nest, Statement, statements
@@ -64,7 +64,9 @@ class Fusion:
         self._ordered = list(ordered)
         self._reads = {statement: reads_of(statement) for statement in ordered}
         self._weights = {statement: operation_count(statement) for statement in ordered}
-        self._statement_of = {statement.tensor: statement for statement in ordered}
+        self._statements_of: dict[Tensor, list[Statement]] = {}
+        for statement in ordered:
+            self._statements_of.setdefault(statement.tensor, []).append(statement)
 
     def tree(self) -> list[Item]:
         """The items of the kernel, in order, with the loops that are unrolled marked."""
@@ -87,7 +89,7 @@ class Fusion:
         for order, statement in enumerate(members):
             if statement.depth == depth:
                 stage = max([places[t].stage for t in self._reads[statement] if t in places], default=-1)
-                places[statement.tensor] = _Place(stage, None)
+                _note(places, statement.tensor, _Place(stage, None))
                 keyed.append(((stage, 1, order), statement))
                 continue
             group = self._join(depth, statement, places, groups)
@@ -102,7 +104,7 @@ class Fusion:
                 keyed.append(((group.stage, 0, order), group))
             group.members.append(statement)
             group.weight += self._weights[statement]
-            places[statement.tensor] = _Place(group.stage, group)
+            _note(places, statement.tensor, _Place(group.stage, group))
         keyed.sort(key=lambda entry: entry[0])
         return [self._item(depth, entry) for _, entry in keyed]
 
@@ -149,7 +151,9 @@ class Fusion:
 
     def _aligned(self, depth: int, tensor: Tensor, reads: Sequence[tuple[Scalar, ...]]) -> bool:
         """Whether each read of ``tensor`` stays within one iteration of the loop at ``depth``, which completes an entry."""
-        producer = self._statement_of[tensor]
+        if len(self._statements_of[tensor]) != 1:
+            return False
+        (producer,) = self._statements_of[tensor]
         if producer.first_reduce <= depth and producer.kind != "scan":
             return False
         if producer.descending and producer.first_reduce == depth:
@@ -174,6 +178,13 @@ class Fusion:
         total = inner * nest.extent
         nest.unrolled = all_unrolled and total <= UNROLL_LIMIT
         return total if nest.unrolled else inner
+
+
+def _note(places: dict[Tensor, _Place], tensor: Tensor, place: _Place) -> None:
+    """A tensor of several statements is complete with the last of them."""
+    known = places.get(tensor)
+    if known is None or known.stage < place.stage:
+        places[tensor] = place
 
 
 def axis_of_loop(statement: Statement, depth: int) -> int | None:
@@ -256,11 +267,10 @@ def _in_register(
     for indices in reads:
         for axis, position in enumerate(indices):
             own = producer.target[axis]
-            if not isinstance(own, Index):
+            if not isinstance(own, Index | Number):
                 return False
-            nest = path[1 + own.position]
-            assert isinstance(nest, Nest)
-            if nest.unrolled:
+            nest = path[1 + own.position] if isinstance(own, Index) else None
+            if nest is None or (isinstance(nest, Nest) and nest.unrolled):
                 if any(
                     isinstance(node, Load) or (isinstance(node, Index) and node.position not in unrolled_reader)
                     for node in post_order([position])

@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
+from math import prod
 
 from gradc.errors import CompileError
-from gradc.ir.algebra import Substitution, linear_terms
-from gradc.ir.scalar import TRUE, Index, Scalar, index, is_apply, is_number
+from gradc.ir.algebra import Substitution, conjunction, from_linear, is_index_predicate, linear_terms
+from gradc.ir.scalar import TRUE, Guard, Index, Scalar, index, is_apply, is_number, number
 from gradc.ir.tensor import Compute
-from gradc.ir.walk import free_indices
+from gradc.ir.walk import free_indices, loads_of, post_order
 from gradc.lower.text import is_lowerable
 from gradc.lower.tree import Statement
 
+#: Results of at most this many entries are accumulated in registers, entry by entry.
+SMALL_RESULT = 16
+#: ... unless their bodies together have more nodes than this.
+LARGEST_EXPANSION = 1000
 _SCANNED = ("sum", "prod", "max", "min")
 
 
-def statement_of(tensor: Compute) -> Statement:
-    """How ``tensor`` is computed."""
+def statements_of(tensor: Compute) -> list[Statement]:
+    """How ``tensor`` is computed: one statement, or one per entry of a small result of a long reduction."""
     for dtype in (tensor.dtype, tensor.body.dtype):
         if not is_lowerable(dtype):
             raise CompileError(f"arrays of {dtype} are not lowered to machine code yet; use float64 or float32")
     if tensor.reducer is None:
-        return _in_order(tensor, "map", range(tensor.rank))
-    running = _running(tensor)
-    if running is not None:
-        return running
-    return _in_order(tensor, "reduce", range(len(tensor.extents)))
+        return [_in_order(tensor, "map", range(tensor.rank))]
+    special = _running(tensor) or _scatter(tensor)
+    if special is not None:
+        return [special]
+    if _is_small_result(tensor):
+        return _entry_by_entry(tensor)
+    order, kind = _preferred_order(tensor)
+    return [_in_order(tensor, kind, order)]
 
 
 def _in_order(tensor: Compute, kind: str, order: Sequence[int]) -> Statement:
     """The statement whose loop at depth d runs over axis ``order[d]``."""
     depth_of = {axis: depth for depth, axis in enumerate(order)}
-    renaming = {index(axis): index(depth) for axis, depth in depth_of.items() if axis != depth}
-    rename = Substitution(dict(renaming)) if renaming else None
+    renaming: dict[Scalar, Scalar] = {index(axis): index(depth) for axis, depth in depth_of.items() if axis != depth}
+    rename = Substitution(renaming) if renaming else None
     reduces = [depth for axis, depth in depth_of.items() if axis >= tensor.rank]
     return Statement(
         tensor,
@@ -43,6 +52,110 @@ def _in_order(tensor: Compute, kind: str, order: Sequence[int]) -> Statement:
         rename(tensor.domain) if rename else tensor.domain,
         min(reduces, default=len(order)),
     )
+
+
+# ---------------------------------------------------------------- small results
+
+
+def _is_small_result(tensor: Compute) -> bool:
+    """A few accumulators in registers beat a loop around, or inside, a long reduction."""
+    if not tensor.rank or not all(isinstance(e, int) for e in tensor.shape):
+        return False
+    entries = prod(e for e in tensor.shape if isinstance(e, int))
+    long = any(not isinstance(e, int) or e > SMALL_RESULT for e in tensor.reduce_extents)
+    return 0 < entries <= SMALL_RESULT and long and len(post_order([tensor.body])) * entries <= LARGEST_EXPANSION
+
+
+def _entry_by_entry(tensor: Compute) -> list[Statement]:
+    ranges = [range(e) for e in tensor.shape if isinstance(e, int)]
+    result = []
+    for entry in product(*ranges):
+        renaming: dict[Scalar, Scalar] = {index(axis): number(position) for axis, position in enumerate(entry)}
+        renaming |= {index(tensor.rank + k): index(k) for k in range(len(tensor.reduce_extents))}
+        rename = Substitution(renaming)
+        target = tuple(number(position) for position in entry)
+        body, domain = rename(tensor.body), rename(tensor.domain)
+        result.append(Statement(tensor, "reduce", tensor.reduce_extents, target, body, domain, 0))
+    return result
+
+
+# ---------------------------------------------------------------- the order of loops
+
+
+def _preferred_order(tensor: Compute) -> tuple[list[int], str]:
+    """Output axes around reduce axes; a sum whose entries lie along its last output axis has that innermost instead."""
+    axes = list(range(len(tensor.extents)))
+    if tensor.reducer != "sum" or not tensor.rank:
+        return axes, "reduce"
+    inner, last = axes[-1], tensor.rank - 1
+    if _contiguity(tensor, inner) >= 0 or _contiguity(tensor, last) <= 0:
+        return axes, "reduce"
+    return [*axes[:last], *axes[tensor.rank :], last], "accumulate"
+
+
+def _contiguity(tensor: Compute, axis: int) -> int:
+    """Above zero where a loop over the axis walks along memory, below where it strides."""
+    score = 0
+    position = index(axis)
+    for item in loads_of(tensor.body):
+        for place, at in enumerate(item.indices):
+            if position in post_order([at]):
+                along = place == len(item.indices) - 1 and at is position
+                score += 1 if along else -2
+    return score
+
+
+# ---------------------------------------------------------------- scatter
+
+
+def _scatter(tensor: Compute) -> Statement | None:
+    """``sum_i [a = idx[i]] v[i]``: an output axis that a bracket fixes by a gather becomes the place to add to."""
+    if tensor.reducer != "sum" or not isinstance(tensor.body, Guard):
+        return None
+    predicate, body = tensor.body.predicate, tensor.body.body
+    solved: dict[int, Scalar] = {}
+    rest: list[Scalar] = []
+    for part in predicate.children if is_apply(predicate, "and") else (predicate,):
+        found = _solved_axis(part, tensor.rank, solved)
+        if found is None:
+            rest.append(part)
+        else:
+            solved[found[0]] = found[1]
+    if not solved:
+        return None
+    order = [*range(tensor.rank, len(tensor.extents)), *(a for a in range(tensor.rank) if a not in solved)]
+    substitution: dict[Scalar, Scalar] = {index(a): e for a, e in solved.items()}
+    fill = Substitution(substitution)
+    rename = Substitution({index(a): index(d) for d, a in enumerate(order)})
+    target = tuple(rename(solved.get(a, index(a))) for a in range(tensor.rank))
+    return Statement(
+        tensor,
+        "accumulate",
+        tuple(tensor.extents[a] for a in order),
+        target,
+        rename(fill(body)),
+        rename(conjunction(fill(tensor.domain), *map(fill, rest))),
+        0,
+        guarded=True,
+    )
+
+
+def _solved_axis(predicate: Scalar, rank: int, solved: dict[int, Scalar]) -> tuple[int, Scalar] | None:
+    """``a = e`` from ``a - e = 0`` where e gathers and holds no output axis."""
+    if not is_index_predicate(predicate) or not is_apply(predicate, "equal"):
+        return None
+    terms, shift = linear_terms(predicate.children[0])
+    own = [atom for atom in terms if isinstance(atom, Index) and atom.position < rank]
+    if len(own) != 1 or abs(terms[own[0]]) != 1 or own[0].position in solved:
+        return None
+    others = {atom: c for atom, c in terms.items() if atom is not own[0]}
+    if min(free_indices(*others), default=-1) < rank or not loads_of(*others):
+        return None
+    sign = -terms[own[0]]
+    return own[0].position, from_linear({atom: sign * c for atom, c in others.items()}, sign * shift)
+
+
+# ---------------------------------------------------------------- running reductions
 
 
 def _running(tensor: Compute) -> Statement | None:
@@ -74,8 +187,3 @@ def _running(tensor: Compute) -> Statement | None:
         inclusive=shift == 0,
         descending=coefficients[k] < 0,
     )
-
-
-def over_loops(scalar: Scalar, order: Sequence[int]) -> Scalar:
-    """``scalar`` with axis ``order[d]`` renamed to depth d."""
-    return Substitution({index(axis): index(depth) for depth, axis in enumerate(order)})(scalar)
