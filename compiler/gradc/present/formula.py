@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from gradc.errors import ArgumentError
-from gradc.ir.tensor import Graph, Tensor
-from gradc.present.index_form import IndexForm
-from gradc.present.latex import LatexWriter
-from gradc.present.matrix_form import MatrixForm, NoMatrixFormError
-from gradc.present.notation import Name, Notation
-from gradc.present.plain import PlainWriter
-from gradc.present.symbols import fresh_letters, symbols_of
+from gradc.ir.tensor import Graph
+from gradc.present.notation import Name
+from gradc.present.page import Layout, NotationName, Page
+from gradc.present.pieces import near
+from gradc.present.symbols import symbols_of
 from gradc.simplify.display import display
-
-NotationName = Literal["auto", "matrix", "index"]
 
 
 class Formula:
     """A derived expression, one per output of the graph.
 
     ``str(formula)`` is plain text, `latex` LaTeX, `sympy` a SymPy expression; in Jupyter it renders itself. With
-    several outputs, ``formula[k]`` (or ``formula["name"]``) is the formula of one of them.
+    several outputs, ``formula[k]`` (or ``formula["name"]``) is the formula of one of them. A big formula has a main
+    line, a block of definitions, and says what it leaves out.
     """
 
     def __init__(
@@ -34,6 +30,7 @@ class Formula:
         self._input_names = tuple(input_names)
         self._output_names = tuple(output_names)
         self._lhs = tuple(lhs)
+        self._pages: dict[NotationName, Page] = {}
 
     # ------------------------------------------------------------ parts
 
@@ -57,22 +54,21 @@ class Formula:
         """The names of the outputs."""
         return self._output_names
 
+    @property
+    def lhs(self) -> tuple[str, ...]:
+        """The left-hand sides in LaTeX."""
+        return self._lhs
+
     @cached_property
     def graph_ir(self) -> Graph:
-        """The display form that is printed."""
+        """The display form of the whole graph."""
         return display(self._graph)
 
     # ------------------------------------------------------------ prints
 
     def latex(self, notation: NotationName = "auto", lhs: bool = False) -> str:
         """LaTeX of the right-hand side, in matrix or index notation; ``auto`` picks the shorter."""
-        lines = [LatexWriter().text(tree) for tree in self._trees(notation)]
-        if lhs:
-            lines = [f"{left} = {line}" for left, line in zip(self._lhs, lines, strict=True)]
-        if len(lines) == 1:
-            return lines[0]
-        rows = [line.replace(" = ", " &= ", 1) if lhs else f"& {line}" for line in lines]
-        return r"\begin{aligned} " + r" \\ ".join(rows) + r" \end{aligned}"
+        return self._page(notation).latex(self._lhs if lhs else None)
 
     def sympy(self) -> Any:
         """SymPy: an expression for a number, a Matrix of entries for an array; a tuple for several outputs."""
@@ -82,10 +78,7 @@ class Formula:
         return results[0] if len(results) == 1 else tuple(results)
 
     def __str__(self) -> str:
-        lines = [PlainWriter().text(tree) for tree in self._trees("auto")]
-        if len(lines) == 1:
-            return lines[0]
-        return "\n".join(f"{name} = {line}" for name, line in zip(self._output_names, lines, strict=True))
+        return self._page("auto").plain(self._output_names)
 
     def __repr__(self) -> str:
         return f"Formula({str(self)!r})"
@@ -93,41 +86,20 @@ class Formula:
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex(lhs=True)}$"
 
-    # ------------------------------------------------------------ notation
+    # ------------------------------------------------------------ layout
 
     @cached_property
     def _symbols(self) -> list[Name]:
         return symbols_of(self._input_names, [t.rank for t in self._graph.inputs])
 
-    def _trees(self, notation: NotationName) -> list[Notation]:
+    def _page(self, notation: NotationName) -> Page:
         if notation not in ("auto", "matrix", "index"):
             raise ArgumentError(f"notation is 'auto', 'matrix' or 'index', not {notation!r}")
-        names: dict[Tensor, Notation] = dict(zip(self.graph_ir.inputs, self._symbols, strict=True))
-        letters = fresh_letters(name.plain for name in self._symbols)
-        index_form, matrix_form = IndexForm(names, letters), MatrixForm(names)
-        return [_tree(t, notation, index_form, matrix_form) for t in self.graph_ir.outputs]
-
-
-def _tree(output: Tensor, notation: NotationName, index_form: IndexForm, matrix_form: MatrixForm) -> Notation:
-    """The notation that was asked for; index notation where there is no matrix notation."""
-    matrix: Notation | None = None
-    if notation != "index":
-        try:
-            matrix = matrix_form.output(output)
-        except NoMatrixFormError:
-            matrix = None
-    if matrix is not None and notation == "matrix":
-        return matrix
-    entry = index_form.output(output, index_form.letters(output.rank))
-    if matrix is None:
-        return entry
-    return matrix if _printed_length(matrix) <= _printed_length(entry) else entry
-
-
-def _printed_length(tree: Notation) -> int:
-    """How many symbols a reader sees: commands count as one, braces and spaces not at all."""
-    text = re.sub(r"\\(?:left|right|mathrm|mathbf|operatorname|[ ,;])", "", LatexWriter().text(tree))
-    return len(re.sub(r"[{}_^ ]", "", re.sub(r"\\[a-zA-Z]+", "#", text)))
+        if notation not in self._pages:
+            graph, further = near(self._graph)
+            shown = display(graph) if further else self.graph_ir
+            self._pages[notation] = Layout(shown, self._symbols, further, notation).page()
+        return self._pages[notation]
 
 
 def formula_of(

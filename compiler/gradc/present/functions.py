@@ -48,7 +48,7 @@ ROWS: dict[str, FunctionRow] = {
     "diag": FunctionRow(r"\operatorname{diag}", "diag"),
     "squared_norm": FunctionRow(r"\left\|{0}\right\|^{2}", "norm({0})**2"),
     "frobenius": FunctionRow(r"\left\|{0}\right\|_{\mathrm{F}}^{2}", "norm({0})**2"),
-    "norm": FunctionRow(r"\left\|{0}\right\|", "norm"),
+    "norm": FunctionRow(r"\left\|{0}\right\|", "norm({0})"),
     "reversed": FunctionRow(r"\operatorname{rev}", "flip"),
     "softmax": FunctionRow(r"\operatorname{softmax}", "softmax"),
     "logsumexp": FunctionRow(r"\operatorname{logsumexp}", "logsumexp"),

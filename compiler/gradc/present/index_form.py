@@ -39,19 +39,22 @@ class IndexForm:
     def __init__(self, names: Mapping[Tensor, Notation], letters: Sequence[str]) -> None:
         self._names = names
         self._letters = letters
-        self._written: dict[tuple[Tensor, Environment], Notation] = {}
+        self._written: dict[tuple[Tensor, Environment, Environment], Notation] = {}
+        self._scope: Environment = ()
 
     def letters(self, count: int, used: Sequence[Notation] = ()) -> tuple[Name, ...]:
-        """The first ``count`` index letters that do not occur in ``used``."""
-        taken = {item.latex for root in used for item in _names_in(root)}
+        """The first ``count`` index letters that occur neither in ``used`` nor in an enclosing sum."""
+        taken = {item.latex for root in (*used, *self._scope) for item in _names_in(root)}
         free = [c for c in self._letters if c not in taken]
         return tuple(Name(c, c, integer=True) for c in free[:count])
 
     def output(self, tensor: Tensor, indices: Environment) -> Notation:
         """The entry of an output at the given indices, written out even where the tensor has a name."""
-        if isinstance(tensor, Compute):
-            return self._compute(tensor, indices)
-        return self.entry(tensor, indices)
+        self._scope = indices
+        try:
+            return self._compute(tensor, indices) if isinstance(tensor, Compute) else self.entry(tensor, indices)
+        finally:
+            self._scope = ()
 
     def entry(self, tensor: Tensor, indices: Environment) -> Notation:
         """``tensor[indices]``: the symbol, or the expression of a nameless intermediate."""
@@ -59,7 +62,7 @@ class IndexForm:
         if name is not None:
             return n.Entry(name, indices) if indices else name
         if isinstance(tensor, Compute):
-            key = (tensor, indices)
+            key = (tensor, indices, self._scope)
             if key not in self._written:
                 self._written[key] = self._compute(tensor, indices)
             return self._written[key]
@@ -71,9 +74,16 @@ class IndexForm:
     # ------------------------------------------------------------ comprehensions
 
     def _compute(self, node: Compute, indices: Environment) -> Notation:
-        if node.reducer is None:
-            return self.scalar(node.body, indices)
+        outer = self._scope
+        try:
+            return self._reduced(node, indices) if node.reducer else self.scalar(node.body, indices)
+        finally:
+            self._scope = outer
+
+    def _reduced(self, node: Compute, indices: Environment) -> Notation:
+        assert node.reducer is not None
         letters = self.letters(len(node.reduce_extents), indices)
+        self._scope = (*self._scope, *indices, *letters)
         environment = (*indices, *letters)
         body = self.scalar(node.body, environment)
         condition = None
@@ -264,6 +274,8 @@ def _power(base: Notation, exponent: Notation) -> Notation:
         return ordered_product(1, (), (_power(base, n.Literal(-value)),))
     if value == 1 and not isinstance(value, complex):
         return base
+    if value == Fraction(1, 2) and isinstance(base, n.Function) and base.name == "squared_norm":
+        return n.Function("norm", base.arguments)
     if isinstance(value, Fraction) and value.numerator == 1 and value.denominator <= 3:
         return n.Root(base, value.denominator)
     return n.Power(base, exponent)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from gradc.ir.scalar import NamedConstant, NumberValue
 from gradc.present import notation as n
 from gradc.present.functions import row_of
+from gradc.present.matrix_algebra import is_array
 from gradc.present.notation import Notation
 from gradc.present.writer import Binding, Text, Writer, decimal, numerator_and_denominator
 
@@ -106,7 +107,7 @@ class LatexWriter(Writer):
             negative, positive = n.split_sign(term)
             last = position == len(node.terms) - 1
             written = self.enclosed(positive, Binding.BIG if last else Binding.PRODUCT)
-            if _ends_big(positive) and not last:
+            if _ends_big(positive) and not last and written.binding < Binding.ATOM:
                 written = self.parenthesised(written)
             tall = tall or written.tall
             sign = "-" if negative else "+"
@@ -128,7 +129,7 @@ class LatexWriter(Writer):
             else:
                 front = [self.number(node.coefficient)] if node.coefficient != 1 else []
             return self._joined(front, [f for f in node.numerator if f not in constants])
-        tall = [f for f in node.numerator if isinstance(f, n.Reduction | n.Cases | n.Array) or _long(f)]
+        tall = [f for f in node.numerator if _stands_beside(f)]
         flat = [f for f in node.numerator if f not in tall]
         top_front = [self.number(over)] if over != 1 or not flat else []
         top = self._joined(top_front, flat)
@@ -144,7 +145,7 @@ class LatexWriter(Writer):
             last = position == len(factors) - 1
             least = Binding.RELATION if alone else Binding.BIG if last else Binding.PRODUCT
             item = self.enclosed(factor, least)
-            if _ends_big(factor) and not last:
+            if _ends_big(factor) and not last and item.binding < Binding.ATOM:
                 item = self.parenthesised(item)
             written.append(item)
         text = written[0].text if written else "1"
@@ -200,7 +201,11 @@ class LatexWriter(Writer):
 
     def _exponential(self, node: n.Function) -> Text:
         (argument,) = node.arguments
-        if n.size(argument) > _LARGEST_EXPONENT or any(isinstance(p, n.Reduction) for p in _walk(argument)):
+        if (
+            n.size(argument) > _LARGEST_EXPONENT
+            or is_array(argument)
+            or any(isinstance(p, n.Reduction) for p in _walk(argument))
+        ):
             return self._called(r"\exp", node.arguments)
         return Text(f"e^{{{self.text(argument)}}}", Binding.POWER)
 
@@ -218,12 +223,15 @@ class LatexWriter(Writer):
     # ------------------------------------------------------------ conditions
 
     def _relation(self, node: n.Relation) -> Text:
-        return Text(f"{self.text(node.left)} {_RELATIONS[node.name]} {self.text(node.right)}", Binding.RELATION)
+        left, right = self.write(node.left), self.write(node.right)
+        text = f"{left.text} {_RELATIONS[node.name]} {right.text}"
+        return Text(text, Binding.RELATION, left.tall or right.tall)
 
     def _logic(self, node: n.Logic) -> Text:
         if node.name == "not":
             return Text(rf"\lnot {self.parenthesised(self.write(node.arguments[0])).text}")
-        return Text(_LOGIC[node.name].join(self._condition(a) for a in node.arguments), Binding.RELATION)
+        tall = any(self.write(a).tall for a in node.arguments)
+        return Text(_LOGIC[node.name].join(self._condition(a) for a in node.arguments), Binding.RELATION, tall)
 
     def _condition(self, node: Notation) -> str:
         written = self.write(node)
@@ -317,6 +325,10 @@ def _ends_big(node: Notation) -> bool:
     return isinstance(node, n.Product) and bool(node.numerator) and _ends_big(node.numerator[-1])
 
 
-def _long(node: Notation) -> bool:
+def _stands_beside(node: Notation) -> bool:
     """Whether a factor is better beside a fraction than in its numerator."""
-    return isinstance(node, n.Sum | n.MatrixProduct) and n.size(node) > 24
+    if isinstance(node, n.Reduction | n.Cases | n.Array | n.Hadamard):
+        return True
+    if isinstance(node, n.Function):
+        return node.name in ("squared_norm", "frobenius", "tr")
+    return isinstance(node, n.MatrixProduct) or (isinstance(node, n.Sum) and n.size(node) > 24)

@@ -10,6 +10,7 @@ from gradc.ir.scalar import NamedConstant
 from gradc.present.notation import (
     Bracket,
     Cases,
+    Ellipsis,
     Entry,
     EntrywisePower,
     Function,
@@ -84,7 +85,13 @@ def _degree(node: Notation) -> Fraction:
 
 def _term_key(term: Notation) -> tuple[Any, ...]:
     _, positive = split_sign(term)
-    return (-_degree(positive), isinstance(positive, Literal), _monomial_key(positive), text_key(positive))
+    return (
+        isinstance(positive, Ellipsis),
+        -_degree(positive),
+        isinstance(positive, Literal),
+        _monomial_key(positive),
+        text_key(positive),
+    )
 
 
 def _monomial_key(term: Notation) -> tuple[Any, ...]:
@@ -117,6 +124,7 @@ _SYMBOLIC_POWER = 5
 _EXPONENTIAL = 8
 _INDEX_BRACKET = 0
 _BRACKET = 9
+_LAST = 11
 
 
 def _factor_key(factor: Notation) -> tuple[Any, ...]:
@@ -130,6 +138,8 @@ def _factor_key(factor: Notation) -> tuple[Any, ...]:
             return (_EXPONENTIAL, "", text_key(factor))
         base = base.base
     place = _CLASSES.get(type(base), 7)
+    if isinstance(base, Ellipsis):
+        return (_LAST, "", ("", ""))
     if isinstance(base, Bracket):
         place = _INDEX_BRACKET if _about_indices(base.condition) else _BRACKET
     if isinstance(factor, Power) and not isinstance(factor.exponent, Literal):
@@ -165,6 +175,8 @@ def text_key(node: Notation) -> tuple[str, str]:
 def _text(node: Notation) -> str:
     if isinstance(node, Name):
         return node.plain
+    if isinstance(node, Ellipsis):
+        return node.words
     if isinstance(node, Literal):
         return node.value.name if isinstance(node.value, NamedConstant) else str(node.value)
     own = node.name if isinstance(node, Function) else type(node).__name__ if not isinstance(node, Entry) else ""

@@ -89,7 +89,8 @@ class PlainWriter(Writer):
         text = row.plain
         for position, argument in enumerate(arguments):
             text = text.replace(f"{{{position}}}", argument)
-        return Text(text, Binding.PRODUCT)
+        enclosed = row.plain.endswith(")") and not row.plain.startswith("(")
+        return Text(text, Binding.ATOM if enclosed else Binding.POWER if "**" in row.plain else Binding.PRODUCT)
 
     def _reduction(self, node: n.Reduction) -> Text:
         clauses = []

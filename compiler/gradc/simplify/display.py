@@ -79,6 +79,8 @@ class _Display:
 
     def run(self) -> Graph:
         for node in graph_order(self._graph.outputs):
+            if node in self._forms:
+                continue
             self._forms[node] = self._displayed(node)
         return Graph(self._graph.inputs, tuple(self._tensor(t) for t in self._graph.outputs))
 
@@ -91,12 +93,22 @@ class _Display:
         if isinstance(node, Compute):
             return self._displayed_compute(node)
         if isinstance(node, Projection):
+            if isinstance(node.source, Call):
+                return self._called(node.source, node.position)
             source = self._forms[node.source]
             assert isinstance(source, MultiNode)
             return projection(source, node.position)
         if isinstance(node, MultiNode):
             return _with_operands(node, [self._tensor(t) for t in node.operands])
         return node
+
+    def _called(self, node: Call, position: int) -> Tensor:
+        """The result of a sub-graph that is kept whole for other reasons than reading, written out."""
+        operands = [self._tensor(t) for t in node.operands]
+        inner = _Display(node.graph)
+        inner._algebra = self._algebra
+        inner._forms = dict(zip(node.graph.inputs, operands, strict=True))
+        return inner.run().outputs[position]
 
     def _displayed_compute(self, node: Compute) -> Compute:
         extents = node.extents
@@ -186,12 +198,28 @@ class _Display:
             return inner
         return compute(shape, self._algebra.product([*outside, load(inner, [index(k) for k in kept])]))
 
+    def _exponentials_split(self, core: Scalar, rank: int) -> list[Scalar]:
+        """The factors, ``exp(x[k] - c)`` as ``exp(x[k])`` times ``exp(-c)``: a shift by c leaves the sum."""
+        factors: list[Scalar] = []
+        for factor in core.children if is_apply(core, "prod") else (core,):
+            if is_apply(factor, "exp") and is_apply(factor.children[0], "sum"):
+                terms = factor.children[0].children
+                fixed = [t for t in terms if all(k < rank for k in free_indices(t))]
+                moving = [t for t in terms if t not in fixed]
+                for part in (moving, fixed):
+                    if part:
+                        total = algebra.sum_of(*part, flatten=False, dtype=factor.dtype)
+                        factors.append(self._algebra.apply("exp", [total], factor.dtype))
+            else:
+                factors.append(factor)
+        return factors
+
     def _split_factors(self, body: Scalar, extents: Sequence[Extent], rank: int) -> tuple[list[Scalar], Scalar]:
         """The factors that no reduced axis enters, and the rest. A guard stays inside, with what it protects."""
         predicate, core = (body.predicate, body.body) if isinstance(body, Guard) else (TRUE, body)
         outside: list[Scalar] = []
         inside: list[Scalar] = []
-        for factor in core.children if is_apply(core, "prod") else (core,):
+        for factor in self._exponentials_split(core, rank):
             invariant = all(k < rank for k in free_indices(factor)) and _evaluable(factor, extents)
             (outside if invariant else inside).append(factor)
         rest = algebra.product_of(*inside, flatten=False, dtype=body.dtype)

@@ -47,6 +47,7 @@ WIDEST = 48
 LARGEST_EXPONENT = 4096
 #: Larger expressions are not searched for common factors and expansions.
 _LARGEST_SEARCHED = 400
+_LARGEST_DISTRIBUTED = 100
 
 
 class DisplayAlgebra:
@@ -115,7 +116,7 @@ class DisplayAlgebra:
         result = algebra.sum_of(*parts, flatten=False, dtype=dtype)
         if not is_apply(result, "sum") or self.size(result) > _LARGEST_SEARCHED:
             return result
-        expanded = expanded_if_shorter(result)
+        expanded = expanded_if_shorter(self._distributed(result))
         return self._factored(expanded) if is_apply(expanded, "sum") else expanded
 
     def _flat_terms(self, terms: Sequence[Scalar]) -> list[Scalar]:
@@ -176,6 +177,25 @@ class DisplayAlgebra:
                 return [*kept, *(replaced.children if is_apply(replaced, "sum") else [replaced])]
         return None
 
+    def _distributed(self, total: Scalar) -> Scalar:
+        """``a (b + c) + a c`` as ``a b + 2 a c``: products multiplied out where their terms meet others."""
+        if self.size(total) > _LARGEST_DISTRIBUTED:
+            return total
+        terms: list[Scalar] = []
+        for term in total.children:
+            factors = term.children if is_apply(term, "prod") else ()
+            sums = [f for f in factors if is_apply(f, "sum") and len(f.children) <= 4]
+            if len(sums) == 1:
+                others = [f for f in factors if f is not sums[0]]
+                terms += [self.product([*others, t]) for t in sums[0].children]
+            else:
+                terms.append(term)
+        if len(terms) == len(total.children):
+            return total
+        collected = algebra.sum_of(*terms, flatten=False, dtype=total.dtype)
+        count = len(collected.children) if is_apply(collected, "sum") else 1
+        return collected if count <= len(total.children) and self.size(collected) < self.size(total) else total
+
     def _factored(self, total: Scalar) -> Scalar:
         """A factor common to all terms taken outside, where that prints shorter and it is more than a symbol."""
         terms = total.children
@@ -233,6 +253,8 @@ class DisplayAlgebra:
         if len(exponents) < 2:
             return factors
         total = self.sum(exponents, exponents[0].dtype)
+        if _term_count(total) >= sum(map(_term_count, exponents)) and len(set(exponents)) == len(exponents):
+            return factors
         return [*others, self.apply("exp", [total], total.dtype)]
 
     def _apply_product_rules(self, product: Scalar) -> Scalar:
@@ -386,6 +408,11 @@ class DisplayAlgebra:
                 return self.product([number(-1, dtype), positive]) if name in ODD else positive
         if name == "exp" and is_number(args[0], 0):
             return number(1, dtype)
+        if name == "log" and is_apply(args[0], "prod"):
+            exponents = [f.children[0] for f in args[0].children if is_apply(f, "exp")]
+            if exponents and dtype.kind == "f":
+                rest = [f for f in args[0].children if not is_apply(f, "exp")]
+                return self.sum([*exponents, self.apply("log", [self.product(rest)], dtype)], dtype)
         if name == "abs" and _never_negative(args[0]):
             return args[0]
         for rule in COMPOSITIONS_OF.get(name, ()):
@@ -393,6 +420,10 @@ class DisplayAlgebra:
             if bound is not None:
                 return build(rule.result, bound, plain, self)
         return plain
+
+
+def _term_count(scalar: Scalar) -> int:
+    return 0 if is_number(scalar, 0) else len(scalar.children) if is_apply(scalar, "sum") else 1
 
 
 def _never_negative(scalar: Scalar) -> bool:

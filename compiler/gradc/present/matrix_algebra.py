@@ -1,0 +1,262 @@
+"""Notation of matrices and vectors: products, transposes and entrywise operations in their simplest form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from gradc.present import notation as n
+from gradc.present.notation import Notation
+from gradc.present.order import ordered_factors, ordered_product
+
+ONES = n.Ones()
+
+
+def split_scale(node: Notation) -> tuple[Any, tuple[Notation, ...], tuple[Notation, ...], Notation | None]:
+    """``2 c A / d`` as (2, (c,), (d,), A): the array factor of a scaled array is the last of its numerator."""
+    if not isinstance(node, n.Product):
+        return 1, (), (), node
+    if not node.numerator or not is_array(node.numerator[-1]):
+        return node.coefficient, node.numerator, node.denominator, None
+    return node.coefficient, node.numerator[:-1], node.denominator, node.numerator[-1]
+
+
+def is_array(node: Notation) -> bool:
+    """Whether the piece stands for a vector or a matrix."""
+    if isinstance(node, n.Name):
+        return node.rank > 0
+    if isinstance(node, n.Ones | n.Identity | n.Transposed | n.Hadamard | n.EntrywisePower):
+        return True
+    if isinstance(node, n.MatrixProduct):
+        return not node.scalar
+    if isinstance(node, n.Function):
+        return node.name not in ("tr", "squared_norm", "norm") and any(map(is_array, node.arguments))
+    if isinstance(node, n.Bracket | n.Relation | n.Sum | n.Product | n.Root | n.Power | n.Logic):
+        return any(map(is_array, node.parts))
+    return False
+
+
+def scaled_array(coefficient: Any, over: Sequence[Notation], under: Sequence[Notation], array: Notation) -> Notation:
+    """A scalar multiple of an array, the array last; scales that meet are merged."""
+    inner, inner_over, inner_under, core = split_scale(array)
+    factors, divisors = [*over, *inner_over], [*under, *inner_under]
+    if core is not None and divisors:
+        core, divisors = softmaxed(core, divisors)
+    scale = ordered_product(coefficient * inner, factors, divisors)
+    if core is None:
+        return scale
+    if n.is_literal(scale, 1):
+        return core
+    if isinstance(scale, n.Product):
+        return n.Product(scale.coefficient, (*scale.numerator, core), scale.denominator)
+    if isinstance(scale, n.Literal) and isinstance(scale.value, int | float | Fraction):
+        return n.Product(scale.value, (core,))
+    return n.Product(1, (scale, core))
+
+
+def softmaxed(array: Notation, divisors: Sequence[Notation]) -> tuple[Notation, list[Notation]]:
+    """``exp(x) / (1' exp(x))`` as ``softmax(x)``, also inside products and diagonals."""
+    left: list[Notation] = []
+    for divisor in divisors:
+        base, exponent = (divisor.base, divisor.exponent) if isinstance(divisor, n.Power) else (divisor, n.ONE)
+        exponential = _summed_exponential(base)
+        count = exponent.value if isinstance(exponent, n.Literal) else 0
+        if exponential is None or not isinstance(count, int):
+            left.append(divisor)
+            continue
+        array, count = _replaced(array, exponential, count)
+        if count:
+            left.append(base if count == 1 else n.Power(base, n.Literal(count)))
+    return array, left
+
+
+def _summed_exponential(node: Notation) -> Notation | None:
+    """``exp(x)`` of ``1' exp(x)``."""
+    if isinstance(node, n.MatrixProduct) and len(node.factors) == 2 and node.factors[0] == n.Transposed(ONES):
+        vector = node.factors[1]
+        if isinstance(vector, n.Function) and vector.name == "exp":
+            return vector
+    return None
+
+
+def _replaced(array: Notation, exponential: Notation, count: int) -> tuple[Notation, int]:
+    """At most ``count`` factors that are the exponential, replaced by its softmax."""
+    if not count:
+        return array, 0
+    if array == exponential:
+        assert isinstance(exponential, n.Function)
+        return n.Function("softmax", exponential.arguments), count - 1
+    if isinstance(array, n.MatrixProduct | n.Hadamard):
+        factors = array.factors if isinstance(array, n.MatrixProduct) else array.numerator
+        replaced: list[Notation] = []
+        for factor in factors:
+            item, count = _replaced(factor, exponential, count)
+            replaced.append(item)
+        if isinstance(array, n.MatrixProduct):
+            return n.MatrixProduct(tuple(replaced), array.scalar), count
+        return n.Hadamard(tuple(replaced), array.denominator), count
+    if isinstance(array, n.Transposed):
+        item, count = _replaced(array.base, exponential, count)
+        return n.Transposed(item), count
+    if isinstance(array, n.Function) and array.name == "diag":
+        item, count = _replaced(array.arguments[0], exponential, count)
+        return n.Function("diag", (item,)), count
+    return array, count
+
+
+def times_number(number: Notation, array: Notation) -> Notation:
+    """The multiple of an array by a number."""
+    if n.is_literal(number, 0):
+        return n.ZERO
+    if isinstance(number, n.Product):
+        return scaled_array(number.coefficient, number.numerator, number.denominator, array)
+    if isinstance(number, n.Literal) and isinstance(number.value, int | float | Fraction):
+        return scaled_array(number.value, (), (), array)
+    return scaled_array(1, (number,), (), array)
+
+
+def transposed(node: Notation) -> Notation:
+    """The transpose, pushed to the factors of a product."""
+    if isinstance(node, n.Transposed):
+        return node.base
+    if isinstance(node, n.Identity) or not is_array(node):
+        return node
+    if isinstance(node, n.Function) and node.name == "diag":
+        return node
+    if isinstance(node, n.Power) and isinstance(node.base, n.Name):
+        return n.Power(transposed(node.base), node.exponent)
+    if isinstance(node, n.MatrixProduct):
+        return n.MatrixProduct(tuple(transposed(f) for f in reversed(node.factors)))
+    if isinstance(node, n.Product):
+        coefficient, over, under, core = split_scale(node)
+        if core is not None:
+            return scaled_array(coefficient, over, under, transposed(core))
+    return n.Transposed(node)
+
+
+def multiplied(factors: Sequence[Notation], scalar: bool = False) -> Notation:
+    """The matrix product, flat, with scalar multiples in front; ``scalar`` where it is a number."""
+    coefficient: Any = 1
+    over: list[Notation] = []
+    under: list[Notation] = []
+    flat: list[Notation] = []
+    for factor in factors:
+        c, o, u, core = split_scale(factor)
+        coefficient, over, under = coefficient * c, [*over, *o], [*under, *u]
+        if isinstance(core, n.MatrixProduct):
+            flat.extend(core.factors)
+        elif core is not None and not isinstance(core, n.Identity):
+            flat.append(core)
+    flat = _powers(flat) or [n.Identity()]
+    product = flat[0] if len(flat) == 1 else n.MatrixProduct(tuple(flat), scalar)
+    if scalar:
+        return ordered_product(coefficient, [*over, product], under)
+    return scaled_array(coefficient, over, under, product)
+
+
+def _powers(factors: Sequence[Notation]) -> list[Notation]:
+    """Equal matrices side by side as powers."""
+    joined: list[Notation] = []
+    for factor in factors:
+        base, exponent = (factor.base, factor.exponent) if isinstance(factor, n.Power) else (factor, n.ONE)
+        last = joined[-1] if joined else None
+        last_base, last_exponent = (last.base, last.exponent) if isinstance(last, n.Power) else (last, n.ONE)
+        same = base == last_base and isinstance(base, n.Name) and base.rank == 2
+        if same and isinstance(exponent, n.Literal) and isinstance(last_exponent, n.Literal):
+            total_exponent = n.Literal(exponent.value + last_exponent.value)  # type: ignore[operator]
+            joined[-1] = n.Power(base, total_exponent)
+        else:
+            joined.append(factor)
+    return joined
+
+
+def inner(left: Notation, right: Notation) -> Notation:
+    """The inner product of two vectors; a squared norm where they are equal."""
+    if left == right and not isinstance(left, n.Ones):
+        return n.Function("squared_norm", (left,))
+    return multiplied([transposed(left), right], scalar=True)
+
+
+def total(vector: Notation) -> Notation:
+    """The sum of the entries of a vector."""
+    coefficient, over, under, core = split_scale(vector)
+    if core is None:
+        core = n.Literal(1)
+    if isinstance(core, n.Function) and core.name == "diag":
+        summed: Notation = n.Function("tr", core.arguments)
+    elif isinstance(core, n.Hadamard) and not core.denominator and len(core.numerator) > 1:
+        first, *rest = core.numerator
+        summed = inner(first, entrywise(rest))
+    elif isinstance(core, n.EntrywisePower) and n.is_literal(core.exponent, 2):
+        summed = n.Function("squared_norm", (core.base,))
+    else:
+        summed = multiplied([transposed(ONES), core], scalar=True)
+    return _rescaled(coefficient, over, under, summed)
+
+
+def total_of_matrix(matrix: Notation) -> Notation:
+    """The sum of all entries of a matrix: a trace where it is an entrywise product."""
+    coefficient, over, under, core = split_scale(matrix)
+    if isinstance(core, n.Hadamard) and not core.denominator and len(core.numerator) > 1:
+        first, *rest = core.numerator
+        second = entrywise(rest)
+        if first == second:
+            summed: Notation = n.Function("frobenius", (first,))
+        elif isinstance(second, n.Transposed):
+            summed = n.Function("tr", (multiplied([second.base, first]),))
+        else:
+            summed = n.Function("tr", (multiplied([transposed(first), second]),))
+    elif isinstance(core, n.EntrywisePower) and n.is_literal(core.exponent, 2):
+        summed = n.Function("frobenius", (core.base,))
+    else:
+        assert core is not None
+        summed = multiplied([transposed(ONES), core, ONES], scalar=True)
+    return _rescaled(coefficient, over, under, summed)
+
+
+def _rescaled(coefficient: Any, over: Sequence[Notation], under: Sequence[Notation], value: Notation) -> Notation:
+    if isinstance(value, n.Product):
+        return ordered_product(coefficient * value.coefficient, [*over, *value.numerator], [*under, *value.denominator])
+    return ordered_product(coefficient, [*over, value], under)
+
+
+def entrywise(over: Sequence[Notation], under: Sequence[Notation] = ()) -> Notation:
+    """The entrywise product and quotient of arrays of one shape, equal ones joined to powers."""
+    coefficient: Any = 1
+    scales: list[Notation] = []
+    divisors: list[Notation] = []
+    tops: dict[Notation, int] = {}
+    bottoms: dict[Notation, int] = {}
+    for factor, sign in [*((f, 1) for f in over), *((f, -1) for f in under)]:
+        c, o, u, core = split_scale(factor)
+        if sign > 0:
+            coefficient, scales, divisors = coefficient * c, [*scales, *o], [*divisors, *u]
+        else:
+            coefficient, scales, divisors = Fraction(1) / c * coefficient, [*scales, *u], [*divisors, *o]
+        parts = core.numerator if isinstance(core, n.Hadamard) and not core.denominator else (core,)
+        for part in parts:
+            if part is not None and not isinstance(part, n.Ones):
+                side = tops if sign > 0 else bottoms
+                side[part] = side.get(part, 0) + 1
+    numerator = tuple(ordered_factors([_entrywise_power(f, e) for f, e in tops.items()]))
+    denominator = tuple(ordered_factors([_entrywise_power(f, e) for f, e in bottoms.items()]))
+    if not denominator and len(numerator) == 1:
+        array: Notation = numerator[0]
+    elif not numerator and not denominator:
+        array = ONES
+    else:
+        array = n.Hadamard(numerator, denominator)
+    return scaled_array(coefficient, scales, divisors, array)
+
+
+def _entrywise_power(base: Notation, exponent: int) -> Notation:
+    return base if exponent == 1 else n.EntrywisePower(base, n.Literal(exponent))
+
+
+def diagonal(vector: Notation) -> Notation:
+    """The diagonal matrix of a vector."""
+    coefficient, over, under, core = split_scale(vector)
+    if core is None or isinstance(core, n.Ones):
+        return scaled_array(coefficient, over, under, n.Identity())
+    return scaled_array(coefficient, over, under, n.Function("diag", (core,)))

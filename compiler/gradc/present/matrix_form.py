@@ -1,0 +1,242 @@
+"""Graphs in matrix notation, recognised node by node.
+
+Every scalar part of a body is seen as an array over the axes it depends on: a number, a vector over (i) or a matrix over
+(i, j). A sum over axes of a product of such parts is a contraction, whose network of axes is read as matrix products,
+inner products, traces and diagonal matrices (`gradc.present.contraction`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gradc.ir.algebra import linear_terms
+from gradc.ir.scalar import (
+    TRUE,
+    Apply,
+    Guard,
+    Index,
+    Load,
+    Number,
+    Scalar,
+    Size,
+    is_apply,
+)
+from gradc.ir.tensor import Compute, Constant, Tensor
+from gradc.present import matrix_algebra as m
+from gradc.present import notation as n
+from gradc.present.contraction import Contraction
+from gradc.present.index_form import applied, size_name, times
+from gradc.present.notation import Notation
+from gradc.present.order import ordered_sum
+
+Axes = tuple[int, ...]
+
+
+class NoMatrixFormError(Exception):
+    """The graph has no matrix notation here; index notation is left. Never leaves `gradc.present`."""
+
+
+@dataclass(frozen=True)
+class View:
+    """An array over the axes of the enclosing comprehension: rows, then columns."""
+
+    notation: Notation
+    axes: Axes = ()
+
+    def over(self, axes: Axes) -> Notation:
+        """The notation with the axes in this order, broadcast along those it lacks."""
+        if self.axes == axes:
+            return self.notation
+        if self.axes == axes[::-1]:
+            return m.transposed(self.notation)
+        if len(axes) == 2 and len(self.axes) == 1:
+            if self.axes[0] == axes[0]:
+                return m.multiplied([self.notation, m.transposed(m.ONES)])
+            return m.multiplied([m.ONES, m.transposed(self.notation)])
+        return self.notation  # a number, added to every entry
+
+
+class MatrixForm:
+    """Builds matrix notation; ``names`` gives the symbols of inputs and of named intermediates."""
+
+    def __init__(self, names: Mapping[Tensor, Notation]) -> None:
+        self._names = names
+        self._tensors: dict[Tensor, Notation] = {}
+
+    def output(self, tensor: Tensor) -> Notation:
+        """An output as an array, written out even where it has a name."""
+        return self._compute(tensor) if isinstance(tensor, Compute) else self.tensor(tensor)
+
+    def tensor(self, tensor: Tensor) -> Notation:
+        """A tensor of rank 2 at most."""
+        name = self._names.get(tensor)
+        if name is not None:
+            if isinstance(name, n.Name) and name.rank > 2:
+                raise NoMatrixFormError
+            return name
+        if tensor not in self._tensors:
+            if isinstance(tensor, Constant) and tensor.value.size == 1:
+                raise NoMatrixFormError
+            if not isinstance(tensor, Compute):
+                raise NoMatrixFormError
+            self._tensors[tensor] = self._compute(tensor)
+        return self._tensors[tensor]
+
+    def _compute(self, node: Compute) -> Notation:
+        rank = len(node.shape)
+        if rank > 2 or node.domain is not TRUE:
+            raise NoMatrixFormError
+        axes = tuple(range(rank))
+        if node.reducer is None:
+            return _filled(_Body(self, node, ()).view(node.body), axes)
+        reduced = tuple(range(rank, len(node.extents)))
+        if node.reducer == "sum":
+            return _filled(_Body(self, node, reduced).summed(node.body), axes)
+        if node.reducer in ("max", "min") and rank == 0:
+            inner = _Body(self, node, ()).view(node.body)
+            if sorted(inner.axes) == list(reduced):
+                return n.Function(node.reducer, (inner.notation,))
+        raise NoMatrixFormError
+
+
+def _upright(notation: Notation, axes: Axes) -> View:
+    """A transposed matrix as the matrix itself over the axes in the other order."""
+    coefficient, over, under, core = m.split_scale(notation)
+    if len(axes) == 2 and isinstance(core, n.Transposed):
+        return View(m.scaled_array(coefficient, over, under, core.base), axes[::-1])
+    return View(notation, axes)
+
+
+def _filled(view: View, axes: Axes) -> Notation:
+    """A result over exactly these axes: numbers become multiples of ones."""
+    if view.axes or not axes:
+        return view.over(axes)
+    ones = m.ONES if len(axes) == 1 else n.MatrixProduct((m.ONES, m.transposed(m.ONES)))
+    return m.entrywise([view.notation]) if m.is_array(view.notation) else m.times_number(view.notation, ones)
+
+
+class _Body:
+    """The scalar parts of one comprehension as views."""
+
+    def __init__(self, form: MatrixForm, node: Compute, reduced: Axes) -> None:
+        self._form = form
+        self._reduced = reduced
+        self._memo: dict[Scalar, View] = {}
+
+    def summed(self, body: Scalar) -> View:
+        """The body summed over the reduced axes."""
+        predicates, core = _guards(body)
+        factors = [self._delta_or_bracket(p) for p in predicates]
+        factors += self._factors(core)
+        contraction = Contraction([(f.notation, f.axes) for f in factors], self._reduced)
+        result = contraction.result()
+        if result is None:
+            raise NoMatrixFormError
+        return _upright(*result)
+
+    def _factors(self, product: Scalar) -> list[View]:
+        parts = product.children if is_apply(product, "prod") else (product,)
+        return [self.view(p) for p in parts]
+
+    # ------------------------------------------------------------ views
+
+    def view(self, scalar: Scalar) -> View:
+        """A part of the body as an array over the axes it depends on."""
+        if scalar not in self._memo:
+            self._memo[scalar] = self._view(scalar)
+        return self._memo[scalar]
+
+    def _view(self, scalar: Scalar) -> View:
+        if isinstance(scalar, Number):
+            return View(n.Literal(scalar.value))
+        if isinstance(scalar, Size):
+            return View(size_name(scalar))
+        if isinstance(scalar, Load):
+            return self._load(scalar)
+        if isinstance(scalar, Guard):
+            return self._product([*_guards(scalar)[0]], _guards(scalar)[1])
+        if not isinstance(scalar, Apply) or scalar.op.name == "where":
+            raise NoMatrixFormError
+        if scalar.op.name == "prod":
+            return self._product([], scalar)
+        if scalar.op.name == "power":
+            return self._power(scalar)
+        if scalar.op.name == "convert" and scalar.args[0].dtype.kind == "b":
+            return self._condition(scalar.args[0])
+        arguments = [self.view(a) for a in scalar.args]
+        axes = _union(arguments)
+        if scalar.op.name == "sum":
+            return View(ordered_sum([a.over(axes) for a in arguments]), axes)
+        return View(applied(scalar, [a.over(axes) for a in arguments]), axes)
+
+    def _load(self, item: Load) -> View:
+        array = self._form.tensor(item.tensor)
+        if all(isinstance(i, Number) for i in item.indices) and item.indices:
+            indices = tuple(n.Literal(i.value) for i in item.indices if isinstance(i, Number))
+            return View(n.Entry(array, indices))
+        axes = tuple(i.position for i in item.indices if isinstance(i, Index))
+        if len(axes) != len(item.indices):
+            raise NoMatrixFormError
+        if len(axes) == 2 and axes[0] == axes[1]:
+            return View(n.Function("diag", (array,)), axes[:1])
+        return View(array, axes)
+
+    def _power(self, scalar: Apply) -> View:
+        base, exponent = (self.view(a) for a in scalar.args)
+        if not base.axes and not exponent.axes:
+            return View(applied(scalar, [base.notation, exponent.notation]))
+        value = exponent.notation.value if isinstance(exponent.notation, n.Literal) else None
+        if isinstance(value, int | float) and value < 0:
+            under = base.notation if value == -1 else n.EntrywisePower(base.notation, n.Literal(-value))
+            return View(m.entrywise([], [under]), base.axes)
+        plain = applied(scalar, [base.notation, exponent.notation])
+        if isinstance(plain, n.Root):
+            return View(plain, base.axes)
+        axes = _union([base, exponent])
+        return View(n.EntrywisePower(base.over(axes), exponent.over(axes)), axes)
+
+    # ------------------------------------------------------------ products without a sum
+
+    def _product(self, predicates: Sequence[Scalar], core: Scalar) -> View:
+        factors = [self._delta_or_bracket(p) for p in predicates] + self._factors(core)
+        if not any(f.axes for f in factors):
+            return View(times(*[f.notation for f in factors]))
+        result = Contraction([(f.notation, f.axes) for f in factors], ()).result()
+        if result is None:
+            raise NoMatrixFormError
+        return _upright(*result)
+
+    def _delta_or_bracket(self, predicate: Scalar) -> View:
+        """``[i = j]`` is the identity matrix; a comparison of arrays is a bracket, entrywise."""
+        if is_apply(predicate, "equal") and predicate.children[0].dtype.kind == "i":
+            terms, literal = linear_terms(predicate.children[0])
+            indices = [t for t in terms if isinstance(t, Index)]
+            if len(indices) == len(terms) == 2 and not literal and sorted(terms.values()) == [-1, 1]:
+                first, second = sorted(i.position for i in indices)
+                return View(n.Identity(), (first, second))
+        return self._condition(predicate)
+
+    def _condition(self, predicate: Scalar) -> View:
+        if not isinstance(predicate, Apply) or len(predicate.args) != 2 or predicate.args[0].dtype.kind not in "fc":
+            raise NoMatrixFormError
+        left, right = (self.view(a) for a in predicate.args)
+        axes = _union([left, right])
+        return View(n.Bracket(n.Relation(predicate.op.name, left.over(axes), right.over(axes))), axes)
+
+
+def _guards(scalar: Scalar) -> tuple[tuple[Scalar, ...], Scalar]:
+    """``[p and q] e`` as ((p, q), e)."""
+    if not isinstance(scalar, Guard):
+        return (), scalar
+    predicate = scalar.predicate
+    return (predicate.children if is_apply(predicate, "and") else (predicate,)), scalar.body
+
+
+def _union(views: Sequence[View]) -> Axes:
+    """The axes of an entrywise operation, in the order of the first array that has them all."""
+    together = tuple(sorted({a for v in views for a in v.axes}))
+    if len(together) > 2:
+        raise NoMatrixFormError
+    turned = together[::-1]
+    return turned if sum(v.axes == turned for v in views) > sum(v.axes == together for v in views) else together

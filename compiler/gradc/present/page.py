@@ -1,0 +1,180 @@
+"""A formula laid out: its main lines, and definitions of the intermediates that they name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gradc.ir.algebra import is_index_predicate
+from gradc.ir.scalar import Apply, Guard, Scalar, load
+from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
+from gradc.ir.walk import free_indices, post_order
+from gradc.present import notation as n
+from gradc.present.index_form import IndexForm
+from gradc.present.latex import LatexWriter
+from gradc.present.matrix_form import MatrixForm, NoMatrixFormError
+from gradc.present.notation import Name, Notation
+from gradc.present.pieces import Pieces, split
+from gradc.present.plain import PlainWriter
+from gradc.present.symbols import fresh_letters
+from gradc.simplify.display import display
+
+NotationName = Literal["auto", "matrix", "index"]
+
+#: A page defines at most this many intermediates, and says how many more there are.
+LARGEST_WHERE = 12
+#: Arrays of at most this many entries, each with a formula of its own, are printed entry by entry.
+_LARGEST_ENTRYWISE = 9
+
+
+@dataclass(frozen=True)
+class Definition:
+    """``name = value``, entry by entry where ``name`` has indices."""
+
+    name: Notation
+    value: Notation
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is printed: one main line per output, definitions, and how many intermediates are left out."""
+
+    lines: tuple[Notation, ...]
+    definitions: tuple[Definition, ...] = ()
+    left_out: int = 0
+
+    def latex(self, lhs: Sequence[str] | None) -> str:
+        """LaTeX: one line alone, or several lines aligned at their equals signs."""
+        write = LatexWriter().text
+        lines = [write(line) for line in self.lines]
+        if len(lines) == 1 and not self.definitions and not self.left_out:
+            return f"{lhs[0]} = {lines[0]}" if lhs else lines[0]
+        rows = [f"{left} &= {line}" for left, line in zip(lhs, lines, strict=True)] if lhs else []
+        rows = rows or [f"& {line}" for line in lines]
+        for position, definition in enumerate(self.definitions):
+            where = r"\text{where} \quad " if position == 0 else ""
+            rows.append(f"{where}{write(definition.name)} &= {write(definition.value)}")
+        if self.left_out:
+            rows.append(rf"& \text{{{self._rest()}}}")
+        return r"\begin{aligned} " + r" \\ ".join(rows) + r" \end{aligned}"
+
+    def plain(self, names: Sequence[str]) -> str:
+        """Plain text."""
+        write = PlainWriter().text
+        lines = [write(line) for line in self.lines]
+        if len(lines) > 1:
+            lines = [f"{name} = {line}" for name, line in zip(names, lines, strict=True)]
+        if self.definitions:
+            lines.append("where")
+        lines += [f"    {write(d.name)} = {write(d.value)}" for d in self.definitions]
+        if self.left_out:
+            lines.append(f"    {self._rest()}")
+        return "\n".join(lines)
+
+    def _rest(self) -> str:
+        more = "more intermediates" if self.left_out > 1 else "more intermediate"
+        return f"... and {self.left_out} {more} left out"
+
+
+class Layout:
+    """Lays out the display form of a graph; ``further`` are inputs that stand for what is not shown."""
+
+    def __init__(self, graph: Graph, symbols: Sequence[Name], further: Sequence[Input], notation: NotationName) -> None:
+        self._graph = graph
+        self._pieces = split(graph, further)
+        self._notation = notation
+        names: dict[Tensor, Notation] = dict(zip(graph.inputs, symbols, strict=False))
+        names |= self._intermediate_names(symbols)
+        names |= {t: n.Ellipsis(words) for t, words in self._pieces.ellipses.items()}
+        letters = fresh_letters(name.plain for name in names.values() if isinstance(name, Name))
+        self._names = names
+        self._index_form = IndexForm(names, letters)
+        self._matrix_form = MatrixForm(names)
+
+    def _intermediate_names(self, symbols: Sequence[Name]) -> dict[Tensor, Notation]:
+        initials = {name.plain[:1].lower() for name in symbols}
+        stem = next(c for c in ("u", "v", "z", "q", "h", "s", "r", "g") if c not in initials or c == "g")
+        names: dict[Tensor, Notation] = {}
+        for position, tensor in enumerate(self._pieces.named, start=1):
+            letter = stem.upper() if tensor.rank == 2 else stem
+            digits = str(position) if position < 10 else f"{{{position}}}"
+            names[tensor] = Name(f"{letter}_{digits}", f"{letter}{position}", tensor.rank)
+        return names
+
+    def page(self) -> Page:
+        """The page."""
+        lines = tuple(self._line(t) for t in self._pieces.outputs)
+        defined = [t for t in self._pieces.named if isinstance(t, Compute)][:LARGEST_WHERE]
+        definitions = tuple(self._definition(t) for t in defined)
+        return Page(lines, definitions, len(self._pieces.named) - len(defined))
+
+    def _line(self, output: Tensor) -> Notation:
+        matrix = self._matrix(output)
+        if matrix is None and not self._pieces.named and _differs_by_entry(output):
+            return self._entries(output)
+        return self._chosen(matrix, output)
+
+    def _definition(self, tensor: Tensor) -> Definition:
+        matrix = self._matrix(tensor)
+        value = self._chosen(matrix, tensor)
+        name = self._names[tensor]
+        if tensor.rank and value is not matrix:
+            name = n.Entry(name, self._index_form.letters(tensor.rank))
+        return Definition(name, value)
+
+    def _matrix(self, tensor: Tensor) -> Notation | None:
+        if self._notation == "index":
+            return None
+        try:
+            return self._matrix_form.output(tensor)
+        except NoMatrixFormError:
+            return None
+
+    def _chosen(self, matrix: Notation | None, tensor: Tensor) -> Notation:
+        """The notation that was asked for; the shorter one by default, and index notation where there is no other."""
+        if matrix is not None and self._notation == "matrix":
+            return matrix
+        entry = self._index_form.output(tensor, self._index_form.letters(tensor.rank))
+        if matrix is None:
+            return entry
+        return matrix if printed_length(matrix) <= printed_length(entry) else entry
+
+    def _entries(self, output: Tensor) -> Notation:
+        """A small array whose entries have different formulas, as a column or as rows."""
+        shape = [int(e) for e in output.shape if isinstance(e, int)]
+        positions = list(np.ndindex(*shape))
+        singles = [compute((), load(output, position)) for position in positions]
+        shown = display(Graph(self._graph.inputs, tuple(singles)))
+        written = [self._index_form.output(t, ()) for t in shown.outputs]
+        columns = shape[1] if len(shape) == 2 else 1
+        return n.Array(tuple(tuple(written[k : k + columns]) for k in range(0, len(written), columns)))
+
+
+def _differs_by_entry(output: Tensor) -> bool:
+    """Whether a small array has conditions on its own indices: ``[i = 0] ... + [i = 1] ...``."""
+    if not isinstance(output, Compute) or output.rank not in (1, 2):
+        return False
+    shape = [e for e in output.shape if isinstance(e, int)]
+    if len(shape) < output.rank or int(np.prod(shape)) > _LARGEST_ENTRYWISE:
+        return False
+    return any(_about_one_entry(s, output.rank) for s in post_order([output.body, output.domain]))
+
+
+def _about_one_entry(scalar: Scalar, rank: int) -> bool:
+    if isinstance(scalar, Guard) or not isinstance(scalar, Apply):
+        return False
+    positional = is_index_predicate(scalar) or scalar.op.name in ("floordiv", "mod")
+    return positional and bool(free_indices(scalar)) and all(k < rank for k in free_indices(scalar))
+
+
+def printed_length(tree: Notation) -> int:
+    """How many symbols a reader sees: commands count as one, words by their letters, braces and spaces not at all."""
+    text = re.sub(r"\\(?:left|right|mathrm|mathbf|operatorname)(?![a-z])", "", LatexWriter().text(tree))
+    return len(re.sub(r"[{}_^ ]", "", re.sub(r"\\(?:[a-zA-Z]+|\|)", "#", text)))
+
+
+__all__ = ["Definition", "Layout", "NotationName", "Page", "Pieces", "printed_length"]
