@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gradc.ir.algebra import Substitution, power_of, product_of, rebuild, reindexed, sum_of
+from gradc.ir.algebra import Substitution, guarded, power_of, product_of, rebuild, reindexed, sum_of
 from gradc.ir.bounds import tidy_node
-from gradc.ir.scalar import TRUE, Apply, DType, Load, Number, Scalar, apply, index, is_apply, load, number
+from gradc.ir.scalar import TRUE, Apply, DType, Guard, Load, Number, Scalar, apply, index, is_apply, load, number
 from gradc.ir.source import lines_of, record_line
 from gradc.ir.tensor import Compute, Graph, Shape, Tensor, compute
 from gradc.ir.walk import graph_order, post_order
 from gradc.simplify.brackets import is_view, summed
+from gradc.simplify.collapse import collapsed
 from gradc.simplify.inline import inline_producers
 from gradc.simplify.rules import DERIVED, WRITTEN
 
@@ -64,7 +65,7 @@ class _Rewriter:
         if node.reducer == "sum":
             image = as_tensor(node.shape, summed(node.shape, node.reduce_extents, _as_product(body), domain))
         elif node.reducer is None:
-            image = as_tensor(node.shape, body)
+            image = as_tensor(node.shape, _collapsed_terms(body))
         else:
             image = compute(node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain)
         self.images[node] = image
@@ -92,6 +93,15 @@ class _Rewriter:
             assert isinstance(tensor, Compute)
             return reindexed(tensor.body, indices)
         return load(tensor, indices)
+
+
+def _collapsed_terms(body: Scalar) -> Scalar:
+    """The body with sums that cancel when multiplied out collapsed: itself, and what its guards hold."""
+    if isinstance(body, Guard):
+        return guarded(body.predicate, collapsed(body.body))
+    if is_apply(body, "sum") and any(isinstance(term, Guard) for term in body.children):
+        return sum_of(*[_collapsed_terms(term) for term in body.children], flatten=False, dtype=body.dtype)
+    return collapsed(body)
 
 
 def as_tensor(shape: Sequence[object], value: Scalar) -> Tensor:
