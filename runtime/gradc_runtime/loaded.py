@@ -154,7 +154,8 @@ class LoadedKernel:
     def _raise(self, status: int, slots: Any) -> None:
         where = self.signature.status_slot
         if status == INDEX_ERROR:
-            raise IndexError(f"index {slots[where]} is out of bounds for axis {slots[where + 2]} with size {slots[where + 1]}")
+            index, extent, axis = slots[where : where + 3]
+            raise IndexError(f"index {index} is out of bounds for axis {axis} with size {extent}")
         raise RuntimeError(f"kernel status {status}")
 
     def _resolve(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Scalar
+from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Index
+from gradc.ir.walk import free_indices
 from gradc.lower.expression import ExpressionEmitter, VectorisationRefused
+from gradc.lower.ranges import domain_bounds, guard_edges, pieces
 from gradc.lower.reducers import (
     State,
     across_lanes,
@@ -83,8 +85,13 @@ class TreeEmitter:
         carried = [s for s in inside if s.kind == "reduce" and s.first_reduce <= nest.depth]
         scans = [s for s in inside if s.kind == "scan" and s.first_reduce == nest.depth]
         outer = {s: self._states.get(s, []) for s in carried}
-        ranged = Ranged(nest, carried, scans, ZERO, self.e.extent(nest.extent), self._is_innermost(nest))
-        totals = self._summed(ranged) if self._compensates(ranged) else self._run(ranged, self._initial_states(carried))
+        totals = self._initial_states(carried)
+        compensates = self._compensates(nest, carried)
+        if compensates:
+            for statement in filter(_is_float_sum, carried):
+                totals[statement] = [*totals[statement], literal(0, statement.tensor.dtype)]
+        for ranged in self._ranges(nest, carried, scans):
+            totals = self._summed(ranged, totals) if compensates else self._run(ranged, totals)
         for statement in carried:
             if statement in beginning:
                 self._states[statement] = totals[statement]
@@ -92,16 +99,42 @@ class TreeEmitter:
                 self._states[statement] = outer[statement]
                 self._absorb(statement, totals[statement])
 
-    def _compensates(self, ranged: Ranged) -> bool:
-        extent = ranged.nest.extent
-        return not (isinstance(extent, int) and extent <= SHORT) and any(map(_is_float_sum, ranged.carried))
+    def _ranges(self, nest: Nest, carried: list[Statement], scans: list[Statement]) -> list[Ranged]:
+        """The loop's range, within the bounds that its domains allow, cut at the edges of guards."""
+        e, builder = self.e, self.e.builder
+        lower, upper = ZERO, e.extent(nest.extent)
+        bounds = domain_bounds(nest)
+        for edge in bounds:
+            at = e.value(edge.at)
+            if edge.holds_below:
+                upper = builder.minimum_integers(upper, at)
+            else:
+                lower = builder.maximum_integers(lower, at)
+        known = tuple((edge.predicate, True) for edge in bounds)
+        innermost = self._is_innermost(nest)
+        whole = Ranged(nest, carried, scans, lower, upper, innermost, facts=known)
+        if not innermost or scans or nest.descending:
+            return [whole]
+        with e.axis(nest.depth, ZERO, nest.extent):
+            edges = guard_edges(nest, e.is_safe)
+        edges = [edge for edge in edges if edge.predicate not in dict(known)]
+        result = []
+        for piece in pieces(edges, vector_plan(whole, e.vector_bits)[0]):
+            start, stop = lower, upper
+            if piece.lower is not None:
+                start = builder.minimum_integers(builder.maximum_integers(lower, e.value(piece.lower)), upper)
+            if piece.upper is not None:
+                stop = builder.maximum_integers(builder.minimum_integers(upper, e.value(piece.upper)), lower)
+            result.append(replace(whole, lower=start, upper=stop, facts=(*known, *piece.facts), main=piece.main))
+        return result
 
-    def _summed(self, ranged: Ranged) -> dict[Statement, State]:
+    @staticmethod
+    def _compensates(nest: Nest, carried: list[Statement]) -> bool:
+        return not (isinstance(nest.extent, int) and nest.extent <= SHORT) and any(map(_is_float_sum, carried))
+
+    def _summed(self, ranged: Ranged, totals: dict[Statement, State]) -> dict[Statement, State]:
         """Float sums over a long axis: plain partial sums of blocks go to compensated totals."""
         carried = ranged.carried
-        totals = self._initial_states(carried)
-        for statement in filter(_is_float_sum, carried):
-            totals[statement] = [*totals[statement], literal(0, statement.tensor.dtype)]
         if ranged.scans or ranged.nest.descending or not ranged.innermost:
             return self._plain_run(ranged, totals)
         builder = self.e.builder
@@ -110,14 +143,15 @@ class TreeEmitter:
 
         def block(start: Value, phis: list[Value]) -> list[Value]:
             state = _unflatten(carried, totals, phis)
-            first = builder.multiply_integers(start, size)
+            first = builder.add_integers(ranged.lower, builder.multiply_integers(start, size))
             last = builder.minimum_integers(builder.add_integers(first, size), ranged.upper)
             part = replace(ranged, lower=first, upper=last, nonempty=True)
             partial = self._run(part, self._initial_states(carried))
             merged = {s: self._merged(s, state[s], partial[s]) for s in carried}
             return [v for s in carried for v in merged[s]]
 
-        count = builder.add_integers(ranged.upper, literal(length - 1, INT64))
+        span = builder.subtract_integers(ranged.upper, ranged.lower)
+        count = builder.add_integers(span, literal(length - 1, INT64))
         blocks = self.e.floor_divide(count, size)
         results = builder.loop(ZERO, blocks, [v for s in carried for v in totals[s]], block)
         return _unflatten(carried, totals, results)
@@ -152,14 +186,17 @@ class TreeEmitter:
                 for copy in range(copies):
                     self._states.update(_unflatten(carried, starts, per_copy[copy]))
                     shifted = builder.add_integers(position, literal(copy * lanes, INT64))
-                    with e.axis(ranged.nest.depth, replace(shifted, step=ONE), ranged.nest.extent), e.forgetting(ranged.nest.depth):
+                    with (
+                        e.axis(ranged.nest.depth, replace(shifted, step=ONE), ranged.nest.extent),
+                        e.assuming(ranged.facts),
+                        e.forgetting(ranged.nest.depth),
+                    ):
                         self.items(ranged.nest.items)
                     finals.append([e.vector(v) for s in carried for v in self._states.pop(s)])
             return [finals[copy][k] for k in range(len(phis) // copies) for copy in range(copies)]
 
         flat = [v for s in carried for v in starts[s] for _ in range(copies)]
-        sure = isinstance(ranged.nest.extent, int) and ranged.nest.extent >= stride and ranged.lower is ZERO
-        results = builder.loop(ranged.lower, edge, flat, body, step=stride, nonempty=sure)
+        results = builder.loop(ranged.lower, edge, flat, body, step=stride)
         states = dict(totals)
         for position, statement in enumerate(carried):
             seen = self._gathered(statement, results[position * copies : (position + 1) * copies])
@@ -180,11 +217,12 @@ class TreeEmitter:
 
         def body(position: Value, phis: list[Value]) -> list[Value]:
             self._states.update(_unflatten(together, starts, phis))
-            with e.axis(nest.depth, position, nest.extent):
+            with e.axis(nest.depth, position, nest.extent), e.assuming(ranged.facts):
                 self.items(nest.items)
             return [v for s in together for v in self._states.pop(s)]
 
-        nonempty = ranged.nonempty or (ranged.lower is ZERO and isinstance(nest.extent, int) and nest.extent > 0)
+        whole = ranged.lower is ZERO and not ranged.facts
+        nonempty = ranged.nonempty or (whole and isinstance(nest.extent, int) and nest.extent > 0)
         results = builder.loop(
             ranged.lower,
             ranged.upper,
@@ -292,7 +330,9 @@ class TreeEmitter:
         inside = e.without_facts(statement.domain)
         holds = literal(True, BOOL) if inside is TRUE else e.convert(e.value(inside), BOOL)
         if statement.guarded:
-            for position, extent in zip(target, statement.tensor.shape, strict=True):
+            for place, position, extent in zip(statement.target, target, statement.tensor.shape, strict=True):
+                if isinstance(place, Index):
+                    continue
                 limit = e.extent(extent)
                 depth = max(position.depth, limit.depth)
                 text = f"icmp ult i64 {position.text}, {limit.text}"
@@ -331,19 +371,16 @@ class TreeEmitter:
 
     def _fixed_axes(self, statement: Statement) -> list[int]:
         outer = set(range(statement.first_reduce))
+        strides = self.e.storage(statement.tensor).strides
         return [
-            axis for axis, position in enumerate(statement.target) if _loops_of(position) <= outer and _loops_of(position)
+            axis
+            for axis, position in enumerate(statement.target)
+            if strides[axis] is not None and free_indices(position) and free_indices(position) <= outer
         ]
 
 
 def _is_float_sum(statement: Statement) -> bool:
     return statement.tensor.reducer == "sum" and statement.tensor.dtype.kind == "f"
-
-
-def _loops_of(scalar: Scalar) -> set[int]:
-    from gradc.ir.walk import free_indices
-
-    return set(free_indices(scalar))
 
 
 def _unflatten(order: Sequence[Statement], like: dict[Statement, State], values: Sequence[Value]) -> dict[Statement, State]:

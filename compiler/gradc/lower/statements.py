@@ -88,6 +88,8 @@ def _preferred_order(tensor: Compute) -> tuple[list[int], str]:
     if tensor.reducer != "sum" or not tensor.rank:
         return axes, "reduce"
     inner, last = axes[-1], tensor.rank - 1
+    if all(isinstance(e, int) and e <= SMALL_RESULT for e in (tensor.shape[last], *tensor.reduce_extents)):
+        return axes, "reduce"  # unrolled: all in registers
     if _contiguity(tensor, inner) >= 0 or _contiguity(tensor, last) <= 0:
         return axes, "reduce"
     return [*axes[:last], *axes[tensor.rank :], last], "accumulate"

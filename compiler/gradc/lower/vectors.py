@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradc.ir.scalar import Apply, Load
+from gradc.ir.scalar import Apply, Index, Load, Scalar
 from gradc.ir.walk import post_order
 from gradc.lower.powers import small_power
 from gradc.lower.text import Value
@@ -31,16 +31,20 @@ class Ranged:
     upper: Value
     innermost: bool
     nonempty: bool = False
+    #: predicates that are settled on this part
+    facts: tuple[tuple[Scalar, bool], ...] = ()
+    #: whether vectors are worth their code here
+    main: bool = True
 
 
 def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
     """Lanes, and copies of the body per turn; (1, 1) for a loop that runs one by one."""
     nest = ranged.nest
-    if ranged.scans or nest.descending or not ranged.innermost:
+    if ranged.scans or nest.descending or not ranged.innermost or not ranged.main:
         return 1, 1
     width, weight = 4, 0
     for statement in statements(nest.items):
-        if statement.kind not in ("map", "reduce"):
+        if statement.kind == "scan" or (statement.kind == "accumulate" and not _adds_along(statement, nest.depth)):
             return 1, 1
         if statement in ranged.carried and statement.tensor.reducer not in _ACROSS_LANES:
             return 1, 1
@@ -62,6 +66,11 @@ def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
     while isinstance(extent, int) and copies > 1 and extent < 2 * lanes * copies:
         copies //= 2
     return lanes, copies
+
+
+def _adds_along(statement: Statement, depth: int) -> bool:
+    """Whether the lanes of the loop at ``depth`` add to entries of their own, cleared before it."""
+    return statement.first_reduce <= depth and any(isinstance(position, Index) and position.position == depth for position in statement.target)
 
 
 def _is_library_call(node: Apply) -> bool:
