@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from gradc.config import checking, debug_level, dump_folder
 from gradc.errors import ArgumentError, DTypeError, ShapeError
+from gradc.evaluate import evaluate
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.showing import Shown
+from gradc.ir.walk import graph_order
 from gradc.simplify import simplify
+from gradc.stages import CertifiedKernel, observed, report
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import Trace, active_trace, tracing
 from gradc.trace.elementwise import astype
@@ -121,12 +125,23 @@ class Record:
     @functools.cached_property
     def simplified(self) -> Graph:
         """The graph that is compiled."""
-        return simplify(self.graph)
+        for traced in self.traced:
+            observed("traced", self.name, traced.graph)
+        return observed("simplified", self.name, simplify(observed("differentiated", self.name, self.graph)))
+
+    @property
+    def name(self) -> str:
+        """The user's name for the function."""
+        return str(getattr(self.traced[0].function, "__name__", "function")) if self.traced else "function"
 
     @functools.cached_property
     def kernel(self) -> Any:
         """The machine code. Equal graphs share one."""
-        return _kernel_of(self.simplified)
+        kernel = _kernel_of(self.simplified)
+        if debug_level() or dump_folder():
+            report("lowered", self.name, kernel.lowered)
+            report("llvm", self.name, kernel.llvm)
+        return CertifiedKernel(kernel, self.simplified) if checking() else kernel
 
     def holds(self, function: Root, leaves: Sequence[Any]) -> bool:
         """Whether everything that the trace relied on is still so."""
@@ -164,13 +179,34 @@ _KERNELS_KEPT = 1024
 _lock = RLock()
 
 
+class Interpreted:
+    """A graph that runs on the reference evaluator: complex arrays, which are not lowered to machine code."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
+        """The outputs of the graph for these inputs."""
+        with np.errstate(all="ignore"):
+            results = [np.array(r, t.dtype) for r, t in zip(evaluate(self._graph, values), self._graph.outputs, strict=True)]
+        for buffer, result in zip(out or (), results, strict=False):
+            np.copyto(buffer, result)
+        return results if out is None else list(out)
+
+
+def _is_interpreted(graph: Graph) -> bool:
+    return any(isinstance(node, Tensor) and node.dtype.kind == "c" for node in graph_order((*graph.inputs, *graph.outputs)))
+
+
 def _kernel_of(graph: Graph) -> Any:
+    """The kernel of a graph; equal graphs share one."""
     from gradc.lower import compile_graph
 
     with _lock:
         kernel = _kernels.get(graph.digest)
         if kernel is None:
-            kernel = _kernels[graph.digest] = compile_graph(graph)
+            kernel = Interpreted(graph) if _is_interpreted(graph) else compile_graph(graph)
+            _kernels[graph.digest] = kernel
             if len(_kernels) > _KERNELS_KEPT:
                 _kernels.popitem(last=False)
         else:
