@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+# every graph is checked between passes, and every kernel against the reference evaluator
+os.environ.setdefault("GRADC_CHECK", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)
