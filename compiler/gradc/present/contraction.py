@@ -7,6 +7,7 @@ a matrix.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from gradc.present import matrix_algebra as m
@@ -167,7 +168,7 @@ class Contraction:
                 return None
             cycle.append(following[0])
         ring = [*cycle, cycle[0]]
-        return n.Function("tr", (m.multiplied([self._matrix(a, b) for a, b in zip(ring, ring[1:], strict=False)]),))
+        return n.Function("tr", (m.multiplied([self._matrix(a, b) for a, b in itertools.pairwise(ring)]),))
 
     # ------------------------------------------------------------ the result
 

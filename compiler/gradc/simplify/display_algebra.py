@@ -411,8 +411,8 @@ class DisplayAlgebra:
         if name == "log" and is_apply(args[0], "prod"):
             exponents = [f.children[0] for f in args[0].children if is_apply(f, "exp")]
             if exponents and dtype.kind == "f":
-                rest = [f for f in args[0].children if not is_apply(f, "exp")]
-                return self.sum([*exponents, self.apply("log", [self.product(rest)], dtype)], dtype)
+                others = [f for f in args[0].children if not is_apply(f, "exp")]
+                return self.sum([*exponents, self.apply("log", [self.product(others)], dtype)], dtype)
         if name == "abs" and _never_negative(args[0]):
             return args[0]
         for rule in COMPOSITIONS_OF.get(name, ()):
