@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gradc_runtime.blas import one_thread, symbols
 from gradc_runtime.buffers import FramePool
 from gradc_runtime.engine import engine
 from gradc_runtime.extents import Extent, ShapeRule, SizeMismatch, evaluate, resolve
@@ -82,12 +83,14 @@ class LoadedKernel:
         object_code: bytes,
         signature: Signature,
         constants: Sequence[np.ndarray] = (),
-        symbols: dict[str, int] | None = None,
+        external: Sequence[str] = (),
     ) -> None:
         self.object_code = object_code
         self.signature = signature
         self._constants = tuple(constants)
-        self._library = engine().load(object_code, ["gradc_objects", "gradc_pointers"], symbols)
+        blas = symbols(external)
+        self._uses_blas = bool(blas)
+        self._library = engine().load(object_code, ["gradc_objects", "gradc_pointers"], blas)
         self._by_object = objects_are_readable()
         prototype = ctypes.CFUNCTYPE if signature.releases_gil else ctypes.PYFUNCTYPE
         entry = "gradc_objects" if self._by_object else "gradc_pointers"
@@ -146,7 +149,11 @@ class LoadedKernel:
             for size in sizes:
                 slots[slot] = size
                 slot += 1
-        status = self._entry(frame.address)
+        if self._uses_blas:
+            with one_thread:
+                status = self._entry(frame.address)
+        else:
+            status = self._entry(frame.address)
         if status:
             self._raise(status, slots)
         self._pool.give_back(frame)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute
 from gradc.ir.walk import graph_order
+from gradc.lower.contractions import split
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.inline import inline
 from gradc.lower.kernel import Cost, Kernel
@@ -17,7 +18,7 @@ from gradc_runtime.loaded import LoadedKernel
 
 def compile_checked(graph: Graph) -> Kernel:
     """Lower a graph of inputs, constants and comprehensions."""
-    graph = with_own_outputs(inline(graph))
+    graph = with_own_outputs(split(inline(graph)))
     tensors = [node for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
     ordered = [s for t in tensors if isinstance(t, Compute) for s in statements_of(t)]
     fusion = Fusion(ordered)
@@ -28,9 +29,10 @@ def compile_checked(graph: Graph) -> Kernel:
     placement = _place(graph, tensors, needs)
     names = size_names(graph, tensors)
     signature = signature_of(placement, names, releases_gil=True)
-    text = ProgramWriter(placement, signature, needs.kept_axes, engine().host).write(functions)
+    writer = ProgramWriter(placement, signature, needs.kept_axes, engine().host)
+    text = writer.write(functions)
     object_code = engine().compile(text, NORMAL)
-    loaded = LoadedKernel(object_code, signature, [c.value for c in placement.constants])
+    loaded = LoadedKernel(object_code, signature, [c.value for c in placement.constants], writer.module.declarations)
     return Kernel(loaded, text, NORMAL, Cost(0, 0, len(ordered), 0), lambda: "")
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
-from gradc.ir.scalar import TRUE, Apply, Index, Load, NamedConstant, Number, Scalar
-from gradc.ir.tensor import Compute
+from gradc.ir.algebra import Substitution, product_of, rebuild
+from gradc.ir.scalar import TRUE, Apply, Index, Load, NamedConstant, Number, Scalar, index, load
+from gradc.ir.tensor import Compute, Graph, Tensor, compute
+from gradc.ir.walk import loads_of, post_order, tensors_of
 
-#: Multiplications below which a product is left to loops of our own.
-SMALL = 32**3
+#: Multiplications, and the least extent, below which a product is left to loops of our own.
+SMALL, NARROW = 16**3, 8
+#: What a symbolic extent counts as.
+ASSUMED = 256
 
 
 @dataclass(frozen=True)
@@ -53,14 +59,157 @@ def as_contraction(tensor: Compute) -> Contraction | None:
     return Contraction(tuple(scale), tuple(factors)) if len(factors) >= 2 else None
 
 
+@dataclass(frozen=True)
+class Operand:
+    """A factor as a matrix: its buffer's rows and columns as groups of axes, and whether it is used transposed."""
+
+    tensor: Tensor
+    transposed: bool
+
+
+@dataclass(frozen=True)
+class MatrixProduct:
+    """``out[batch, rows, columns] = scale * sum over inner of left * right``: work for BLAS."""
+
+    batch: tuple[int, ...]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    inner: tuple[int, ...]
+    left: Operand
+    right: Operand
+    scale: tuple[Scalar, ...]
+
+
 def is_matrix_product(tensor: Compute) -> bool:
-    """Whether it is a large product of two factors that each have a free axis of their own: work for BLAS."""
+    """Whether it is a large product of two matrices."""
+    return as_matrix_product(tensor) is not None
+
+
+@lru_cache(maxsize=4096)
+def as_matrix_product(tensor: Compute) -> MatrixProduct | None:
+    """The comprehension as a product of two matrices (a batch of them), if it is one and large enough."""
     contraction = as_contraction(tensor)
     if contraction is None or len(contraction.factors) != 2:
+        return None
+    left, right = contraction.factors
+    a, b = (contraction.axes(f) for f in (left, right))
+    out = tuple(range(tensor.rank))
+    inner = tuple(axis for axis in range(tensor.rank, len(tensor.extents)) if axis in a and axis in b)
+    batch = tuple(axis for axis in out if axis in a and axis in b)
+    if len(inner) != len(tensor.reduce_extents) or not inner or out[: len(batch)] != batch:
+        return None
+    if len(batch) + len([x for x in a if x not in b]) + len([x for x in b if x not in a]) != tensor.rank:
+        return None
+    free = out[len(batch) :]
+    if not free or free[0] in b:
+        left, right, a, b = right, left, b, a
+    rows = tuple(axis for axis in free if axis in a)
+    columns = tuple(axis for axis in free if axis in b)
+    if not rows or not columns or free != rows + columns or not _large(tensor, batch, (rows, columns, inner)):
+        return None
+    inner = tuple(axis for axis in a if axis in inner)
+    first = _as_operand(left, a, batch, rows, inner)
+    second = _as_operand(right, b, batch, inner, columns)
+    if first is None or second is None:
+        return None
+    return MatrixProduct(batch, rows, columns, inner, first, second, contraction.scale)
+
+
+def _as_operand(
+    factor: Load, axes: tuple[int, ...], batch: tuple[int, ...], rows: tuple[int, ...], columns: tuple[int, ...]
+) -> Operand | None:
+    if axes == batch + rows + columns:
+        return Operand(factor.tensor, False)
+    return Operand(factor.tensor, True) if axes == batch + columns + rows else None
+
+
+def _large(tensor: Compute, batch: tuple[int, ...], groups: tuple[tuple[int, ...], ...]) -> bool:
+    """Symbolic extents count as large."""
+    sizes = [prod(e if isinstance(e := tensor.extents[axis], int) else ASSUMED for axis in group) for group in groups]
+    if any(size >= 2**31 for size in sizes):
         return False
-    if all(isinstance(e, int) for e in tensor.extents) and prod(tensor.extents) < SMALL:  # type: ignore[arg-type]
-        return False
-    left, right = (set(contraction.axes(f)) for f in contraction.factors)
-    free = set(range(tensor.rank))
-    summed = set(range(tensor.rank, len(tensor.extents)))
-    return bool(left & right & summed) and bool((left - right) & free) and bool((right - left) & free)
+    return min(sizes) >= NARROW and prod(sizes) >= SMALL
+
+
+def split(graph: Graph) -> Graph:
+    """The graph with sums of products of three and more factors taken pair by pair, where that is less work."""
+    if not any(isinstance(t, Compute) and len(t.reduce_extents) > 1 for t in tensors_of(graph)):
+        return graph
+    replaced: dict[Tensor, Tensor] = {}
+    for tensor in list(tensors_of(graph)):
+        if not isinstance(tensor, Compute):
+            replaced[tensor] = tensor
+            continue
+        new = with_tensors(tensor, replaced)
+        contraction = as_contraction(new)
+        if contraction is not None and len(contraction.factors) > 2 and len(new.reduce_extents) > 1:
+            new = _pairwise(new, contraction)
+        replaced[tensor] = new
+    return Graph(graph.inputs, tuple(replaced[t] for t in graph.outputs))
+
+
+def with_tensors(tensor: Compute, replaced: dict[Tensor, Tensor]) -> Compute:
+    """The comprehension reading the replacements."""
+    loads = loads_of(tensor.body, tensor.domain)
+    if all(replaced[item.tensor] is item.tensor for item in loads):
+        return tensor
+
+    def build(node: Scalar, children: Sequence[Scalar]) -> Scalar:
+        return load(replaced[node.tensor], children) if isinstance(node, Load) else rebuild(node, children)
+
+    memo: dict[Scalar, Scalar] = {}
+    for node in post_order([tensor.body, tensor.domain]):
+        children = [memo[child] for child in node.children]
+        moved = isinstance(node, Load) and replaced[node.tensor] is not node.tensor
+        same = not moved and all(x is y for x, y in zip(node.children, children, strict=True))
+        memo[node] = node if same else build(node, children)
+    return compute(
+        tensor.shape,
+        memo[tensor.body],
+        reduce_extents=tensor.reduce_extents,
+        reducer=tensor.reducer,
+        domain=memo[tensor.domain],
+    )
+
+
+def _pairwise(tensor: Compute, contraction: Contraction) -> Compute:
+    """In the order that opt_einsum finds; as it was where all at once is hardly more work."""
+    import opt_einsum
+
+    symbols = [opt_einsum.get_symbol(axis) for axis in range(len(tensor.extents))]
+    sizes = [e if isinstance(e, int) else ASSUMED for e in tensor.extents]
+    terms = ["".join(symbols[a] for a in contraction.axes(f)) for f in contraction.factors]
+    text = ",".join(terms) + "->" + "".join(symbols[: tensor.rank])
+    shapes = [tuple(sizes[a] for a in contraction.axes(f)) for f in contraction.factors]
+    path, info = opt_einsum.contract_path(text, *shapes, shapes=True, optimize="auto")
+    at_once = prod(sizes) * (len(contraction.factors) - 1)
+    if 2 * float(info.opt_cost) > 1.5 * at_once or len(path) < 2:
+        return tensor
+    pending = list(contraction.factors)
+    for number_, step in enumerate(path):
+        operands = [pending[k] for k in step]
+        pending = [f for k, f in enumerate(pending) if k not in step]
+        last = number_ == len(path) - 1
+        pending.append(_joined(tensor, contraction, operands, pending, last))
+    assert isinstance(pending[0].tensor, Compute)
+    return pending[0].tensor
+
+
+def _joined(
+    tensor: Compute, contraction: Contraction, operands: Sequence[Load], others: Sequence[Load], last: bool
+) -> Load:
+    """The product of some factors, summed over the axes that nothing else needs, as a load over the rest."""
+    here = {axis for f in operands for axis in contraction.axes(f)}
+    needed = {axis for f in others for axis in contraction.axes(f)} | set(range(tensor.rank))
+    kept = list(range(tensor.rank)) if last else sorted(here & needed)
+    summed = sorted(here - set(kept))
+    renaming = Substitution({index(axis): index(place) for place, axis in enumerate([*kept, *summed])})
+    scale = contraction.scale if last else ()
+    body = product_of(*scale, *[renaming(f) for f in operands], dtype=tensor.dtype)
+    result = compute(
+        [tensor.extents[a] for a in kept],
+        body,
+        reduce_extents=[tensor.extents[a] for a in summed],
+        reducer="sum" if summed else None,
+    )
+    return load(result, [index(axis) for axis in kept])

@@ -238,7 +238,7 @@ def storage_needs(functions: Sequence[Sequence[Item]], outputs: Sequence[Tensor]
             result.stored.add(tensor)
             continue
         consumers = readers.get(tensor, [])
-        if statement.kind != "accumulate" and all(
+        if statement.kind not in ("accumulate", "blas") and all(
             _in_register(statement, path, where[c], fusion.reads(c)[tensor]) for c in consumers
         ):
             continue

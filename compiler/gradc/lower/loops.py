@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Index
 from gradc.ir.walk import free_indices
+from gradc.lower.blas import write_product
 from gradc.lower.expression import ExpressionEmitter, VectorisationRefused
 from gradc.lower.ranges import domain_bounds, guard_edges, pieces
 from gradc.lower.reducers import (
@@ -285,6 +286,8 @@ class TreeEmitter:
             self._absorb(statement, self._seen(statement))
         elif statement.kind == "scan":
             self._scan(statement)
+        elif statement.kind == "blas":
+            write_product(self.e, statement)
         else:
             self._accumulate(statement)
 

@@ -11,6 +11,7 @@ from gradc.ir.algebra import Substitution, conjunction, from_linear, is_index_pr
 from gradc.ir.scalar import TRUE, Guard, Index, Scalar, index, is_apply, is_number, number
 from gradc.ir.tensor import Compute
 from gradc.ir.walk import free_indices, loads_of, post_order
+from gradc.lower.contractions import as_matrix_product
 from gradc.lower.text import is_lowerable
 from gradc.lower.tree import Statement
 
@@ -28,7 +29,7 @@ def statements_of(tensor: Compute) -> list[Statement]:
             raise CompileError(f"arrays of {dtype} are not lowered to machine code yet; use float64 or float32")
     if tensor.reducer is None:
         return [_in_order(tensor, "map", range(tensor.rank))]
-    special = _running(tensor) or _scatter(tensor)
+    special = _running(tensor) or _scatter(tensor) or _blas(tensor)
     if special is not None:
         return [special]
     if _is_small_result(tensor):
@@ -51,6 +52,23 @@ def _in_order(tensor: Compute, kind: str, order: Sequence[int]) -> Statement:
         rename(tensor.body) if rename else tensor.body,
         rename(tensor.domain) if rename else tensor.domain,
         min(reduces, default=len(order)),
+    )
+
+
+def _blas(tensor: Compute) -> Statement | None:
+    product_ = as_matrix_product(tensor)
+    if product_ is None:
+        return None
+    count = len(product_.batch)
+    return Statement(
+        tensor,
+        "blas",
+        tensor.shape[:count],
+        tuple(index(axis) if axis < count else number(0) for axis in range(tensor.rank)),
+        tensor.body,
+        TRUE,
+        count,
+        product=product_,
     )
 
 

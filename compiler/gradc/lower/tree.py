@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gradc.ir.scalar import Scalar
 from gradc.ir.tensor import Compute, Extent
+from gradc.lower.contractions import MatrixProduct
 
 
 @dataclass(eq=False)
@@ -15,7 +16,8 @@ class Statement:
 
     ``body``, ``domain`` and ``target`` are over loop depths (`Index` d is the loop at depth d). A ``map`` stores one entry
     per iteration; a ``reduce`` combines in registers over the loops from ``first_reduce`` inwards; an ``accumulate`` adds
-    into the buffer (``guarded`` where the target's entry may not exist); a ``scan`` stores its running value.
+    into the buffer (``guarded`` where the target's entry may not exist); a ``scan`` stores its running value; a ``blas`` is a
+    matrix product inside the loops of its batch.
     """
 
     tensor: Compute
@@ -29,6 +31,7 @@ class Statement:
     descending: bool = False
     guarded: bool = False
     stored: bool = True
+    product: MatrixProduct | None = None
 
     @property
     def depth(self) -> int:

@@ -44,7 +44,7 @@ def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
         return 1, 1
     width, weight = 4, 0
     for statement in statements(nest.items):
-        if statement.kind == "scan" or (statement.kind == "accumulate" and not _adds_along(statement, nest.depth)):
+        if statement.kind in ("scan", "blas") or (statement.kind == "accumulate" and not _adds_along(statement, nest.depth)):
             return 1, 1
         if statement in ranged.carried and statement.tensor.reducer not in _ACROSS_LANES:
             return 1, 1
