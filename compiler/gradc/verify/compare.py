@@ -16,13 +16,13 @@ from gradc.errors import InternalError
 from gradc.ir.tensor import Graph, Input
 from gradc.verify.literals import exact_literals, has_inexact_literal
 from gradc.verify.proof import Proof, prove
-from gradc.verify.sample import DIGITS, Point, as_floats, differences, points, values_at
-from gradc.verify.verdict import Counterexample, Verdict
+from gradc.verify.sample import DIGITS, Point, as_floats, differences, is_finite, points, values_at
+from gradc.verify.verdict import Counterexample, Verdict, shown_point
 
 #: How many points must agree, how many are tried for that, and how many check a proof.
 _POINTS = 12
 _TRIED = 60
-_POINTS_AFTER_PROOF = 3
+_POINTS_AFTER_PROOF = 8
 
 
 def compare(
@@ -103,8 +103,6 @@ def _search(
 
 
 def _defined(value: Graph, point: Point) -> bool:
-    from gradc.verify.sample import is_finite
-
     try:
         return all(bool(is_finite(output).all()) for output in values_at(value, point).outputs)
     except IndexError:
@@ -118,12 +116,15 @@ def shown(point: Point, fixed: Mapping[Input, Any]) -> dict[str, Any]:
 
 
 def _differing(derived: Graph, hand: Graph, found: Counterexample, proof: Proof | None) -> Verdict:
-    if proof is not None:
-        raise InternalError(f"a proof ({proof.reason}) contradicts the numbers {found}; please report this")
     close = np.allclose(np.asarray(found.derived, complex), np.asarray(found.hand, complex), rtol=1e-13, atol=0)
     if close and has_inexact_literal(derived, hand):
         note = "equal up to the rounding of the decimal numbers in it"
         return Verdict("agrees", points=1, digits=13, notes=(note,))
+    if proof is not None and not bool(is_finite(np.asarray(found.hand)).all()):
+        hint = f"it is right where it is defined, but the function is defined at {shown_point(found.point)} too"
+        return Verdict("refuted", counterexample=found, hint=hint)
+    if proof is not None:
+        raise InternalError(f"a proof ({proof.reason}) contradicts the numbers {found}; please report this")
     return Verdict("refuted", counterexample=found)
 
 

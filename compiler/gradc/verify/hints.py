@@ -18,6 +18,7 @@ import numpy as np
 from gradc.ir.algebra import convert
 from gradc.ir.scalar import Load, Number, Scalar, index, is_apply, load, number
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute, extent_scalar
+from gradc.ir.walk import post_order
 from gradc.verify.sample import Point, is_finite, points, values_at
 from gradc.verify.wording import scalar_words
 
@@ -25,6 +26,8 @@ _POINTS = 4
 _TRIED = 40
 _MOST_CANDIDATES = 40
 _LARGEST_NAMED = 1000
+#: Two factors together are only named while that says more than the derivative itself.
+_LONGEST_PAIR = 24
 _TOLERANCE = 1e-25
 _DOUBLE_TOLERANCE = 1e-8
 
@@ -37,7 +40,7 @@ class Candidate:
 
     words: str
     column: Column
-    kind: str = "factor"
+    is_size: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,12 +133,13 @@ def _hints(
     inner: Sequence[str],
 ) -> Iterator[str]:
     yield from _as_a_whole(sample)
-    yield from _mistaken_for(sample, related, derived.inputs)
+    yield from _mistaken_for(sample, related, derived.inputs, hand.outputs[sample.position].shape)
     ratio = _constant_ratio(sample, sample.hand)
     factors = _factors(sample, derived, fixed)
     if ratio is not None:
         yield _constant_hint(ratio, sample, derived)
     yield from _missing_factor(sample, factors, inner)
+    yield from _only_if_symmetric(sample, derived, hand, fixed)
     yield from _term_hints(sample, derived, hand)
     yield from _two_factors(sample, factors, inner)
     yield from _rounding(sample)
@@ -145,7 +149,9 @@ def _hints(
 
 
 def _as_a_whole(sample: Sample) -> Iterator[str]:
-    if all(np.ndim(a) >= 2 and a.shape == b.shape for a, b in zip(sample.derived_arrays, sample.hand_arrays, strict=True)):
+    if all(
+        np.ndim(a) >= 2 and a.shape == b.shape for a, b in zip(sample.derived_arrays, sample.hand_arrays, strict=True)
+    ):
         turned = [np.swapaxes(a, -1, -2) for a in sample.derived_arrays]
         if all(t.shape == b.shape for t, b in zip(turned, sample.hand_arrays, strict=True)):
             column = np.concatenate([t.reshape(-1) for t in turned])
@@ -157,10 +163,12 @@ def _as_a_whole(sample: Sample) -> Iterator[str]:
             yield "the entries are in the opposite order"
 
 
-def _mistaken_for(sample: Sample, related: Sequence[Related], inputs: Sequence[Input]) -> Iterator[str]:
+def _mistaken_for(
+    sample: Sample, related: Sequence[Related], inputs: Sequence[Input], shape: Sequence[Any]
+) -> Iterator[str]:
     for candidate in related:
         tensor = candidate.graph.outputs[0]
-        if tensor.rank != np.ndim(sample.hand_arrays[0]) or candidate.graph.inputs != tuple(inputs):
+        if tensor.shape != shape or candidate.graph.inputs != tuple(inputs):
             continue
         column = sample.column(tensor, inputs)
         if column is not None and _same(column, sample.hand, sample.tolerance):
@@ -219,7 +227,9 @@ def _constant_hint(ratio: Any, sample: Sample, derived: Graph) -> str:
             multiple = rational(ratio / factor, 100)
             if multiple is not None:
                 times = "" if multiple == 1 else f"{_fraction_words(multiple)} times "
-                return f"the factor {times}{words[1]} {verb}" if ":" not in words[1] else _explained(words[1], times, verb)
+                return (
+                    f"the factor {times}{words[1]} {verb}" if ":" not in words[1] else _explained(words[1], times, verb)
+                )
     return f"it is {float(1 / ratio):.6g} times the derivative"
 
 
@@ -255,7 +265,9 @@ def _counted(ratio: Fraction, derived: Graph) -> str:
             continue
         entries = int(np.prod([int(e) for e in node.shape if isinstance(e, int)]))
         if entries > 2 and ratio == Fraction(1, entries):
-            return f"the factor 1/{entries} is missing: a mean divides by the number of entries of {node.name}, {entries}"
+            return (
+                f"the factor 1/{entries} is missing: a mean divides by the number of entries of {node.name}, {entries}"
+            )
         if entries > 2 and ratio == entries:
             return f"the factor {entries} is missing: a sum does not divide by the number of entries of {node.name}"
     return ""
@@ -289,7 +301,8 @@ def _factors(sample: Sample, derived: Graph, fixed: Mapping[Input, Any]) -> list
             continue
         column = sample.column(compute(output.shape, scalar), derived.inputs)
         if column is not None and all(value != 0 for value in column):
-            candidates.append(Candidate(scalar_words(scalar, output.rank), column))
+            is_size = not any(isinstance(node, Load) for node in post_order([scalar]))
+            candidates.append(Candidate(scalar_words(scalar, output.rank), column, is_size))
     return candidates
 
 
@@ -318,8 +331,16 @@ def _missing_factor(sample: Sample, factors: Sequence[Candidate], inner: Sequenc
         for column, verb in ((sample.hand * candidate.column, "missing"), (sample.hand / candidate.column, "too much")):
             ratio = _constant_ratio(sample, column)
             exact = None if ratio is None else rational(ratio, 100)
-            if exact is not None:
+            if exact == 1 and candidate.is_size:
+                yield _size_words(candidate.words, verb)
+            elif exact is not None:
                 yield _factor_words(exact, candidate.words, verb, inner)
+
+
+def _size_words(words: str, verb: str) -> str:
+    if verb == "missing":
+        return f"the factor {words} is missing: a sum, not a mean"
+    return f"the factor 1/{_bracketed(words)} is missing: a mean divides by the number of entries"
 
 
 def _factor_words(ratio: Fraction, words: str, verb: str, inner: Sequence[str]) -> str:
@@ -347,10 +368,14 @@ def _bracketed(words: str) -> str:
 def _two_factors(sample: Sample, factors: Sequence[Candidate], inner: Sequence[str]) -> Iterator[str]:
     for k, first in enumerate(factors[:10]):
         for second in factors[k:10]:
+            if len(first.words) + len(second.words) > _LONGEST_PAIR:
+                continue
             product = Candidate(f"{_bracketed(first.words)}*{_bracketed(second.words)}", first.column * second.column)
             yield from _missing_factor(sample, [product], inner)
             if second is not first:
-                quotient = Candidate(f"{_bracketed(first.words)}/{_bracketed(second.words)}", first.column / second.column)
+                quotient = Candidate(
+                    f"{_bracketed(first.words)}/{_bracketed(second.words)}", first.column / second.column
+                )
                 yield from _missing_factor(sample, [quotient], inner)
 
 
@@ -419,6 +444,21 @@ def _multiple(gap: Column, column: Column, tolerance: float) -> Fraction | None:
         if abs(difference - value * exact.numerator / exact.denominator) > tolerance * scale:
             return None
     return exact
+
+
+def _only_if_symmetric(sample: Sample, derived: Graph, hand: Graph, fixed: Mapping[Input, Any]) -> Iterator[str]:
+    """Whether the two agree where a square argument is symmetric: ``2 A x`` for the gradient of ``x' A x``."""
+    for node in derived.inputs:
+        if node in fixed or node.rank != 2 or node.shape[0] != node.shape[1]:
+            continue
+        for point in sample.points:
+            matrix = point.values[node]
+            symmetric = Point({**point.values, node: (matrix + matrix.T) / 2}, point.sizes)
+            ours, theirs = (values_at(g, symmetric).outputs[sample.position] for g in (derived, hand))
+            if len(matrix) < 2 or not _same(np.reshape(ours, -1), np.reshape(theirs, -1), sample.tolerance):
+                break
+        else:
+            yield f"it is right only where {node.name} is symmetric"
 
 
 def _rounding(sample: Sample) -> Iterator[str]:

@@ -1,26 +1,29 @@
 """Float literals read as the numbers they were written for: 0.1 is one tenth, 0.3333333333333333 a third, 6.283... is 2 pi.
 
 A derivation is about real numbers, a program holds the doubles nearest to them. Without this reading ``3 * 0.1`` and ``0.3``
-would count as different functions, since as doubles they differ in the last digit. Only a literal that *is* the double
-nearest to the exact number is read as that number, or one that rounding made of a short decimal (0.30000000000000004).
+would count as different functions, since as doubles they differ in the last digit. A rational is only read into the double
+nearest to it; multiples of pi, roots and logarithms, and decimals that arithmetic has blurred (0.30000000000000004), into
+doubles within two units of the last place.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
 from gradc.ir.algebra import Substitution, power_of, product_of
-from gradc.ir.scalar import PI, DType, Number, Scalar, load, number
+from gradc.ir.scalar import PI, Apply, DType, E, Guard, Load, Number, NumberValue, Scalar, apply, guard, load, number
 from gradc.ir.tensor import Compute, Graph, Tensor, compute
 from gradc.ir.walk import graph_order, loads_of, post_order
 
 _LARGEST_DENOMINATOR = 1000
-_LARGEST_ROOT = 100
+_LARGEST_UNIT_DENOMINATOR = 360
 #: A decimal of at most this many digits was typed as such.
 _TYPED_DIGITS = 15
+_BLURRED_DIGITS = 12
 
 
 def exact_literals(graph: Graph) -> Graph:
@@ -60,8 +63,6 @@ class _Rewrite(Substitution):
         self._moved = moved
 
     def __call__(self, root: Scalar) -> Scalar:
-        from gradc.ir.scalar import Apply, Guard, Load, apply, guard
-
         memo = self._memo
         for node in post_order([root], prune=memo.__contains__):
             if node in memo:
@@ -87,37 +88,73 @@ def exact_literal(literal: Number) -> Scalar:
     return literal if reading is None else _as_scalar(reading, literal.dtype)
 
 
-Reading = tuple[Fraction, str]
+@dataclass(frozen=True)
+class Unit:
+    """An irrational number that literals are multiples of: its value, and how it is built."""
+
+    name: str
+    value: float
+    build: Callable[[DType], Scalar]
+
+
+def _root(name: str, base: NumberValue, exponent: Fraction | int, value: float) -> Unit:
+    return Unit(name, value, lambda dtype: power_of(number(base, dtype), number(exponent, dtype)))
+
+
+_HALF = Fraction(1, 2)
+_UNITS = (
+    _root("pi", PI, 1, math.pi),
+    _root("1/pi", PI, -1, 1 / math.pi),
+    _root("sqrt(2)", 2, _HALF, math.sqrt(2)),
+    _root("sqrt(3)", 3, _HALF, math.sqrt(3)),
+    _root("sqrt(5)", 5, _HALF, math.sqrt(5)),
+    _root("sqrt(pi)", PI, _HALF, math.sqrt(math.pi)),
+    _root("1/sqrt(pi)", PI, -_HALF, 1 / math.sqrt(math.pi)),
+    Unit(
+        "sqrt(2*pi)",
+        math.sqrt(2 * math.pi),
+        lambda dtype: product_of(power_of(number(2, dtype), _HALF), power_of(number(PI, dtype), _HALF)),
+    ),
+    Unit(
+        "1/sqrt(2*pi)",
+        1 / math.sqrt(2 * math.pi),
+        lambda dtype: product_of(power_of(number(2, dtype), -_HALF), power_of(number(PI, dtype), -_HALF)),
+    ),
+    Unit("log(2)", math.log(2), lambda dtype: apply("log", number(2, dtype))),
+    Unit("log(10)", math.log(10), lambda dtype: apply("log", number(10, dtype))),
+    Unit("1/log(2)", 1 / math.log(2), lambda dtype: power_of(apply("log", number(2, dtype)), -1)),
+    Unit("1/log(10)", 1 / math.log(10), lambda dtype: power_of(apply("log", number(10, dtype)), -1)),
+    _root("e", E, 1, math.e),
+)
+
+Reading = tuple[Fraction, Unit | None]
 
 
 @lru_cache(maxsize=4096)
 def exact_reading(value: float) -> Reading | None:
-    """``value`` as (factor, unit): a rational times 1, ``pi`` or the square root in ``sqrt``.
+    """``value`` as a rational times a unit (None is 1), or None where it is none of the usual numbers.
 
     >>> exact_reading(0.1)
-    (Fraction(1, 10), '1')
-    >>> exact_reading(2 * math.pi)
+    (Fraction(1, 10), None)
+    >>> factor, unit = exact_reading(2 * math.pi)
+    >>> factor, unit.name
     (Fraction(2, 1), 'pi')
     """
     small = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
     if small and float(small) == value:
-        return small, "1"
+        return small, None
     if _digits(value) <= _TYPED_DIGITS:
-        return Fraction(repr(value)), "1"
-    multiple = Fraction(value / math.pi).limit_denominator(_LARGEST_DENOMINATOR)
-    if multiple and _times_pi(multiple) == value:
-        return multiple, "pi"
-    square = Fraction(value * value).limit_denominator(_LARGEST_ROOT)
-    if 0 < square < _LARGEST_ROOT and value > 0 and math.sqrt(square.numerator / square.denominator) == value:
-        return square, "sqrt"
+        return Fraction(repr(value)), None
+    for unit in _UNITS:
+        multiple = Fraction(value / unit.value).limit_denominator(_LARGEST_UNIT_DENOMINATOR)
+        if multiple and abs(multiple) <= _LARGEST_DENOMINATOR:
+            exact = multiple.numerator * unit.value / multiple.denominator
+            if abs(exact - value) <= 2 * math.ulp(value):
+                return multiple, unit
     blurred = float(f"{value:.15g}")
-    if _digits(blurred) <= 12 and abs(blurred - value) <= 2 * math.ulp(value):
-        return Fraction(repr(blurred)), "1"
+    if _digits(blurred) <= _BLURRED_DIGITS and abs(blurred - value) <= 2 * math.ulp(value):
+        return Fraction(repr(blurred)), None
     return None
-
-
-def _times_pi(multiple: Fraction) -> float:
-    return multiple.numerator * math.pi / multiple.denominator
 
 
 def _digits(value: float) -> int:
@@ -126,11 +163,8 @@ def _digits(value: float) -> int:
 
 def _as_scalar(reading: Reading, dtype: DType) -> Scalar:
     factor, unit = reading
-    if unit == "pi":
-        return product_of(number(factor, dtype), number(PI, dtype))
-    if unit == "sqrt":
-        return power_of(number(factor, dtype), Fraction(1, 2))
-    return number(factor, dtype)
+    rational = number(factor, dtype)
+    return rational if unit is None else product_of(rational, unit.build(dtype))
 
 
 def has_inexact_literal(*graphs: Graph) -> bool:

@@ -33,7 +33,7 @@ from gradc.ir.scalar import (
     number,
 )
 from gradc.ir.tensor import Compute, Constant, Extent, Tensor, extent_scalar
-from gradc.ir.walk import free_indices, graph_order, loads_of, post_order
+from gradc.ir.walk import free_indices, graph_order, post_order
 from gradc.verify.polynomial import (
     IMAGINARY,
     ONE,
@@ -54,6 +54,8 @@ from gradc.verify.polynomial import (
 _FRESH = 1_000_000
 _BOUND = 10_000
 _MOST_PERMUTED = 5
+#: Powers of sums up to this one are multiplied out when they join a sum around them.
+_MOST_OPENED = 4
 #: A sum over at most this many places may be written out.
 _LARGEST_UNROLLED = 64
 
@@ -130,16 +132,18 @@ class NormalForm(Arithmetic):
         terms, literal = algebra.linear_terms(node)
         parts = [number_polynomial(literal)]
         for term, coefficient in terms.items():
-            factors = term.children if is_apply(term, "prod") else (term,)
-            exponents: Exponents = {}
-            for factor in factors:
-                base, exponent = factor, Fraction(1)
-                if is_apply(factor, "power") and isinstance(factor.children[1], Number):
-                    base, exponent = factor.children[0], Fraction(factor.children[1].value)  # type: ignore[arg-type]
-                atom = Atom("scalar", base, free=free_indices(base))
-                exponents[atom] = exponents.get(atom, Fraction(0)) + exponent
-            parts.append(self.scale(self.combine(exponents), coefficient))
+            factors = [self._integer_factor(f) for f in (term.children if is_apply(term, "prod") else (term,))]
+            parts.append(self.scale(self.multiply(*factors), coefficient))
         return self.add(*parts)
+
+    def _integer_factor(self, factor: Scalar) -> Polynomial:
+        if is_apply(factor, "power") and isinstance(factor.children[1], Number):
+            return self.power(self._integer_factor(factor.children[0]), Fraction(factor.children[1].value))  # type: ignore[arg-type]
+        if isinstance(factor, Apply) and factor.op.name not in ("floordiv", "mod"):
+            return self.function(factor.op.name, [self.scalar(argument) for argument in factor.args])
+        if isinstance(factor, Load) and isinstance(factor.tensor, Compute):
+            return self._loaded(factor)
+        return atom_polynomial(Atom("scalar", factor, free=free_indices(factor)))
 
     def _loaded(self, node: Load) -> Polynomial:
         tensor = node.tensor
@@ -157,7 +161,9 @@ class NormalForm(Arithmetic):
         if predicate is TRUE or predicate is FALSE:
             return ONE if predicate is TRUE else ZERO
         opposite = algebra.negation(predicate)
-        if is_apply(predicate, "not_equal") or (is_apply(predicate, "less_equal") and opposite.digest < predicate.digest):
+        if is_apply(predicate, "not_equal") or (
+            is_apply(predicate, "less_equal") and opposite.digest < predicate.digest
+        ):
             return self.subtract(ONE, self._predicate_atom(opposite))
         return self._predicate_atom(predicate)
 
@@ -188,7 +194,9 @@ class NormalForm(Arithmetic):
             else:
                 inner = Polynomial({monomial: Fraction(1)})
                 factors.append(atom_polynomial(Atom(kind, inner, free=inner.free, depth=inner.depth), value))
-        normal = [self.combine(dict(next(iter(f.terms)))) if len(f.terms) == 1 and kind == "expi" else f for f in factors]
+        normal = [
+            self.combine(dict(next(iter(f.terms)))) if len(f.terms) == 1 and kind == "expi" else f for f in factors
+        ]
         return self.multiply(*normal)
 
     def logarithm(self, argument: Polynomial) -> Polynomial:
@@ -263,7 +271,10 @@ class NormalForm(Arithmetic):
         return body
 
     def _sum_of_product(self, monomial: Monomial, bound: Bounds) -> Polynomial:
-        factors, bound = self._opened(monomial, bound)
+        opened = self._opened(monomial, bound)
+        if opened is not None:
+            return opened
+        factors = dict(monomial)
         solved = self._solve_bracket(factors, bound)
         if solved is not None:
             return solved
@@ -276,29 +287,23 @@ class NormalForm(Arithmetic):
             parts.append(atom_polynomial(self._sum_atom({p: bound[p] for p in positions}, members)))
         return self.multiply(*parts)
 
-    def _opened(self, monomial: Monomial, bound: Bounds) -> tuple[Exponents, Bounds]:
-        """Sums that depend on the bound indices join in: their own indices are bound here, under fresh names."""
-        factors: Exponents = {}
-        bound = dict(bound)
-        pending = [(atom, exponent) for atom, exponent in monomial]
-        while pending:
-            atom, exponent = pending.pop()
-            whole = exponent.denominator == 1 and 0 < exponent <= 4
+    def _opened(self, monomial: Monomial, bound: Bounds) -> Polynomial | None:
+        """A sum that depends on the bound indices joins in: its own indices are bound here too, under fresh names."""
+        for atom, exponent in monomial:
+            whole = exponent.denominator == 1 and 0 < exponent <= _MOST_OPENED
             if atom.kind == "sum" and whole and atom.free & bound.keys():
-                for _ in range(int(exponent)):
-                    inner_bound, inner = self._renamed(atom)
-                    bound.update(inner_bound)
-                    pending.extend(inner)
-            else:
-                factors[atom] = factors.get(atom, Fraction(0)) + exponent
-        return factors, bound
+                inner_bound, body = self._renamed(atom)
+                rest = dict(monomial)
+                rest[atom] = exponent - 1
+                return self.summed(self.multiply(self.combine(rest), body), {**bound, **inner_bound})
+        return None
 
-    def _renamed(self, atom: Atom) -> tuple[Bounds, Monomial]:
+    def _renamed(self, atom: Atom) -> tuple[Bounds, Polynomial]:
+        """The indices and the body of a sum, its indices under fresh names."""
         positions, extents, body = atom.parts
         fresh = {position: next(self._fresh) for position in positions}
         renamed = self.substitute(body, {old: index(new) for old, new in fresh.items()})
-        (monomial,) = renamed.terms
-        return {fresh[p]: extent for p, extent in zip(positions, extents, strict=True)}, monomial
+        return {fresh[p]: extent for p, extent in zip(positions, extents, strict=True)}, renamed
 
     def _solve_bracket(self, factors: Exponents, bound: Bounds) -> Polynomial | None:
         """A bracket ``[k = e]`` on a bound index k: e takes its place."""
@@ -342,7 +347,7 @@ class NormalForm(Arithmetic):
             raise TooLarge
         depth = 1 + max(atom.depth for atom in members)
         positions = sorted(bound, key=lambda p: extent_scalar(bound[p]).digest)
-        best: tuple[list[tuple[bytes, Fraction]], list[Extent], Polynomial] | None = None
+        best: tuple[list[Extent], Polynomial] | None = None
         body = self.combine(members)
         for order in permutations(positions):
             extents = [bound[p] for p in order]
@@ -350,14 +355,11 @@ class NormalForm(Arithmetic):
                 continue
             names = {p: index(_BOUND + 64 * depth + k) for k, p in enumerate(order)}
             renamed = self.substitute(body, dict(names))
-            (monomial,) = renamed.terms
-            key = [(atom.digest, exponent) for atom, exponent in monomial]
-            if best is None or key < best[0]:
-                best = key, extents, renamed
+            if best is None or renamed.digest < best[1].digest:
+                best = extents, renamed
         assert best is not None
         named = tuple(_BOUND + 64 * depth + k for k in range(len(bound)))
-        free = best[2].free - set(named)
-        return Atom("sum", named, tuple(best[1]), best[2], free=free, depth=depth)
+        return Atom("sum", named, tuple(best[0]), best[1], free=best[1].free - set(named), depth=depth)
 
     def _reduction(self, reducer: str, body: Polynomial, domain: Polynomial, bound: Bounds) -> Polynomial:
         """A maximum, a product, ...: opaque, its indices named by their order."""
@@ -403,9 +405,8 @@ class NormalForm(Arithmetic):
         if kind == "function":
             return self.function(parts[0], [self.substitute(part, mapping) for part in parts[1:]])
         if kind == "sum":
-            bound, monomial = self._renamed(atom)
-            body = self.substitute(self.combine(dict(monomial)), mapping)
-            return self.summed(body, bound)
+            bound, body = self._renamed(atom)
+            return self.summed(self.substitute(body, mapping), bound)
         reducer, named, extents, body, domain = parts
         fresh = {next(self._fresh): extent for extent in extents}
         moved = {**mapping, **{old: index(new) for old, new in zip(named, fresh, strict=True)}}

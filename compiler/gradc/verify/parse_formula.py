@@ -10,7 +10,8 @@ np.True_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from gradc.errors import ParseError
@@ -19,6 +20,7 @@ from gradc.verify.python_notation import parse_python
 from gradc.verify.syntax import Syntax, evaluate_syntax, names_in
 
 _LONGEST_TEXT = 100_000
+_LONGEST_NAME = 60
 
 
 def parse_formula(text: str, parameters: Collection[str] | None = None, notation: str = "auto") -> Syntax:
@@ -36,38 +38,50 @@ def parse_formula(text: str, parameters: Collection[str] | None = None, notation
     return (parse_latex if notation == "latex" else parse_python)(text, parameters)
 
 
-def function_from_text(
-    text: str, parameters: Sequence[str] | None = None, notation: str = "auto"
-) -> Callable[..., Any]:
-    """The function of ``parameters`` (by default of the formula's own names, sorted) that the text describes.
+class FormulaFunction:
+    """A formula as a function: callable with values, arrays or traced arrays for its parameters.
 
-    Its ``__signature__`` carries the parameters' names.
+    ``text`` is the formula, ``__signature__`` carries the names of the parameters.
     """
+
+    def __init__(self, parameters: Sequence[str], compute: Callable[[Mapping[str, Any]], Any], text: str) -> None:
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        self.parameters = tuple(parameters)
+        self.text = text
+        self.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in parameters])
+        self.__name__ = text if len(text) <= _LONGEST_NAME else "formula"
+        self.__doc__ = text
+        self._compute = compute
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._compute(self.__signature__.bind(*args, **kwargs).arguments)
+
+    def __repr__(self) -> str:
+        return f"<formula {self.text} of {', '.join(self.parameters)}>"
+
+    def __gradc_stand_in__(self, path: Any, stand_in: Any) -> FormulaFunction:
+        """A formula captures nothing: the traced function is the formula itself."""
+        return self
+
+
+def function_from_text(text: str, parameters: Sequence[str] | None = None, notation: str = "auto") -> FormulaFunction:
+    """The function of ``parameters`` (by default of the formula's own names, sorted) that the text describes."""
     tree = parse_formula(text, parameters, notation)
     names = sorted(names_in(tree)) if parameters is None else list(parameters)
-
-    def formula(*args: Any) -> Any:
-        return evaluate_syntax(tree, dict(zip(names, args, strict=True)), text)
-
-    return _described(formula, names, text)
+    return FormulaFunction(names, lambda values: evaluate_syntax(tree, values, text), text)
 
 
-def function_from_sympy(expression: Any, parameters: Sequence[str]) -> Callable[..., Any]:
+def functions_from_texts(texts: Sequence[str], parameters: Sequence[str]) -> FormulaFunction:
+    """One function whose results are those of several formulas."""
+    parts = [function_from_text(text, parameters) for text in texts]
+    return FormulaFunction(parameters, lambda values: tuple(part(**values) for part in parts), ", ".join(texts))
+
+
+def function_from_sympy(expression: Any, parameters: Sequence[str]) -> FormulaFunction:
     """The function of ``parameters`` that a SymPy expression or matrix describes.
 
-    ``x0`` or ``x_0`` is entry 0 of a parameter x when there is no parameter of that name, as `sympy` formulas write it.
+    ``x0`` or ``x_0`` is entry 0 of a parameter x when there is no parameter of that name, as SymPy formulas write it.
     """
     from gradc.verify.sympy_expression import sympy_function
 
-    return _described(sympy_function(expression, parameters), parameters, str(expression))
-
-
-def _described(function: Callable[..., Any], parameters: Sequence[str], text: str) -> Callable[..., Any]:
-    import inspect
-
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    signature = inspect.Signature([inspect.Parameter(name, kind) for name in parameters])
-    function.__signature__ = signature  # type: ignore[attr-defined]
-    function.__doc__ = text
-    function.__name__ = "formula"
-    return function
+    return FormulaFunction(parameters, sympy_function(expression, parameters), str(expression))

@@ -100,6 +100,12 @@ class Polynomial:
     def __bool__(self) -> bool:
         return bool(self.terms)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Polynomial) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def constant(self) -> Fraction | None:
         """The number that it is, if it is one."""
         if not self.terms:
@@ -138,6 +144,8 @@ class Arithmetic:
 
     def __init__(self, steps: int = 60_000, seconds: float = 5.0) -> None:
         self._steps = steps
+        #: What was divided by: an identity that cancels one of these presupposes that it is not 0.
+        self.divisors: set[Polynomial] = set()
         self._deadline = time.monotonic() + seconds
 
     def spend(self, steps: int = 1) -> None:
@@ -272,6 +280,8 @@ class Arithmetic:
             if exponent < 0:
                 raise Unsupported("division by zero")
             return ZERO
+        if exponent < 0 and polynomial.constant() is None:
+            self.divisors.add(polynomial)
         if exponent.denominator == 1 and exponent > 0:
             return self._whole_power(polynomial, int(exponent))
         if len(polynomial.terms) == 1:

@@ -6,15 +6,17 @@ import ctypes
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import numpy as np
 
-from gradc.ir.scalar import Scalar, number
+from gradc.ir.scalar import Scalar, Size, number
 from gradc.ir.tensor import Compute, Graph, Input, Tensor
 from gradc.ir.walk import graph_order, post_order
 from gradc.verify.normal_form import NormalForm
-from gradc.verify.polynomial import Polynomial, TooLarge, Unsupported
+from gradc.verify.polynomial import Atom, Polynomial, TooLarge, Unsupported
+from gradc.verify.wording import scalar_words
 
 Result = TypeVar("Result")
 
@@ -33,10 +35,14 @@ class Proof:
 
 def prove(derived: Graph, hand: Graph, fixed: Mapping[Input, Any], seconds: float) -> Proof | None:
     """A proof that the graphs agree for all values and sizes, or None."""
-    if derived.outputs == hand.outputs or _same_display(derived, hand):
-        return Proof("both have the same canonical form")
+    if derived.outputs == hand.outputs:
+        return Proof("both are the same expression")
     by_form = _by_normal_form(derived, hand, seconds)
-    return by_form or _by_sympy(derived, hand, seconds)
+    if by_form is not None:
+        return by_form
+    if _same_display(derived, hand):
+        return Proof("both have the same canonical form", ("both are defined",))
+    return _by_sympy(derived, hand, seconds)
 
 
 def _same_display(derived: Graph, hand: Graph) -> bool:
@@ -60,17 +66,53 @@ def _by_normal_form(derived: Graph, hand: Graph, seconds: float) -> Proof | None
 
 
 def _difference_vanishes(derived: Graph, hand: Graph, form: NormalForm) -> Proof | None:
-    conditions: dict[str, None] = {}
-    for ours, theirs in zip(derived.outputs, hand.outputs, strict=True):
-        difference = form.subtract(form.entry(ours), form.entry(theirs))
+    entries = [form.entry(output) for output in derived.outputs]
+    divisors = set(form.divisors)
+    differences = [form.subtract(e, form.entry(output)) for e, output in zip(entries, hand.outputs, strict=True)]
+    conditions = dict.fromkeys(sorted(polynomial_words(p) for p in form.divisors - divisors if not _is_positive(p)))
+    for ours, difference in zip(derived.outputs, differences, strict=True):
         for part in _entries(difference, ours, form):
             if form.is_zero(part):
                 continue
             generic = Polynomial({m: v for m, v in part.terms.items() if not any(a.kind == "eq" for a, _ in m)})
             if len(generic.terms) == len(part.terms) or not form.is_zero(generic):
                 return None
-            conditions["no argument lies on a kink (where two branches meet)"] = None
+            conditions.update(dict.fromkeys(_kinks(part)))
     return Proof("their difference expands to 0", tuple(conditions))
+
+
+def _kinks(part: Polynomial) -> list[str]:
+    """Where the two may differ: at the zeros that separate branches, in words."""
+    zeros = {atom.parts[0] for monomial in part.terms for atom, _ in monomial if atom.kind == "eq"}
+    return sorted({polynomial_words(zero) for zero in zeros})
+
+
+def polynomial_words(polynomial: Polynomial) -> str:
+    """``x != 0`` for a zero at one argument, a general phrase for others."""
+    atoms = [atom for monomial in polynomial.terms for atom, _ in monomial]
+    if len(polynomial.terms) == 1 and all(atom.kind == "load" for atom in atoms):
+        return f"{'*'.join(scalar_words(atom.parts[0], len(atom.parts[0].indices)) for atom in atoms)} != 0"
+    return "no divisor in it is 0 and no argument lies where two branches meet"
+
+
+def _is_positive(polynomial: Polynomial) -> bool:
+    """Whether it is plain that it is never 0: sums of exponentials, even powers and positive numbers, or sizes."""
+    return all(
+        value > 0 and all(_never_negative(atom, exponent) for atom, exponent in monomial)
+        for monomial, value in polynomial.terms.items()
+    ) and any(all(_never_zero(atom) for atom, _ in monomial) for monomial in polynomial.terms)
+
+
+def _never_negative(atom: Atom, exponent: Fraction) -> bool:
+    return _never_zero(atom) or (exponent.denominator == 1 and exponent % 2 == 0 and atom.kind != "i")
+
+
+def _never_zero(atom: Atom) -> bool:
+    if atom.kind in ("exp", "prime", "constant", "expi", "i"):
+        return True
+    if atom.kind == "sum":
+        return _is_positive(atom.parts[2])
+    return atom.kind == "scalar" and isinstance(atom.parts[0], Size)
 
 
 def _entries(difference: Polynomial, output: Tensor, form: NormalForm) -> list[Polynomial]:
@@ -91,13 +133,16 @@ def _by_sympy(derived: Graph, hand: Graph, seconds: float) -> Proof | None:
     if _has_named_extent(derived, hand) or _operations(derived, hand) > _MOST_OPERATIONS:
         return None
     shown = within(seconds, lambda: _sympy_says_zero(derived, hand))
-    return Proof("SymPy simplifies their difference to 0") if shown else None
+    return Proof("SymPy simplifies their difference to 0", ("both are defined",)) if shown else None
 
 
 def _has_named_extent(*graphs: Graph) -> bool:
     tensors = [node for graph in graphs for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
     tensors += [node for graph in graphs for node in graph.inputs]
-    extents = [*(e for t in tensors for e in t.shape), *(e for t in tensors if isinstance(t, Compute) for e in t.extents)]
+    extents = [
+        *(e for t in tensors for e in t.shape),
+        *(e for t in tensors if isinstance(t, Compute) for e in t.extents),
+    ]
     return any(isinstance(extent, Scalar) for extent in extents)
 
 

@@ -94,7 +94,7 @@ def _number(number: int, place: int, generator: np.random.Generator) -> Fraction
     if number == 0:
         return Fraction(_ROUND[place % len(_ROUND)])
     if number == 1:
-        return Fraction(int(generator.integers(1, 5)) * int(generator.choice([-1, 1])))
+        return Fraction(-int(generator.integers(1, 5)))
     if number == 2:
         return Fraction(int(generator.integers(1, 8)), 8)
     low, high = ((-3, 3), (0, 3), (0, 1), (-1, 1), (1, 4))[number % 5]

@@ -24,8 +24,8 @@ _RELATIONS: dict[str, str] = {
 _ENTRY = re.compile(r"(.+?)_?(\d+)")
 
 
-def sympy_function(expression: Any, parameters: Sequence[str]) -> Callable[..., Any]:
-    """The function of ``parameters`` that computes the expression; a list or tuple of expressions gives a tuple."""
+def sympy_function(expression: Any, parameters: Sequence[str]) -> Callable[[Mapping[str, Any]], Any]:
+    """What computes the expression from the parameters' values; a list or tuple of expressions gives a tuple."""
     import sympy
 
     several = isinstance(expression, list | tuple)
@@ -34,8 +34,7 @@ def sympy_function(expression: Any, parameters: Sequence[str]) -> Callable[..., 
         for symbol in sorted(item.free_symbols, key=str):
             _check_symbol(str(symbol), parameters)
 
-    def formula(*args: Any) -> Any:
-        names = dict(zip(parameters, args, strict=True))
+    def formula(names: Mapping[str, Any]) -> Any:
         results = tuple(_evaluate(item, names) for item in items)
         return results if several else results[0]
 

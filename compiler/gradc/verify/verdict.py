@@ -36,7 +36,10 @@ class Counterexample:
         lines = [f"at {shown_point(self.point)}:"]
         where = f" of {self.output}" if self.output else ""
         if np.ndim(self.derived) == 0 or np.shape(self.derived) != np.shape(self.hand):
-            lines += [f"    derived{where}: {shown_value(self.derived)}", f"    by hand{where}: {shown_value(self.hand)}"]
+            lines += [
+                f"    derived{where}: {shown_value(self.derived)}",
+                f"    by hand{where}: {shown_value(self.hand)}",
+            ]
             return "\n".join(lines)
         lines[0] = f"{len(self.entries)} of {self.total} entries{where} differ {lines[0]}"
         for entry in self.entries[:_SHOWN_ENTRIES]:
@@ -93,6 +96,8 @@ class Verdict:
         if self.status == "proved":
             return self.certificate
         if self.status == "agrees":
+            if self.certificate:
+                return self.certificate
             plural = "s" if self.points != 1 else ""
             return f"equal at {self.points} random point{plural} to {self.digits} digits; a proof was not found"
         return ""

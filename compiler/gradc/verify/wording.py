@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradc.ir import algebra
-from gradc.ir.scalar import Apply, Guard, Index, Load, NamedConstant, Number, Scalar, Size, index, is_apply
+from gradc.ir.scalar import Apply, Guard, Index, Load, NamedConstant, Number, Scalar, Size, index, is_apply, number
 from gradc.ir.tensor import Compute, Constant, Input, Projection, Tensor
 from gradc.ir.walk import free_indices, post_order
 
 _LONGEST = 160
 _MOST_NODES = 150
+_MOST_ENTRIES = 4
 _COMPARISONS = {
     "less": "<",
     "less_equal": "<=",
@@ -39,8 +40,18 @@ def tensor_words(tensor: Tensor, limit: int = _LONGEST) -> str:
         return getattr(tensor, "name", "")
     if len(post_order([tensor.body])) > _MOST_NODES:
         return ""
-    text = _tensor_text(tensor)[0]
+    text = _entries_text(tensor) or _tensor_text(tensor)[0]
     return text if len(text) <= limit else ""
+
+
+def _entries_text(tensor: Compute) -> str:
+    """``[a, b]`` for a short vector whose entries differ in kind."""
+    (extent, *others) = tensor.shape or (0,)
+    has_brackets = any(algebra.is_index_predicate(node) for node in post_order([tensor.body]))
+    if others or not isinstance(extent, int) or not 0 < extent <= _MOST_ENTRIES or tensor.reducer or not has_brackets:
+        return ""
+    entries = [_text(algebra.reindexed(tensor.body, [number(k)]), 0)[0] for k in range(extent)]
+    return f"[{', '.join(entries)}]"
 
 
 def scalar_words(scalar: Scalar, rank: int) -> str:
@@ -55,8 +66,10 @@ def _tensor_text(tensor: Compute) -> Text:
     if product:
         return product, _PRODUCT
     inner = _text(tensor.body, tensor.rank + len(tensor.reduce_extents))[0]
-    axis = "" if tensor.rank == 0 else ", over " + ", ".join(
-        "ijkl"[tensor.rank + k] for k in range(len(tensor.reduce_extents))
+    axis = (
+        ""
+        if tensor.rank == 0
+        else ", over " + ", ".join("ijkl"[tensor.rank + k] for k in range(len(tensor.reduce_extents)))
     )
     return f"{tensor.reducer}({inner}{axis})", _ATOM
 
@@ -128,7 +141,9 @@ def _number_text(node: Number) -> Text:
         return value.name, _ATOM
     if isinstance(value, Fraction):
         return f"{value.numerator}/{value.denominator}", _PRODUCT if value > 0 else _SUM
-    return f"{value:.12g}" if isinstance(value, float) else str(value), _ATOM if node.dtype.kind == "b" or value >= 0 else _SUM  # type: ignore[operator]
+    return f"{value:.12g}" if isinstance(value, float) else str(
+        value
+    ), _ATOM if node.dtype.kind == "b" or value >= 0 else _SUM  # type: ignore[operator]
 
 
 def _load_text(node: Load, rank: int) -> Text:
