@@ -72,9 +72,9 @@ def reliable_difference(function: Callable[[float], Any]) -> np.ndarray | None:
 class Trial:
     """The checks of one program, each of which raises a `Failure`."""
 
-    def __init__(self, program: Program) -> None:
-        self.function = program.function()
-        self.point = program.point
+    def __init__(self, function: Callable[..., Any], point: list[Any]) -> None:
+        self.function = function
+        self.point = point
         self.rng = np.random.default_rng(1)
         self.expected = np.asarray(self.function(*self.point))
         self.weights = np.round(self.rng.normal(size=self.expected.shape), 2)
@@ -165,8 +165,13 @@ class Trial:
 
 def failure_of(program: Program) -> Failure | None:
     """What goes wrong with the program, if anything does."""
+    return failure_in(program.function(), program.point)
+
+
+def failure_in(function: Callable[..., Any], point: list[Any]) -> Failure | None:
+    """What goes wrong with the function at the point, if anything does."""
     try:
-        trial = Trial(program)
+        trial = Trial(function, point)
         trial.values()
         trial.first_order()
         trial.second_order()
@@ -196,15 +201,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="*", help="exactly these instead")
     options = parser.parse_args()
     failures, start = 0, time.perf_counter()
-    for seed in range(options.start, options.start + options.count):
+    seeds = options.seeds or range(options.start, options.start + options.count)
+    for seed in seeds:
         program = random_program(seed)
         failure = failure_of(program)
         if failure is not None:
             failures += 1
             print(f"{'-' * 40}\n{report(program, failure)}", flush=True)
-    print(f"{options.count} programs, {failures} failures, {time.perf_counter() - start:.0f} s")
+    print(f"{len(seeds)} programs, {failures} failures, {time.perf_counter() - start:.0f} s")
     return int(failures > 0)
 
 

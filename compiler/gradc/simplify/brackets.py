@@ -172,12 +172,17 @@ class _System:
     output_rank: int
     term: Term
     alive: list[int] = field(default_factory=list)
+    outputs_only: bool = False
+    """Whether the brackets that hold a reduce axis are left alone."""
 
     def box(self) -> list[Extent]:
         return [self.extents[k] for k in range(len(self.extents))]
 
     def brackets(self) -> list[Apply]:
-        return [p for p in _conjuncts(self.term.predicate) if is_bracket(p)]  # type: ignore[misc]
+        found = [p for p in _conjuncts(self.term.predicate) if is_bracket(p)]
+        if self.outputs_only:
+            found = [p for p in found if max(free_indices(p), default=0) < self.output_rank]
+        return found  # type: ignore[return-value]
 
     def replace(self, solved: dict[int, Scalar], used: Sequence[Scalar], extra: Sequence[Scalar] = ()) -> None:
         """Substitute the solved axes, drop the brackets used, and add the guards that the extents do not imply."""
@@ -430,7 +435,8 @@ def summed(shape: Shape, reduce_extents: Shape, body: Scalar, domain: Scalar = T
 def _split_pattern(system: _System) -> tuple[Scalar, Scalar]:
     """The brackets left on output axes, and the coefficient over the output axes they leave free."""
     outputs = range(system.output_rank)
-    ties = [p for p in system.brackets() if max(free_indices(p), default=0) < system.output_rank]
+    system.outputs_only = True  # a bracket such as [a = k // 2] still selects what is summed
+    ties = system.brackets()
     if not ties:
         return TRUE, _reduced(system, list(outputs))
     tie = conjunction(*ties)

@@ -1,0 +1,32 @@
+"""Programs that once went wrong, made small: every way of computing them agrees by now."""
+
+import numpy as np
+import pytest
+from runner import failure_in
+
+
+def repeated_and_seeded(y):
+    v = np.repeat(y, 2)
+    return np.array([np.sum(v**2), 1.0])
+
+
+def column_against_row(y, z):
+    return np.linalg.norm(np.where(z <= y, np.exp(0.2 * z), y) + 4.0)
+
+
+def float_remainder_of_a_copy(x):
+    v = np.cos(np.prod(1.0 + x)) % 0.9
+    return np.maximum(x, v) + 0.1
+
+
+CASES = [
+    (repeated_and_seeded, [np.array([-0.97, -1.264, 1.215, -0.435])]),
+    (column_against_row, [np.array([[0.634], [0.196], [0.309]]), np.array([-0.044, -0.481, -1.19, -1.044])]),
+    (float_remainder_of_a_copy, [np.array([0.474, -0.146, -0.801])]),
+]
+
+
+@pytest.mark.parametrize(("function", "point"), CASES, ids=lambda v: getattr(v, "__name__", ""))
+def test_once_wrong(function, point):
+    failure = failure_in(function, point)
+    assert failure is None, f"{failure.kind}: {failure.detail}"
