@@ -11,7 +11,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def debug_level() -> int:
@@ -22,6 +25,8 @@ def debug_level() -> int:
 
 def dump_folder() -> Path | None:
     """Where the stages are written, if anywhere."""
+    from pathlib import Path  # only here: it costs more than the rest of `import gradc` may
+
     text = os.environ.get("GRADC_DUMP_TO", "")
     return Path(text) if text else None
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import optree
 
 from gradc.differentiate import batch, gradient, jacobian_forward, jacobian_reverse, pushforward
 from gradc.errors import ArgumentError, DTypeError, NonScalarOutputError, ShapeError
@@ -17,7 +16,7 @@ from gradc.ir.scalar import DType, Scalar, index, load, number
 from gradc.ir.source import lines_of
 from gradc.ir.tensor import Extent, Shape, Tensor, compute
 from gradc.simplify import simplify_outputs
-from gradc.trace.containers import NAMESPACE, flatten, unflatten
+from gradc.trace.containers import NAMESPACE, flatten, optree, unflatten
 from gradc.trace.records import Argument, Traced
 from gradc.trace.specs import Spec
 from gradc.trace.tracer import TracedArray
@@ -27,7 +26,7 @@ Argnums = int | tuple[int, ...]
 
 def tuple_tree(children: Sequence[Any]) -> Any:
     """The structure of a tuple of structures."""
-    return optree.treespec_tuple(list(children), none_is_leaf=False, namespace=NAMESPACE)
+    return optree().treespec_tuple(list(children), none_is_leaf=False, namespace=NAMESPACE)
 
 
 def shape_text(shape: Shape) -> str:

@@ -76,4 +76,4 @@ def test_normal_equations_as_a_formula():
     )
     assert verdict.status == "proved"
     formula = gradc.grad(loss).formula(gradc.vector("n"), gradc.matrix("m", "n"), gradc.vector("m"))
-    assert formula.latex(notation="matrix") == r"2 X^{\top} \left(X w - y\right)"
+    assert formula.latex(notation="matrix") == r"2 X^\top (X w - y)"

@@ -51,7 +51,7 @@ def test_scaled_square():
 
 def test_formula_of_the_scaled_square_is_reduced():
     formula = gradc.grad(scaled_square).formula(gradc.matrix(2, 3))
-    assert formula.latex(notation="matrix") in (r"2 \left(3 x + 2\right)", "6 x + 4")
+    assert formula.latex(notation="matrix") == "2 (3 x + 2)"
     assert gradc.verify(scaled_square, "12*(3*x + 2)/6", gradc.matrix(2, 3)).status == "proved"
 
 

@@ -7,11 +7,15 @@ has the same IR text in every process, whatever the hash seed or the addresses).
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import weakref
 from collections.abc import Callable
 from typing import TypeVar
+
+try:  # hashlib loads all of OpenSSL before it hands out this very function
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
 
 NodeT = TypeVar("NodeT", bound="Node")
 
@@ -38,7 +42,7 @@ class Node:
 def digest_of(*parts: bytes) -> bytes:
     """The content digest of the given parts; each part is length-prefixed, so no two lists of parts collide."""
     content = b"".join([len(part).to_bytes(4, "little") + part for part in parts])
-    return hashlib.blake2b(content, digest_size=16).digest()
+    return blake2b(content, digest_size=16).digest()
 
 
 def intern(digest: bytes, build: Callable[[], NodeT]) -> NodeT:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
-
-import optree
 
 NAMESPACE = "gradc"
 
 _dataclasses: set[type] = set()
+
+
+@cache
+def optree() -> Any:
+    """The library, loaded at the first trace: it is a third of what ``import gradc`` would cost."""
+    import optree as library
+
+    return library
 
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:
@@ -19,7 +26,7 @@ def flatten(tree: Any) -> tuple[list[Any], Any]:
     >>> flatten({"w": 1.0, "b": (2.0, None)})[0]
     [2.0, 1.0]
     """
-    leaves, structure = optree.tree_flatten(tree, none_is_leaf=False, namespace=NAMESPACE)
+    leaves, structure = optree().tree_flatten(tree, none_is_leaf=False, namespace=NAMESPACE)
     new = {type(leaf) for leaf in leaves if _is_new_dataclass(leaf)}
     if not new:
         return leaves, structure
@@ -30,7 +37,7 @@ def flatten(tree: Any) -> tuple[list[Any], Any]:
 
 def unflatten(structure: Any, leaves: Sequence[Any]) -> Any:
     """The container of this structure that holds ``leaves``."""
-    return optree.tree_unflatten(structure, leaves)
+    return optree().tree_unflatten(structure, leaves)
 
 
 def leaf_paths(structure: Any, name: str) -> list[str]:
@@ -56,8 +63,7 @@ def _register(kind: type) -> None:
             object.__setattr__(instance, name, value)
         return instance
 
-    entry = optree.DataclassEntry if hasattr(optree, "DataclassEntry") else optree.GetAttrEntry
-    optree.register_pytree_node(
-        kind, children, rebuilt, path_entry_type=entry, namespace=NAMESPACE
-    )
+    library = optree()
+    entry = library.DataclassEntry if hasattr(library, "DataclassEntry") else library.GetAttrEntry
+    library.register_pytree_node(kind, children, rebuilt, path_entry_type=entry, namespace=NAMESPACE)
     _dataclasses.add(kind)

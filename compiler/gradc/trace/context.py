@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -18,7 +17,8 @@ from gradc.ir.source import SourceLine, record_line
 from gradc.ir.tensor import Input, Tensor, input_tensor
 from gradc.trace.records import Capture, Condition, Reader, Root
 
-_OWN_CODE = (str(Path(__file__).resolve().parent.parent), str(Path(np.__file__).resolve().parent))
+#: Folders whose frames are not the user's, as code objects spell them.
+_OWN_CODE = (*sys.modules["gradc"].__path__, *np.__path__)
 
 
 class _Threads(threading.local):

@@ -13,7 +13,6 @@ import sys
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,9 @@ from gradc.trace.records import Reader, Root
 from gradc.trace.specs import supported
 from gradc.trace.tracer import TracedArray
 
-_NUMPY = str(FilePath(np.__file__).resolve().parent)
-_GRADC = str(FilePath(__file__).resolve().parent.parent)
-_STDLIB = str(FilePath(os.__file__).resolve().parent)
+_NUMPY = np.__path__[0]
+_GRADC = sys.modules["gradc"].__path__[0]
+_STDLIB = os.__file__.rpartition(os.sep)[0]
 _IMMUTABLE = (str, bytes, bool, type(None), type(Ellipsis), range, slice, frozenset, np.dtype, np.bool_)
 
 #: Containers with more entries than this are taken as they are, and the function is traced again on each call.
