@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradc.config import checking, debug_level, dump_folder
-from gradc.errors import ArgumentError, DTypeError, ShapeError
+from gradc.errors import ArgumentError, CompileError, DTypeError, ShapeError
 from gradc.evaluate import evaluate
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Graph, Input, Tensor
@@ -138,10 +138,10 @@ class Record:
     def kernel(self) -> Any:
         """The machine code. Equal graphs share one."""
         kernel = _kernel_of(self.simplified)
-        if debug_level() or dump_folder():
+        if (debug_level() or dump_folder()) and not isinstance(kernel, Interpreted):
             report("lowered", self.name, kernel.lowered)
             report("llvm", self.name, kernel.llvm)
-        return CertifiedKernel(kernel, self.simplified) if checking() else kernel
+        return CertifiedKernel(kernel, self.simplified) if checking() and not isinstance(kernel, Interpreted) else kernel
 
     def holds(self, function: Root, leaves: Sequence[Any]) -> bool:
         """Whether everything that the trace relied on is still so."""
@@ -184,6 +184,11 @@ class Interpreted:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("llvm", "lowered", "assembly", "cost"):
+            raise CompileError("complex arrays are evaluated, not lowered to machine code, so there is no machine code to show")
+        raise AttributeError(name)
 
     def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
         """The outputs of the graph for these inputs."""

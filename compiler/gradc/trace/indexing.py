@@ -313,8 +313,13 @@ def size_affine(body: Scalar) -> bool:
     return body.dtype == INT64 and not loads_of(body)
 
 
-def get(x: TracedArray, key: Any) -> TracedArray:
+def get(x: TracedArray, key: Any) -> Any:
     """``x[key]``."""
+    mask = _unknown_mask(x, key)
+    if mask is not None and mask.ndim == x.ndim:
+        from gradc.trace.selected import Selection
+
+        return Selection(x, mask)
     parts = _components(x, key)
     if not any(isinstance(part, _Table) for part in parts):
         view = x.view(_region(x, parts))
@@ -381,6 +386,13 @@ def _unknown_mask(x: TracedArray, key: Any) -> TracedArray | None:
 
 
 def _put_where(x: TracedArray, mask: TracedArray, value: Any) -> None:
+    from gradc.trace.selected import Selection
+
+    if isinstance(value, Selection):
+        if value.mask.tensor is not mask.tensor:
+            raise trace_error("x[mask] = y[other]: the masks must be the same; use x = np.where(mask, y, x)")
+        x.write(entry(mask.tensor, axes(x.ndim)), entry(_fitting(value.values, x), axes(x.ndim)))
+        return
     lifted = lift(value)
     if lifted.ndim > x.ndim - mask.ndim:
         raise trace_error(

@@ -208,7 +208,7 @@ class TracedArray:
 
     # ------------------------------------------------------------ indexing
 
-    def __getitem__(self, key: Any) -> TracedArray:
+    def __getitem__(self, key: Any) -> Any:
         return _indexing().get(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -263,7 +263,7 @@ def lift(value: Any) -> TracedArray:
     if isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic):
         return TracedArray(compute((), _literal(value)), weak=not isinstance(value, bool), immutable=True)
     if isinstance(value, np.generic):
-        check_dtype(value.dtype, value)
+        check_array(value)
         return TracedArray(compute((), number(value)), immutable=True)
     if isinstance(value, np.ndarray):
         return _lift_array(value)
@@ -290,20 +290,18 @@ def _lift_array(value: np.ndarray) -> TracedArray:
 
 def constant_array(value: np.ndarray | np.generic) -> TracedArray:
     """A literal array."""
+    check_array(value)
     array = np.asarray(value)
-    check_dtype(array.dtype, value)
-    if type(value) is not np.ndarray and isinstance(value, np.ndarray) and type(value).__name__ in _OTHER_SEMANTICS:
-        raise trace_error(f"a {type(value).__name__} has other rules than an array; pass np.asarray(x)")
     if array.size and array.ndim and array.size <= 64 and (array == array.flat[0]).all() and not np.signbit(array.real).any():
         return TracedArray(compute(array.shape, number(array.flat[0])))
     return TracedArray(constant(array) if array.ndim else compute((), number(array[()])))
 
 
-_OTHER_SEMANTICS = ("matrix", "MaskedArray")
-
-
-def check_dtype(dtype: DType, value: Any) -> None:
-    """Refuse what can't be computed with."""
+def check_array(value: np.ndarray | np.generic) -> None:
+    """Refuse arrays that can't be computed with: object arrays, odd dtypes, subclasses with rules of their own."""
+    if isinstance(value, np.matrix | np.ma.MaskedArray):
+        raise trace_error(f"a {type(value).__name__} has other rules than an array; pass np.asarray(x)")
+    dtype = value.dtype
     if supported(dtype):
         return
     if dtype.kind == "O":

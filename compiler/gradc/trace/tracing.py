@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradc.errors import TraceError
+from gradc.errors import DTypeError, TraceError
 from gradc.ir.scalar import FLOAT64, DType
 from gradc.ir.tensor import Graph, Input
 from gradc.ir.walk import graph_order
@@ -18,7 +18,7 @@ from gradc.trace.context import Trace, tracing
 from gradc.trace.records import Argument, Capture, Condition, Root, Traced
 from gradc.trace.specs import Spec, supported
 from gradc.trace.standins import Path, is_copy, root_path, stand_in
-from gradc.trace.tracer import TracedArray, check_dtype, lift
+from gradc.trace.tracer import TracedArray, check_array, lift
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,25 @@ def parameter_names(function: Any) -> Names:
 def leaf_spec(leaf: Any, differentiated: bool = False) -> Spec | None:
     """The shape and dtype of an argument leaf; None for one that has none (a string, a bool, an object)."""
     if isinstance(leaf, np.ndarray | np.generic):
-        if leaf.dtype.kind in "OSUVmM":
-            check_dtype(leaf.dtype, leaf)
-        return Spec(leaf.shape, leaf.dtype.newbyteorder("=")) if supported(leaf.dtype) else check_dtype(leaf.dtype, leaf)
+        check_array(leaf)
+        return Spec(leaf.shape, leaf.dtype.newbyteorder("="))
     if isinstance(leaf, bool):
         return None
     if isinstance(leaf, int | float | complex):
         dtype: DType = np.asarray(float(leaf) if differentiated and isinstance(leaf, int) else leaf).dtype
         return Spec((), dtype if supported(dtype) else FLOAT64, weak=True)
     if isinstance(leaf, TracedArray):
-        return Spec(leaf.extents, leaf.dtype, leaf.weak)
+        floats = differentiated and leaf.weak and leaf.dtype.kind == "i"
+        return Spec(leaf.extents, FLOAT64 if floats else leaf.dtype, leaf.weak)
     return leaf if isinstance(leaf, Spec) else None
+
+
+def _check_differentiated(spec: Spec, path: str) -> None:
+    if spec.dtype.kind not in "fc":
+        raise DTypeError(
+            f"can't differentiate with respect to {path}: it holds {spec.dtype.name}; "
+            f"pass {path}.astype(float), or leave it out of argnums"
+        )
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,8 @@ def lift_arguments(
             if spec is None:
                 made.append(leaf)
                 continue
+            if floats:
+                _check_differentiated(spec, path)
             known = leaf if isinstance(leaf, int | np.integer) and not floats else None
             tensor = trace.argument(path, spec.shape, spec.dtype, known)
             inputs.append(tensor)
