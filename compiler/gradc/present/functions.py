@@ -49,6 +49,8 @@ ROWS: dict[str, FunctionRow] = {
     "squared_norm": FunctionRow(r"\left\|{0}\right\|^{2}", "norm({0})**2"),
     "frobenius": FunctionRow(r"\left\|{0}\right\|_{\mathrm{F}}^{2}", "norm({0})**2"),
     "norm": FunctionRow(r"\left\|{0}\right\|", "norm({0})"),
+    "max": FunctionRow(r"\max", "max"),
+    "min": FunctionRow(r"\min", "min"),
     "reversed": FunctionRow(r"\operatorname{rev}", "flip"),
     "softmax": FunctionRow(r"\operatorname{softmax}", "softmax"),
     "logsumexp": FunctionRow(r"\operatorname{logsumexp}", "logsumexp"),

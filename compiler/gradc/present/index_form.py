@@ -90,9 +90,9 @@ class IndexForm:
         lower: tuple[Notation, ...] = ()
         upper: tuple[Notation, ...] = ()
         if node.domain is not TRUE:
-            condition = self.condition(node.domain, environment)
+            condition = _letter_first(self.condition(node.domain, environment), letters)
         elif node.reducer == "sum" and isinstance(node.body, Guard):
-            condition = self.condition(node.body.predicate, environment)
+            condition = _letter_first(self.condition(node.body.predicate, environment), letters)
             body = self.scalar(node.body.body, environment)
         elif not _ranges_implied(node):
             lower = tuple(n.ZERO for _ in letters)
@@ -195,9 +195,19 @@ class IndexForm:
             return n.Relation("greater_equal", _added(right, 0), n.Literal(literal))
         if name == "equal" and len(left) == len(right) == 1 and not literal:
             return n.Relation(name, *sorted((left[0], right[0]), key=_letter_order))
-        if literal > 0 and right:
+        if literal > 0 and right and name != "less_equal":
             return n.Relation(name, _added(left, literal), _added(right, 0))
         return n.Relation(name, _added(left, 0), _added(right, -literal))
+
+
+_TURNED = {"less": "greater", "less_equal": "greater_equal", "greater": "less", "greater_equal": "less_equal"}
+
+
+def _letter_first(condition: Notation, letters: Sequence[Name]) -> Notation:
+    """``i <= j`` as ``j >= i`` under a sum over j."""
+    if isinstance(condition, n.Relation) and condition.right in letters and condition.left not in letters:
+        return n.Relation(_TURNED.get(condition.name, condition.name), condition.right, condition.left)
+    return condition
 
 
 def size_name(size: Size) -> Name:

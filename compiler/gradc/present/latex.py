@@ -145,7 +145,8 @@ class LatexWriter(Writer):
             last = position == len(factors) - 1
             least = Binding.RELATION if alone else Binding.BIG if last else Binding.PRODUCT
             item = self.enclosed(factor, least)
-            if _ends_big(factor) and not last and item.binding < Binding.ATOM:
+            number = isinstance(factor, n.MatrixProduct) and factor.scalar
+            if (_ends_big(factor) or number) and not last and item.binding < Binding.ATOM:
                 item = self.parenthesised(item)
             written.append(item)
         text = written[0].text if written else "1"
@@ -213,7 +214,9 @@ class LatexWriter(Writer):
         letters = ",".join(x.latex for x in node.letters)
         under, over = letters, ""
         if node.condition is not None:
-            under = self.text(node.condition)
+            condition = node.condition
+            evident = isinstance(condition, n.Relation) and (condition.left,) == node.letters
+            under = self.text(condition) if evident else rf"{letters} \,:\, {self.text(condition)}"
         elif node.lower and len(node.letters) == 1:
             under = f"{letters}={self.text(node.lower[0])}"
             over = f"^{{{self.text(node.upper[0])}}}"
@@ -331,4 +334,6 @@ def _stands_beside(node: Notation) -> bool:
         return True
     if isinstance(node, n.Function):
         return node.name in ("squared_norm", "frobenius", "tr")
-    return isinstance(node, n.MatrixProduct) or (isinstance(node, n.Sum) and n.size(node) > 24)
+    if isinstance(node, n.Sum):
+        return n.size(node) > 24 or any(isinstance(p, n.Reduction | n.MatrixProduct) for p in _walk(node))
+    return isinstance(node, n.MatrixProduct)

@@ -234,11 +234,11 @@ def entrywise(over: Sequence[Notation], under: Sequence[Notation] = ()) -> Notat
             coefficient, scales, divisors = coefficient * c, [*scales, *o], [*divisors, *u]
         else:
             coefficient, scales, divisors = Fraction(1) / c * coefficient, [*scales, *u], [*divisors, *o]
-        parts = core.numerator if isinstance(core, n.Hadamard) and not core.denominator else (core,)
-        for part in parts:
-            if part is not None and not isinstance(part, n.Ones):
-                side = tops if sign > 0 else bottoms
-                side[part] = side.get(part, 0) + 1
+        above, below = (core.numerator, core.denominator) if isinstance(core, n.Hadamard) else ((core,), ())
+        for parts, side in ((above, tops if sign > 0 else bottoms), (below, bottoms if sign > 0 else tops)):
+            for part in parts:
+                if part is not None and not isinstance(part, n.Ones):
+                    side[part] = side.get(part, 0) + 1
     numerator = tuple(ordered_factors([_entrywise_power(f, e) for f, e in tops.items()]))
     denominator = tuple(ordered_factors([_entrywise_power(f, e) for f, e in bottoms.items()]))
     if not denominator and len(numerator) == 1:

@@ -38,10 +38,17 @@ def ordered_sum(terms: Iterable[Notation]) -> Notation:
     if not any(_degree(t) for t in listed):  # 1 + sin(x): no powers to go by
         listed.sort(key=lambda t: not isinstance(t, Literal))
     positive = [t for t in listed if not split_sign(t)[0]]
-    if split_sign(listed[0])[0] and len(positive) == 1:
+    polynomial = all(_is_monomial(t) for t in listed)
+    if split_sign(listed[0])[0] and (len(positive) == 1 or (positive and not polynomial)):
         listed.remove(positive[0])
         listed.insert(0, positive[0])
     return Sum(tuple(listed))
+
+
+def _is_monomial(term: Notation) -> bool:
+    factors = term.numerator + term.denominator if isinstance(term, Product) else (term,)
+    bases = [f.base if isinstance(f, Power) else f for f in factors]
+    return all(isinstance(b, Name | Entry | Literal) for b in bases)
 
 
 def ordered_factors(factors: Iterable[Notation]) -> list[Notation]:

@@ -172,8 +172,9 @@ def _about_one_entry(scalar: Scalar, rank: int) -> bool:
 
 
 def printed_length(tree: Notation) -> int:
-    """How many symbols a reader sees: commands count as one, words by their letters, braces and spaces not at all."""
-    text = re.sub(r"\\(?:left|right|mathrm|mathbf|operatorname)(?![a-z])", "", LatexWriter().text(tree))
+    """How many symbols a reader sees: commands and words count little, braces and spaces not at all."""
+    text = re.sub(r"\\operatorname\{[a-z]+\}", "##", LatexWriter().text(tree))
+    text = re.sub(r"\\(?:left|right|mathrm|mathbf|operatorname)(?![a-z])", "", text)
     return len(re.sub(r"[{}_^ ]", "", re.sub(r"\\(?:[a-zA-Z]+|\|)", "#", text)))
 
 

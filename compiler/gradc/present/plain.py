@@ -139,7 +139,11 @@ class PlainWriter(Writer):
         return Text("[" + ", ".join(f"[{', '.join(row)}]" for row in rows) + "]")
 
     def _matrix_product(self, node: n.MatrixProduct) -> Text:
-        return Text(" @ ".join(self.enclosed(f, Binding.POWER).text for f in node.factors), Binding.PRODUCT)
+        factors = node.factors
+        if node.scalar and factors[0] == n.Transposed(n.Ones()):  # the sum of the entries
+            rest = factors[1:-1] if len(factors) > 2 and isinstance(factors[-1], n.Ones) else factors[1:]
+            return Text(f"sum({self.text(rest[0] if len(rest) == 1 else n.MatrixProduct(rest))})")
+        return Text(" @ ".join(self.enclosed(f, Binding.POWER).text for f in factors), Binding.PRODUCT)
 
     def _transposed(self, node: n.Transposed) -> Text:
         return Text(f"{self.enclosed(node.base, Binding.ATOM).text}.T")
@@ -154,7 +158,7 @@ class PlainWriter(Writer):
         return self._power(n.Power(node.base, node.exponent))
 
     def _ones(self, node: n.Ones) -> Text:
-        return Text("1")
+        return Text("ones")
 
     def _identity(self, node: n.Identity) -> Text:
         return Text("I")

@@ -53,6 +53,7 @@ from gradc.simplify.display_algebra import DisplayAlgebra
 
 #: An elementwise intermediate is written out where it is used while it has at most this many symbols.
 _LARGEST_INLINED = 250
+_LARGEST_SUMMED_APART = 4
 
 
 def display(graph: Graph) -> Graph:
@@ -172,6 +173,10 @@ class _Display:
         """``sum_k c f[k]`` as ``c sum_k f[k]``, an unused axis as a factor n, only output axes that f uses."""
         extents = (*shape, *reduced)
         rank = len(shape)
+        if domain is TRUE and is_apply(body, "sum"):
+            separate = self._summed_apart(shape, reduced, body)
+            if separate is not None:
+                return separate
         outside, inside = self._split_factors(body, extents, rank)
         needed = free_indices(inside, domain)
         outside += [
@@ -197,6 +202,26 @@ class _Display:
         if not outside and len(kept) == rank:
             return inner
         return compute(shape, self._algebra.product([*outside, load(inner, [index(k) for k in kept])]))
+
+    def _summed_apart(self, shape: Sequence[Extent], reduced: Sequence[Extent], body: Scalar) -> Compute | None:
+        """``sum_k (f[k] - c)`` as ``sum_k f[k] - n c`` where that is shorter: where it cancels."""
+        if len(body.children) > _LARGEST_SUMMED_APART:
+            return None
+        position = [index(k) for k in range(len(shape))]
+        terms = [self._pulled_out(shape, reduced, TRUE, t) for t in body.children]
+        parts = [reindexed(t.body, position) if t.reducer is None else load(t, position) for t in terms]
+        total = self._algebra.sum(parts, body.dtype)
+        if self._written_size(total) >= self._algebra.size(body) + 1:
+            return None
+        return compute(shape, total)
+
+    def _written_size(self, scalar: Scalar) -> int:
+        """The size with the sums that it loads written out."""
+        size = self._algebra.size(scalar)
+        for item in loads_of(scalar):
+            if isinstance(item.tensor, Compute):
+                size += self._algebra.size(item.tensor.body) + 1
+        return size
 
     def _exponentials_split(self, core: Scalar, rank: int) -> list[Scalar]:
         """The factors, ``exp(x[k] - c)`` as ``exp(x[k])`` times ``exp(-c)``: a shift by c leaves the sum."""

@@ -7,7 +7,7 @@ over a graph is linear in it.
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -20,14 +20,14 @@ from gradc.ir.scalar import (
     Guard,
     Load,
     Number,
-    NumberValue,
     Scalar,
     apply,
     is_apply,
     is_number,
     number,
 )
-from gradc.simplify.display_numbers import recognised, tidied
+from gradc.ir.walk import free_indices
+from gradc.simplify.display_numbers import recognised
 from gradc.simplify.display_polynomials import expanded_if_shorter
 from gradc.simplify.display_rules import (
     BASES,
@@ -40,6 +40,22 @@ from gradc.simplify.display_rules import (
     build,
     match,
     variables,
+)
+from gradc.simplify.display_terms import (
+    content,
+    exact_root,
+    flips_well,
+    has_negative_argument,
+    integer_power,
+    integer_powers,
+    is_atom,
+    lowered,
+    nearer_zero,
+    never_negative,
+    scaled,
+    term_count,
+    tidy_term,
+    without,
 )
 
 #: Sums and products of more operands are left nested.
@@ -107,17 +123,28 @@ class DisplayAlgebra:
 
     def sum(self, terms: Sequence[Scalar], dtype: DType) -> Scalar:
         """The sum, flattened and collected; identities of two terms and common factors applied."""
-        flat = self._flat_terms([convert(t, dtype) for t in terms])
+        flat = self._joined_guards(self._flat_terms([convert(t, dtype) for t in terms]), dtype)
         result = algebra.sum_of(*flat, flatten=False, dtype=dtype)
         if not is_apply(result, "sum"):
             return result
-        parts = [_tidy_term(t) for t in result.children]
+        parts = [tidy_term(t) for t in result.children]
         parts = self._apply_sum_rules(parts, dtype)
         result = algebra.sum_of(*parts, flatten=False, dtype=dtype)
         if not is_apply(result, "sum") or self.size(result) > _LARGEST_SEARCHED:
             return result
-        expanded = expanded_if_shorter(self._distributed(result))
+        expanded = expanded_if_shorter(self._distributed(self._exponentials_outside(result)))
         return self._factored(expanded) if is_apply(expanded, "sum") else expanded
+
+    def _joined_guards(self, terms: list[Scalar], dtype: DType) -> list[Scalar]:
+        """Terms under the same condition as one."""
+        bodies: dict[Scalar, list[Scalar]] = {}
+        for term in terms:
+            if isinstance(term, Guard):
+                bodies.setdefault(term.predicate, []).append(term.body)
+        if all(len(parts) == 1 for parts in bodies.values()):
+            return terms
+        joined = [algebra.guarded(p, self.sum(parts, dtype)) for p, parts in bodies.items()]
+        return [t for t in terms if not isinstance(t, Guard)] + joined
 
     def _flat_terms(self, terms: Sequence[Scalar]) -> list[Scalar]:
         flat: list[Scalar] = []
@@ -127,7 +154,7 @@ class DisplayAlgebra:
             fits = rest is not None and is_apply(rest, "sum") and len(rest.children) - 1 <= room
             if rest is not None and fits and (coefficient in (1, -1) or self._merges(rest, term, terms)):
                 room -= len(rest.children) - 1
-                flat.extend(_scaled(coefficient, t) for t in rest.children)
+                flat.extend(scaled(coefficient, t) for t in rest.children)
             else:
                 flat.append(term)
         return flat
@@ -159,7 +186,7 @@ class DisplayAlgebra:
                 bound = match(anchor, factor, {}, self)
                 if bound is None:
                     continue
-                others = _without(rest, factor)
+                others = without(rest, factor)
                 wanted = build(partner, bound, rest, self)
                 if others is not None:
                     wanted = self.product([others, wanted])
@@ -176,6 +203,21 @@ class DisplayAlgebra:
                 kept = [p for p in parts if split_coefficient(p)[1] not in (rest, key)]
                 return [*kept, *(replaced.children if is_apply(replaced, "sum") else [replaced])]
         return None
+
+    def _exponentials_outside(self, total: Scalar) -> Scalar:
+        """``a exp(x) + b exp(x) + c`` as ``(a + b) exp(x) + c``."""
+        sharing: dict[Scalar, list[Scalar]] = {}
+        for term in total.children:
+            for factor in term.children if is_apply(term, "prod") else (term,):
+                if is_apply(factor, "exp"):
+                    sharing.setdefault(factor, []).append(term)
+        for exponential, terms in sharing.items():
+            if 1 < len(terms) < len(total.children):
+                rests = [without(t, exponential) or number(1, total.dtype) for t in terms]
+                joined = self.product([exponential, self.sum(rests, total.dtype)])
+                others = [t for t in total.children if t not in terms]
+                return algebra.sum_of(*others, joined, flatten=False, dtype=total.dtype)
+        return total
 
     def _distributed(self, total: Scalar) -> Scalar:
         """``a (b + c) + a c`` as ``a b + 2 a c``: products multiplied out where their terms meet others."""
@@ -201,15 +243,15 @@ class DisplayAlgebra:
         terms = total.children
         common: dict[Scalar, int] | None = None
         for term in terms:
-            powers = _integer_powers(split_coefficient(term)[1])
+            powers = integer_powers(split_coefficient(term)[1])
             if common is None:
                 common = powers
             else:
-                common = {b: _nearer_zero(e, powers[b]) for b, e in common.items() if b in powers and e * powers[b] > 0}
+                common = {b: nearer_zero(e, powers[b]) for b, e in common.items() if b in powers and e * powers[b] > 0}
             if not common:
                 return total
         assert common
-        if all(isinstance(base, Load | Number) or _is_atom(base) for base in common) and not any(
+        if all(isinstance(base, Load | Number) or is_atom(base) for base in common) and not any(
             e < 0 for e in common.values()
         ):
             return total
@@ -223,6 +265,10 @@ class DisplayAlgebra:
 
     def product(self, factors: Sequence[Scalar]) -> Scalar:
         """The product, flattened and collected; exponentials joined, signs and contents of sums taken outside."""
+        guards = [f for f in factors if isinstance(f, Guard)]
+        if guards:
+            cores = [f.body if isinstance(f, Guard) else f for f in factors]
+            return algebra.guarded(algebra.conjunction(*[g.predicate for g in guards]), self.product(cores))
         flat: list[Scalar] = []
         room = WIDEST - len(factors)
         for factor in factors:
@@ -235,7 +281,7 @@ class DisplayAlgebra:
         result = algebra.product_of(*flat, flatten=False)
         if not is_apply(result, "prod"):
             return result
-        result = _tidy_term(self._apply_product_rules(result))
+        result = tidy_term(self._apply_product_rules(result))
         return self._normal_signs(result) if is_apply(result, "prod") else result
 
     def _joined_exponentials(self, factors: list[Scalar]) -> list[Scalar]:
@@ -253,9 +299,21 @@ class DisplayAlgebra:
         if len(exponents) < 2:
             return factors
         total = self.sum(exponents, exponents[0].dtype)
-        if _term_count(total) >= sum(map(_term_count, exponents)) and len(set(exponents)) == len(exponents):
+        if term_count(total) >= sum(map(term_count, exponents)):
             return factors
-        return [*others, self.apply("exp", [total], total.dtype)]
+        parts = total.children if is_apply(total, "sum") else (total,)
+        return [*others, *(self.apply("exp", [e], e.dtype) for e in self._by_axes(parts, total.dtype))]
+
+    def _by_axes(self, terms: Sequence[Scalar], dtype: DType) -> list[Scalar]:
+        """An exponent in parts over different axes: ``exp(x[i]) exp(x[j])`` stays a product of two."""
+        groups: dict[frozenset[int], list[Scalar]] = {}
+        for term in terms:
+            groups.setdefault(free_indices(term), []).append(term)
+        axes = [a for a in groups if a]
+        if len(axes) < 2 or any(a & b for a, b in itertools.combinations(axes, 2)):
+            return [algebra.sum_of(*terms, flatten=False, dtype=dtype)]
+        groups[axes[0]] += groups.pop(frozenset(), [])
+        return [algebra.sum_of(*groups[a], flatten=False, dtype=dtype) for a in axes]
 
     def _apply_product_rules(self, product: Scalar) -> Scalar:
         if len(product.children) > WIDEST:
@@ -270,8 +328,8 @@ class DisplayAlgebra:
 
     def _apply_product_rule(self, rule: Rule, product: Scalar) -> Scalar | None:
         first, second = rule.parts
-        powers = _integer_powers(product)
-        for base in sorted(powers, key=_has_negative_argument):
+        powers = integer_powers(product)
+        for base in sorted(powers, key=has_negative_argument):
             bound = match(first, base, {}, self)
             if bound is None:
                 continue
@@ -281,7 +339,7 @@ class DisplayAlgebra:
                 continue
             count = min(powers[base], powers[partner] * exponent)
             result = build(rule.result, bound, product, self)
-            rest = _lowered(product, {base: count, partner: count * exponent})
+            rest = lowered(product, {base: count, partner: count * exponent})
             return self.product([*rest, self.power(result, number(count, product.dtype))])
         return None
 
@@ -292,26 +350,26 @@ class DisplayAlgebra:
             return product
         factors = list(rest.children) if is_apply(rest, "prod") else [rest]
         for position, factor in enumerate(factors):
-            base, exponent = _integer_power(factor)
+            base, exponent = integer_power(factor)
             if not is_apply(base, "sum") or exponent == 0 or len(base.children) > WIDEST:
                 continue
-            content = _content(base)
+            divisor = content(base)
             if (
                 isinstance(coefficient, int | float | Fraction)
                 and coefficient < 0
                 and exponent % 2
-                and _flips_well(base)
+                and flips_well(base)
             ):
-                content = -content
-            if content == 1 or abs(exponent) > 64:
+                divisor = -divisor
+            if divisor == 1 or abs(exponent) > 64:
                 continue
             inner = algebra.sum_of(
-                *[_scaled(Fraction(1) / content, t) for t in base.children], flatten=False, dtype=base.dtype
+                *[scaled(Fraction(1) / divisor, t) for t in base.children], flatten=False, dtype=base.dtype
             )
             factors[position] = algebra.power_of(inner, number(exponent, base.dtype))
-            coefficient = coefficient * content**exponent  # type: ignore[operator]
+            coefficient = coefficient * divisor**exponent  # type: ignore[operator]
         if len(factors) == 1 and is_apply(factors[0], "sum") and coefficient == -1:
-            return algebra.sum_of(*[_scaled(-1, t) for t in factors[0].children], flatten=False, dtype=product.dtype)
+            return algebra.sum_of(*[scaled(-1, t) for t in factors[0].children], flatten=False, dtype=product.dtype)
         result = algebra.product_of(number(coefficient, product.dtype), *factors, flatten=False)
         return expanded_if_shorter(result) if self.size(result) <= _LARGEST_SEARCHED else result
 
@@ -341,7 +399,7 @@ class DisplayAlgebra:
         if is_apply(base, "sqrt"):
             return self.power(base.children[0], number(value * Fraction(1, 2), base.dtype))
         if isinstance(base, Number):
-            exact = _exact_root(base, value)
+            exact = exact_root(base, value)
             if exact is not None:
                 return exact
         if value < 0 and isinstance(value, int):
@@ -362,9 +420,9 @@ class DisplayAlgebra:
                 isinstance(factor, Number)
                 and isinstance(factor.value, int | Fraction)
                 and factor.value > 0
-                and _exact_root(factor, value) is not None
+                and exact_root(factor, value) is not None
             )
-            _, exponent = _integer_power(factor)
+            _, exponent = integer_power(factor)
             exponential = is_apply(factor, "exp")
             real = base.dtype.kind == "f"
             if real and (positive_literal or exponential or (exponent and exponent % 2 == 0)):
@@ -404,7 +462,7 @@ class DisplayAlgebra:
         if name in ODD or name in EVEN:
             coefficient, rest = split_coefficient(args[0])
             if rest is not None and isinstance(coefficient, int | float | Fraction) and coefficient < 0:
-                positive = self.apply(name, [_scaled(-1, args[0])], dtype)
+                positive = self.apply(name, [scaled(-1, args[0])], dtype)
                 return self.product([number(-1, dtype), positive]) if name in ODD else positive
         if name == "exp" and is_number(args[0], 0):
             return number(1, dtype)
@@ -413,130 +471,10 @@ class DisplayAlgebra:
             if exponents and dtype.kind == "f":
                 others = [f for f in args[0].children if not is_apply(f, "exp")]
                 return self.sum([*exponents, self.apply("log", [self.product(others)], dtype)], dtype)
-        if name == "abs" and _never_negative(args[0]):
+        if name == "abs" and never_negative(args[0]):
             return args[0]
         for rule in COMPOSITIONS_OF.get(name, ()):
             bound = match(rule.pattern, plain, {}, self)
             if bound is not None:
                 return build(rule.result, bound, plain, self)
         return plain
-
-
-def _term_count(scalar: Scalar) -> int:
-    return 0 if is_number(scalar, 0) else len(scalar.children) if is_apply(scalar, "sum") else 1
-
-
-def _never_negative(scalar: Scalar) -> bool:
-    """Whether a real expression is a sum, product or power of things that are visibly at least 0."""
-    if scalar.dtype.kind != "f":
-        return False
-    if isinstance(scalar, Number):
-        return isinstance(scalar.value, int | float | Fraction) and scalar.value >= 0
-    if is_apply(scalar, "power"):
-        exponent = scalar.children[1]
-        return isinstance(exponent, Number) and isinstance(exponent.value, int) and exponent.value % 2 == 0
-    return isinstance(scalar, Apply) and scalar.op.name in ("exp", "abs", "cosh", "sigmoid", "softplus")
-
-
-def _is_atom(scalar: Scalar) -> bool:
-    return isinstance(scalar, Load) or (isinstance(scalar, Apply) and scalar.op.name == "convert")
-
-
-def _scaled(coefficient: NumberValue | Fraction, term: Scalar) -> Scalar:
-    """``coefficient * term``, nothing else done to it."""
-    return _tidy_term(algebra.product_of(number(coefficient, term.dtype), term))
-
-
-def _tidy_term(term: Scalar) -> Scalar:
-    """The term with a float coefficient rounded to what was meant: 0.1 * 3 is 0.3."""
-    coefficient, rest = split_coefficient(term)
-    if isinstance(term, Number) and isinstance(term.value, float):
-        return number(tidied(term.value), term.dtype)
-    if rest is None or not isinstance(coefficient, float):
-        return term
-    return algebra.with_coefficient(number(tidied(coefficient), term.dtype).value, rest)
-
-
-def _without(product: Scalar, factor: Scalar) -> Scalar | None:
-    if product is factor:
-        return None
-    rest = [f for f in product.children if f is not factor]
-    return rest[0] if len(rest) == 1 else apply("prod", *rest)
-
-
-def _lowered(product: Scalar, counts: dict[Scalar, int]) -> list[Scalar]:
-    """The factors of a product, with the powers of some bases lowered."""
-    factors = []
-    for factor in product.children:
-        base, exponent = _integer_power(factor)
-        if base in counts and exponent:
-            factor = algebra.power_of(base, number(exponent - counts[base], product.dtype))
-        factors.append(factor)
-    return factors
-
-
-def _integer_power(factor: Scalar) -> tuple[Scalar, int]:
-    """``(base, n)`` of an integer power; n is 0 for other powers."""
-    if not is_apply(factor, "power"):
-        return factor, 1
-    exponent = factor.children[1]
-    if isinstance(exponent, Number) and isinstance(exponent.value, int):
-        return factor.children[0], exponent.value
-    return factor, 0
-
-
-def _integer_powers(product: Scalar | None) -> dict[Scalar, int]:
-    """The bases of a product with integer exponents."""
-    if product is None:
-        return {}
-    powers: dict[Scalar, int] = {}
-    for factor in product.children if is_apply(product, "prod") else (product,):
-        base, exponent = _integer_power(factor)
-        if exponent and not isinstance(base, Guard) and not (isinstance(base, Number)):
-            powers[base] = exponent
-    return powers
-
-
-def _has_negative_argument(scalar: Scalar) -> bool:
-    if not isinstance(scalar, Apply) or len(scalar.args) != 1:
-        return False
-    coefficient = split_coefficient(scalar.args[0])[0]
-    return isinstance(coefficient, int | float | Fraction) and coefficient < 0
-
-
-def _nearer_zero(first: int, second: int) -> int:
-    return min(first, second, key=abs)
-
-
-def _content(total: Scalar) -> Fraction | int:
-    """The greatest rational that divides every coefficient of a sum, leaving integers; 1 where there are floats."""
-    coefficients = [t.value if isinstance(t, Number) else split_coefficient(t)[0] for t in total.children]
-    exact = [Fraction(c) for c in coefficients if isinstance(c, int | Fraction)]
-    if len(exact) < len(coefficients):
-        return 1
-    numerator = math.gcd(*[c.numerator for c in exact])
-    return Fraction(numerator, math.lcm(*[c.denominator for c in exact]))
-
-
-def _flips_well(total: Scalar) -> bool:
-    """Whether the negated sum has fewer minus signs, or as many and starts better."""
-    negative = 0
-    for term in total.children:
-        coefficient = term.value if isinstance(term, Number) else split_coefficient(term)[0]
-        if not isinstance(coefficient, int | float | Fraction):
-            return False
-        negative += coefficient < 0
-    return 2 * negative >= len(total.children)
-
-
-def _exact_root(base: Number, value: int | Fraction) -> Scalar | None:
-    """``4 ** (1/2)`` as 2 where that is exact."""
-    if not isinstance(base.value, int | Fraction) or base.value <= 0 or not isinstance(value, Fraction):
-        return None
-    parts = []
-    for part in (Fraction(base.value).numerator, Fraction(base.value).denominator):
-        root = round(part ** (1 / value.denominator)) if part < 2**52 else 0
-        if root**value.denominator != part:
-            return None
-        parts.append(root)
-    return number(Fraction(parts[0], parts[1]) ** value.numerator, base.dtype)
