@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from gradc.differentiate.partials import local_derivatives, may_be_singular, multiply, one_of, support_of
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
 from gradc.errors import TraceError
-from gradc.ir.algebra import Substitution, conjunction, convert, disjunction, equal, guarded, sum_of
+from gradc.ir.algebra import Substitution, conjunction, convert, disjunction, equal, guarded, less, sum_of
 from gradc.ir.intern import Node
-from gradc.ir.scalar import TRUE, Guard, Load, Number, Scalar, index, is_apply, is_number, load, number
+from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, index, is_apply, is_number, load, number
 from gradc.ir.source import lines_of, record_line
-from gradc.ir.tensor import Compute, Constant, Input, Shape, Tensor, compute
+from gradc.ir.tensor import Compute, Constant, Input, Shape, Tensor, compute, extent_scalar
 from gradc.ir.walk import graph_order, operands_of
 from gradc.simplify.brackets import is_pattern, summed
 
@@ -175,11 +175,31 @@ class _Sweep:
             self.contribute(item.tensor, convert(guarded(predicate, partial), item.tensor.dtype))
             return
         shape = self._seed_shape + item.tensor.shape
-        move = Substitution({index(seeds + k): index(seeds + rank + k) for k in range(len(node.extents))})
+        plain, guards = self._plain_axes(node, item)
+        left = [k for k in range(len(node.extents)) if k not in plain]
+        places = {**plain, **{k: seeds + rank + position for position, k in enumerate(left)}}
+        move = Substitution({index(seeds + k): index(place) for k, place in places.items()})
         brackets = [equal(index(seeds + a), move(e)) for a, e in enumerate(item.indices)]
-        body = guarded(conjunction(move(predicate), *brackets), move(partial))
-        contribution = summed(shape, node.extents, convert(body, item.tensor.dtype))
+        body = guarded(conjunction(move(predicate), *guards, *brackets), move(partial))
+        contribution = summed(shape, [node.extents[k] for k in left], convert(body, item.tensor.dtype))
         self.contribute(item.tensor, contribution)
+
+    def _plain_axes(self, node: Compute, item: Load) -> tuple[dict[int, int], list[Scalar]]:
+        """The node's axes that the load reads as they are, ``[a = i]``: the commonest brackets, solved on sight.
+
+        Each maps to the axis of the loaded tensor that takes its place; the guards say where that leaves its extent.
+        """
+        seeds = len(self._seed_shape)
+        places: dict[int, int] = {}
+        guards: list[Scalar] = []
+        for axis, position in enumerate(item.indices):
+            if not isinstance(position, Index) or position.position < seeds or position.position - seeds in places:
+                continue
+            inner = position.position - seeds
+            places[inner] = seeds + axis
+            if node.extents[inner] != item.tensor.shape[axis]:
+                guards.append(less(index(seeds + axis), extent_scalar(node.extents[inner])))
+        return places, guards
 
 
 def _is_light(value: Scalar) -> bool:

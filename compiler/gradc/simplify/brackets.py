@@ -410,7 +410,7 @@ def _solve(system: _System, axes_of: Sequence[int]) -> None:
 # ---------------------------------------------------------------- assembling
 
 
-def summed(shape: Shape, reduce_extents: Shape, body: Scalar, domain: Scalar = TRUE) -> Scalar:
+def summed(shape: Shape, reduce_extents: Sequence[Extent], body: Scalar, domain: Scalar = TRUE) -> Scalar:
     """The scalar over the output axes that equals the sum over the reduce axes of ``[domain] body``.
 
     Brackets are eliminated, invariant factors pulled out, coefficients of patterns stored; what is left to sum is loaded
