@@ -145,7 +145,9 @@ def _wrong_shape(
     hint = f"its shape is {shape_text(theirs.shape)}, that of the derivative is {shape_text(ours.shape)}"
     if theirs.shape == tuple(reversed(ours.shape)):
         hint += ": it is transposed" if np.allclose(values[0].T, values[1]) else ": perhaps transposed"
-    return Verdict("refuted", counterexample=Counterexample(shown(point, fixed), *values, (), name), hint=hint)
+    return Verdict(
+        "refuted", counterexample=Counterexample(shown(point, fixed), values[0], values[1], (), name), hint=hint
+    )
 
 
 def shape_text(shape: Sequence[Any]) -> str:

@@ -151,9 +151,9 @@ class NormalForm(Arithmetic):
             mapping = {k: position for k, position in enumerate(node.indices) if position is not index(k)}
             known = self.entry(tensor) if tensor not in self._tensors else self._tensors[tensor]
             return self.substitute(known, mapping) if mapping else known
-        places = [i.value for i in node.indices if isinstance(i, Number)]
+        places = [int(i.value) for i in node.indices if isinstance(i, Number) and isinstance(i.value, int)]
         if isinstance(tensor, Constant) and len(places) == tensor.rank:
-            return self._number(number(tensor.value[tuple(places)]))
+            return self._number(number(tensor.value[tuple(places)].item(), tensor.dtype))
         return atom_polynomial(Atom("load", node, free=free_indices(node)))
 
     def _index_bracket(self, predicate: Scalar) -> Polynomial:
@@ -219,7 +219,7 @@ class NormalForm(Arithmetic):
         return self.add(*parts, atom_polynomial(Atom("function", "log", rest, free=rest.free, depth=rest.depth)))
 
     def _log_of_atom(self, atom: Atom) -> Polynomial:
-        return atom.parts[0] if atom.kind == "exp" else self._log_of_number(Fraction(atom.parts[0]))  # type: ignore[no-any-return]
+        return atom.parts[0] if atom.kind == "exp" else self._log_of_number(Fraction(atom.parts[0]))
 
     def _log_of_number(self, value: Fraction) -> Polynomial:
         from gradc.verify.polynomial import _factored
@@ -331,13 +331,13 @@ class NormalForm(Arithmetic):
         """A conjunction of index predicates, those that the extents settle left out."""
         parts = predicate.children if is_apply(predicate, "and") else (predicate,)
         positions = sorted(bound)
-        names = {index(p): index(k) for k, p in enumerate(positions)}
-        back = {index(k): index(p) for k, p in enumerate(positions)}
+        names: dict[Scalar, Scalar] = {index(p): index(k) for k, p in enumerate(positions)}
+        back: dict[Scalar, Scalar] = {index(k): index(p) for k, p in enumerate(positions)}
         settled = []
         for part in parts:
             if free_indices(part) <= bound.keys():
-                decided = decide(algebra.substitute(part, dict(names)), [bound[p] for p in positions])
-                part = algebra.substitute(decided, dict(back))
+                decided = decide(algebra.substitute(part, names), [bound[p] for p in positions])
+                part = algebra.substitute(decided, back)
             settled.append(self._index_bracket(part))
         return self.multiply(*settled)
 

@@ -214,10 +214,11 @@ class Arithmetic:
                 return self.scale(self.combine({**rest, atom: exponent - 2 * whole}), (-1) ** int(whole))
             if atom.kind == "prime" and not 0 <= exponent < 1:
                 whole = exponent // 1
-                return self.scale(self.combine({**rest, atom: exponent - whole}), Fraction(atom.parts[0]) ** int(whole))
+                factor = Fraction(atom.parts[0]) ** int(whole)
+                return self.scale(self.combine({**rest, atom: exponent - whole}), factor)
             if atom.kind == "expi" and _is_pi(atom) and not 0 <= exponent < Fraction(1, 2):
                 turns = exponent // Fraction(1, 2)
-                rest[atom] = exponent - turns / 2
+                rest[atom] = exponent - Fraction(turns, 2)
                 return self.multiply(self.combine(rest), self.power_of_i(int(turns)))
             if atom.kind == "base" and exponent.denominator == 1 and exponent >= 0:
                 return self.multiply(self.combine(rest), self.power(atom.parts[0], exponent))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -151,7 +152,8 @@ def _operations(*graphs: Graph) -> int:
     for graph in graphs:
         for node in graph_order(graph.outputs):
             if isinstance(node, Compute):
-                total += int(np.prod(node.extents)) * len(post_order([node.body]))
+                volume = math.prod(extent for extent in node.extents if isinstance(extent, int))
+                total += volume * len(post_order([node.body]))
     return total
 
 
@@ -169,7 +171,7 @@ def _sympy_says_zero(derived: Graph, hand: Graph) -> bool:
 def _symbols(node: Input) -> np.ndarray[Any, Any]:
     import sympy
 
-    result = np.empty([int(e) for e in node.shape], dtype=object)  # type: ignore[arg-type]
+    result: np.ndarray[Any, Any] = np.empty([e for e in node.shape if isinstance(e, int)], dtype=object)
     for place in np.ndindex(result.shape):
         name = "_".join([node.name, *map(str, place)])
         result[place] = sympy.Symbol(name, real=True, integer=True if node.dtype.kind in "iu" else None)

@@ -66,13 +66,12 @@ def _array(items: Any) -> Any:
 
 #: NumPy's functions that keep their name.
 _NUMPY = words(
-    "sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh exp exp2 expm1 log log2 "
-    "log10 log1p logaddexp sqrt cbrt square reciprocal abs absolute sign floor ceil trunc rint maximum minimum hypot power add "
-    "subtract multiply divide negative logical_and logical_or logical_not less less_equal greater greater_equal equal "
-    "not_equal deg2rad rad2deg heaviside "
-    "sum mean prod var std cumsum trace dot matmul outer inner vdot transpose swapaxes diag tril triu einsum "
-    "kron cross reshape ravel concatenate stack flip roll squeeze expand_dims zeros_like ones_like zeros ones eye full clip where "
-    "linspace arange"
+    "sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh exp exp2 expm1 log log2 log10 "
+    "log1p logaddexp sqrt cbrt square reciprocal abs absolute sign floor ceil trunc rint maximum minimum hypot "
+    "power add subtract multiply divide negative logical_and logical_or logical_not less less_equal greater "
+    "greater_equal equal not_equal deg2rad rad2deg heaviside sum mean prod var std cumsum trace dot matmul outer "
+    "inner vdot transpose swapaxes diag tril triu einsum kron cross reshape ravel concatenate stack flip roll "
+    "squeeze expand_dims zeros_like ones_like zeros ones eye full clip where linspace arange"
 )
 
 #: Every function a formula may call, by the name it is called by.

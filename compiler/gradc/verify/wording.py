@@ -208,7 +208,8 @@ def _product_text(node: Apply, args: Sequence[Text]) -> Text:
             upper += [str(abs(child.value.numerator))] if abs(child.value.numerator) != 1 else []
             lower.append(str(child.value.denominator))
         elif isinstance(child, Number) and text[0].startswith("-"):
-            sign, _ = "-", upper.append(text[0][1:])
+            sign = "-"
+            upper.append(text[0][1:])
         elif is_apply(child, "power") and _is_negative(child.children[1]):
             lower.append(_reciprocal(text[0]))
         else:
@@ -234,7 +235,7 @@ def _reciprocal(text: str) -> str:
 
 
 def _power_text(node: Apply, args: Sequence[Text]) -> Text:
-    base, exponent = node.args
+    exponent = node.args[1]
     value = exponent.value if isinstance(exponent, Number) else None
     if value == Fraction(1, 2):
         return f"sqrt({args[0][0]})", _ATOM
