@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 from gradc.ir.intern import Node
 from gradc.ir.scalar import Index, Load, Scalar
@@ -13,11 +14,12 @@ def post_order(roots: Iterable[Scalar], prune: Callable[[Scalar], bool] | None =
     """Unique scalars below (and including) the roots, children first. Pruned nodes are listed but not entered."""
     seen: set[Scalar] = set()
     order: list[Scalar] = []
-    stack: list[tuple[Scalar, bool]] = [(root, False) for root in reversed(list(roots))]
+    stack: list[Scalar | None] = [*roots]
+    stack.reverse()
     while stack:
-        node, entered = stack.pop()
-        if entered:
-            order.append(node)
+        node = stack.pop()
+        if node is None:  # what lies below was entered before its children
+            order.append(stack.pop())  # type: ignore[arg-type]
             continue
         if node in seen:
             continue
@@ -26,8 +28,11 @@ def post_order(roots: Iterable[Scalar], prune: Callable[[Scalar], bool] | None =
         if not children or (prune is not None and prune(node)):
             order.append(node)
             continue
-        stack.append((node, True))
-        stack.extend((child, False) for child in reversed(children) if child not in seen)
+        stack.append(node)
+        stack.append(None)
+        for child in reversed(children):
+            if child not in seen:
+                stack.append(child)
     return order
 
 
@@ -50,6 +55,9 @@ def use_counts(roots: Sequence[Scalar]) -> dict[Scalar, int]:
         for child in node.children:
             counts[child] = counts.get(child, 0) + 1
     return counts
+
+
+_operands: WeakKeyDictionary[Node, tuple[Node, ...]] = WeakKeyDictionary()
 
 
 def operands_of(node: Node) -> tuple[Node, ...]:
