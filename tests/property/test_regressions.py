@@ -19,7 +19,12 @@ def float_remainder_of_a_copy(x):
     return np.maximum(x, v) + 0.1
 
 
+def outer_product(y):
+    return np.outer(y, y)
+
+
 CASES = [
+    (outer_product, [np.array([0.897, 0.497, 0.321, -1.409])]),
     (repeated_and_seeded, [np.array([-0.97, -1.264, 1.215, -0.435])]),
     (column_against_row, [np.array([[0.634], [0.196], [0.309]]), np.array([-0.044, -0.481, -1.19, -1.044])]),
     (float_remainder_of_a_copy, [np.array([0.474, -0.146, -0.801])]),

@@ -29,7 +29,7 @@ from gradc.ir.scalar import (
     is_apply,
 )
 from gradc.ir.tensor import Extent, Tensor, extent_scalar
-from gradc.ir.walk import post_order
+from gradc.ir.walk import free_indices, post_order
 from gradc.lower.machine import Machine
 from gradc.lower.powers import factors, signed_terms, small_power
 from gradc.lower.text import FunctionBuilder, Value, literal, memory_type
@@ -395,6 +395,8 @@ class ExpressionEmitter(Machine):
         return known
 
     def _in_range(self, node: Load) -> bool:
+        if any(position >= len(self.extents) for position in free_indices(*node.indices)):
+            return False  # a loop further in, which is not open yet
         for position, extent in zip(node.indices, node.tensor.shape, strict=True):
             if isinstance(position, Index) and self.extents[position.position] == extent:
                 continue
