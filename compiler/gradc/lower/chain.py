@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute
 from gradc.ir.walk import graph_order
@@ -16,18 +18,22 @@ from gradc_runtime.engine import NORMAL, engine
 from gradc_runtime.loaded import LoadedKernel
 
 
-def compile_checked(graph: Graph) -> Kernel:
+def compile_checked(graph: Graph, observe: Callable[[str, Graph], None] = lambda name, graph: None) -> Kernel:
     """Lower a graph of inputs, constants and comprehensions."""
-    graph = with_own_outputs(split(inline(graph)))
-    tensors = [node for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
+    tensors = ordered_tensors(graph)
+    for name, run in PASSES:
+        changed = run(graph, tensors)
+        if changed is not graph:
+            graph, tensors = changed, ordered_tensors(changed)
+        observe(name, graph)
     ordered = [s for t in tensors if isinstance(t, Compute) for s in statements_of(t)]
     fusion = Fusion(ordered)
     functions = _functions(fusion.tree())
-    needs = storage_needs(functions, graph.outputs, fusion)
+    needs = storage_needs(functions, graph.outputs)
     for statement in ordered:
         statement.stored = statement.tensor in needs.stored
     placement = _place(graph, tensors, needs)
-    names = size_names(graph, tensors)
+    names = size_names(graph, ordered)
     signature = signature_of(placement, names, releases_gil=True)
     writer = ProgramWriter(placement, signature, needs.kept_axes, engine().host)
     text = writer.write(functions)
@@ -50,7 +56,7 @@ def _functions(items: list[Item]) -> list[list[Item]]:
     return functions
 
 
-def with_own_outputs(graph: Graph) -> Graph:
+def with_own_outputs(graph: Graph, _: Sequence[Tensor] = ()) -> Graph:
     """Each output computed into a buffer of its own: inputs, constants and repeated outputs are copied."""
     seen: set[Tensor] = set()
     outputs: list[Tensor] = []
@@ -59,7 +65,20 @@ def with_own_outputs(graph: Graph) -> Graph:
             tensor = compute(tensor.shape, load(tensor, [index(k) for k in range(tensor.rank)]))
         seen.add(tensor)
         outputs.append(tensor)
-    return Graph(graph.inputs, tuple(outputs))
+    return graph if graph.outputs == tuple(outputs) else Graph(graph.inputs, tuple(outputs))
+
+
+def ordered_tensors(graph: Graph) -> list[Tensor]:
+    """The tensors of a graph, operands first."""
+    return [node for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
+
+
+#: The passes from graph to graph, in order.
+PASSES: tuple[tuple[str, Callable[[Graph, Sequence[Tensor]], Graph]], ...] = (
+    ("inline", inline),
+    ("split", split),
+    ("own outputs", with_own_outputs),
+)
 
 
 def _place(graph: Graph, tensors: list[Tensor], needs: Lifetimes) -> Placement:

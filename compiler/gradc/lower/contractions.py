@@ -10,10 +10,10 @@ from math import prod
 from gradc.ir.algebra import Substitution, product_of, rebuild
 from gradc.ir.scalar import TRUE, Apply, Index, Load, NamedConstant, Number, Scalar, index, load
 from gradc.ir.tensor import Compute, Graph, Tensor, compute
-from gradc.ir.walk import loads_of, post_order, tensors_of
+from gradc.ir.walk import operands_of, post_order
 
 #: Multiplications, and the least extent, below which a product is left to loops of our own.
-SMALL, NARROW = 16**3, 8
+SMALL, NARROW = 20**3, 8
 #: What a symbolic extent counts as.
 ASSUMED = 256
 
@@ -131,12 +131,12 @@ def _large(tensor: Compute, batch: tuple[int, ...], groups: tuple[tuple[int, ...
     return min(sizes) >= NARROW and prod(sizes) >= SMALL
 
 
-def split(graph: Graph) -> Graph:
+def split(graph: Graph, tensors: Sequence[Tensor]) -> Graph:
     """The graph with sums of products of three and more factors taken pair by pair, where that is less work."""
-    if not any(isinstance(t, Compute) and len(t.reduce_extents) > 1 for t in tensors_of(graph)):
+    if not any(isinstance(t, Compute) and len(t.reduce_extents) > 1 for t in tensors):
         return graph
     replaced: dict[Tensor, Tensor] = {}
-    for tensor in list(tensors_of(graph)):
+    for tensor in tensors:
         if not isinstance(tensor, Compute):
             replaced[tensor] = tensor
             continue
@@ -150,8 +150,7 @@ def split(graph: Graph) -> Graph:
 
 def with_tensors(tensor: Compute, replaced: dict[Tensor, Tensor]) -> Compute:
     """The comprehension reading the replacements."""
-    loads = loads_of(tensor.body, tensor.domain)
-    if all(replaced[item.tensor] is item.tensor for item in loads):
+    if all(replaced[t] is t for t in operands_of(tensor) if isinstance(t, Tensor)):
         return tensor
 
     def build(node: Scalar, children: Sequence[Scalar]) -> Scalar:

@@ -13,29 +13,12 @@ from dataclasses import dataclass, field
 from gradc.ir.scalar import Index, Load, Number, Scalar
 from gradc.ir.tensor import Extent, Tensor
 from gradc.ir.walk import post_order
-from gradc.lower.tree import Item, Nest, Statement, statements
+from gradc.lower.tree import Item, Nest, Statement
 
 #: A loop body of more operations than this takes no further statements.
 LARGEST_BODY = 1500
 #: A loop of fixed extent whose unrolled body is at most this many operations becomes straight-line code.
 UNROLL_LIMIT = 512
-
-Reads = dict[Tensor, list[tuple[Scalar, ...]]]
-
-
-def reads_of(statement: Statement) -> Reads:
-    """What a statement loads, and where."""
-    reads: Reads = {}
-    for node in post_order([statement.body, statement.domain, *statement.target]):
-        if isinstance(node, Load):
-            reads.setdefault(node.tensor, []).append(node.indices)
-    return reads
-
-
-def operation_count(statement: Statement) -> int:
-    """The operations of one evaluation of the body."""
-    return 1 + sum(bool(node.children) and not isinstance(node, Load) for node in post_order([statement.body, statement.domain]))
-
 
 @dataclass(eq=False)
 class _Group:
@@ -62,8 +45,6 @@ class Fusion:
 
     def __init__(self, ordered: Sequence[Statement]) -> None:
         self._ordered = list(ordered)
-        self._reads = {statement: reads_of(statement) for statement in ordered}
-        self._weights = {statement: operation_count(statement) for statement in ordered}
         self._statements_of: dict[Tensor, list[Statement]] = {}
         for statement in ordered:
             self._statements_of.setdefault(statement.tensor, []).append(statement)
@@ -76,10 +57,6 @@ class Fusion:
                 self._mark_unrolled(item)
         return items
 
-    def reads(self, statement: Statement) -> Reads:
-        """What a statement loads."""
-        return self._reads[statement]
-
     # ------------------------------------------------------------ levels
 
     def _level(self, depth: int, members: Sequence[Statement]) -> list[Item]:
@@ -88,7 +65,7 @@ class Fusion:
         keyed: list[tuple[tuple[int, int, int], _Group | Statement]] = []
         for order, statement in enumerate(members):
             if statement.depth == depth:
-                stage = max([places[t].stage for t in self._reads[statement] if t in places], default=-1)
+                stage = max([places[t].stage for t in statement.reads if t in places], default=-1)
                 _note(places, statement.tensor, _Place(stage, None))
                 keyed.append(((stage, 1, order), statement))
                 continue
@@ -103,7 +80,7 @@ class Fusion:
                 groups.setdefault(group.extent, []).append(group)
                 keyed.append(((group.stage, 0, order), group))
             group.members.append(statement)
-            group.weight += self._weights[statement]
+            group.weight += statement.weight
             _note(places, statement.tensor, _Place(group.stage, group))
         keyed.sort(key=lambda entry: entry[0])
         return [self._item(depth, entry) for _, entry in keyed]
@@ -115,12 +92,12 @@ class Fusion:
 
     def _new_stage(self, statement: Statement, places: dict[Tensor, _Place]) -> int:
         """The first stage of a loop of its own: after all operands."""
-        return max([places[t].stage + 1 for t in self._reads[statement] if t in places], default=0)
+        return max([places[t].stage + 1 for t in statement.reads if t in places], default=0)
 
     def _earliest(self, depth: int, statement: Statement, places: dict[Tensor, _Place]) -> tuple[int, set[_Group]]:
         """The first stage the statement may be in, and the loops of that stage that hold operands."""
         earliest, holders = 0, set[_Group]()
-        for tensor, indices in self._reads[statement].items():
+        for tensor, indices in statement.reads.items():
             place = places.get(tensor)
             if place is None:
                 continue
@@ -169,7 +146,7 @@ class Fusion:
         all_unrolled = True
         for item in nest.items:
             if isinstance(item, Statement):
-                inner += self._weights[item]
+                inner += item.weight
             else:
                 inner += self._mark_unrolled(item)
                 all_unrolled &= item.unrolled
@@ -222,13 +199,13 @@ def paths(functions: Sequence[Sequence[Item]]) -> dict[Statement, tuple[object, 
     return found
 
 
-def storage_needs(functions: Sequence[Sequence[Item]], outputs: Sequence[Tensor], fusion: Fusion) -> Lifetimes:
+def storage_needs(functions: Sequence[Sequence[Item]], outputs: Sequence[Tensor]) -> Lifetimes:
     """A result whose every reader is in the scope of its register needs no buffer; one read only within an outer loop
     needs a buffer of the inner axes."""
     where = paths(functions)
     readers: dict[Tensor, list[Statement]] = {}
     for statement in where:
-        for tensor in fusion.reads(statement):
+        for tensor in statement.reads:
             readers.setdefault(tensor, []).append(statement)
     kept_outputs = set(outputs)
     result = Lifetimes(set(), {})
@@ -239,7 +216,7 @@ def storage_needs(functions: Sequence[Sequence[Item]], outputs: Sequence[Tensor]
             continue
         consumers = readers.get(tensor, [])
         if statement.kind not in ("accumulate", "blas") and all(
-            _in_register(statement, path, where[c], fusion.reads(c)[tensor]) for c in consumers
+            _in_register(statement, path, where[c], c.reads[tensor]) for c in consumers
         ):
             continue
         result.stored.add(tensor)
@@ -295,9 +272,7 @@ def _common_loops(home: tuple[object, ...], readers: Sequence[tuple[object, ...]
 def weight_of(item: Item) -> int:
     """About how many operations an item's code is."""
     if isinstance(item, Statement):
-        return operation_count(item)
+        return item.weight
     inner = sum(weight_of(i) for i in item.items)
     return inner * item.extent if item.unrolled and isinstance(item.extent, int) else inner
 
-
-__all__ = ["Fusion", "Lifetimes", "axis_of_loop", "paths", "reads_of", "statements", "storage_needs", "weight_of"]

@@ -14,7 +14,7 @@ from gradc.ir.algebra import rebuild, reindexed
 from gradc.ir.bounds import tidy_indices
 from gradc.ir.scalar import Apply, Guard, Index, Load, Number, Scalar, is_apply, load
 from gradc.ir.tensor import Compute, Graph, Tensor, compute
-from gradc.ir.walk import graph_order, loads_of, post_order
+from gradc.ir.walk import free_indices, loads_of, operands_of, post_order
 from gradc.lower.contractions import is_matrix_product
 
 #: The summed cost of a body that may be computed again by each reader.
@@ -30,10 +30,10 @@ class _Uses:
     readers: dict[Compute, set[tuple[Scalar, ...]]] = field(default_factory=dict)
 
 
-def inline(graph: Graph) -> Graph:
+def inline(graph: Graph, tensors: Sequence[Tensor]) -> Graph:
     """The graph with comprehensions inlined where that costs nothing."""
-    tensors = [node for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
-    uses = _uses_of(tensors)
+    candidates = {t for t in tensors if isinstance(t, Compute) and t.rank and t.reducer is None}
+    uses = _uses_of(tensors, candidates)
     outputs = set(graph.outputs)
     replaced: dict[Tensor, Tensor] = {}
     open_: dict[Tensor, Compute] = {}
@@ -43,23 +43,23 @@ def inline(graph: Graph) -> Graph:
             continue
         new = _rewritten(tensor, replaced, open_)
         replaced[tensor] = new
-        if tensor.rank and _may_inline(tensor, new, uses.get(tensor, _Uses()), tensor in outputs):
+        literal = new.reducer is None and isinstance(new.body, Number)
+        if literal or (tensor in candidates and _may_inline(new, uses.get(tensor, _Uses()), tensor in outputs)):
             open_[tensor] = new
-        elif not tensor.rank and isinstance(new.body, Number) and new.reducer is None:
-            open_[tensor] = new
-    return Graph(graph.inputs, tuple(replaced[t] for t in graph.outputs))
+    results = tuple(replaced[t] for t in graph.outputs)
+    return graph if results == graph.outputs else Graph(graph.inputs, results)
 
 
-def _uses_of(tensors: Sequence[Tensor]) -> dict[Tensor, _Uses]:
+def _uses_of(tensors: Sequence[Tensor], candidates: set[Compute]) -> dict[Tensor, _Uses]:
     uses: dict[Tensor, _Uses] = {}
     for tensor in tensors:
-        if isinstance(tensor, Compute):
+        if isinstance(tensor, Compute) and any(t in candidates for t in operands_of(tensor)):
             for item in loads_of(tensor.body, tensor.domain):
                 uses.setdefault(item.tensor, _Uses()).readers.setdefault(tensor, set()).add(item.indices)
     return uses
 
 
-def _may_inline(old: Compute, new: Compute, uses: _Uses, is_output: bool) -> bool:
+def _may_inline(new: Compute, uses: _Uses, is_output: bool) -> bool:
     if new.reducer is not None:
         return False
     if is_view(new.body):
@@ -101,8 +101,8 @@ def is_view(body: Scalar) -> bool:
 
 def _rewritten(tensor: Compute, replaced: dict[Tensor, Tensor], open_: dict[Tensor, Compute]) -> Compute:
     """The comprehension over the rewritten tensors, with the open ones' bodies in place of their loads."""
-    loads = loads_of(tensor.body, tensor.domain)
-    if all(replaced[item.tensor] is item.tensor and item.tensor not in open_ for item in loads):
+    operands = [t for t in operands_of(tensor) if isinstance(t, Tensor)]
+    if all(replaced[t] is t and t not in open_ for t in operands):
         return tensor
     memo: dict[Scalar, Scalar] = {}
     grew = False
@@ -110,7 +110,7 @@ def _rewritten(tensor: Compute, replaced: dict[Tensor, Tensor], open_: dict[Tens
         children = [memo[child] for child in node.children]
         if isinstance(node, Load):
             body = open_.get(node.tensor)
-            if body is not None and is_view(body.body) or body is not None and not is_matrix_product(tensor):
+            if body is not None and _fits(body, tensor):
                 memo[node] = reindexed(body.body, children)
                 grew = True
             else:
@@ -124,6 +124,15 @@ def _rewritten(tensor: Compute, replaced: dict[Tensor, Tensor], open_: dict[Tens
         body = tidy_indices(body, tensor.extents)
     return compute(
         tensor.shape, body, reduce_extents=tensor.reduce_extents, reducer=tensor.reducer, domain=domain
+    )
+
+
+def _fits(body: Compute, reader: Compute) -> bool:
+    """Whether an open body may go into this reader: a matrix product stays one."""
+    if not is_matrix_product(reader) or isinstance(body.body, Number):
+        return True
+    return isinstance(body.body, Load) and sorted(free_indices(*body.body.indices)) == list(range(body.rank)) and all(
+        isinstance(position, Index) for position in body.body.indices
     )
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from gradc.errors import CompileError
 from gradc.ir.algebra import floor_divide, product_of, sum_of
 from gradc.ir.scalar import INT64, Apply, Number, Scalar, Size, number
-from gradc.ir.tensor import Compute, Constant, Extent, Graph, Input, Tensor, extent, extent_scalar
+from gradc.ir.tensor import Constant, Extent, Graph, Input, Tensor, extent, extent_scalar
 from gradc.ir.walk import post_order
 from gradc.lower.expression import ExpressionEmitter, Storage
 from gradc.lower.loops import TreeEmitter
 from gradc.lower.text import FunctionBuilder, Module, Value, literal
-from gradc.lower.tree import Item, statements
+from gradc.lower.tree import Item, Statement, statements
 from gradc_runtime import extents as runtime_extents
 from gradc_runtime.engine import Host
 from gradc_runtime.layout import DATA_OFFSET
@@ -37,15 +37,14 @@ class Placement:
     output_of: dict[Tensor, int]
 
 
-def size_names(graph: Graph, tensors: Sequence[Tensor]) -> tuple[str, ...]:
-    """The named sizes that the tensors mention, inputs' first."""
+def size_names(graph: Graph, ordered: Sequence[Statement]) -> tuple[str, ...]:
+    """The named sizes that the program mentions, inputs' first."""
     names: dict[str, None] = {}
-    for tensor in (*graph.inputs, *tensors):
-        for part in tensor.extents if isinstance(tensor, Compute) else tensor.shape:
-            if isinstance(part, Scalar):
-                names.update((node.name, None) for node in post_order([part]) if isinstance(node, Size))
-        if isinstance(tensor, Compute):
-            names.update((n.name, None) for n in post_order([tensor.body, tensor.domain]) if isinstance(n, Size))
+    extents = [e for t in graph.inputs for e in t.shape] + [e for s in ordered for e in s.tensor.extents]
+    for part in dict.fromkeys(e for e in extents if isinstance(e, Scalar)):
+        names.update((node.name, None) for node in post_order([part]) if isinstance(node, Size))
+    for statement in ordered:
+        names.update((node.name, None) for node in statement.nodes if isinstance(node, Size))
     return tuple(names)
 
 
@@ -191,11 +190,8 @@ class ProgramWriter:
 
 def _mentioned(items: Sequence[Item]) -> Iterator[Tensor]:
     """The tensors that the items read or write."""
-    from gradc.ir.walk import loads_of
-
     seen: dict[Tensor, None] = {}
     for statement in statements(list(items)):
         seen[statement.tensor] = None
-        for load in loads_of(statement.body, statement.domain, *statement.target):
-            seen[load.tensor] = None
+        seen.update(dict.fromkeys(statement.reads))
     return iter(seen)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from gradc.ir.scalar import Scalar
-from gradc.ir.tensor import Compute, Extent
+from gradc.ir.scalar import Load, Scalar
+from gradc.ir.tensor import Compute, Extent, Tensor
+from gradc.ir.walk import post_order
 from gradc.lower.contractions import MatrixProduct
 
 
@@ -32,6 +34,25 @@ class Statement:
     guarded: bool = False
     stored: bool = True
     product: MatrixProduct | None = None
+
+    @cached_property
+    def nodes(self) -> list[Scalar]:
+        """All scalars of the statement, operands first."""
+        return post_order([self.body, self.domain, *self.target])
+
+    @cached_property
+    def reads(self) -> dict[Tensor, list[tuple[Scalar, ...]]]:
+        """What it loads, and where."""
+        reads: dict[Tensor, list[tuple[Scalar, ...]]] = {}
+        for node in self.nodes:
+            if isinstance(node, Load):
+                reads.setdefault(node.tensor, []).append(node.indices)
+        return reads
+
+    @cached_property
+    def weight(self) -> int:
+        """The operations of one evaluation."""
+        return 1 + sum(bool(node.children) and not isinstance(node, Load) for node in self.nodes)
 
     @property
     def depth(self) -> int:
