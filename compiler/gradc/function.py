@@ -7,27 +7,22 @@ import types
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from threading import RLock
 from typing import Any
 
 import numpy as np
 
-from gradc.config import checking, debug_level, dump_folder
-from gradc.errors import ArgumentError, CompileError, DTypeError, ShapeError
-from gradc.evaluate import evaluate
+from gradc.compiled import Record, lock, prepared
+from gradc.errors import ArgumentError, DTypeError, ShapeError
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.showing import Shown
-from gradc.ir.walk import graph_order
-from gradc.simplify import simplify
-from gradc.stages import CertifiedKernel, observed, report
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import Trace, active_trace, tracing
 from gradc.trace.elementwise import astype
-from gradc.trace.records import Capture, Condition, Root, Traced
+from gradc.trace.records import Traced
 from gradc.trace.specs import Spec, scalar
 from gradc.trace.standins import StandInOf, constant_path, root_path
-from gradc.trace.tracer import TracedArray, lift, wrap
+from gradc.trace.tracer import lift, wrap
 from gradc.trace.tracing import (
     conditions_of,
     leaf_spec,
@@ -49,8 +44,8 @@ class Outcome:
 #: What an output is: its kind, and the paths it is differentiated by.
 Label = tuple[str, tuple[str, ...]]
 
-#: Traces the user's function: ``call(args, kwargs)``. Leaves are `TracedArray`s as `Transform.run` got them, or `Spec`s (then the
-#: leaf is a fresh input of that shape, to be replaced by `gradc.ir.rewrite.replace_tensors`).
+#: Traces the user's function: ``call(args, kwargs)``. Leaves are `TracedArray`s as `Transform.run` got them, or `Spec`s
+#: (then the leaf is a fresh input of that shape, to be replaced by `gradc.ir.rewrite.replace_tensors`).
 TraceCall = Callable[[tuple[Any, ...], dict[str, Any]], Traced]
 
 
@@ -94,137 +89,7 @@ class Transform:
         return Outcome(traced.graph.outputs, traced.out_tree)
 
 
-# ---------------------------------------------------------------- what is known about one signature
-
-
-class Record:
-    """A function under a transform, at one signature: every stage, each made when first asked for."""
-
-    def __init__(
-        self,
-        traced: tuple[Traced, ...],
-        graph: Graph,
-        tree: Any,
-        captures: tuple[Capture, ...],
-        conditions: tuple[Condition, ...],
-        pins: tuple[tuple[int, np.ndarray], ...],
-        volatile: bool,
-    ) -> None:
-        #: the user's function as it was traced (one record per call of it; most transforms call once)
-        self.traced = traced
-        #: the transformed graph, before simplification; its inputs are the argument leaves, then the captures
-        self.graph = graph
-        #: the structure of the result
-        self.tree = tree
-        self.captures = captures
-        self.conditions = conditions
-        self.pins = pins
-        #: the trace met an array whose origin is unknown, and must not be used again
-        self.volatile = volatile
-
-    @functools.cached_property
-    def simplified(self) -> Graph:
-        """The graph that is compiled."""
-        for traced in self.traced:
-            observed("traced", self.name, traced.graph)
-        return observed("simplified", self.name, simplify(observed("differentiated", self.name, self.graph)))
-
-    @property
-    def name(self) -> str:
-        """The user's name for the function."""
-        return str(getattr(self.traced[0].function, "__name__", "function")) if self.traced else "function"
-
-    @functools.cached_property
-    def kernel(self) -> Any:
-        """The machine code. Equal graphs share one."""
-        kernel = _kernel_of(self.simplified)
-        if (debug_level() or dump_folder()) and not isinstance(kernel, Interpreted):
-            report("lowered", self.name, kernel.lowered)
-            report("llvm", self.name, kernel.llvm)
-        return CertifiedKernel(kernel, self.simplified) if checking() and not isinstance(kernel, Interpreted) else kernel
-
-    def holds(self, function: Root, leaves: Sequence[Any]) -> bool:
-        """Whether everything that the trace relied on is still so."""
-        try:
-            for condition in self.conditions:
-                if not condition.holds(function):
-                    return False
-            for position, value in self.pins:
-                if leaves[position] != value:
-                    return False
-        except (AttributeError, LookupError, NameError, TypeError, ValueError):
-            return False  # a path that no longer leads anywhere
-        return True
-
-    def captured(self, function: Root) -> list[np.ndarray] | None:
-        """The present values of the captures; None where their type, dtype or shape has changed."""
-        values: list[np.ndarray] = []
-        for capture in self.captures:
-            try:
-                value = capture.read(function)
-            except (AttributeError, LookupError, NameError, TypeError, ValueError):
-                return None
-            if capture.weak != (not isinstance(value, np.ndarray | np.generic)) or isinstance(value, bool):
-                return None
-            array = np.asarray(value)
-            tensor = capture.input
-            if array.shape != tensor.shape or array.dtype.newbyteorder("=") != tensor.dtype:
-                return None
-            values.append(_prepared(array, tensor))
-        return values
-
-
-_kernels: OrderedDict[bytes, Any] = OrderedDict()
-_KERNELS_KEPT = 1024
-_lock = RLock()
-
-
-class Interpreted:
-    """A graph that runs on the reference evaluator: complex arrays, which are not lowered to machine code."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("llvm", "lowered", "assembly", "cost"):
-            raise CompileError("complex arrays are evaluated, not lowered to machine code, so there is no machine code to show")
-        raise AttributeError(name)
-
-    def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
-        """The outputs of the graph for these inputs."""
-        with np.errstate(all="ignore"):
-            results = [np.array(r, t.dtype) for r, t in zip(evaluate(self._graph, values), self._graph.outputs, strict=True)]
-        for buffer, result in zip(out or (), results, strict=False):
-            np.copyto(buffer, result)
-        return results if out is None else list(out)
-
-
-def _is_interpreted(graph: Graph) -> bool:
-    return any(isinstance(node, Tensor) and node.dtype.kind == "c" for node in graph_order((*graph.inputs, *graph.outputs)))
-
-
-def _kernel_of(graph: Graph) -> Any:
-    """The kernel of a graph; equal graphs share one."""
-    from gradc.lower import compile_graph
-
-    with _lock:
-        kernel = _kernels.get(graph.digest)
-        if kernel is None:
-            kernel = Interpreted(graph) if _is_interpreted(graph) else compile_graph(graph)
-            _kernels[graph.digest] = kernel
-            if len(_kernels) > _KERNELS_KEPT:
-                _kernels.popitem(last=False)
-        else:
-            _kernels.move_to_end(graph.digest)
-        return kernel
-
-
-def _prepared(array: np.ndarray, tensor: Input) -> np.ndarray:
-    """The array as kernels take it: C-contiguous, aligned, native byte order."""
-    flags = array.flags
-    if flags.c_contiguous and flags.aligned and array.dtype == tensor.dtype and array.dtype.isnative:
-        return array
-    return np.require(np.array(array, dtype=tensor.dtype, order="C", copy=None), requirements=("C", "A"))
+# ---------------------------------------------------------------- records
 
 
 class Table:
@@ -258,7 +123,7 @@ def _function_key(function: Any) -> tuple[Hashable, Any]:
 
 
 def _table_of(key: Hashable, keep: Any) -> Table:
-    with _lock:
+    with lock:
         table = _tables.get(key)
         if table is None:
             table = _tables[key] = Table(keep)
@@ -322,10 +187,7 @@ class Function(Shown):
         if out is not None:
             return _run_into(record, values, out)
         results = record.kernel(values)
-        if numbers:
-            shown = [r.item() if r.ndim == 0 else r for r in results]
-        else:
-            shown = [r[()] if r.ndim == 0 else r for r in results]
+        shown = [_shown(result, numbers) for result in results]
         return shown[0] if record.tree is None else unflatten(record.tree, shown)
 
     def _record(
@@ -341,7 +203,7 @@ class Function(Shown):
                     if captured is not None:
                         self._last = record
                         return record, captured
-        with _lock:
+        with lock:
             record = self._derived(args, kwargs)
         self._last = record
         if not record.volatile:
@@ -419,14 +281,14 @@ class Function(Shown):
 
         outcome = self.transform.run(call, lifted.args, lifted.kwargs)
         given = [lift(leaf) for leaf in lifted.leaves]
-        actual = {t: astype(x, t.dtype).tensor for t, x in zip(lifted.inputs, given, strict=True)}
+        actual: dict[Tensor, Tensor] = {t: astype(x, t.dtype).tensor for t, x in zip(lifted.inputs, given, strict=True)}
         weak = all(x.weak for x in given)
         tensors = replace_tensors(outcome.outputs, actual)
         results = [wrap(t, weak=weak and not t.shape) for t in tensors]
         return unflatten(outcome.tree, results)
 
     def __gradc_stand_in__(self, path: Any, stand_in: StandInOf) -> Function:
-        """This Function as traced code sees it: the same transform of the traced copy."""
+        """What traced code finds instead: the same transform of the traced copy."""
         transform, read, static = self.transform, path.read, self.static_argnums
         trace = active_trace()
         assert trace is not None
@@ -459,7 +321,7 @@ def _leaf_key(leaf: Any) -> tuple[Hashable, bool, bool]:
     """The key of a leaf, whether it is an input, and whether it is a Python number."""
     kind = type(leaf)
     if kind is float or kind is int or kind is complex:
-        return kind, True, True
+        return (kind,), True, True
     if kind is np.ndarray:
         return (leaf.dtype, leaf.shape), True, False
     if isinstance(leaf, Spec):
@@ -513,9 +375,16 @@ def _add_tree(value: Any, keys: list[Hashable], leaves: list[Any]) -> bool:
     return numbers
 
 
+def _shown(result: np.ndarray, number: bool) -> Any:
+    """A result as the user gets it: without axes it is a number, Python's or NumPy's."""
+    if result.ndim:
+        return result
+    return result.item() if number else result[()]
+
+
 def _value(leaf: Any, tensor: Input) -> np.ndarray:
     if type(leaf) is np.ndarray:
-        return _prepared(leaf, tensor)
+        return prepared(leaf, tensor)
     if isinstance(leaf, Spec):
         raise ArgumentError(f"{tensor.name} is a spec, not a value")
     return np.array(leaf, tensor.dtype, order="C", copy=None if isinstance(leaf, np.ndarray) else True)

@@ -31,7 +31,7 @@ def replace_tensors(outputs: Sequence[Tensor], mapping: Mapping[Tensor, Tensor])
     for old, new in mapping.items():
         if old.shape != new.shape or old.dtype != new.dtype:
             raise ValueError(f"{old.dtype}{old.shape} can't be replaced by {new.dtype}{new.shape}")
-    memo: dict[Node, Node] = dict(mapping)
+    memo: dict[Node, Node] = dict(mapping.items())
     for node in graph_order(outputs):
         if node in memo:
             continue

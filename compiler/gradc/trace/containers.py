@@ -58,7 +58,7 @@ def _register(kind: type) -> None:
 
     def rebuilt(_: Any, values: Sequence[Any]) -> Any:
         # __init__ is not called: it may check or convert what is not there yet
-        instance = object.__new__(kind)
+        instance: Any = object.__new__(kind)
         for name, value in zip(names, values, strict=True):
             object.__setattr__(instance, name, value)
         return instance

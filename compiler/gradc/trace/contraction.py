@@ -82,7 +82,10 @@ def matmul(a: Any, b: Any) -> TracedArray:
     left_names = [*names[len(batch) - max(left.ndim - 2, 0) :], *rows, "inner"]
     right_names = [*names[len(batch) - max(right.ndim - 2, 0) :], "inner", *columns]
     extents: dict[Any, Extent] = dict(zip(names, batch, strict=True))
-    extents |= {name: left.extents[-2] for name in rows} | {name: right.extents[-1] for name in columns}
+    if rows:
+        extents["row"] = left.extents[-2]
+    if columns:
+        extents["column"] = right.extents[-1]
     return contracted([left, right], [left_names, right_names], [*names, *rows, *columns], extents | {"inner": inner_left})
 
 
@@ -328,7 +331,7 @@ def triu(m: Any, k: int = 0) -> TracedArray:
 
 
 @implements(np.tri)
-def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = float, **_: Any) -> TracedArray:  # noqa: N803
+def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = float, **_: Any) -> TracedArray:
     """Ones on and below a diagonal."""
     rows = extent_of(N)
     columns = rows if M is None else extent_of(M)

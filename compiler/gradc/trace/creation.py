@@ -12,6 +12,7 @@ from gradc.ir.scalar import INT64, index, number
 from gradc.ir.tensor import compute
 from gradc.trace.context import trace_error
 from gradc.trace.elementwise import apply_ufunc, astype, broadcast_indices, result_dtype
+from gradc.trace.joining import stack
 from gradc.trace.registry import implements
 from gradc.trace.shaping import shape_of
 from gradc.trace.storage import axes, entry
@@ -74,7 +75,7 @@ implements(np.empty)(zeros)
 
 @implements(np.array)
 def array(
-    object: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", subok: bool = False, ndmin: int = 0, **_: Any  # noqa: A002
+    object: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", subok: bool = False, ndmin: int = 0, **_: Any
 ) -> TracedArray:
     """A new array with this content."""
     source = lift(object)
@@ -126,14 +127,21 @@ def _whole_numbers(start: Any, stop: Any, step: Any, dtype: Any) -> TracedArray:
 
 @implements(np.linspace)
 def linspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0, **_: Any
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    **_: Any,
 ) -> Any:
     """Numbers at equal distances."""
     count = operator.index(num)
     low, high = lift(start), lift(stop)
     fixed = [known_value(x) if _constant(x) else None for x in (low, high)]
     if fixed[0] is not None and fixed[1] is not None:
-        made = np.linspace(fixed[0], fixed[1], count, endpoint=endpoint, retstep=retstep, dtype=dtype, axis=axis)
+        made = np.linspace(*fixed, count, endpoint=endpoint, retstep=retstep, dtype=dtype, axis=axis)  # type: ignore[call-overload]
         return (constant_array(made[0]), made[1]) if retstep else constant_array(made)
     if axis != 0:
         raise trace_error("np.linspace(axis=...) of traced bounds can't be traced; use np.moveaxis")
@@ -159,7 +167,7 @@ def identity(n: Any, dtype: Any = None, **_: Any) -> TracedArray:
 
 
 @implements(np.eye)
-def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None, order: str = "C", **_: Any) -> TracedArray:  # noqa: N803
+def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None, order: str = "C", **_: Any) -> TracedArray:
     """Ones on a diagonal."""
     rows = extent_of(N)
     columns = rows if M is None else extent_of(M)
@@ -187,11 +195,11 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 
 @implements(np.vander)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> TracedArray:  # noqa: N803
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> TracedArray:
     """Powers of the entries, as columns."""
     base = lift(x)
     count = base.shape[0] if N is None else operator.index(N)
     powers = range(count) if increasing else range(count - 1, -1, -1)
     dtype = result_dtype([base, lift(0)])
     columns = [astype(base, dtype) ** p if p else ones_like(base, dtype) for p in powers]
-    return np.stack(columns, axis=1)  # type: ignore[return-value, call-overload]
+    return stack(columns, axis=1)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 import gradc.ops  # noqa: F401  (fills the table of operations)
-
 from gradc.ir import algebra
 from gradc.ir.algebra import conjunction, convert, disjunction, negation
 from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, DType, Number, Scalar, apply, number

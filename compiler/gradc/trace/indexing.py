@@ -102,10 +102,10 @@ def _without_mask(x: TracedArray, item: Any) -> Sequence[Any]:
     """A mask as the index arrays of its true entries; everything else as it is."""
     if isinstance(item, bool | np.bool_):
         raise trace_error("a single bool can't index a traced array; use np.where")
-    if isinstance(item, list) or isinstance(item, np.ndarray) or isinstance(item, TracedArray):
+    if isinstance(item, list | np.ndarray | TracedArray):
         array = lift(item)
         if array.dtype.kind == "b":
-            mask = concrete(array, "the shape of x[mask]", "use np.where(mask, x, 0), or a mask that is not computed from the arguments")
+            mask = concrete(array, "the shape of x[mask]", "use np.where(mask, x, 0)")
             return [lift_known(positions) for positions in np.nonzero(mask)]
         if array.size == 0 and array.dtype.kind == "f":
             return [lift_known(np.zeros(array.extents, np.int64))]  # type: ignore[arg-type]
@@ -146,8 +146,8 @@ def _wrapped_literal(position: int, length: Extent, axis: int) -> Scalar:
 def _slice(item: slice, length: Extent) -> _Run:
     step = 1 if item.step is None else operator.index(item.step)
     if isinstance(length, int):
-        bounds = [None if b is None else operator.index(b) for b in (item.start, item.stop)]
-        start, stop, step = slice(*bounds, step).indices(length)
+        begin, end = (None if b is None else operator.index(b) for b in (item.start, item.stop))
+        start, stop, step = slice(begin, end, step).indices(length)
         return _Run(number(start), step, len(range(start, stop, step)))
     return _named_slice(item, length, step)
 
@@ -239,7 +239,7 @@ def _region(x: TracedArray, parts: Sequence[Component]) -> Region:
         backward.append(position)
         shape.append(part.length)
     predicate = decide(conjunction(*inside), x.extents) if x.extents else TRUE
-    return Region(tuple(shape), tuple(forward), predicate, tuple(backward), box_of(shape, forward))
+    return Region(tuple(shape), tuple(forward), predicate, tuple(backward), box_of(tuple(shape), forward))
 
 
 def _inverse(run: _Run, here: Scalar, length: Extent) -> tuple[Scalar, Scalar]:
@@ -360,10 +360,8 @@ def _fitting(value: TracedArray, target: TracedArray) -> Tensor:
 
 def _assigned_indices(value: Tensor, shape: Shape) -> tuple[Scalar, ...]:
     surplus = len(value.shape) - len(shape)
-    if surplus > 0 and all(e == 1 for e in value.shape[:surplus]):
-        kept = value.shape[surplus:]
-    else:
-        kept = value.shape
+    surplus_is_one = surplus > 0 and all(e == 1 for e in value.shape[:surplus])
+    kept = value.shape[surplus:] if surplus_is_one else value.shape
     try:
         fits = broadcast_shapes(kept, shape) == shape
     except ValueError:

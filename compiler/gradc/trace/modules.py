@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gradc.ir.scalar import EULER_GAMMA, E, PI, NamedConstant, number
+from gradc.ir.scalar import EULER_GAMMA, PI, E, NamedConstant, number
 from gradc.ir.tensor import compute
 from gradc.trace import surface
 from gradc.trace.context import current_trace, trace_error
@@ -24,7 +24,7 @@ from gradc.trace.registry import FUNCTIONS
 from gradc.trace.tracer import TracedArray, concrete, constant_array, extent_value, lift
 
 #: These give traced arrays whatever their arguments: the function may write traced numbers into them.
-_CREATORS = frozenset(
+_CREATORS: frozenset[Any] = frozenset(
     {
         np.zeros, np.ones, np.full, np.empty, np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.array,
         np.asarray, np.asanyarray, np.ascontiguousarray, np.copy, np.arange, np.linspace, np.identity, np.eye, np.tri,
@@ -268,7 +268,7 @@ def _type_of(value: TracedArray) -> type:
     return value.dtype.type if value.immutable else np.ndarray
 
 
-def _imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:  # noqa: A002
+def _imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
     scope = globals.real if hasattr(globals, "real") else globals
     module = importlib.__import__(name, scope, locals, fromlist, level)
     from gradc.trace.standins import Path, stand_in

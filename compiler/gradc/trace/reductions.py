@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from gradc.ir.algebra import convert, difference, less_equal, product_of
-from gradc.ir.scalar import INT64, TRUE, DType, Scalar, apply, index, number
+from gradc.ir.scalar import FLOAT64, INT64, TRUE, DType, Scalar, apply, index, number
 from gradc.ir.tensor import Extent, compute, extent_scalar
 from gradc.trace.context import trace_error
-from gradc.trace.elementwise import apply_ufunc, astype, broadcast_entry, truth
+from gradc.trace.elementwise import apply_ufunc, astype, broadcast_entry, elementwise, truth
 from gradc.trace.registry import implements
 from gradc.trace.shaping import normal_axes, normal_axis, reshape
 from gradc.trace.storage import axes, entry
 from gradc.trace.tracer import TracedArray, lift, wrap
 
 Axis = int | Sequence[int] | None
-_UNSET: Any = np._NoValue  # type: ignore[attr-defined]
+_UNSET: Any = np._NoValue
 
 
 def reduced(
@@ -166,12 +166,15 @@ def _per_count(total: TracedArray, count: Scalar) -> TracedArray:
 
 def _averaged_dtype(x: TracedArray, dtype: Any) -> DType:
     if dtype is not None:
-        return np.dtype(dtype)
-    return np.dtype(np.float64) if x.dtype.kind in "biu" else x.dtype
+        chosen: DType = np.dtype(dtype)
+        return chosen
+    return FLOAT64 if x.dtype.kind in "biu" else x.dtype
 
 
 @implements(np.mean, method="mean")
-def mean(a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = _UNSET) -> TracedArray:
+def mean(
+    a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = _UNSET
+) -> TracedArray:
     """The arithmetic mean."""
     _plain(out)
     x = lift(a)
@@ -298,7 +301,7 @@ def accumulate(reducer: str, a: Any, axis: int = 0) -> TracedArray:
 
 
 @implements(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> TracedArray:  # noqa: A002
+def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> TracedArray:
     """Vector norms of any order, and the Frobenius, 1- and infinity-norm of matrices."""
     array = lift(x)
     array = astype(array, float) if array.dtype.kind in "biu" else array
@@ -316,7 +319,9 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
 
 def _root_of_squares(x: TracedArray, axis: Any, keepdims: bool) -> TracedArray:
     size = apply_ufunc(np.absolute, [x]) if x.dtype.kind == "c" else x
-    return apply_ufunc(np.sqrt, [reduced(apply_ufunc(np.multiply, [size, size]), "sum", axis, keepdims=keepdims)])
+    squares = reduced(apply_ufunc(np.multiply, [size, size]), "sum", axis, keepdims=keepdims)
+    squares = squares if squares.dtype.kind == "f" else astype(squares, FLOAT64)
+    return elementwise("root", [squares], [squares.dtype])
 
 
 def _vector_norm(x: TracedArray, order: Any, axis: int, keepdims: bool) -> TracedArray:

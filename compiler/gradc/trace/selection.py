@@ -12,6 +12,8 @@ from gradc.ir.scalar import apply, number
 from gradc.ir.tensor import compute
 from gradc.trace.context import trace_error
 from gradc.trace.elementwise import apply_ufunc, astype, where
+from gradc.trace.joining import diff
+from gradc.trace.reductions import all_, sum_
 from gradc.trace.registry import attribute, implements
 from gradc.trace.shaping import normal_axis, ravel, reshape
 from gradc.trace.storage import axes, entry
@@ -27,9 +29,9 @@ def where_(condition: Any, x: Any = None, y: Any = None) -> TracedArray:
 
 
 @implements(np.clip, method="clip")
-def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None, **_: Any) -> TracedArray:  # noqa: A002
+def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **options: Any) -> TracedArray:
     """Entries kept between two bounds."""
-    low, high = (a_min if a_min is not None else min), (a_max if a_max is not None else max)
+    low, high = options.get("min", a_min), options.get("max", a_max)
     x = lift(a)
     if low is not None:
         x = apply_ufunc(np.maximum, [x, low])
@@ -71,7 +73,8 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
         chosen = clip(chosen, 0, x.shape[place] - 1)
     elif mode == "wrap":
         chosen = chosen % x.shape[place]
-    return x[(*(slice(None),) * place, chosen if chosen.ndim else indices)]
+    result: TracedArray = x[(*(slice(None),) * place, chosen)]
+    return result
 
 
 @implements(np.take_along_axis)
@@ -85,7 +88,8 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> TracedArra
     for k in range(x.ndim):
         lone = tuple(chosen.shape[k] if j == k else 1 for j in range(x.ndim))
         keys.append(chosen if k == place else np.arange(operator.index(chosen.shape[k])).reshape(lone))
-    return x[tuple(keys)]
+    result: TracedArray = x[tuple(keys)]
+    return result
 
 
 @implements(np.choose, method="choose")
@@ -126,14 +130,14 @@ implements(np.isclose)(_close)
 @implements(np.allclose)
 def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> TracedArray:
     """Whether all entries are close."""
-    return _close(a, b, rtol, atol, equal_nan).all()  # type: ignore[no-any-return]
+    return all_(_close(a, b, rtol, atol, equal_nan))
 
 
 @implements(np.array_equal)
 def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     """Whether shapes and entries are equal."""
     left, right = lift(a1), lift(a2)
-    return left.extents == right.extents and apply_ufunc(np.equal, [left, right]).all()
+    return left.extents == right.extents and all_(apply_ufunc(np.equal, [left, right]))
 
 
 @implements(np.round, np.around, method="round")
@@ -157,7 +161,7 @@ implements(np.fix)(lambda x, out=None: apply_ufunc(np.trunc, [x]))
 @implements(np.sinc)
 def sinc(x: Any) -> TracedArray:
     """``sin(pi x) / (pi x)``, 1 at 0."""
-    array = lift(x)
+    array: Any = lift(x)
     turned = array * np.pi
     safe = where(apply_ufunc(np.equal, [array, 0]), 1.0, turned)
     return where(apply_ufunc(np.equal, [array, 0]), 1.0, apply_ufunc(np.sin, [safe]) / safe)
@@ -183,11 +187,11 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> TracedArr
         steps: Any = dx
     else:
         points = lift(x)
-        steps = points[1:] - points[:-1] if points.ndim == 1 else np.diff(points, axis=axis)  # type: ignore[call-overload]
+        steps = points[1:] - points[:-1] if points.ndim == 1 else diff(points, axis=axis)
         if points.ndim == 1:
             steps = reshape(steps, tuple(-1 if k == place else 1 for k in range(values.ndim)))
     means = (values[(*front, slice(1, None))] + values[(*front, slice(None, -1))]) / 2.0
-    return (means * steps).sum(axis=place)  # type: ignore[no-any-return]
+    return sum_(means * steps, axis=place)
 
 
 @implements(np.interp)
@@ -198,11 +202,11 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     at, knots, values = lift(x), lift(xp), lift(fp)
     slopes = (values[1:] - values[:-1]) / (knots[1:] - knots[:-1])
     spread = at.reshape((*at.shape, 1))
-    inside = np.logical_and(spread >= knots[:-1], spread < knots[1:])
-    result = np.where(inside, values[:-1] + slopes * (spread - knots[:-1]), 0.0).sum(axis=-1)
-    result = np.where(at < knots[0], values[0] if left is None else left, result)
-    result = np.where(at == knots[-1], values[-1], result)
-    return np.where(at > knots[-1], values[-1] if right is None else right, result)  # type: ignore[return-value]
+    inside = apply_ufunc(np.logical_and, [spread >= knots[:-1], spread < knots[1:]])
+    result = sum_(where(inside, values[:-1] + slopes * (spread - knots[:-1]), 0.0), axis=-1)
+    result = where(at < knots[0], values[0] if left is None else left, result)
+    result = where(at == knots[-1], values[-1], result)
+    return where(at > knots[-1], values[-1] if right is None else right, result)
 
 
 # ---------------------------------------------------------------- complex parts

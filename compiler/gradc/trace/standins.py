@@ -72,7 +72,8 @@ def stand_in(value: Any, path: Path) -> Any:
     if isinstance(value, types.FunctionType):
         return _copied_once(value, path)
     if isinstance(value, types.MethodType):
-        return types.MethodType(stand_in(value.__func__, path.attribute("__func__")), stand_in(value.__self__, path.attribute("__self__")))
+        owner = stand_in(value.__self__, path.attribute("__self__"))
+        return types.MethodType(stand_in(value.__func__, path.attribute("__func__")), owner)
     if isinstance(value, types.ModuleType):
         return module_stand_in(value, path, stand_in)
     if isinstance(value, functools.partial):
@@ -319,7 +320,8 @@ class ObjectProxy:
             trace.rely_on(f"{path.text} is {known[2].text}", lambda root: read(root) is first(root), target)
             return known[0]
         _same_kind(target, path)
-        proxy = object.__new__(_proxy_class(type(target)))
+        kind: Any = type(target)
+        proxy: Any = object.__new__(_proxy_class(kind))
         object.__setattr__(proxy, "_gradc_target", target)
         object.__setattr__(proxy, "_gradc_path", path)
         object.__setattr__(proxy, "_gradc_overlay", {})

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from gradc.trace import contraction, creation, reductions, selection, shaping
-from gradc.trace.context import trace_error
+from gradc.trace import contraction, creation, joining, reductions, selection
+from gradc.trace.context import dtype_error, shape_error, trace_error
 from gradc.trace.elementwise import apply_ufunc, astype
 from gradc.trace.indexing import accumulate_at, assign
+from gradc.trace.joining import stacked
 from gradc.trace.registry import ATTRIBUTES, FUNCTIONS, METHODS
-from gradc.trace.shaping import stacked
 from gradc.trace.tracer import TracedArray, known_value, lift
 
 #: What there is instead of functions that can't be traced.
@@ -30,9 +30,9 @@ _INSTEAD: dict[str, str] = {
 }
 
 
-def _untraceable(name: str) -> Exception:
+def _untraceable(name: str, owner: str = "np") -> Exception:
     instead = _INSTEAD.get(name, "compute it outside the function and pass the result in")
-    return trace_error(f"np.{name} can't be traced; {instead}")
+    return trace_error(f"{owner}.{name} can't be traced; {instead}")
 
 
 def full_name(function: Any) -> str:
@@ -146,7 +146,7 @@ def _at(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> None:
     if ufunc.__name__ not in ("add", "subtract"):
         raise _untraceable(f"{ufunc.__name__}.at")
     target, key, value = inputs
-    accumulate_at(lift(target), key, value if ufunc.__name__ == "add" else -lift(value))
+    accumulate_at(lift(target), key, lift(value) if ufunc.__name__ == "add" else -lift(value))
 
 
 _UFUNC_METHODS: dict[str, Callable[[np.ufunc, Sequence[Any], dict[str, Any]], Any]] = {
@@ -170,133 +170,84 @@ def method(x: TracedArray, name: str) -> Any:
     if implementation is not None:
         return lambda *args, **kwargs: implementation(x, *args, **kwargs)
     if hasattr(np.ndarray, name):
-        raise trace_error(f"x.{name} can't be traced; {_INSTEAD.get(name, 'compute it outside the function and pass the result in')}")
+        raise _untraceable(name, "x")
     raise AttributeError(f"'{'float' if x.weak else 'numpy.ndarray'}' object has no attribute '{name}'")
 
 
 # ---------------------------------------------------------------- operators
 
-_BINARY: dict[str, np.ufunc] = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "truediv": np.divide,
-    "floordiv": np.floor_divide,
-    "mod": np.remainder,
-    "pow": np.power,
-    "and": np.bitwise_and,
-    "or": np.bitwise_or,
-    "xor": np.bitwise_xor,
-}
-_COMPARISONS: dict[str, np.ufunc] = {
-    "lt": np.less,
-    "le": np.less_equal,
-    "gt": np.greater,
-    "ge": np.greater_equal,
-    "eq": np.equal,
-    "ne": np.not_equal,
-}
+_COMPARED_TO_NOTHING = {"equal": False, "not_equal": True}
+_OPERANDS = (TracedArray, bool, int, float, complex, np.generic, np.ndarray, list, tuple)
 
 
-def _operand(value: Any) -> bool:
+def _is_operand(value: Any) -> bool:
     """Whether an operator knows what to do with the other operand."""
-    return isinstance(value, TracedArray | bool | int | float | complex | np.generic | np.ndarray | list | tuple) or hasattr(
-        value, "__array__"
-    )
+    return isinstance(value, _OPERANDS) or hasattr(value, "__array__")
 
 
-def _weak_power(base: Any, exponent: Any) -> tuple[Any, Any]:
-    """Python's ``int ** -1`` is a float."""
-    left, right = lift(base), lift(exponent)
-    if left.weak and right.weak and left.dtype.kind == right.dtype.kind == "i":
-        known = exponent if isinstance(exponent, int) else None
-        if known is not None and known < 0:
-            return TracedArray(astype(left, float).tensor, weak=True), right
-    return left, right
-
-
-def binary(ufunc: np.ufunc, left: Any, right: Any) -> TracedArray:
-    """An operator: Python numbers stay Python numbers."""
+def binary(ufunc: np.ufunc, left: Any, right: Any) -> Any:
+    """An operator of two operands, one of them traced."""
+    if not (_is_operand(left) and _is_operand(right)):
+        return NotImplemented
+    special = _SPECIAL_UFUNCS.get(ufunc.__name__)
+    if special is not None:
+        return special(left, right)
     if ufunc is np.power:
-        left, right = _weak_power(left, right)
-        right = pinned_exponent(right)
+        left, right = _power_operands(left, right)
     return apply_ufunc(ufunc, [left, right], weak=True)
 
 
-def pinned_exponent(exponent: Any) -> Any:
-    """A captured Python int as an exponent is the int it is: ``x**n`` then differentiates as a power."""
-    if isinstance(exponent, TracedArray) and exponent.weak and exponent.dtype.kind == "i":
-        known = known_value(exponent)
-        return exponent if known is None else int(known)
-    return exponent
+def unary(ufunc: np.ufunc, x: TracedArray) -> TracedArray:
+    """An operator of one operand."""
+    return apply_ufunc(ufunc, [x], weak=True)
 
 
-def _forward(ufunc: np.ufunc) -> Callable[[TracedArray, Any], Any]:
-    return lambda self, other: binary(ufunc, self, other) if _operand(other) else NotImplemented
+def compared(ufunc: np.ufunc, left: TracedArray, right: Any) -> Any:
+    """A comparison; with None or text it is what Python says."""
+    if right is None or not _is_operand(right):
+        return _COMPARED_TO_NOTHING.get(ufunc.__name__, NotImplemented)
+    return apply_ufunc(ufunc, [left, right])
 
 
-def _reflected(ufunc: np.ufunc) -> Callable[[TracedArray, Any], Any]:
-    return lambda self, other: binary(ufunc, other, self) if _operand(other) else NotImplemented
-
-
-def _in_place(ufunc: np.ufunc) -> Callable[[TracedArray, Any], Any]:
-    def operate(self: TracedArray, other: Any) -> Any:
-        result = binary(ufunc, self, other)
-        return result if self.immutable else updated(self, result, ufunc.__name__)
-
-    return operate
-
-
-def updated(x: TracedArray, result: TracedArray, name: str) -> TracedArray:
-    """``x`` after an in-place operation, with NumPy's casting rule."""
+def in_place(ufunc: np.ufunc, x: TracedArray, other: Any) -> Any:
+    """``x += other``: a new number, or the same array with new content, by NumPy's casting rule."""
+    result = binary(ufunc, x, other)
+    if result is NotImplemented or x.immutable:
+        return result
     if not np.can_cast(result.dtype, x.dtype, "same_kind"):
-        raise np._core._exceptions._UFuncOutputCastingError(getattr(np, name), "same_kind", result.dtype, x.dtype, 0)  # type: ignore[attr-defined]
+        raise dtype_error(
+            f"cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to {x.dtype!r} with casting rule "
+            "'same_kind'; create the array with that dtype"
+        )
     if result.extents != x.extents:
-        raise ValueError(
+        raise shape_error(
             f"non-broadcastable output operand with shape {x.extents} doesn't match the broadcast shape {result.extents}"
         )
     assign(x, result)
     return x
 
 
-def _comparison(ufunc: np.ufunc, if_unknown: bool | None) -> Callable[[TracedArray, Any], Any]:
-    def compare(self: TracedArray, other: Any) -> Any:
-        if other is None or not _operand(other):
-            return NotImplemented if if_unknown is None else if_unknown
-        return apply_ufunc(ufunc, [self, other])
-
-    return compare
-
-
-def _matmul_in_place(self: TracedArray, other: Any) -> TracedArray:
-    return updated(self, contraction.matmul(self, other), "matmul")
+def _power_operands(base: Any, exponent: Any) -> tuple[Any, Any]:
+    """Python's ``int ** -1`` is a float; a captured int as an exponent is the int it is, so that ``x**n`` is a power."""
+    if isinstance(exponent, TracedArray) and exponent.weak and exponent.dtype.kind == "i":
+        known = known_value(exponent)
+        exponent = exponent if known is None else int(known)
+    left = lift(base)
+    if left.weak and left.dtype.kind == "i" and isinstance(exponent, int) and exponent < 0:
+        left = TracedArray(astype(left, float).tensor, weak=True)
+    return left, exponent
 
 
-def _attach_operators() -> None:
-    for name, ufunc in _BINARY.items():
-        setattr(TracedArray, f"__{name}__", _forward(ufunc))
-        setattr(TracedArray, f"__r{name}__", _reflected(ufunc))
-        setattr(TracedArray, f"__i{name}__", _in_place(ufunc))
-    for name, ufunc in _COMPARISONS.items():
-        setattr(TracedArray, f"__{name}__", _comparison(ufunc, {"eq": False, "ne": True}.get(name)))
-    more: dict[str, Callable[..., Any]] = {
-        "__neg__": lambda self: apply_ufunc(np.negative, [self], weak=True),
-        "__pos__": lambda self: self,
-        "__abs__": lambda self: apply_ufunc(np.absolute, [self], weak=True),
-        "__invert__": lambda self: apply_ufunc(np.invert, [self]),
-        "__matmul__": lambda self, other: contraction.matmul(self, other),
-        "__rmatmul__": lambda self, other: contraction.matmul(other, self),
-        "__imatmul__": _matmul_in_place,
-        "__divmod__": lambda self, other: (self // other, self % other),
-        "__rdivmod__": lambda self, other: (other // self, other % self),
-        "__round__": lambda self, digits=None: selection.round_(self, digits or 0),
-        "__floor__": lambda self: apply_ufunc(np.floor, [self]),
-        "__ceil__": lambda self: apply_ufunc(np.ceil, [self]),
-        "__trunc__": lambda self: apply_ufunc(np.trunc, [self]),
-    }
-    for name, implementation in more.items():
-        setattr(TracedArray, name, implementation)
-
-
-_attach_operators()
-__all__ = ["call_function", "call_ufunc", "creation", "method", "shaping", "stacked"]
+__all__ = [
+    "binary",
+    "call_function",
+    "call_ufunc",
+    "compared",
+    "creation",
+    "in_place",
+    "joining",
+    "method",
+    "selection",
+    "stacked",
+    "unary",
+]

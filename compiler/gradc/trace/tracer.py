@@ -41,6 +41,7 @@ from gradc.trace.context import (
     shape_error,
     trace_error,
 )
+from gradc.trace.operators import Operators
 from gradc.trace.specs import supported
 from gradc.trace.storage import Region, Storage, literal_of, whole
 
@@ -50,7 +51,7 @@ _BRANCHES = "write np.where(condition, a, b) for `a if condition else b`, and np
 Literal = bool | int | float | complex
 
 
-class TracedArray:
+class TracedArray(Operators):
     """An array (or number) whose content is known when the compiled function runs.
 
     ``weak`` marks a Python number: its dtype gives way to that of arrays, and like ``immutable`` NumPy scalars it is not
@@ -59,7 +60,6 @@ class TracedArray:
 
     __slots__ = ("__weakref__", "_cached", "_region", "_storage", "immutable", "weak")
     __array_priority__ = 1000.0
-    __hash__ = None  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -195,7 +195,8 @@ class TracedArray:
         return self.item() if not self.extents else [row.tolist() for row in self]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        value = concrete(self, "a NumPy array with known content", "use functions of `numpy`, called inside the traced function")
+        instead = "use functions of `numpy`, called inside the traced function"
+        value = concrete(self, "a NumPy array with known content", instead)
         return np.array(value, dtype=dtype)
 
     # ------------------------------------------------------------ NumPy's protocols
@@ -293,8 +294,8 @@ def constant_array(value: np.ndarray | np.generic) -> TracedArray:
     check_array(value)
     array = np.asarray(value)
     if array.size and array.ndim and array.size <= 64 and (array == array.flat[0]).all() and not np.signbit(array.real).any():
-        return TracedArray(compute(array.shape, number(array.flat[0])))
-    return TracedArray(constant(array) if array.ndim else compute((), number(array[()])))
+        return TracedArray(compute(array.shape, number(array.flat[0].item(), array.dtype)))
+    return TracedArray(constant(array) if array.ndim else compute((), number(array.item(), array.dtype)))
 
 
 def check_array(value: np.ndarray | np.generic) -> None:
@@ -311,7 +312,8 @@ def check_array(value: np.ndarray | np.generic) -> None:
 
 def _lift_sequence(value: Sequence[Any]) -> TracedArray:
     if contains_traced(value):
-        return _surface().stacked(value)
+        made: TracedArray = _surface().stacked(value)
+        return made
     try:
         return constant_array(np.array(value))
     except ValueError as error:  # NumPy's words for a ragged nesting
@@ -347,7 +349,8 @@ def known_value(array: TracedArray) -> np.ndarray | None:
     tensor = array.tensor
     literal = literal_of(tensor)
     if literal is not None and all(isinstance(e, int) for e in tensor.shape):
-        return np.full(tensor.shape, number_value(literal), tensor.dtype)
+        fixed = tuple(int(e) for e in tensor.shape if isinstance(e, int))
+        return np.full(fixed, number_value(literal), tensor.dtype)
     if isinstance(tensor, Constant):
         return tensor.value
     trace = current_trace()
