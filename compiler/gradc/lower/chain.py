@@ -11,7 +11,9 @@ from gradc.lower.contractions import split
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.inline import inline
 from gradc.lower.kernel import Cost, Kernel
-from gradc.lower.program import FUNCTION_LIMIT, Placement, ProgramWriter, aligned, byte_count, signature_of, size_names
+from gradc.lower.large import take_apart
+from gradc.lower.plan import byte_count, plan
+from gradc.lower.program import FUNCTION_LIMIT, Placement, ProgramWriter, signature_of, size_names
 from gradc.lower.statements import statements_of
 from gradc.lower.tree import Item
 from gradc_runtime.engine import NORMAL, engine
@@ -32,7 +34,7 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], None] = lambda
     needs = storage_needs(functions, graph.outputs)
     for statement in ordered:
         statement.stored = statement.tensor in needs.stored
-    placement = _place(graph, tensors, needs)
+    placement = _place(graph, tensors, functions, needs)
     names = size_names(graph, ordered)
     signature = signature_of(placement, names, releases_gil=True)
     writer = ProgramWriter(placement, signature, needs.kept_axes, engine().host)
@@ -77,19 +79,14 @@ def ordered_tensors(graph: Graph) -> list[Tensor]:
 PASSES: tuple[tuple[str, Callable[[Graph, Sequence[Tensor]], Graph]], ...] = (
     ("inline", inline),
     ("split", split),
+    ("take apart", take_apart),
     ("own outputs", with_own_outputs),
 )
 
 
-def _place(graph: Graph, tensors: list[Tensor], needs: Lifetimes) -> Placement:
-    from gradc.ir.algebra import sum_of
-    from gradc.ir.tensor import extent, extent_scalar
-
+def _place(graph: Graph, tensors: Sequence[Tensor], functions: Sequence[Sequence[Item]], needs: Lifetimes) -> Placement:
     output_of = {tensor: k for k, tensor in reversed(list(enumerate(graph.outputs)))}
-    workspace, total = {}, 0
-    for tensor in tensors:
-        if tensor in needs.stored and tensor not in output_of:
-            workspace[tensor] = total
-            total = extent(sum_of(extent_scalar(total), extent_scalar(aligned(byte_count(tensor, needs.kept_axes.get(tensor))))))
+    chosen = {t: byte_count(t, needs.kept_axes.get(t)) for t in tensors if t in needs.stored and t not in output_of}
+    layout = plan(functions, chosen)
     constants = tuple(t for t in tensors if isinstance(t, Constant))
-    return Placement(graph.inputs, graph.outputs, constants, workspace, total, output_of)
+    return Placement(graph.inputs, graph.outputs, constants, layout.offsets, layout.total, output_of)

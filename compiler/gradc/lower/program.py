@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gradc.errors import CompileError
-from gradc.ir.algebra import floor_divide, product_of, sum_of
-from gradc.ir.scalar import INT64, Apply, Number, Scalar, Size, number
-from gradc.ir.tensor import Constant, Extent, Graph, Input, Tensor, extent, extent_scalar
+from gradc.ir.scalar import INT64, Apply, Number, Scalar, Size
+from gradc.ir.tensor import Constant, Extent, Graph, Input, Tensor
 from gradc.ir.walk import post_order
 from gradc.lower.expression import ExpressionEmitter, Storage
 from gradc.lower.loops import TreeEmitter
@@ -59,20 +58,6 @@ def runtime_extent(value: Extent, names: Sequence[str]) -> runtime_extents.Exten
     if isinstance(value, Apply) and value.op.name in ("sum", "prod", "power", "floordiv", "mod"):
         return (value.op.name, *[runtime_extent(arg, names) for arg in value.args])
     raise CompileError(f"an extent of the form {value!r} can't be computed from the shapes of the arguments")
-
-
-def aligned(count: Extent, alignment: int = 64) -> Extent:
-    """Bytes rounded up to the alignment."""
-    if isinstance(count, int):
-        return -(-count // alignment) * alignment
-    rounded = floor_divide(sum_of(count, alignment - 1), number(alignment))
-    return extent(product_of(rounded, number(alignment)))
-
-
-def byte_count(tensor: Tensor, axes: Sequence[int] | None = None) -> Extent:
-    """The bytes of a tensor (of some of its axes)."""
-    chosen = range(tensor.rank) if axes is None else axes
-    return extent(product_of(tensor.dtype.itemsize, *[extent_scalar(tensor.shape[a]) for a in chosen]))
 
 
 def signature_of(placement: Placement, names: tuple[str, ...], releases_gil: bool) -> Signature:
