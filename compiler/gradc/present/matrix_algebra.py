@@ -175,7 +175,14 @@ def inner(left: Notation, right: Notation) -> Notation:
     """The inner product of two vectors; a squared norm where they are equal."""
     if left == right and not isinstance(left, n.Ones):
         return n.Function("squared_norm", (left,))
-    return multiplied([transposed(left), right], scalar=True)
+    forward, backward = [transposed(left), right], [transposed(right), left]
+    products = [multiplied(factors, scalar=True) for factors in (forward, backward)]
+    return min(products, key=_transposes)
+
+
+def _transposes(node: Notation) -> int:
+    """How many transposes are written."""
+    return isinstance(node, n.Transposed) + sum(map(_transposes, node.parts))
 
 
 def total(vector: Notation) -> Notation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -128,6 +129,9 @@ _CLASSES: dict[type[Notation], int] = {
     Reduction: 10,
 }
 _SYMBOLIC_POWER = 5
+_GREEK_LETTER = re.compile(r"\\[A-Za-z]+(?![A-Za-z{])")
+#: Functions with another place than the alphabet's: sine before cosine.
+_PLACES = {"cos": "sin~", "cosh": "sinh~"}
 _EXPONENTIAL = 8
 _INDEX_BRACKET = 0
 _BRACKET = 9
@@ -153,7 +157,7 @@ def _factor_key(factor: Notation) -> tuple[Any, ...]:
         return (_SYMBOLIC_POWER, "", text_key(factor))
     if isinstance(base, Function) and base.name == "exp":
         place = _EXPONENTIAL
-    if isinstance(base, Name) and base.latex.startswith("\\"):
+    if isinstance(base, Name) and _GREEK_LETTER.match(base.latex):
         return (place, 0, text_key(base))  # Greek letters are mostly constants
     if isinstance(base, Entry):
         return (place, -len(base.indices), text_key(base))
@@ -186,6 +190,12 @@ def _text(node: Notation) -> str:
         return node.words
     if isinstance(node, Literal):
         return node.value.name if isinstance(node.value, NamedConstant) else str(node.value)
-    own = node.name if isinstance(node, Function) else type(node).__name__ if not isinstance(node, Entry) else ""
+    own = (
+        _PLACES.get(node.name, node.name)
+        if isinstance(node, Function)
+        else type(node).__name__
+        if not isinstance(node, Entry)
+        else ""
+    )
     inside = ",".join(_text(part) for part in node.parts)
     return f"{inside}" if isinstance(node, Entry) else f"~{own}({inside})"

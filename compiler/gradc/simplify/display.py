@@ -157,7 +157,11 @@ class _Display:
         return load(tensor, indices)
 
     def _guarded(self, predicate: Scalar, body: Scalar) -> Scalar:
-        """The guard, or the body alone where it only saves a power from its limit: ``n x**(n-1)`` at n = 0."""
+        """The guard, or the body alone where it only saves a power from its limit: ``n x**(n-1)`` at n = 0, ``x / |x|``."""
+        if is_apply(predicate, "greater") and is_apply(predicate.children[0], "power"):
+            base = predicate.children[0].children[0]  # a norm: the convention at 0 is no part of the textbook's formula
+            if any(is_apply(f, "power") and f.children[0] is base for f in post_order([body])):
+                return body
         if is_apply(predicate, "not_equal") and is_number(predicate.children[1], 0):
             watched = predicate.children[0]
             factors = body.children if is_apply(body, "prod") else (body,)
@@ -317,6 +321,7 @@ _MATHEMATICAL: dict[str, _Row] = {
     "div": _quotient,
     "pow": _power,
     "sqrt": _root,
+    "root": _root,
     "reciprocal": lambda a, c, t: a.power(convert(c[0], t), number(-1, t)),
     "square": lambda a, c, t: a.power(convert(c[0], t), number(2, t)),
 }

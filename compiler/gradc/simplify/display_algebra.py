@@ -42,6 +42,7 @@ from gradc.simplify.display_rules import (
     variables,
 )
 from gradc.simplify.display_terms import (
+    common_exponent,
     content,
     exact_root,
     flips_well,
@@ -50,7 +51,6 @@ from gradc.simplify.display_terms import (
     integer_powers,
     is_atom,
     lowered,
-    nearer_zero,
     never_negative,
     scaled,
     term_count,
@@ -247,7 +247,9 @@ class DisplayAlgebra:
             if common is None:
                 common = powers
             else:
-                common = {b: nearer_zero(e, powers[b]) for b, e in common.items() if b in powers and e * powers[b] > 0}
+                common = {
+                    b: common_exponent(e, powers[b]) for b, e in common.items() if b in powers and e * powers[b] > 0
+                }
             if not common:
                 return total
         assert common

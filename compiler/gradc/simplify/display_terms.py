@@ -97,9 +97,9 @@ def has_negative_argument(scalar: Scalar) -> bool:
     return isinstance(coefficient, int | float | Fraction) and coefficient < 0
 
 
-def nearer_zero(first: int, second: int) -> int:
-    """The smaller in size."""
-    return min(first, second, key=abs)
+def common_exponent(first: int, second: int) -> int:
+    """What two powers of one base share: the lower power, or the whole denominator."""
+    return min(first, second)
 
 
 def content(total: Scalar) -> Fraction | int:

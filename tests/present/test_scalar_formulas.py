@@ -1,0 +1,127 @@
+"""Derivatives of functions of numbers, as a calculus book prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import gradc
+from gradc.evaluate import evaluate
+from gradc.verify.parse_formula import function_from_text
+
+Case = tuple[Callable[..., float], str, str]
+
+# the function, its derivative in the first argument in LaTeX and as text
+DERIVATIVES: list[Case] = [
+    (lambda x: 2 * x**4 + x**3 + 3 * x**2 + 5 * x + 1, "8 x^{3} + 3 x^{2} + 6 x + 5", "8*x**3 + 3*x**2 + 6*x + 5"),
+    (lambda x: x * x * x, "3 x^{2}", "3*x**2"),
+    (lambda x: 1 - 3 * x, "-3", "-3"),
+    (lambda x: 5 - x**2, "-2 x", "-2*x"),
+    (lambda x: x - x**3, "1 - 3 x^{2}", "1 - 3*x**2"),
+    (lambda x: (x - 3) ** 2, "2 (x - 3)", "2*(x - 3)"),
+    (lambda x: (3 * x + 2) ** 2, "6 (3 x + 2)", "6*(3*x + 2)"),
+    (lambda x: 1 / x, r"-\frac{1}{x^{2}}", "-1/x**2"),
+    (lambda x: 0.1 * x**3, "0.3 x^{2}", "0.3*x**2"),
+    (lambda x: x**2.69, "2.69 x^{1.69}", "2.69*x**1.69"),
+    (lambda x: x**2 / 2, "x", "x"),
+    (lambda x: np.sqrt(x), r"\frac{1}{2 \sqrt{x}}", "1/(2*sqrt(x))"),
+    (lambda x: np.sqrt(1 + x**2), r"\frac{x}{\sqrt{x^{2} + 1}}", "x/sqrt(x**2 + 1)"),
+    (lambda x: np.exp(-(x**2)), "-2 x e^{-x^{2}}", "-2*x*exp(-x**2)"),
+    (lambda x: x * np.exp(x), "(x + 1) e^{x}", "(x + 1)*exp(x)"),
+    (lambda x: np.exp(x) / x, r"\frac{(x - 1) e^{x}}{x^{2}}", "(x - 1)*exp(x)/x**2"),
+    (lambda x: np.log(x), r"\frac{1}{x}", "1/x"),
+    (lambda x: np.log1p(x), r"\frac{1}{x + 1}", "1/(x + 1)"),
+    (lambda x: np.log(np.exp(x)), "1", "1"),
+    (lambda x: np.sin(x), r"\cos(x)", "cos(x)"),
+    (lambda x: np.cos(3 * x), r"-3 \sin(3 x)", "-3*sin(3*x)"),
+    (lambda x: np.sin(x) ** 2, r"2 \sin(x) \cos(x)", "2*sin(x)*cos(x)"),
+    (lambda x: np.sin(2 * np.pi * x), r"2 \pi \cos(2 \pi x)", "2*pi*cos(2*pi*x)"),
+    (lambda x: np.tan(x), r"1 + \tan^{2}(x)", "1 + tan(x)**2"),
+    (lambda x: np.tanh(x), r"1 - \tanh^{2}(x)", "1 - tanh(x)**2"),
+    (lambda x: np.arctan(x), r"\frac{1}{x^{2} + 1}", "1/(x**2 + 1)"),
+    (lambda x: np.arcsin(x), r"\frac{1}{\sqrt{1 - x^{2}}}", "1/sqrt(1 - x**2)"),
+    (lambda x: 1 / (1 + np.exp(-x)), r"\sigma(x) (1 - \sigma(x))", "sigmoid(x)*(1 - sigmoid(x))"),
+    (lambda x: np.abs(x), r"\operatorname{sign}(x)", "sign(x)"),
+    (lambda x: np.sin(x) ** 2 + np.cos(x) ** 2, "0", "0"),
+    (lambda w, x, y: (w * x - y) ** 2, "2 x (w x - y)", "2*x*(w*x - y)"),
+    (lambda x, y: (1 - x) ** 2 + 2 * (y - x**2) ** 2, "8 x (x^{2} - y) + 2 (x - 1)", "8*x*(x**2 - y) + 2*(x - 1)"),
+    (lambda x, y: x * y + y**2, "y", "y"),
+    (lambda x, y: np.sqrt(x**2 + y**2), r"\frac{x}{\sqrt{x^{2} + y^{2}}}", "x/sqrt(x**2 + y**2)"),
+    (lambda x, y: np.arctan2(y, x), r"-\frac{y}{x^{2} + y^{2}}", "-y/(x**2 + y**2)"),
+    (lambda x, n: x**n, "n x^{n - 1}", "n*x**(n - 1)"),
+    (lambda n, x: x**n, r"x^{n} \log(x)", "x**n*log(x)"),
+    (lambda theta: np.sin(theta), r"\cos(\theta)", "cos(theta)"),
+    (lambda x_hat, w1: w1 * x_hat**2, r"2 w_1 \hat{x}", "2*w1*x_hat"),
+]
+
+
+def identify(case: Case) -> str:
+    return case[2]
+
+
+@pytest.mark.parametrize("case", DERIVATIVES, ids=identify)
+def test_derivative_in_latex_and_text(case: Case) -> None:
+    function, latex, plain = case
+    formula = gradc.grad(function).formula()
+    assert formula.latex() == latex
+    assert str(formula) == plain
+
+
+@pytest.mark.parametrize("case", DERIVATIVES, ids=identify)
+def test_the_print_has_the_numbers_of_the_derivative(case: Case, rng: np.random.Generator) -> None:
+    """The LaTeX is read back, SymPy's expression evaluated, the display form run: all agree with the kernel."""
+    function = case[0]
+    derivative = gradc.grad(function)
+    formula = derivative.formula()
+    names = list(derivative.__signature__.parameters) if hasattr(derivative, "__signature__") else None
+    count = function.__code__.co_argcount
+    names = names or list(function.__code__.co_varnames[:count])
+    point = list(rng.uniform(0.2, 0.9, count))
+    expected = derivative(*point)
+    assert evaluate(formula.graph_ir, point)[0] == pytest.approx(expected, rel=1e-12)
+    assert float(formula.sympy().subs(dict(zip(names, point, strict=True)))) == pytest.approx(expected, rel=1e-9)
+    text = str(formula)
+    if "sigmoid" not in text:
+        assert function_from_text(text, names)(*point) == pytest.approx(expected, rel=1e-9)
+        if "hat" not in text:
+            assert function_from_text(formula.latex(), names)(*point) == pytest.approx(expected, rel=1e-9)
+
+
+def test_second_derivative_of_the_quartic() -> None:
+    second = gradc.grad(gradc.grad(lambda x: 2 * x**4 + x**3 + 3 * x**2 + 5 * x + 1))
+    assert second.formula().latex() == "24 x^{2} + 6 x + 6"
+
+
+def test_left_hand_sides() -> None:
+    def f(x: float, y: float) -> float:
+        return x**2 * y
+
+    formula = gradc.grad(f, argnums=(0, 1)).formula()
+    assert formula[0].latex(lhs=True) == r"\frac{\partial f}{\partial x} = 2 x y"
+    assert [part.latex() for part in formula] == ["2 x y", "x^{2}"]
+    assert formula.latex(lhs=True) == (
+        r"\begin{aligned} \frac{\partial f}{\partial x} &= 2 x y \\ \frac{\partial f}{\partial y} &= x^{2} \end{aligned}"
+    )
+    assert str(formula) == "df/dx = 2*x*y\ndf/dy = x**2"
+
+
+def test_jupyter_renders_the_formula() -> None:
+    assert gradc.grad(lambda x: x**2).formula()._repr_latex_() == r"$\displaystyle \frac{\partial f}{\partial x} = 2 x$"
+
+
+def test_unknown_notation_and_output() -> None:
+    formula = gradc.grad(lambda x: x**2).formula()
+    with pytest.raises(gradc.ArgumentError, match="'auto', 'matrix' or 'index'"):
+        formula.latex(notation="tensor")
+    with pytest.raises(gradc.ArgumentError, match="no output is called 'z'"):
+        formula["z"]
+
+
+def test_cases_and_brackets() -> None:
+    formula = gradc.jit(lambda x: np.where(x > 0, x**2, -x)).formula()
+    assert formula.latex() == r"\begin{cases} x^{2} & \text{if } x > 0 \\ -x & \text{otherwise} \end{cases}"
+    assert str(formula) == "x**2 if x > 0 else -x"
+    relu = gradc.grad(lambda x: np.maximum(x, 0.0)).formula()
+    assert relu.latex() == r"[x > 0] + \frac{1}{2} [x = 0]"
