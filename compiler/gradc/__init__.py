@@ -6,9 +6,12 @@
 array([2., 4.])
 """
 
+# The room `gradc.verify` is imported first: later, its import would put the package in the place of the function.
 from gradc import ops as _ops
+from gradc import verify as _verify
 from gradc._version import __version__
 from gradc.api import (
+    check_grads,
     curl,
     divergence,
     elementwise_grad,
@@ -24,6 +27,7 @@ from gradc.api import (
     linearize,
     stop_gradient,
     value_and_grad,
+    verify,
     vjp,
     vmap,
 )
@@ -52,6 +56,7 @@ __all__ = [
     "TraceError",
     "__version__",
     "array",
+    "check_grads",
     "curl",
     "divergence",
     "elementwise_grad",
@@ -70,8 +75,9 @@ __all__ = [
     "stop_gradient",
     "value_and_grad",
     "vector",
+    "verify",
     "vjp",
     "vmap",
 ]
 
-del _ops
+del _ops, _verify

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,10 @@ from gradc.transforms import (
     Vjp,
     Vmap,
 )
+
+if TYPE_CHECKING:
+    from gradc.ir.tensor import Graph
+    from gradc.checking.verdict import Verdict
 
 UserFunction = Callable[..., Any]
 
@@ -293,6 +297,75 @@ def stop_gradient(x: Any) -> Any:
         for leaf in leaves
     ]
     return unflatten(tree, held)
+
+
+def verify(
+    f: UserFunction | str, hand: Any, *args: Any, argnums: int | Sequence[int] = 0, at: Any = None, seconds: float = 5.0
+) -> Verdict:
+    """Check a derivative that was derived by hand: proved, agrees, or refuted with a counterexample and a hint.
+
+    Parameters
+    ----------
+    f
+        The function, or a formula as text.
+    hand
+        The claimed derivative in ``argnums``: a Python function of the same arguments, a formula as text (``"4*x"``,
+        ``^`` or ``**`` for powers, or LaTeX), a SymPy expression, or a number or array at the point that ``args`` give.
+        With several ``argnums``, a tuple.
+    args
+        Example values or specs, which give the shapes; none means scalars.
+    argnums
+        The argument that is differentiated, or several.
+    at
+        The same as ``args`` by keyword: a value, a tuple, or a dict by name.
+    seconds
+        How long a proof may be looked for.
+
+    >>> import gradc
+    >>> verdict = gradc.verify(lambda w, x, y: (w * x - y) ** 2, "2*(w*x - y)")
+    >>> verdict.status, verdict.hint
+    ('refuted', 'the factor x is missing (the inner derivative: chain rule)')
+
+    """
+    from gradc.checking.check import verify as check
+
+    return check(f, hand, *args, argnums=argnums, at=at, seconds=seconds, show=_shown)
+
+
+def _shown(graph: Graph) -> tuple[str, str]:
+    """The formula of a graph for a verdict: plain text and LaTeX."""
+    from gradc.present import formula_of
+
+    parts = list(formula_of(graph))
+    latex = [part.latex() for part in parts]
+    return ", ".join(str(part) for part in parts), latex[0] if len(latex) == 1 else rf"\left({', '.join(latex)}\right)"
+
+
+def check_grads(
+    f: UserFunction,
+    args: Sequence[Any],
+    order: int = 2,
+    modes: Sequence[str] = ("forward", "reverse"),
+    *,
+    rtol: float | None = None,
+) -> None:
+    """Raise an `AssertionError` where the derivatives of ``f`` at ``args`` and numerical differentiation differ.
+
+    Derivatives up to ``order`` are compiled and compared, along random directions, with the complex step and with
+    extrapolated differences of ``f`` itself; ``rtol`` is the relative difference that passes.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> gradc.check_grads(lambda x: np.sum(np.sin(x) ** 2), (np.arange(3.0),))
+    """
+    from gradc.lower import compile_graph
+    from gradc.checking.numeric import check_grads as check
+
+    def run(graph: Graph, values: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        prepared = [np.require(v, t.dtype, "C") for v, t in zip(values, graph.inputs, strict=True)]
+        return compile_graph(graph)(prepared)
+
+    check(f, args, order, modes, rtol=rtol, run=run)
 
 
 def _sequence(values: Sequence[Any], what: str) -> tuple[Any, ...]:

@@ -233,6 +233,17 @@ function(
     "sqrt", lambda y, x: times(number(0.5, y.dtype), power_of(y, -1)), lower="llvm.sqrt", cost=5, domain=(0.2, 4.0)
 )
 function(
+    "root",  # of a sum of squares, in a norm: among its subgradients at 0 the derivative is 0
+    lambda y, x: guarded(apply("greater", y, number(0, y.dtype)), times(number(0.5, y.dtype), power_of(y, -1))),
+    numpy="numpy.sqrt",
+    mpmath="sqrt",
+    sympy="sqrt",
+    lower="llvm.sqrt",
+    cost=5,
+    kink="0 at 0",
+    domain=(0.2, 4.0),
+)
+function(
     "cbrt",
     lambda y, x: over(1, times(3, power_of(y, 2))),
     mpmath=forms.mp_cube_root,
