@@ -1,0 +1,530 @@
+"""Graphs to normal form: every entry of a tensor as a polynomial (see `gradc.verify.polynomial`) of inputs' entries.
+
+Elementwise nodes are written out; a sum is split into products that don't fall apart, each with its bound indices named
+canonically, so that ``sum_k A[i,k] (sum_l B[k,l] x[l])`` is the same in whatever order the products were taken, with named
+extents as well as fixed ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from itertools import count, permutations
+from math import isfinite, prod
+from typing import Any
+
+from gradc.ir import algebra
+from gradc.ir.bounds import decide
+from gradc.ir.scalar import (
+    FALSE,
+    INT64,
+    TRUE,
+    Apply,
+    Guard,
+    Index,
+    Load,
+    NamedConstant,
+    Number,
+    Scalar,
+    Size,
+    index,
+    is_apply,
+    load,
+    number,
+)
+from gradc.ir.tensor import Compute, Constant, Extent, Tensor, extent_scalar
+from gradc.ir.walk import free_indices, graph_order, post_order
+from gradc.verify.polynomial import (
+    IMAGINARY,
+    ONE,
+    ZERO,
+    Arithmetic,
+    Atom,
+    Exponents,
+    Monomial,
+    Polynomial,
+    TooLarge,
+    Unsupported,
+    atom_polynomial,
+    leading,
+    number_polynomial,
+)
+
+#: Indices that are bound while a sum is taken apart, and those of sums in normal form (by depth and position).
+_FRESH = 1_000_000
+_BOUND = 10_000
+_MOST_PERMUTED = 5
+#: Powers of sums up to this one are multiplied out when they join a sum around them.
+_MOST_OPENED = 4
+#: A sum over at most this many places may be written out.
+_LARGEST_UNROLLED = 64
+
+Bounds = dict[int, Extent]
+
+
+class NormalForm(Arithmetic):
+    """The normal forms of the tensors of some graphs. ``unroll`` writes sums over small fixed extents out."""
+
+    def __init__(self, steps: int = 60_000, seconds: float = 5.0, unroll: bool = False) -> None:
+        super().__init__(steps, seconds)
+        self._unroll = unroll
+        self._tensors: dict[Tensor, Polynomial] = {}
+        self._fresh = count(_FRESH)
+
+    # ------------------------------------------------------------ tensors and scalars
+
+    def entry(self, tensor: Tensor) -> Polynomial:
+        """The entry of ``tensor`` at indices 0, 1, ... as a polynomial."""
+        for node in graph_order([tensor]):
+            if isinstance(node, Compute) and node not in self._tensors:
+                self._tensors[node] = self._compute(node)
+        return self._tensors[tensor] if isinstance(tensor, Compute) else self._atom_of(tensor)
+
+    def _atom_of(self, tensor: Tensor) -> Polynomial:
+        return self._loaded(load(tensor, [index(k) for k in range(tensor.rank)]))
+
+    def _compute(self, node: Compute) -> Polynomial:
+        bound = {next(self._fresh): extent for extent in node.reduce_extents}
+        indices = [index(k) for k in (*range(node.rank), *bound)]
+        body = self.scalar(algebra.reindexed(node.body, indices))
+        if node.reducer is None:
+            return body
+        domain = self.scalar(algebra.reindexed(node.domain, indices))
+        if node.reducer == "sum":
+            return self.summed(self.multiply(domain, body), bound)
+        return self._reduction(node.reducer, body, domain, bound)
+
+    def scalar(self, root: Scalar) -> Polynomial:
+        """A scalar as a polynomial; bools count as 0 and 1."""
+        memo: dict[Scalar, Polynomial] = {}
+        for node in post_order([root], prune=lambda s: isinstance(s, Load) or s.dtype == INT64):
+            memo[node] = self._scalar(node, memo)
+        return memo[root]
+
+    def _scalar(self, node: Scalar, memo: Mapping[Scalar, Polynomial]) -> Polynomial:
+        if node.dtype.kind == "c":
+            raise Unsupported("complex numbers")
+        if isinstance(node, Number):
+            return self._number(node)
+        if node.dtype.kind in "iu":
+            return self._integer(node)
+        if isinstance(node, Load):
+            return self._loaded(node)
+        if isinstance(node, Guard):
+            return self.multiply(memo[node.predicate], memo[node.body])
+        assert isinstance(node, Apply)
+        if algebra.is_index_predicate(node):
+            return self._index_bracket(node)
+        return self.function(node.op.name, [memo[argument] for argument in node.args])
+
+    def _number(self, node: Number) -> Polynomial:
+        value = node.value
+        if isinstance(value, NamedConstant):
+            if value.name == "e":
+                return self.exponential(ONE)
+            return atom_polynomial(Atom("constant", value.name))
+        if isinstance(value, complex) or not isfinite(value):
+            raise Unsupported(f"the number {value}")
+        return number_polynomial(Fraction(value))
+
+    def _integer(self, node: Scalar) -> Polynomial:
+        """An integer expression: sizes and indices are atoms."""
+        terms, literal = algebra.linear_terms(node)
+        parts = [number_polynomial(literal)]
+        for term, coefficient in terms.items():
+            factors = [self._integer_factor(f) for f in (term.children if is_apply(term, "prod") else (term,))]
+            parts.append(self.scale(self.multiply(*factors), coefficient))
+        return self.add(*parts)
+
+    def _integer_factor(self, factor: Scalar) -> Polynomial:
+        if is_apply(factor, "power") and isinstance(factor.children[1], Number):
+            return self.power(self._integer_factor(factor.children[0]), Fraction(factor.children[1].value))  # type: ignore[arg-type]
+        if isinstance(factor, Apply) and factor.op.name not in ("floordiv", "mod"):
+            return self.function(factor.op.name, [self.scalar(argument) for argument in factor.args])
+        if isinstance(factor, Load) and isinstance(factor.tensor, Compute):
+            return self._loaded(factor)
+        return atom_polynomial(Atom("scalar", factor, free=free_indices(factor)))
+
+    def _loaded(self, node: Load) -> Polynomial:
+        tensor = node.tensor
+        if isinstance(tensor, Compute):
+            mapping = {k: position for k, position in enumerate(node.indices) if position is not index(k)}
+            known = self.entry(tensor) if tensor not in self._tensors else self._tensors[tensor]
+            return self.substitute(known, mapping) if mapping else known
+        places = [int(i.value) for i in node.indices if isinstance(i, Number) and isinstance(i.value, int)]
+        if isinstance(tensor, Constant) and len(places) == tensor.rank:
+            return self._number(number(tensor.value[tuple(places)].item(), tensor.dtype))
+        return atom_polynomial(Atom("load", node, free=free_indices(node)))
+
+    def _index_bracket(self, predicate: Scalar) -> Polynomial:
+        """``[e = 0]`` or ``[e <= 0]``, in terms of one of each and its negation."""
+        if predicate is TRUE or predicate is FALSE:
+            return ONE if predicate is TRUE else ZERO
+        opposite = algebra.negation(predicate)
+        if is_apply(predicate, "not_equal") or (
+            is_apply(predicate, "less_equal") and opposite.digest < predicate.digest
+        ):
+            return self.subtract(ONE, self._predicate_atom(opposite))
+        return self._predicate_atom(predicate)
+
+    def _predicate_atom(self, predicate: Scalar) -> Polynomial:
+        return atom_polynomial(Atom("predicate", predicate, free=free_indices(predicate)))
+
+    # ------------------------------------------------------------ functions
+
+    def function(self, name: str, args: Sequence[Polynomial]) -> Polynomial:
+        """An op of the table applied to polynomials."""
+        rule = _RULES.get(name)
+        if rule is not None:
+            return rule(self, *args)
+        if name in ("sum", "add"):
+            return self.add(*args)
+        if name in ("prod", "mul", "and"):
+            return self.multiply(*args)
+        free = frozenset[int]().union(*[arg.free for arg in args])
+        return atom_polynomial(Atom("function", name, *args, free=free, depth=max(arg.depth for arg in args)))
+
+    def exponential(self, exponent: Polynomial, kind: str = "exp") -> Polynomial:
+        """``e**exponent`` (or ``e**(i exponent)``), a factor for each of its terms."""
+        factors = []
+        for monomial, value in exponent.terms.items():
+            logarithm = _only_logarithm(monomial) if kind == "exp" else None
+            if logarithm is not None:
+                factors.append(self.power(logarithm, value))
+            else:
+                inner = Polynomial({monomial: Fraction(1)})
+                factors.append(atom_polynomial(Atom(kind, inner, free=inner.free, depth=inner.depth), value))
+        normal = [
+            self.combine(dict(next(iter(f.terms)))) if len(f.terms) == 1 and kind == "expi" else f for f in factors
+        ]
+        return self.multiply(*normal)
+
+    def logarithm(self, argument: Polynomial) -> Polynomial:
+        """The logarithm; positive factors (exponentials, numbers) come out of it."""
+        if not argument:
+            raise Unsupported("log(0)")
+        value = argument.terms[leading(argument)]
+        if len(argument.terms) > 1:
+            common = {a: e for a, e in _lowest(argument).items() if a.kind == "exp"}
+        else:
+            common = {atom: e for atom, e in next(iter(argument.terms)) if atom.kind in ("exp", "prime")}
+        parts = [self.scale(self._log_of_atom(atom), e) for atom, e in common.items()]
+        inverse = self.combine({atom: -e for atom, e in common.items()})
+        rest = self.multiply(argument, inverse)
+        if value > 0:
+            parts += [self._log_of_number(value)]
+            rest = self.scale(rest, 1 / value)
+        if rest.constant() == 1:
+            return self.add(*parts)
+        return self.add(*parts, atom_polynomial(Atom("function", "log", rest, free=rest.free, depth=rest.depth)))
+
+    def _log_of_atom(self, atom: Atom) -> Polynomial:
+        return atom.parts[0] if atom.kind == "exp" else self._log_of_number(Fraction(atom.parts[0]))
+
+    def _log_of_number(self, value: Fraction) -> Polynomial:
+        from gradc.verify.polynomial import _factored
+
+        parts = [ZERO]
+        for prime, exponent in _factored(value).items():
+            parts.append(self.scale(atom_polynomial(Atom("function", "log", number_polynomial(prime))), exponent))
+        return self.add(*parts)
+
+    def sine(self, angle: Polynomial) -> Polynomial:
+        """``(e^{iu} - e^{-iu}) / 2i``."""
+        forward, backward = self.exponential(angle, "expi"), self.exponential(self.scale(angle, -1), "expi")
+        return self.scale(self.multiply(atom_polynomial(IMAGINARY), self.subtract(backward, forward)), Fraction(1, 2))
+
+    def cosine(self, angle: Polynomial) -> Polynomial:
+        """``(e^{iu} + e^{-iu}) / 2``."""
+        forward, backward = self.exponential(angle, "expi"), self.exponential(self.scale(angle, -1), "expi")
+        return self.scale(self.add(forward, backward), Fraction(1, 2))
+
+    def quotient(self, upper: Polynomial, lower: Polynomial) -> Polynomial:
+        """``upper / lower``."""
+        return self.multiply(upper, self.power(lower, Fraction(-1)))
+
+    def general_power(self, base: Polynomial, exponent: Polynomial) -> Polynomial:
+        """``base ** exponent``: rational powers as such, others by the exponential."""
+        value = exponent.constant()
+        if value is not None:
+            return self.power(base, value)
+        return self.exponential(self.multiply(exponent, self.logarithm(base)))
+
+    def larger(self, left: Polynomial, right: Polynomial) -> Polynomial:
+        """``max(left, right)``: half the sum and half the distance."""
+        distance = self.absolute(self.subtract(left, right))
+        return self.scale(self.add(left, right, distance), Fraction(1, 2))
+
+    # ------------------------------------------------------------ sums
+
+    def summed(self, body: Polynomial, bound: Bounds) -> Polynomial:
+        """The sum of the body over the bound indices."""
+        if self._unroll and _is_small(bound.values()):
+            return self._unrolled(body, bound)
+        parts = [self.scale(self._sum_of_product(m, bound), v) for m, v in body.terms.items()]
+        return self.add(*parts) if parts else ZERO
+
+    def _unrolled(self, body: Polynomial, bound: Bounds) -> Polynomial:
+        for position, extent in bound.items():
+            assert isinstance(extent, int)
+            body = self.add(*[self.substitute(body, {position: number(k)}) for k in range(extent)]) if extent else ZERO
+        return body
+
+    def _sum_of_product(self, monomial: Monomial, bound: Bounds) -> Polynomial:
+        opened = self._opened(monomial, bound)
+        if opened is not None:
+            return opened
+        factors = dict(monomial)
+        solved = self._solve_bracket(factors, bound)
+        if solved is not None:
+            return solved
+        groups = _components(factors, bound)
+        used = set().union(*[positions for positions, _ in groups]) if groups else set()
+        outside = {atom: e for atom, e in factors.items() if not atom.free & bound.keys()}
+        parts = [self.combine(outside)]
+        parts += [self._integer(algebra.sum_of(extent_scalar(e))) for p, e in bound.items() if p not in used]
+        for positions, members in groups:
+            parts.append(atom_polynomial(self._sum_atom({p: bound[p] for p in positions}, members)))
+        return self.multiply(*parts)
+
+    def _opened(self, monomial: Monomial, bound: Bounds) -> Polynomial | None:
+        """A sum that depends on the bound indices joins in: its own indices are bound here too, under fresh names."""
+        for atom, exponent in monomial:
+            whole = exponent.denominator == 1 and 0 < exponent <= _MOST_OPENED
+            if atom.kind == "sum" and whole and atom.free & bound.keys():
+                inner_bound, body = self._renamed(atom)
+                rest = dict(monomial)
+                rest[atom] = exponent - 1
+                return self.summed(self.multiply(self.combine(rest), body), {**bound, **inner_bound})
+        return None
+
+    def _renamed(self, atom: Atom) -> tuple[Bounds, Polynomial]:
+        """The indices and the body of a sum, its indices under fresh names."""
+        positions, extents, body = atom.parts
+        fresh = {position: next(self._fresh) for position in positions}
+        renamed = self.substitute(body, {old: index(new) for old, new in fresh.items()})
+        return {fresh[p]: extent for p, extent in zip(positions, extents, strict=True)}, renamed
+
+    def _solve_bracket(self, factors: Exponents, bound: Bounds) -> Polynomial | None:
+        """A bracket ``[k = e]`` on a bound index k: e takes its place."""
+        for atom in factors:
+            if atom.kind != "predicate" or not is_apply(atom.parts[0], "equal"):
+                continue
+            terms, literal = algebra.linear_terms(atom.parts[0].children[0])
+            for term, coefficient in terms.items():
+                if isinstance(term, Index) and term.position in bound and abs(coefficient) == 1:
+                    others = {t: -c * coefficient for t, c in terms.items() if t is not term}
+                    value = algebra.from_linear(others, -literal * coefficient)
+                    return self._substituted_sum(factors, atom, bound, term.position, value)
+        return None
+
+    def _substituted_sum(
+        self, factors: Exponents, bracket: Atom, bound: Bounds, position: int, value: Scalar
+    ) -> Polynomial:
+        extent = extent_scalar(bound[position])
+        inside = algebra.conjunction(algebra.less_equal(0, value), algebra.less(value, extent))
+        rest = self.combine({a: e for a, e in factors.items() if a != bracket})
+        body = self.multiply(self.substitute(rest, {position: value}), self.predicate(inside, bound))
+        return self.summed(body, {p: e for p, e in bound.items() if p != position})
+
+    def predicate(self, predicate: Scalar, bound: Bounds) -> Polynomial:
+        """A conjunction of index predicates, those that the extents settle left out."""
+        parts = predicate.children if is_apply(predicate, "and") else (predicate,)
+        positions = sorted(bound)
+        names: dict[Scalar, Scalar] = {index(p): index(k) for k, p in enumerate(positions)}
+        back: dict[Scalar, Scalar] = {index(k): index(p) for k, p in enumerate(positions)}
+        settled = []
+        for part in parts:
+            if free_indices(part) <= bound.keys():
+                decided = decide(algebra.substitute(part, names), [bound[p] for p in positions])
+                part = algebra.substitute(decided, back)
+            settled.append(self._index_bracket(part))
+        return self.multiply(*settled)
+
+    def _sum_atom(self, bound: Bounds, members: Exponents) -> Atom:
+        """The sum over all of ``bound`` of a connected product, its indices named so that equal sums are one atom."""
+        if len(bound) > _MOST_PERMUTED:
+            raise TooLarge
+        depth = 1 + max(atom.depth for atom in members)
+        positions = sorted(bound, key=lambda p: extent_scalar(bound[p]).digest)
+        best: tuple[list[Extent], Polynomial] | None = None
+        body = self.combine(members)
+        for order in permutations(positions):
+            extents = [bound[p] for p in order]
+            if [extent_scalar(e).digest for e in extents] != [extent_scalar(bound[p]).digest for p in positions]:
+                continue
+            names = {p: index(_BOUND + 64 * depth + k) for k, p in enumerate(order)}
+            renamed = self.substitute(body, dict(names))
+            if best is None or renamed.digest < best[1].digest:
+                best = extents, renamed
+        assert best is not None
+        named = tuple(_BOUND + 64 * depth + k for k in range(len(bound)))
+        return Atom("sum", named, tuple(best[0]), best[1], free=best[1].free - set(named), depth=depth)
+
+    def _reduction(self, reducer: str, body: Polynomial, domain: Polynomial, bound: Bounds) -> Polynomial:
+        """A maximum, a product, ...: opaque, its indices named by their order."""
+        depth = 1 + max(body.depth, domain.depth)
+        named = tuple(_BOUND + 64 * depth + k for k in range(len(bound)))
+        mapping: dict[int, Scalar] = {old: index(new) for old, new in zip(bound, named, strict=True)}
+        body, domain = self.substitute(body, mapping), self.substitute(domain, mapping)
+        free = (body.free | domain.free) - set(named)
+        extents = tuple(bound.values())
+        return atom_polynomial(Atom("reduce", reducer, named, extents, body, domain, free=free, depth=depth))
+
+    # ------------------------------------------------------------ substitution
+
+    def substitute(self, polynomial: Polynomial, mapping: Mapping[int, Scalar]) -> Polynomial:
+        """The polynomial with indices replaced, in normal form again."""
+        if not polynomial.free & mapping.keys():
+            return polynomial
+        parts = []
+        for monomial, value in polynomial.terms.items():
+            kept = {atom: e for atom, e in monomial if not atom.free & mapping.keys()}
+            factors = [self.combine(kept)]
+            for atom, exponent in monomial:
+                if atom not in kept:
+                    factors.append(self.power(self._substituted(atom, mapping), exponent))
+            parts.append(self.scale(self.multiply(*factors), value))
+        return self.add(*parts)
+
+    def _substituted(self, atom: Atom, mapping: Mapping[int, Scalar]) -> Polynomial:
+        kind, parts = atom.kind, atom.parts
+        if kind in ("load", "scalar", "predicate"):
+            replaced = algebra.substitute(parts[0], {index(k): value for k, value in mapping.items()})
+            if kind == "load":
+                assert isinstance(replaced, Load)
+                return self._loaded(replaced)
+            return self._integer(replaced) if kind == "scalar" else self._index_bracket(replaced)
+        if kind in ("exp", "expi"):
+            return self.exponential(self.substitute(parts[0], mapping), kind)
+        if kind == "base":
+            return self.substitute(parts[0], mapping)
+        if kind in ("gt", "eq"):
+            inner = self.substitute(parts[0], mapping)
+            return self.positive(inner) if kind == "gt" else self.zero(inner)
+        if kind == "function":
+            return self.function(parts[0], [self.substitute(part, mapping) for part in parts[1:]])
+        if kind == "sum":
+            bound, body = self._renamed(atom)
+            return self.summed(self.substitute(body, mapping), bound)
+        reducer, named, extents, body, domain = parts
+        fresh = {next(self._fresh): extent for extent in extents}
+        moved = {**mapping, **{old: index(new) for old, new in zip(named, fresh, strict=True)}}
+        return self._reduction(reducer, self.substitute(body, moved), self.substitute(domain, moved), fresh)
+
+
+def _only_logarithm(monomial: Monomial) -> Polynomial | None:
+    """The argument, where the monomial is a logarithm."""
+    if len(monomial) == 1 and monomial[0][1] == 1:
+        atom = monomial[0][0]
+        if atom.kind == "function" and atom.parts[0] == "log":
+            return atom.parts[1]  # type: ignore[no-any-return]
+    return None
+
+
+def _lowest(polynomial: Polynomial) -> Exponents:
+    from gradc.verify.polynomial import _common_monomial
+
+    return _common_monomial(polynomial, None)
+
+
+def _components(factors: Exponents, bound: Bounds) -> list[tuple[list[int], Exponents]]:
+    """The factors in groups that share no bound index, each with its indices."""
+    groups: list[tuple[set[int], Exponents]] = []
+    for atom, exponent in factors.items():
+        touched = set(atom.free & bound.keys())
+        if not touched:
+            continue
+        members: Exponents = {atom: exponent}
+        separate = []
+        for positions, others in groups:
+            if positions & touched:
+                touched |= positions
+                members.update(others)
+            else:
+                separate.append((positions, others))
+        groups = [*separate, (touched, members)]
+    return [(sorted(positions), members) for positions, members in groups]
+
+
+def _is_small(extents: Any) -> bool:
+    known = list(extents)
+    return all(isinstance(e, int) for e in known) and prod(known) <= _LARGEST_UNROLLED
+
+
+def _comparison(strict: bool, swapped: bool) -> Callable[..., Polynomial]:
+    def bracket(form: NormalForm, left: Polynomial, right: Polynomial) -> Polynomial:
+        gap = form.subtract(right, left) if swapped else form.subtract(left, right)
+        above = form.positive(gap)
+        return above if strict else form.add(above, form.zero(gap))
+
+    return bracket
+
+
+def _where(form: NormalForm, p: Polynomial, chosen: Polynomial, other: Polynomial) -> Polynomial:
+    return form.add(form.multiply(p, chosen), form.multiply(form.subtract(ONE, p), other))
+
+
+def _sigmoid(form: NormalForm, x: Polynomial) -> Polynomial:
+    return form.power(form.add(ONE, form.exponential(form.scale(x, -1))), Fraction(-1))
+
+
+def _hyperbolic(sign: int) -> Callable[[NormalForm, Polynomial], Polynomial]:
+    def half_sum(form: NormalForm, x: Polynomial) -> Polynomial:
+        backward = form.exponential(form.scale(x, -1))
+        return form.scale(form.add(form.exponential(x), form.scale(backward, sign)), Fraction(1, 2))
+
+    return half_sum
+
+
+def _tanh(form: NormalForm, x: Polynomial) -> Polynomial:
+    return form.quotient(_hyperbolic(-1)(form, x), _hyperbolic(1)(form, x))
+
+
+def _log_in_base(base: int) -> Callable[[NormalForm, Polynomial], Polynomial]:
+    return lambda form, x: form.quotient(form.logarithm(x), form.logarithm(number_polynomial(base)))
+
+
+_HALF = Fraction(1, 2)
+_RULES: dict[str, Callable[..., Polynomial]] = {
+    "sub": lambda form, a, b: form.subtract(a, b),
+    "neg": lambda form, a: form.scale(a, -1),
+    "div": lambda form, a, b: form.quotient(a, b),
+    "pow": lambda form, a, b: form.general_power(a, b),
+    "power": lambda form, a, b: form.general_power(a, b),
+    "convert": lambda form, a: a,
+    "sqrt": lambda form, a: form.power(a, _HALF),
+    "root": lambda form, a: form.power(a, _HALF),
+    "abs": lambda form, a: form.absolute(a),
+    "sign": lambda form, a: form.sign(a),
+    "maximum": lambda form, a, b: form.larger(a, b),
+    "minimum": lambda form, a, b: form.scale(form.larger(form.scale(a, -1), form.scale(b, -1)), -1),
+    "exp": lambda form, a: form.exponential(a),
+    "expm1": lambda form, a: form.subtract(form.exponential(a), ONE),
+    "exp2": lambda form, a: form.exponential(form.multiply(a, form.logarithm(number_polynomial(2)))),
+    "log": lambda form, a: form.logarithm(a),
+    "log1p": lambda form, a: form.logarithm(form.add(ONE, a)),
+    "log2": _log_in_base(2),
+    "log10": _log_in_base(10),
+    "sigmoid": _sigmoid,
+    "softplus": lambda form, a: form.logarithm(form.add(ONE, form.exponential(a))),
+    "logaddexp": lambda form, a, b: form.logarithm(form.add(form.exponential(a), form.exponential(b))),
+    "sin": lambda form, a: form.sine(a),
+    "cos": lambda form, a: form.cosine(a),
+    "tan": lambda form, a: form.quotient(form.sine(a), form.cosine(a)),
+    "sinh": _hyperbolic(-1),
+    "cosh": _hyperbolic(1),
+    "tanh": _tanh,
+    "hypot": lambda form, a, b: form.power(form.add(form.multiply(a, a), form.multiply(b, b)), _HALF),
+    "greater": _comparison(True, False),
+    "greater_equal": _comparison(False, False),
+    "less": _comparison(True, True),
+    "less_equal": _comparison(False, True),
+    "equal": lambda form, a, b: form.zero(form.subtract(a, b)),
+    "not_equal": lambda form, a, b: form.subtract(ONE, form.zero(form.subtract(a, b))),
+    "not": lambda form, a: form.subtract(ONE, a),
+    "or": lambda form, *args: form.subtract(ONE, form.multiply(*[form.subtract(ONE, a) for a in args])),
+    "where": _where,
+}
+
+__all__ = ["NormalForm", "Size", "TooLarge", "Unsupported"]
