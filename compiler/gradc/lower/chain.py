@@ -8,16 +8,23 @@ from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute
 from gradc.ir.walk import graph_order
 from gradc.lower.contractions import split
+from gradc.lower.describe import cost_of, describe
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.inline import inline
-from gradc.lower.kernel import Cost, Kernel
+from gradc.lower.kernel import Kernel
 from gradc.lower.large import take_apart
 from gradc.lower.plan import byte_count, plan
 from gradc.lower.program import FUNCTION_LIMIT, Placement, ProgramWriter, signature_of, size_names
 from gradc.lower.statements import statements_of
 from gradc.lower.tree import Item
-from gradc_runtime.engine import NORMAL, engine
+from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
 from gradc_runtime.loaded import LoadedKernel
+
+
+#: Kernels of fewer operations keep the GIL: giving it up costs more than they take.
+BRIEF = 3000.0
+#: A function of more operations is compiled at the fast level.
+LARGE = 4000
 
 
 def compile_checked(graph: Graph, observe: Callable[[str, Graph], None] = lambda name, graph: None) -> Kernel:
@@ -36,12 +43,14 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], None] = lambda
         statement.stored = statement.tensor in needs.stored
     placement = _place(graph, tensors, functions, needs)
     names = size_names(graph, ordered)
-    signature = signature_of(placement, names, releases_gil=True)
+    cost = cost_of(graph, functions, needs, placement.workspace_bytes)
+    signature = signature_of(placement, names, releases_gil=bool(names) or cost.flops > BRIEF)
     writer = ProgramWriter(placement, signature, needs.kept_axes, engine().host)
     text = writer.write(functions)
-    object_code = engine().compile(text, NORMAL)
+    level = FAST_TO_COMPILE if max(sum(map(weight_of, items)) for items in functions) > LARGE else NORMAL
+    object_code = engine().compile(text, level)
     loaded = LoadedKernel(object_code, signature, [c.value for c in placement.constants], writer.module.declarations)
-    return Kernel(loaded, text, NORMAL, Cost(0, 0, len(ordered), 0), lambda: "")
+    return Kernel(loaded, text, level, cost, lambda: describe(functions, graph.outputs, needs))
 
 
 def _functions(items: list[Item]) -> list[list[Item]]:

@@ -14,15 +14,18 @@ from gradc_runtime.extents import SizeMismatch
 from gradc_runtime.loaded import LoadedKernel, WrongDType
 
 
+#: What a symbolic extent counts as in a `Cost`.
+ASSUMED_EXTENT = 1000
+
+
 @dataclass(frozen=True)
 class Cost:
-    """What one call does; symbolic extents count as ``assumed_extent``."""
+    """What one call does; a symbolic extent counts as ``ASSUMED_EXTENT``."""
 
     flops: float
     bytes_moved: float
     kernels: int
     workspace_bytes: int
-    assumed_extent: int = 1000
 
 
 class Kernel:
