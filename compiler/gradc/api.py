@@ -27,7 +27,7 @@ from gradc.transforms import (
 
 if TYPE_CHECKING:
     from gradc.ir.tensor import Graph
-    from gradc.checking.verdict import Verdict
+    from gradc.verify.verdict import Verdict
 
 UserFunction = Callable[..., Any]
 
@@ -327,7 +327,7 @@ def verify(
     ('refuted', 'the factor x is missing (the inner derivative: chain rule)')
 
     """
-    from gradc.checking.check import verify as check
+    from gradc.verify.check import verify as check
 
     return check(f, hand, *args, argnums=argnums, at=at, seconds=seconds, show=_shown)
 
@@ -359,7 +359,7 @@ def check_grads(
     >>> gradc.check_grads(lambda x: np.sum(np.sin(x) ** 2), (np.arange(3.0),))
     """
     from gradc.lower import compile_graph
-    from gradc.checking.numeric import check_grads as check
+    from gradc.verify.numeric import check_grads as check
 
     def run(graph: Graph, values: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         prepared = [np.require(v, t.dtype, "C") for v, t in zip(values, graph.inputs, strict=True)]
