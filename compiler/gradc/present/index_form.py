@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from gradc.ir.algebra import is_index_predicate, linear_terms, negation
+from gradc.ir.algebra import is_index_predicate, linear_terms, negation, sum_of
 from gradc.ir.scalar import (
     TRUE,
     Apply,
@@ -102,7 +102,7 @@ class IndexForm:
     def _last(self, extent: Extent) -> Notation:
         if isinstance(extent, int):
             return n.Literal(extent - 1)
-        return ordered_sum([self.scalar(extent, ()), n.Literal(-1)])
+        return self.scalar(sum_of(extent, -1), ())
 
     # ------------------------------------------------------------ scalars
 

@@ -48,7 +48,7 @@ def _symbols(tensor: Input, name: str) -> Any:
 
     if not tensor.shape:
         return sympy.Symbol(name)
-    base = sympy.IndexedBase(name, shape=tensor.shape)
+    base = sympy.IndexedBase(name)
     shape = tuple(int(e) for e in tensor.shape)  # type: ignore[arg-type]
     entries = np.empty(shape, dtype=object)
     for position in np.ndindex(*shape):

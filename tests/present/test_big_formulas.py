@@ -1,0 +1,104 @@
+"""Big formulas: a bounded page in bounded time, whatever the function."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+import gradc
+from gradc.ir.build import comprehension
+from gradc.ir.scalar import FLOAT64, apply, load
+from gradc.ir.tensor import Graph, Tensor, input_tensor
+from gradc.present import formula_of
+from gradc.present.page import LARGEST_WHERE
+
+LARGEST_PAGE = 12_000  # characters
+
+
+def test_shared_structure_is_named_once() -> None:
+    def f(x: float, y: float) -> Any:
+        u = np.exp(np.sin(x * y) + np.cos(x - y))
+        v = np.tanh(u * x) + np.log(u + y)
+        return v * u + np.sqrt(v + u) + np.sin(v) / u + np.arctan(v * u)
+
+    text = str(gradc.jit(f).formula())
+    head, _, where = text.partition("\nwhere\n")
+    definitions = dict(line.strip().split(" = ") for line in where.splitlines())
+    assert definitions["u1"].count("exp") + definitions.get("u2", "").count("exp") == 1
+    scope = {name: getattr(np, name) for name in ("exp", "sin", "cos", "tanh", "log", "sqrt", "arctan")}
+    scope |= {"x": 0.3, "y": 0.8}
+    while definitions.keys() - scope.keys():
+        for name, value in definitions.items():
+            if all(other not in value for other in definitions.keys() - scope.keys()):
+                scope[name] = eval(value, {}, scope)
+    np.testing.assert_allclose(eval(head, {}, scope), f(0.3, 0.8), rtol=1e-12)
+
+
+def test_product_of_thirty_sines() -> None:
+    def f(x: float) -> Any:
+        result = 1.0
+        for k in range(1, 31):
+            result = result * np.sin(k * x)
+        return result
+
+    start = time.perf_counter()
+    latex = gradc.grad(f).formula().latex()
+    assert time.perf_counter() - start < 5
+    assert len(latex) < LARGEST_PAGE
+    assert r"\text{(25 more terms)}" in latex or "more factors" in latex
+
+
+def test_ten_layers() -> None:
+    def f(weights: list[Any], x: Any) -> Any:
+        for w in weights:
+            x = np.tanh(w @ x)
+        return np.sum(x**2)
+
+    n = gradc.matrix("n", "n")
+    start = time.perf_counter()
+    formula = gradc.grad(f).formula([n] * 10, gradc.vector("n"))
+    latex = formula.latex()
+    assert time.perf_counter() - start < 5
+    assert len(latex) < LARGEST_PAGE
+    assert r"\text{where} \quad u_1 &= " in latex
+    assert latex.count("&=") <= LARGEST_WHERE
+
+
+def test_a_chain_of_a_hundred_thousand_operations() -> None:
+    x = input_tensor("x", (), FLOAT64)
+    node: Tensor = x
+    for k in range(100_000):
+        inner = node
+        step = apply("sin", load(inner)) if k % 2 else apply("add", load(inner), load(x))
+        node = comprehension((), lambda step=step: step)  # type: ignore[misc]
+    formula = formula_of(Graph((x,), (node,)))
+    start = time.perf_counter()
+    latex, text = formula.latex(), str(formula)
+    assert time.perf_counter() - start < 5
+    assert len(latex) < LARGEST_PAGE
+    assert "left out" in text.splitlines()[-1]
+
+
+def test_one_body_of_a_hundred_thousand_operations() -> None:
+    x = input_tensor("x", (), FLOAT64)
+    scalar = load(x)
+    for k in range(100_000):
+        scalar = apply("sin", scalar) if k % 2 else apply("add", scalar, load(x))
+    formula = formula_of(Graph((x,), (comprehension((), lambda: scalar),)))
+    start = time.perf_counter()
+    assert len(formula.latex()) < LARGEST_PAGE
+    assert time.perf_counter() - start < 5
+
+
+def test_deep_sharing_does_not_blow_up() -> None:
+    """x -> x * sin(x), forty times: written out it has 2**40 symbols."""
+    x = input_tensor("x", (), FLOAT64)
+    scalar = load(x)
+    for _ in range(40):
+        scalar = apply("mul", scalar, apply("sin", scalar))
+    start = time.perf_counter()
+    latex = formula_of(Graph((x,), (comprehension((), lambda: scalar),))).latex()
+    assert time.perf_counter() - start < 5
+    assert len(latex) < LARGEST_PAGE
