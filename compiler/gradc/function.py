@@ -21,7 +21,7 @@ from gradc.trace.context import Trace, active_trace, tracing
 from gradc.trace.elementwise import astype
 from gradc.trace.records import Traced
 from gradc.trace.specs import Spec, scalar
-from gradc.trace.standins import StandInOf, constant_path, root_path
+from gradc.trace.standins import IMMUTABLE, StandInOf, constant_path, root_path
 from gradc.trace.tracer import lift, wrap
 from gradc.trace.tracing import (
     conditions_of,
@@ -100,6 +100,17 @@ class Table:
         self.records: dict[Hashable, list[Record]] = {}
         self.traces = 0
 
+    def keep_record(self, key: Hashable, record: Record) -> None:
+        """Remember a record; the oldest go when there are many."""
+        with lock:
+            self.records[key] = [record, *self.records.get(key, ())][:_RECORDS_KEPT]
+            if len(self.records) > _SIGNATURES_KEPT:
+                del self.records[next(iter(self.records))]
+
+
+#: Records of one signature that differ by what was captured or pinned; signatures of one function.
+_RECORDS_KEPT = 16
+_SIGNATURES_KEPT = 512
 
 _tables: OrderedDict[Hashable, Table] = OrderedDict()
 _TABLES_KEPT = 1024
@@ -163,6 +174,12 @@ class Function(Shown):
     def __repr__(self) -> str:
         return f"<{self.transform.name} of {getattr(self.function, '__qualname__', self.function)}>"
 
+    def __get__(self, instance: Any, owner: type | None = None) -> Function:
+        """A Function in a class body is a method."""
+        if instance is None:
+            return self
+        return Function(types.MethodType(self.function, instance), self.transform, self.static_argnums)
+
     @property
     def traces(self) -> int:
         """How many times the function has been traced under this transform (by any `Function` that shares the records)."""
@@ -203,13 +220,10 @@ class Function(Shown):
                     if captured is not None:
                         self._last = record
                         return record, captured
-        with lock:
-            record = self._derived(args, kwargs)
+        record = self._derived(args, kwargs)
         self._last = record
         if not record.volatile:
-            kept = self._table.records.setdefault(key, [])
-            kept.insert(0, record)
-            del kept[_RECORDS_KEPT:]
+            self._table.keep_record(key, record)
         captured = record.captured(function)
         assert captured is not None
         return record, captured
@@ -311,9 +325,6 @@ class Function(Shown):
         return self._record(key, leaves, args, kwargs)[0]
 
 
-_RECORDS_KEPT = 8
-
-
 # ---------------------------------------------------------------- signatures and values
 
 
@@ -329,11 +340,7 @@ def _leaf_key(leaf: Any) -> tuple[Hashable, bool, bool]:
     spec = leaf_spec(leaf)
     if spec is not None:
         return (spec, isinstance(leaf, np.ndarray)), True, spec.weak
-    try:
-        hash(leaf)
-    except TypeError:
-        return (kind, id(leaf)), False, True
-    return (kind, leaf), False, True
+    return (kind, leaf if isinstance(leaf, IMMUTABLE) else id(leaf)), False, True
 
 
 def _signature(
@@ -346,7 +353,7 @@ def _signature(
     for position, value in enumerate(args):
         kind = type(value)
         if static and (position in static or position - len(args) in static):
-            keys.append(("static", value))
+            keys.append(("static", _static_key(value)))
         elif kind is float:
             keys.append(float)
             leaves.append(value)
@@ -360,6 +367,14 @@ def _signature(
         keys.append(name)
         numbers &= _add_tree(value, keys, leaves)
     return tuple(keys), leaves, numbers
+
+
+def _static_key(value: Any) -> Hashable:
+    try:
+        hash(value)
+    except TypeError:
+        raise ArgumentError(f"a static argument must be hashable, not a {type(value).__name__}: {value!r:.80}") from None
+    return (type(value), value)
 
 
 def _add_tree(value: Any, keys: list[Hashable], leaves: list[Any]) -> bool:

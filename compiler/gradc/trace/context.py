@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -127,9 +128,13 @@ def note_line(tensor: Tensor) -> None:
         record_line(tensor, line)
 
 
+_SIZE = re.compile(r'size"(\w+)"')  # how the IR prints a named extent
+
+
 def located(message: str) -> str:
     """The message with the user's line."""
     line = user_line()
+    message = _SIZE.sub(r"\1", message)
     return message if line is None else f"{message}\n  in {line.function}, {line}"
 
 

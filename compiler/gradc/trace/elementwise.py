@@ -196,6 +196,8 @@ def loop_dtypes(ufunc: np.ufunc, operands: Sequence[TracedArray]) -> tuple[DType
     known = _resolved.get(key)
     if known is not None:
         return known
+    if all(isinstance(kind, type) for kind in key[1:]):  # NumPy would compare Python ints as objects
+        return loop_dtypes(ufunc, [TracedArray(x.tensor) for x in operands])
     try:
         dtypes = ufunc.resolve_dtypes((*key[1:], *[None] * ufunc.nout))
     except TypeError as error:

@@ -8,6 +8,7 @@ object) whose globals, closure cells, defaults and builtins are stand-ins. NumPy
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 import types
@@ -26,7 +27,8 @@ from gradc.trace.tracer import TracedArray
 _NUMPY = np.__path__[0]
 _GRADC = sys.modules["gradc"].__path__[0]
 _STDLIB = os.__file__.rpartition(os.sep)[0]
-_IMMUTABLE = (str, bytes, bool, type(None), type(Ellipsis), range, slice, frozenset, np.dtype, np.bool_)
+#: Values that are what they are: a trace that met one holds as long as it is equal.
+IMMUTABLE = (str, bytes, bool, type(None), type(Ellipsis), range, slice, frozenset, np.dtype, np.bool_)
 
 #: Containers with more entries than this are taken as they are, and the function is traced again on each call.
 _LARGEST_CONTAINER = 2000
@@ -51,6 +53,12 @@ class Path:
         return Path(f"{self.text}[{key!r}]", lambda root, up=self.read: up(root)[key])  # type: ignore[misc]
 
 
+def static_leaf(value: Any, name: str) -> Any:
+    """An argument that is not an array or a number, as traced code sees it: its attributes are captures too."""
+    plain = isinstance(value, (*IMMUTABLE, int, float, complex, tuple, np.generic))
+    return value if plain else stand_in(value, Path(name, lambda _: value))
+
+
 def root_path(function: Any) -> Path:
     """The path of the traced function itself."""
     return Path(getattr(function, "__name__", "f"), lambda root: root)
@@ -65,7 +73,7 @@ def stand_in(value: Any, path: Path) -> Any:
     """What the traced code finds instead of ``value``."""
     if isinstance(value, TracedArray | NumpyFunction | ObjectProxy):
         return value
-    if isinstance(value, _IMMUTABLE):
+    if isinstance(value, IMMUTABLE):
         return _equal_to(value, path)
     if isinstance(value, int | float | complex | np.number | np.ndarray):
         return _captured(value, path)
@@ -80,6 +88,8 @@ def stand_in(value: Any, path: Path) -> Any:
         return _partial(value, path)
     if type(value) in (list, tuple, dict) or (isinstance(value, tuple) and hasattr(value, "_fields")):
         return _container(value, path)
+    if type(value) is set:
+        return _equal_to(set(value), path)
     if is_random(value):
         return random_error(path.text)
     if hasattr(type(value), "__gradc_stand_in__"):
@@ -225,12 +235,15 @@ def _copied_once(function: types.FunctionType, path: Path) -> Any:
         trace.rely_on(f"{path.text} is {first.text}", lambda root: read(root) is read_first(root), function)
         return copy
     _same_code(function, path)
+    scope: Any
     if library is None:
         scope = trace.copies.get(("globals", id(function.__globals__)))
         if scope is None:
             scope = trace.copies["globals", id(function.__globals__)] = TracingGlobals(function.__globals__)
     else:
         scope = function.__globals__
+    if library is None:
+        _prefetch_class_bodies(function.__code__, scope)
     cells = function.__closure__
     names = function.__code__.co_freevars
     made_cells = None if cells is None else tuple(types.CellType() for _ in cells)
@@ -244,6 +257,17 @@ def _copied_once(function: types.FunctionType, path: Path) -> Any:
         trace.copies[id(function)] = (copy, function, path)
     _copy_defaults(function, copy, path)
     return copy
+
+
+def _prefetch_class_bodies(code: types.CodeType, scope: TracingGlobals) -> None:
+    """Class bodies look names up in the dict itself, past `TracingGlobals.__getitem__`: what they name is put there."""
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            if not inner.co_flags & inspect.CO_OPTIMIZED:
+                for name in inner.co_names:
+                    if name in scope.real:
+                        scope[name]
+            _prefetch_class_bodies(inner, scope)
 
 
 def _with_cells(copy: types.FunctionType, cells: tuple[types.CellType, ...]) -> types.FunctionType:

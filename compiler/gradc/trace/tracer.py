@@ -339,8 +339,9 @@ def concrete(array: TracedArray, what: str, instead: str = "") -> np.ndarray:
     """The value of ``array`` where captures and literals alone settle it; the captures are then pinned."""
     value = known_value(array)
     if value is None:
-        made = f"of a traced value ({array.dtype.name}[{', '.join(map(str, array.extents))}])"
-        raise trace_error(f"{what} {made} is not known while the function is traced" + (f"; {instead}" if instead else ""))
+        given = f"{array.dtype.name}[{', '.join(map(str, array.extents))}]"
+        words = f"{what} needs the value of a traced {given}, which is not known while the function is traced"
+        raise trace_error(f"{words}; {instead}" if instead else words)
     return value
 
 

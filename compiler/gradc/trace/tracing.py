@@ -17,7 +17,7 @@ from gradc.trace.containers import flatten, leaf_paths, unflatten
 from gradc.trace.context import Trace, tracing
 from gradc.trace.records import Argument, Capture, Condition, Root, Traced
 from gradc.trace.specs import Spec, supported
-from gradc.trace.standins import Path, is_copy, root_path, stand_in
+from gradc.trace.standins import Path, is_copy, root_path, stand_in, static_leaf
 from gradc.trace.tracer import TracedArray, check_array, lift
 
 
@@ -66,10 +66,14 @@ def leaf_spec(leaf: Any, differentiated: bool = False) -> Spec | None:
     if isinstance(leaf, TracedArray):
         floats = differentiated and leaf.weak and leaf.dtype.kind == "i"
         return Spec(leaf.extents, FLOAT64 if floats else leaf.dtype, leaf.weak)
-    return leaf if isinstance(leaf, Spec) else None
+    if isinstance(leaf, Spec):
+        return leaf
+    return leaf_spec(np.asarray(leaf)) if hasattr(type(leaf), "__array__") else None
 
 
-def _check_differentiated(spec: Spec, path: str) -> None:
+def _check_differentiated(leaf: Any, spec: Spec | None, path: str) -> None:
+    if spec is None:
+        raise DTypeError(f"can't differentiate with respect to {path}: a {type(leaf).__name__} is not a number or an array")
     if spec.dtype.kind not in "fc":
         raise DTypeError(
             f"can't differentiate with respect to {path}: it holds {spec.dtype.name}; "
@@ -105,12 +109,12 @@ def lift_arguments(
         made = []
         for leaf, path in zip(leaves, leaf_paths(tree, name), strict=True):
             spec = leaf_spec(leaf, floats)
-            if spec is None:
-                made.append(leaf)
-                continue
             if floats:
-                _check_differentiated(spec, path)
-            known = leaf if isinstance(leaf, int | np.integer) and not floats else None
+                _check_differentiated(leaf, spec, path)
+            if spec is None:
+                made.append(static_leaf(leaf, path))
+                continue
+            known = leaf if isinstance(leaf, int | np.integer | np.bool_) and not floats else None
             tensor = trace.argument(path, spec.shape, spec.dtype, known)
             inputs.append(tensor)
             given.append(leaf)
@@ -120,7 +124,8 @@ def lift_arguments(
         return unflatten(tree, made)
 
     new_args = tuple(
-        value if k in static else lifted(value, names[k], k in differentiated) for k, value in enumerate(args)
+        static_leaf(value, name) if k in static else lifted(value, name, k in differentiated)
+        for k, (value, name) in enumerate(zip(args, names, strict=False))
     )
     new_kwargs = {name: lifted(value, name, False) for name, value in kwargs.items()}
     return Lifted(new_args, new_kwargs, tuple(inputs), tuple(given))
