@@ -21,7 +21,7 @@ from gradc.ir.scalar import (
     is_number,
     number,
 )
-from gradc.ir.tensor import Compute, Constant, Extent, Projection, Tensor
+from gradc.ir.tensor import Compute, Constant, Projection, Tensor
 from gradc.ir.walk import post_order
 from gradc.present import notation as n
 from gradc.present.notation import Name, Notation
@@ -87,22 +87,17 @@ class IndexForm:
         environment = (*indices, *letters)
         body = self.scalar(node.body, environment)
         condition = None
-        lower: tuple[Notation, ...] = ()
-        upper: tuple[Notation, ...] = ()
+        last: tuple[Notation, ...] = ()
+        stops: tuple[Notation, ...] = ()
         if node.domain is not TRUE:
             condition = _letter_first(self.condition(node.domain, environment), letters)
         elif node.reducer == "sum" and isinstance(node.body, Guard):
             condition = _letter_first(self.condition(node.body.predicate, environment), letters)
             body = self.scalar(node.body.body, environment)
         elif not _ranges_implied(node):
-            lower = tuple(n.ZERO for _ in letters)
-            upper = tuple(self._last(e) for e in node.reduce_extents)
-        return n.Reduction(node.reducer, letters, lower, upper, condition, body)
-
-    def _last(self, extent: Extent) -> Notation:
-        if isinstance(extent, int):
-            return n.Literal(extent - 1)
-        return self.scalar(sum_of(extent, -1), ())
+            last = tuple(self.scalar(sum_of(e, -1), ()) for e in node.reduce_extents)
+            stops = tuple(self.scalar(sum_of(e), ()) for e in node.reduce_extents)
+        return n.Reduction(node.reducer, letters, last, stops, condition, body)
 
     # ------------------------------------------------------------ scalars
 

@@ -217,9 +217,9 @@ class LatexWriter(Writer):
             condition = node.condition
             evident = isinstance(condition, n.Relation) and (condition.left,) == node.letters
             under = self.text(condition) if evident else rf"{letters} \,:\, {self.text(condition)}"
-        elif node.lower and len(node.letters) == 1:
-            under = f"{letters}={self.text(node.lower[0])}"
-            over = f"^{{{self.text(node.upper[0])}}}"
+        elif node.last and len(node.letters) == 1:
+            under = f"{letters}=0"
+            over = f"^{{{self.text(node.last[0])}}}"
         body = self.enclosed(node.body, Binding.BIG)
         return Text(f"{_BIG[node.kind]}_{{{under}}}{over} {body.text}", Binding.BIG, True)
 

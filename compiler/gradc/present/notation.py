@@ -103,12 +103,12 @@ class Function(Notation):
 
 @dataclass(frozen=True)
 class Reduction(Notation):
-    """A big operator over index letters; ``bounds`` gives ``(lower, upper)`` per letter where they are shown."""
+    """A big operator over index letters; ``last`` and ``stops`` give their ranges where those are shown."""
 
     kind: str
     letters: tuple[Name, ...]
-    lower: tuple[Notation, ...]
-    upper: tuple[Notation, ...]
+    last: tuple[Notation, ...]
+    stops: tuple[Notation, ...]
     condition: Notation | None
     body: Notation
 

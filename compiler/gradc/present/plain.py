@@ -96,20 +96,11 @@ class PlainWriter(Writer):
         clauses = []
         for position, letter in enumerate(node.letters):
             bounds = ""
-            if node.upper:
-                bounds = f" in range({self._stop(node.upper[position])})"
+            if node.stops:
+                bounds = f" in range({self.text(node.stops[position])})"
             clauses.append(letter.plain + bounds)
         condition = f" if {self.text(node.condition)}" if node.condition is not None else ""
         return Text(f"{node.kind}({self.text(node.body)} for {', '.join(clauses)}{condition})")
-
-    def _stop(self, last: Notation) -> str:
-        """The stop of a range whose last value is given."""
-        if isinstance(last, n.Literal) and isinstance(last.value, int):
-            return str(last.value + 1)
-        if isinstance(last, n.Sum) and n.is_literal(last.terms[-1], -1):
-            rest = last.terms[:-1]
-            return self.text(rest[0] if len(rest) == 1 else n.Sum(rest))
-        return f"{self.text(last)} + 1"
 
     def _relation(self, node: n.Relation) -> Text:
         return Text(f"{self.text(node.left)} {_RELATIONS[node.name]} {self.text(node.right)}", Binding.RELATION)
