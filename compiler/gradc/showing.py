@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 Stage = Literal["traced", "differentiated", "simplified", "lowered"]
 STAGES = ("traced", "differentiated", "simplified", "lowered")
 
+#: Operators of vector calculus in front of a field's name: plain text and LaTeX.
+_NABLA = {
+    "divergence": ("div", r"\nabla \cdot"),
+    "curl": ("curl", r"\nabla \times"),
+    "laplacian": ("laplacian", r"\nabla^{2}"),
+}
+
 
 class Shown:
     """The methods of a `Function` that look inside. Example values or specs as arguments choose the signature; with none
@@ -93,6 +100,8 @@ class Shown:
 def _plain_label(kind: str, name: str, wrt: Sequence[str]) -> str:
     if kind in ("", "value"):
         return name
+    if kind in _NABLA:
+        return f"{_NABLA[kind][0]} {name}"
     order = len(wrt)
     power = f"^{order}" if order > 1 else ""
     return f"d{power}{name}/{''.join(f'd{path}' for path in wrt)}"
@@ -104,6 +113,8 @@ def _latex_label(kind: str, name: str, wrt: Sequence[str]) -> str:
     (symbol, *variables) = symbols_of([name, *wrt], [0] * (len(wrt) + 1))
     if kind in ("", "value"):
         return symbol.latex
+    if kind in _NABLA:
+        return f"{_NABLA[kind][1]} {symbol.latex}"
     power = f"^{{{len(wrt)}}}" if len(wrt) > 1 else ""
     if len(set(wrt)) == 1 and len(wrt) > 1:
         below = rf"\partial {variables[0].latex}^{{{len(wrt)}}}"

@@ -408,6 +408,9 @@ class VectorField(Differential):
     def name(self) -> str:
         return self.operator
 
+    def labels(self, traced: Sequence[Traced]) -> list[Label]:
+        return [(self.operator, ())]
+
     def apply(self, traced: Traced) -> Outcome:
         inputs = self.inputs(traced)
         if len(inputs) != 1 or inputs[0].rank != 1:

@@ -80,3 +80,15 @@ def test_curl_of_a_gradient_is_exactly_zero():
     identity = gradc.curl(gradc.grad(potential))
     np.testing.assert_array_equal(identity(POINT), np.zeros(3))
     assert all(entry == 0 for entry in identity.formula(gradc.vector(3)).sympy())
+
+
+def test_formulas_name_the_operator():
+    left_sides = {
+        gradc.divergence: r"\nabla \cdot \mathrm{field}",
+        gradc.curl: r"\nabla \times \mathrm{field}",
+    }
+    for operator, left in left_sides.items():
+        assert operator(field).formula(gradc.vector(3)).latex(lhs=True).startswith(left + " = ")
+    assert (
+        gradc.laplacian(potential).formula(gradc.vector(3)).latex(lhs=True).startswith(r"\nabla^{2} \mathrm{potential}")
+    )
