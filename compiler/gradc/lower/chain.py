@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute
 from gradc.ir.walk import graph_order
-from gradc.lower.contractions import split
+from gradc.lower.contractions import fold_scale, split
 from gradc.lower.describe import cost_of, describe
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
-from gradc.lower.inline import inline
+from gradc.lower.inline import inline, reuse
 from gradc.lower.kernel import Kernel
 from gradc.lower.large import take_apart
 from gradc.lower.plan import byte_count, plan
@@ -87,7 +87,9 @@ def ordered_tensors(graph: Graph) -> list[Tensor]:
 #: The passes from graph to graph, in order.
 PASSES: tuple[tuple[str, Callable[[Graph, Sequence[Tensor]], Graph]], ...] = (
     ("inline", inline),
+    ("reuse", reuse),
     ("split", split),
+    ("fold scale", fold_scale),
     ("take apart", take_apart),
     ("own outputs", with_own_outputs),
 )

@@ -148,6 +148,44 @@ def split(graph: Graph, tensors: Sequence[Tensor]) -> Graph:
     return Graph(graph.inputs, tuple(replaced[t] for t in graph.outputs))
 
 
+def fold_scale(graph: Graph, tensors: Sequence[Tensor]) -> Graph:
+    """``c * product`` of a matrix product that nothing else reads, as the product's own scale."""
+    if not any(isinstance(t, Compute) and is_matrix_product(t) for t in tensors):
+        return graph
+    uses: dict[Tensor, int] = dict.fromkeys(graph.outputs, 1)
+    for tensor in tensors:
+        for operand in operands_of(tensor):
+            if isinstance(operand, Tensor):
+                uses[operand] = uses.get(operand, 0) + 1
+    replaced: dict[Tensor, Tensor] = {}
+    for tensor in tensors:
+        new = with_tensors(tensor, replaced) if isinstance(tensor, Compute) else tensor
+        replaced[tensor] = _scaled(new, tensor, uses) if isinstance(new, Compute) else new
+    return Graph(graph.inputs, tuple(replaced[t] for t in graph.outputs))
+
+
+def _scaled(new: Compute, old: Tensor, uses: dict[Tensor, int]) -> Compute:
+    assert isinstance(old, Compute)
+    if new.reducer is not None or not isinstance(new.body, Apply) or new.body.op.name not in ("mul", "prod"):
+        return new
+    if len(new.body.args) != 2:
+        return new
+    scale, inner = sorted(new.body.args, key=lambda arg: isinstance(arg, Load))
+    if not isinstance(scale, Number) or isinstance(scale.value, NamedConstant) or not isinstance(inner, Load):
+        return new
+    (source,) = (t for t in operands_of(old) if isinstance(t, Tensor))
+    product = inner.tensor
+    identity = all(isinstance(i, Index) and i.position == k for k, i in enumerate(inner.indices))
+    if not identity or not isinstance(product, Compute) or uses.get(source, 0) != 1 or not is_matrix_product(product):
+        return new
+    return compute(
+        product.shape,
+        product_of(scale, product.body, dtype=product.dtype),
+        reduce_extents=product.reduce_extents,
+        reducer="sum",
+    )
+
+
 def with_tensors(tensor: Compute, replaced: dict[Tensor, Tensor]) -> Compute:
     """The comprehension reading the replacements."""
     if all(replaced[t] is t for t in operands_of(tensor) if isinstance(t, Tensor)):

@@ -19,6 +19,8 @@ from gradc.lower.tree import Item, Nest, Statement
 LARGEST_BODY = 1500
 #: A loop of fixed extent whose unrolled body is at most this many operations becomes straight-line code.
 UNROLL_LIMIT = 512
+#: ... unless its extent is more than this: then vectors serve it better.
+UNROLLED_EXTENT = 10
 
 @dataclass(eq=False)
 class _Group:
@@ -153,7 +155,7 @@ class Fusion:
         if not isinstance(nest.extent, int):
             return inner
         total = inner * nest.extent
-        nest.unrolled = all_unrolled and total <= UNROLL_LIMIT
+        nest.unrolled = all_unrolled and total <= UNROLL_LIMIT and nest.extent <= UNROLLED_EXTENT
         return total if nest.unrolled else inner
 
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 
 from gradc.ir.algebra import rebuild, reindexed
 from gradc.ir.bounds import tidy_indices
-from gradc.ir.scalar import Apply, Guard, Index, Load, Number, Scalar, is_apply, load
+from gradc.ir.scalar import Apply, Guard, Index, Load, Number, Scalar, index, is_apply, load
 from gradc.ir.tensor import Compute, Graph, Tensor, compute
 from gradc.ir.walk import free_indices, loads_of, operands_of, post_order
 from gradc.lower.contractions import is_matrix_product
 
 #: The summed cost of a body that may be computed again by each reader.
 CHEAP = 3.0
+#: The summed cost of a body that is worth a buffer to compute it once.
+COSTLY = 16.0
 #: A body doesn't grow beyond this many nodes by inlining.
 LARGEST_BODY = 400
 
@@ -133,6 +135,56 @@ def _fits(body: Compute, reader: Compute) -> bool:
         return True
     return isinstance(body.body, Load) and sorted(free_indices(*body.body.indices)) == list(range(body.rank)) and all(
         isinstance(position, Index) for position in body.body.indices
+    )
+
+
+def reuse(graph: Graph, tensors: Sequence[Tensor]) -> Graph:
+    """Costly subexpressions that are the body of another comprehension read its result instead."""
+    known: dict[Scalar, Compute] = {}
+    for tensor in tensors:
+        if isinstance(tensor, Compute) and tensor.reducer is None and tensor.rank and _is_costly(tensor.body):
+            known.setdefault(tensor.body, tensor)
+    if not known:
+        return graph
+    replaced: dict[Tensor, Tensor] = {}
+    seen: set[Tensor] = set()
+    for tensor in tensors:
+        replaced[tensor] = tensor
+        if isinstance(tensor, Compute):
+            replaced[tensor] = _reading(tensor, replaced, known, seen)
+            seen.add(tensor)
+    results = tuple(replaced[t] for t in graph.outputs)
+    return graph if results == graph.outputs else Graph(graph.inputs, results)
+
+
+def _is_costly(body: Scalar) -> bool:
+    return isinstance(body, Apply) and sum(n.op.cost for n in post_order([body]) if isinstance(n, Apply)) >= COSTLY
+
+
+def _reading(
+    tensor: Compute, replaced: dict[Tensor, Tensor], known: dict[Scalar, Compute], seen: set[Tensor]
+) -> Compute:
+    memo: dict[Scalar, Scalar] = {}
+    for node in post_order([tensor.body, tensor.domain]):
+        source = known.get(node)
+        if source in seen and source is not None and tensor.extents[: source.rank] == source.shape:
+            memo[node] = load(replaced[source], [index(k) for k in range(source.rank)])
+            continue
+        children = [memo[child] for child in node.children]
+        if isinstance(node, Load):
+            memo[node] = load(replaced[node.tensor], children)
+        elif all(a is b for a, b in zip(node.children, children, strict=True)):
+            memo[node] = node
+        else:
+            memo[node] = rebuild(node, children)
+    if memo[tensor.body] is tensor.body and memo[tensor.domain] is tensor.domain:
+        return tensor
+    return compute(
+        tensor.shape,
+        memo[tensor.body],
+        reduce_extents=tensor.reduce_extents,
+        reducer=tensor.reducer,
+        domain=memo[tensor.domain],
     )
 
 

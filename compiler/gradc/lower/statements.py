@@ -114,15 +114,16 @@ def _preferred_order(tensor: Compute) -> tuple[list[int], str]:
 
 
 def _contiguity(tensor: Compute, axis: int) -> int:
-    """Above zero where a loop over the axis walks along memory, below where it strides."""
-    score = 0
+    """How many loads a loop over the axis walks along; -1 where it strides through any."""
+    along = 0
     position = index(axis)
     for item in loads_of(tensor.body):
         for place, at in enumerate(item.indices):
             if position in post_order([at]):
-                along = place == len(item.indices) - 1 and at is position
-                score += 1 if along else -2
-    return score
+                if place != len(item.indices) - 1 or at is not position:
+                    return -1
+                along += 1
+    return along
 
 
 # ---------------------------------------------------------------- scatter
