@@ -47,7 +47,7 @@ x = np.linspace(-np.pi, np.pi, 100)
 try:
     gradc.grad(np.sin)(x)
 except gradc.NonScalarOutputError as error:
-    print(error)
+    print(str(error).splitlines()[0])
 
 # %%
 derivative = gradc.elementwise_grad(np.sin)

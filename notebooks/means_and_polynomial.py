@@ -48,7 +48,7 @@ points = np.linspace(-1.5, 1.2, 200)
 figure, axes = plt.subplots(figsize=(6, 3))
 axes.plot(points, quartic(points), label="$f$")
 axes.plot(points, gradc.elementwise_grad(quartic)(points), label="$f'$")
-axes.plot(points, gradc.elementwise_grad(slope)(points), label="$f''$")
+axes.plot(points, gradc.elementwise_grad(gradc.elementwise_grad(quartic))(points), label="$f''$")
 axes.legend(frameon=False)
 plt.show()
 

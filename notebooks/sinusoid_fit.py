@@ -45,7 +45,9 @@ def loss(A, B, C, L, M, N):
 truth = np.array([-5.0, 4.0, 2.0, 10.0, 5.0, 3.0])
 start = truth * np.array([1.02, 0.98, 1.01, 1.01, 0.985, 1.02])
 step = gradc.value_and_grad(loss, argnums=tuple(range(6)))
-step(*start)
+value, gradient = step(*start)
+print(value)
+print(np.round(gradient, 3))
 
 # %% [markdown]
 # Started near the truth, plain gradient descent finds it.
@@ -78,4 +80,4 @@ plt.show()
 # %%
 _, gradient = step(-5.0, 4.0, 2.0, -10.5, 25.0, 3.1)
 assert gradient[4] == 0
-gradient
+print(np.round(gradient, 3))

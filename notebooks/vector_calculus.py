@@ -66,7 +66,7 @@ print(divergence_of_curl.latex(), curl_of_gradient.sympy())
 
 # %%
 with np.errstate(invalid="ignore"):
-    print(f(-1.3, 0.7), gradc.divergence(field)(np.array([-1.3, -0.4, 0.7])))
+    print(f(np.float64(-1.3), 0.7), gradc.divergence(field)(np.array([-1.3, -0.4, 0.7])))
 
 # %% [markdown]
 # Over a grid, with `vmap`: the divergence of the field in the plane $y = 0$.
