@@ -1,4 +1,4 @@
-"""Memory for one call at a time: the frame of pointers and the workspace, pooled so that calls from many threads never share."""
+"""Memory for one call at a time: the frame of pointers and the workspace, pooled so that threads never share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 ALIGNMENT = 64
+#: Of workspaces of more bytes, one is kept.
+LARGE = 1 << 20
 
 
 def aligned_bytes(count: int) -> np.ndarray:
@@ -55,6 +57,6 @@ class FramePool:
             return frame
 
     def give_back(self, frame: Frame) -> None:
-        """Return a frame after the call."""
-        if len(self._free) < 16:
+        """Return a frame after the call; large workspaces are not hoarded."""
+        if len(self._free) < (16 if frame.workspace_bytes < LARGE else 1):
             self._free.append(frame)

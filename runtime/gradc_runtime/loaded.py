@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy import empty
 
 from gradc_runtime.blas import one_thread, symbols
 from gradc_runtime.buffers import FramePool
@@ -75,6 +76,14 @@ class Signature:
         return self.status_slot + STATUS_SLOTS
 
 
+#: Shape and dtype of each result. (The shapes of a kernel without named sizes are ints.)
+Makers = list[tuple[Any, np.dtype[Any]]]
+
+
+def _data_pointer(array: np.ndarray) -> int:
+    return int(array.ctypes.data)
+
+
 class LoadedKernel:
     """Machine code with its signature: call it with C-contiguous arrays of exactly the dtypes of the signature."""
 
@@ -97,58 +106,47 @@ class LoadedKernel:
         self._entry = prototype(ctypes.c_int32, ctypes.c_void_p)(self._library.address(entry))
         fixed = [(signature.constant_slot + k, c.ctypes.data) for k, c in enumerate(self._constants)]
         self._pool = FramePool(signature.slot_count, fixed)
-        self._input_checks = [(spec.dtype, spec.shape) for spec in signature.inputs]
-        self._output_makers = [(spec.shape, spec.dtype) for spec in signature.outputs]
+        self._address: Callable[[np.ndarray], int] = id if self._by_object else _data_pointer
         self._is_fixed = not signature.size_names
+        self._input_count = len(signature.inputs)
+        self._input_checks = [(spec.dtype, spec.shape if self._is_fixed else None) for spec in signature.inputs]
+        self._fixed_makers: Makers = [(spec.shape, spec.dtype) for spec in signature.outputs]
+        self._fixed_workspace: int = signature.workspace if isinstance(signature.workspace, int) else 0
         self._rules = [ShapeRule(spec.name, spec.shape) for spec in signature.inputs]
-        self._resolved: dict[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], list[tuple[tuple[int, ...], Any]], int]] = {}
+        self._resolved: dict[tuple[tuple[int, ...], ...], tuple[Makers, int, tuple[int, ...]]] = {}
 
     def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
         """The results for these arguments, in new arrays or in those of ``out``."""
-        if len(values) != len(self._input_checks):
-            raise WrongDType(f"the kernel takes {len(self._input_checks)} arrays, not {len(values)}")
-        for value, (dtype, shape) in zip(values, self._input_checks, strict=True):
-            if (value.dtype is not dtype and value.dtype != dtype) or not value.flags.c_contiguous:
-                self._explain_layout(values)
-            if self._is_fixed and value.shape != shape:
+        if len(values) != self._input_count:
+            raise WrongDType(f"the kernel takes {self._input_count} arrays, not {len(values)}")
+        for value, (dtype, shape) in zip(values, self._input_checks):  # noqa: B905 - counted above, and strict costs
+            if value.dtype is not dtype or not value.flags.c_contiguous:
+                self._check_layout(values)
+            if shape is not None and value.shape != shape:
                 resolve(self._rules, [v.shape for v in values], ())
         if self._is_fixed:
-            sizes: tuple[int, ...] = ()
-            makers: Any = self._output_makers
-            workspace: int = self.signature.workspace  # type: ignore[assignment]
+            makers, workspace, sizes = self._fixed_makers, self._fixed_workspace, ()
         else:
-            sizes, makers, workspace = self._resolve(values)
+            makers, workspace, sizes = self._resolve(values)
         if out is None:
-            results = [np.empty(shape, dtype) for shape, dtype in makers]
+            results = [empty(shape, dtype) for shape, dtype in makers]
         else:
             results = self._checked_out(out, makers)
-        self._run(values, results, sizes, workspace)
-        return results
-
-    def _run(
-        self, values: Sequence[np.ndarray], results: list[np.ndarray], sizes: tuple[int, ...], workspace: int
-    ) -> None:
         frame = self._pool.take()
         slots = frame.slots
         if workspace > frame.workspace_bytes:
             frame.reserve(self.signature.workspace_slot, workspace)
         slot = 0
-        if self._by_object:
-            for array in values:
-                slots[slot] = id(array)
-                slot += 1
-            for array in results:
-                slots[slot] = id(array)
-                slot += 1
-        else:
-            for array in (*values, *results):
-                slots[slot] = array.ctypes.data
-                slot += 1
+        address = self._address
+        for array in values:
+            slots[slot] = address(array)
+            slot += 1
+        for array in results:
+            slots[slot] = address(array)
+            slot += 1
         if sizes:
             slot = self.signature.size_slot
-            for size in sizes:
-                slots[slot] = size
-                slot += 1
+            slots[slot : slot + len(sizes)] = sizes
         if self._uses_blas:
             with one_thread:
                 status = self._entry(frame.address)
@@ -157,6 +155,7 @@ class LoadedKernel:
         if status:
             self._raise(status, slots)
         self._pool.give_back(frame)
+        return results
 
     def _raise(self, status: int, slots: Any) -> None:
         where = self.signature.status_slot
@@ -165,23 +164,21 @@ class LoadedKernel:
             raise IndexError(f"index {index} is out of bounds for axis {axis} with size {extent}")
         raise RuntimeError(f"kernel status {status}")
 
-    def _resolve(
-        self, values: Sequence[np.ndarray]
-    ) -> tuple[tuple[int, ...], list[tuple[tuple[int, ...], Any]], int]:
+    def _resolve(self, values: Sequence[np.ndarray]) -> tuple[Makers, int, tuple[int, ...]]:
         shapes = tuple(value.shape for value in values)
         known = self._resolved.get(shapes)
         if known is None:
             sizes = resolve(self._rules, shapes, self.signature.size_names)
-            makers = [
+            makers: Makers = [
                 (tuple(evaluate(e, sizes) for e in spec.shape), spec.dtype) for spec in self.signature.outputs
             ]
-            known = sizes, makers, evaluate(self.signature.workspace, sizes)
+            known = makers, evaluate(self.signature.workspace, sizes), sizes
             if len(self._resolved) > 256:
                 self._resolved.clear()
             self._resolved[shapes] = known
         return known
 
-    def _explain_layout(self, values: Sequence[np.ndarray]) -> None:
+    def _check_layout(self, values: Sequence[np.ndarray]) -> None:
         for value, spec in zip(values, self.signature.inputs, strict=True):
             if value.dtype != spec.dtype:
                 raise WrongDType(f"{spec.name} has dtype {value.dtype}, the kernel takes {spec.dtype}")
@@ -189,7 +186,7 @@ class LoadedKernel:
                 raise WrongDType(f"{spec.name} is not C-contiguous; pass np.ascontiguousarray({spec.name})")
 
     def _checked_out(
-        self, out: Sequence[np.ndarray], makers: Sequence[tuple[tuple[int, ...], Any]]
+        self, out: Sequence[np.ndarray], makers: Makers
     ) -> list[np.ndarray]:
         if len(out) != len(makers):
             raise WrongDType(f"the kernel has {len(makers)} results, out has {len(out)}")
