@@ -81,7 +81,7 @@ class Trial:
         self.directions = [self._direction(value) for value in self.point]
         self.argument = int(self.rng.integers(len(self.point)))
         self.graph = check(trace(self.function, tuple(self.point)).graph)
-        self.captured = [np.asarray(c.read()) for c in trace(self.function, tuple(self.point)).captures]
+        self.captured = [np.asarray(c.read(self.function)) for c in trace(self.function, tuple(self.point)).captures]
 
     def _direction(self, value: Any) -> Any:
         drawn = np.round(self.rng.normal(size=np.shape(value)), 2)

@@ -23,7 +23,18 @@ def outer_product(y):
     return np.outer(y, y)
 
 
+def product_along_an_axis(x):
+    return 0.5 * np.prod(1.0 + 0.1 * x**2, axis=-1) ** 2
+
+
+def cumulated_product(y):
+    v = y[::-1]
+    return np.cumprod(1.0 + 0.1 * np.concatenate([v, v**2]))
+
+
 CASES = [
+    (product_along_an_axis, [np.array([[0.267, -0.017, -1.538, -1.594]])]),
+    (cumulated_product, [np.array([0.076, -0.007, -0.535, -1.588])]),
     (outer_product, [np.array([0.897, 0.497, 0.321, -1.409])]),
     (repeated_and_seeded, [np.array([-0.97, -1.264, 1.215, -0.435])]),
     (column_against_row, [np.array([[0.634], [0.196], [0.309]]), np.array([-0.044, -0.481, -1.19, -1.044])]),

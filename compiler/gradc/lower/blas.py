@@ -53,6 +53,7 @@ def write_product(e: ExpressionEmitter, statement: Statement) -> None:
     ]
     name = PREFIX + ("dgemm" if dtype.itemsize == 8 else "sgemm")
     e.builder.module.declare(name, "void", _ARGUMENTS)
+    e.note_write(e.storage(statement.tensor).pointer)
     e.builder.line(f"call void @{name}({', '.join(f'ptr {a}' for a in arguments)})")
 
 

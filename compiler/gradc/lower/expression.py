@@ -32,7 +32,7 @@ from gradc.ir.tensor import Extent, Tensor, extent_scalar
 from gradc.ir.walk import free_indices, post_order
 from gradc.lower.machine import Machine
 from gradc.lower.powers import factors, signed_terms, small_power
-from gradc.lower.text import FunctionBuilder, Value, literal, memory_type
+from gradc.lower.text import FunctionBuilder, Scope, Value, literal, memory_type
 from gradc.ops.table import promoted
 
 
@@ -64,6 +64,8 @@ class ExpressionEmitter(Machine):
         self._safe: dict[Any, bool] = {}
         self._masks: dict[Scalar, int] = {}
         self._log: list[Scalar] | None = None
+        #: buffer -> the scopes that were open when it was last written
+        self._writers: dict[str, tuple[Scope, ...]] = {}
 
     # ------------------------------------------------------------ what is known
 
@@ -430,7 +432,7 @@ class ExpressionEmitter(Machine):
             for axis, value in enumerate(indices)
         ]
         pointer, offset = self.address(node.tensor, indices)
-        depth = max(self.builder.barrier, offset.depth, pointer.depth)
+        depth = max(self.builder.barrier, offset.depth, pointer.depth, self._written_depth(pointer))
         value = self.read(pointer, offset, node.dtype, depth)
         self.builder.remember(self._elements, key, value, depth)
         return value
@@ -482,8 +484,26 @@ class ExpressionEmitter(Machine):
         kind = memory_type(dtype)
         return self.builder.instruction(f"getelementptr {kind}, ptr {pointer.text}, i64 {offset.text}", depth)
 
+    def note_write(self, pointer: Value) -> None:
+        """The code at hand writes to this buffer: later reads of it stay behind."""
+        self._writers[pointer.text] = tuple(self.builder.scopes)
+
+    def _written_depth(self, pointer: Value) -> int:
+        """The outermost scope in which a read comes after the last write: the innermost that both are in.
+
+        Where every index is a literal (loops of one trip, unrolled ones, a row's own buffer) the offset alone would let
+        the read go in front of the loop that writes.
+        """
+        shared = 0
+        for ours, theirs in zip(self.builder.scopes, self._writers.get(pointer.text, ()), strict=False):
+            if ours is not theirs:
+                break
+            shared = ours.depth
+        return shared
+
     def write(self, pointer: Value, offset: Value, value: Value) -> None:
         """Store to an entry, or to one per lane, in the innermost scope."""
+        self.note_write(pointer)
         depth = self.builder.depth
         lanes = self.lanes if _varies(offset) else 1
         if lanes == 1 and _varies(value):
