@@ -137,10 +137,11 @@ def jacrev(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
     return Function(f, Jacobian(_argnums(argnums), "reverse"))
 
 
-def jacobian(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
+def jacobian(f: UserFunction, argnums: int | Sequence[int] = 0, sparse: bool = False) -> Function:
     """The Jacobian, of shape ``output.shape + input.shape``, by the mode that has fewer directions.
 
-    An output (argument) that is a container gives a container of Jacobians.
+    An output (argument) that is a container gives a container of Jacobians. With ``sparse=True`` the result is a
+    `scipy.sparse` CSR array with a row per output entry and a column per input entry; its pattern comes from the formula.
 
     >>> import numpy as np
     >>> import gradc
@@ -149,11 +150,17 @@ def jacobian(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
            [1., 1., 0.],
            [1., 1., 1.]])
     """
+    if sparse:
+        from gradc.sparse import SparseFunction
+
+        return SparseFunction(f, _argnums(argnums), second_order=False)
     return Function(f, Jacobian(_argnums(argnums)))
 
 
-def hessian(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
+def hessian(f: UserFunction, argnums: int | Sequence[int] = 0, sparse: bool = False) -> Function:
     """The second derivatives of a scalar-valued function, of shape ``input.shape + input.shape``.
+
+    With ``sparse=True`` the result is a `scipy.sparse` CSR array with a row and a column per input entry.
 
     >>> import numpy as np
     >>> import gradc
@@ -161,6 +168,10 @@ def hessian(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
     array([[4., 2.],
            [2., 0.]])
     """
+    if sparse:
+        from gradc.sparse import SparseFunction
+
+        return SparseFunction(f, _argnums(argnums), second_order=True)
     return Function(f, Hessian(_argnums(argnums)))
 
 

@@ -429,7 +429,7 @@ class VectorField(Differential):
             raise NonScalarOutputError("laplacian needs a scalar field, but the function returns several values")
         scalar_output(outputs[0], "laplacian")
         (first,) = simplify_outputs(gradient(outputs, [_constant((), 1, outputs[0].dtype)], [point]))
-        return Outcome((_trace(jacobian_forward(first, point)),), _leaf_tree())
+        return Outcome((_trace(jacobian_forward(first, point)),), leaf_tree())
 
     def _divergence(self, components: list[Tensor], point: Tensor) -> Outcome:
         if point.shape[0] != len(components):
@@ -438,7 +438,7 @@ class VectorField(Differential):
                 f"{shape_text(point.shape)}"
             )
         terms = [load(_partial(component, point, k)) for k, component in enumerate(components)]
-        return Outcome((compute((), _zero_if_it_expands_to_it(sum_of(*terms))),), _leaf_tree())
+        return Outcome((compute((), _zero_if_it_expands_to_it(sum_of(*terms))),), leaf_tree())
 
     def _curl(self, components: list[Tensor], point: Tensor) -> Outcome:
         if len(components) != 3 or point.shape != (3,):
@@ -453,10 +453,11 @@ class VectorField(Differential):
         curls = [difference(entry((r + 2) % 3, (r + 1) % 3), entry((r + 1) % 3, (r + 2) % 3)) for r in range(3)]
         curls = [_zero_if_it_expands_to_it(curl) for curl in curls]
         body = sum_of(*[guarded(equal(index(0), r), c) for r, c in enumerate(curls)], dtype=point.dtype)
-        return Outcome((compute((3,), body),), _leaf_tree())
+        return Outcome((compute((3,), body),), leaf_tree())
 
 
-def _leaf_tree() -> Any:
+def leaf_tree() -> Any:
+    """The structure of a single array."""
     return flatten(0)[1]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from gradc.ir.algebra import conjunction, convert, disjunction, guarded, product_of, sum_of
 from gradc.ir.scalar import TRUE, Apply, Guard, Load, Number, Scalar, is_apply, is_number, number
 from gradc.ir.walk import post_order
-from gradc.simplify.brackets import is_bracket
+from gradc.simplify.patterns import is_bracket
 
 #: A product or sum with at most this many operands is flattened into the adjoint that multiplies it.
 _FLATTEN = 12

@@ -22,7 +22,8 @@ from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, index, is_
 from gradc.ir.source import lines_of, record_line
 from gradc.ir.tensor import Compute, Constant, Input, Shape, Tensor, compute, extent_scalar
 from gradc.ir.walk import graph_order, operands_of
-from gradc.simplify.brackets import is_pattern, summed
+from gradc.simplify.brackets import summed
+from gradc.simplify.patterns import is_pattern
 
 
 @dataclass

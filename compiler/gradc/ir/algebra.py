@@ -292,10 +292,27 @@ def _connective(name: str, predicates: Iterable[Scalar], neutral: Scalar, absorb
             parts[predicate] = None
     if any(negation(p) in parts for p in parts):
         return absorbing
+    if len(parts) > 1:
+        parts = _without_implied(parts, strongest=name == "and")
     if not parts:
         return neutral
     ordered = sorted(parts, key=_digest)
     return ordered[0] if len(ordered) == 1 else apply(name, *ordered)
+
+
+def _without_implied(predicates: dict[Scalar, None], strongest: bool) -> dict[Scalar, None]:
+    """Of ``i <= 2`` and ``i <= 11`` only the one that decides: the stronger in a conjunction, else the weaker."""
+    deciding: dict[frozenset[tuple[Scalar, int]], tuple[int, Scalar]] = {}
+    for predicate in predicates:
+        if is_apply(predicate, "less_equal") and is_index_predicate(predicate):
+            terms, literal = linear_terms(predicate.children[0])
+            key = frozenset(terms.items())
+            known = deciding.get(key)
+            if known is None or (literal > known[0]) == strongest:
+                deciding[key] = (literal, predicate)
+    kept = {predicate for _, predicate in deciding.values()}
+    bounds = [p for p in predicates if is_apply(p, "less_equal") and is_index_predicate(p)]
+    return {p: None for p in predicates if p in kept or p not in bounds}
 
 
 def negation(predicate: Scalar) -> Scalar:

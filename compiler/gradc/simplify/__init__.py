@@ -1,4 +1,4 @@
-"""Simplification. Two exits: the compute form (`simplify`: least work) and the display form (`display`: what a person writes)."""
+"""Simplification. Two exits: the compute form (`simplify`: least work) and the display form (what a person writes)."""
 
 from gradc.simplify.engine import simplify, simplify_outputs
 

@@ -17,9 +17,10 @@ from gradc.ir.scalar import TRUE, Apply, DType, Guard, Load, Number, Scalar, app
 from gradc.ir.source import lines_of, record_line
 from gradc.ir.tensor import Compute, Graph, Shape, Tensor, compute
 from gradc.ir.walk import graph_order, post_order
-from gradc.simplify.brackets import is_view, summed
+from gradc.simplify.brackets import summed
 from gradc.simplify.collapse import collapsed
 from gradc.simplify.inline import inline_producers
+from gradc.simplify.patterns import is_view
 from gradc.simplify.rules import DERIVED, WRITTEN
 
 #: Nested products and sums of at most this many operands are flattened even where they are shared.

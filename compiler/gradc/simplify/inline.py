@@ -15,7 +15,7 @@ from gradc.ir.scalar import Apply, Index, Load, Number, Scalar, index, is_apply,
 from gradc.ir.source import lines_of, record_line
 from gradc.ir.tensor import Compute, Tensor, compute
 from gradc.ir.walk import free_indices, graph_order, loads_of, operands_of, post_order
-from gradc.simplify.brackets import is_pattern, is_view
+from gradc.simplify.patterns import is_pattern, is_view
 
 #: Bodies larger than this are not written into a consumer.
 _LARGEST_BODY = 64

@@ -80,7 +80,8 @@ def _from_ast(tree: ast.expr) -> Pattern:
         assert left.value is not None
         assert right.value is not None
         return Pattern(value=Fraction(left.value) / Fraction(right.value))
-    assert isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name), ast.dump(tree)
+    assert isinstance(tree, ast.Call), ast.dump(tree)
+    assert isinstance(tree.func, ast.Name), ast.dump(tree)
     return Pattern(op=tree.func.id, operands=tuple(_from_ast(a) for a in tree.args))
 
 

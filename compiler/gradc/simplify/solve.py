@@ -1,0 +1,286 @@
+"""Solving the brackets of a term: unit coefficients first, then mixed radix, digits, and strides.
+
+``a = m k + l`` with 0 <= l < m gives ``k = a // m``, ``l = a % m``; ``i // m = a`` and ``i % m = b`` give ``i = m a + b``;
+``c k = e`` gives ``k = e // c`` where c divides e. Range and divisibility guards are added where the extents do not imply
+them. Only injective affine systems are solved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gradc.ir.algebra import (
+    Substitution,
+    conjunction,
+    equal,
+    floor_divide,
+    less,
+    less_equal,
+    linear_terms,
+    modulo,
+    product_of,
+    sum_of,
+)
+from gradc.ir.bounds import decide, never_positive, tidy_indices
+from gradc.ir.scalar import (
+    Apply,
+    Index,
+    Number,
+    Scalar,
+    index,
+    is_apply,
+    number,
+)
+from gradc.ir.tensor import Extent, extent_scalar
+from gradc.ir.walk import free_indices, loads_of
+from gradc.simplify.patterns import Term, conjuncts, is_bracket
+
+
+@dataclass
+class System:
+    """A term with its axes, while its brackets are being solved."""
+
+    extents: dict[int, Extent]
+    output_rank: int
+    term: Term
+    alive: list[int] = field(default_factory=list)
+    positions: dict[int, Scalar] = field(default_factory=dict)
+    """What the solved axes are, over the living ones."""
+    outputs_only: bool = False
+    """Whether the brackets that hold a reduce axis are left alone."""
+
+    def box(self) -> list[Extent]:
+        """The extents in order."""
+        return [self.extents[k] for k in range(len(self.extents))]
+
+    def brackets(self) -> list[Apply]:
+        """The index equations that are still to be solved."""
+        found = [p for p in conjuncts(self.term.predicate) if is_bracket(p)]
+        if self.outputs_only:
+            found = [p for p in found if max(free_indices(p), default=0) < self.output_rank]
+        return found  # type: ignore[return-value]
+
+    def replace(self, solved: dict[int, Scalar], used: Sequence[Scalar], extra: Sequence[Scalar] = ()) -> None:
+        """Substitute the solved axes, drop the brackets used, and add the guards that the extents do not imply."""
+        mapping: dict[Scalar, Scalar] = {index(k): value for k, value in solved.items()}
+        rewrite = Substitution(mapping)
+        rest = [p for p in conjuncts(self.term.predicate) if p not in used]
+        ranges = [p for k, value in solved.items() for p in in_range(value, self.extents[k])]
+        self.alive = [k for k in self.alive if k not in solved]
+        self.positions = {k: rewrite(value) for k, value in (self.positions | solved).items()}
+        box = self.box()
+        guards = [decide(p, box) for p in (*ranges, *extra)]
+        predicate = conjunction(*[rewrite(p) for p in rest], *guards)
+        self.term = Term(tidy_indices(predicate, box), tidy_indices(rewrite(self.term.value), box))
+
+
+def in_range(value: Scalar, extent: Extent) -> list[Scalar]:
+    """``0 <= value < extent``. An index read from an array was checked where it was first used."""
+    if loads_of(value):
+        return []
+    return [less_equal(0, value), less(value, extent_scalar(extent))]
+
+
+def _linear_in(bracket: Apply, axes: Sequence[int]) -> tuple[dict[int, int], Scalar] | None:
+    """The bracket ``e = 0`` as coefficients of the axes and the rest, where the axes occur linearly only."""
+    terms, literal = linear_terms(bracket.args[0])
+    coefficients: dict[int, int] = {}
+    rest: list[Scalar] = [number(literal)]
+    for atom, coefficient in terms.items():
+        if isinstance(atom, Index) and atom.position in axes:
+            coefficients[atom.position] = coefficient
+        else:
+            rest.append(product_of(number(coefficient), atom))
+    remainder = sum_of(*rest)
+    coefficients = {k: c for k, c in coefficients.items() if k not in free_indices(remainder)}
+    return (coefficients, remainder) if coefficients else None
+
+
+def _solve_unit(system: System, axes: Sequence[int]) -> bool:
+    for bracket in system.brackets():
+        found = _linear_in(bracket, axes)
+        if found is None:
+            continue
+        coefficients, _ = found
+        several = len(coefficients) > 1
+        for axis in sorted(coefficients, reverse=True):
+            coefficient = coefficients[axis]
+            if abs(coefficient) != 1 or (several and _is_digit(axis, bracket, system, axes)):
+                continue
+            rest = sum_of(bracket.args[0], product_of(number(-coefficient), index(axis)))
+            system.replace({axis: product_of(number(-coefficient), rest)}, [bracket])
+            return True
+    return False
+
+
+def _is_digit(axis: int, bracket: Apply, system: System, axes: Sequence[int]) -> bool:
+    """Whether the bracket is a mixed-radix equation in which the axis is a digit: better solved as one."""
+    return _radix_order(bracket, system, axes) is not None
+
+
+def _radix_terms(bracket: Apply, axes: Sequence[int]) -> tuple[list[tuple[int, Scalar]], Scalar] | None:
+    """The bracket as ``sum weight * axis - rest = 0``, weights possibly holding sizes, all of one sign."""
+    terms, literal = linear_terms(bracket.args[0])
+    digits: list[tuple[int, Scalar]] = []
+    rest: list[Scalar] = [number(literal)]
+    for atom, coefficient in terms.items():
+        factors = atom.children if is_apply(atom, "prod") else (atom,)
+        here = [f for f in factors if isinstance(f, Index) and f.position in axes]
+        others = [f for f in factors if f not in here]
+        if len(here) == 1 and not free_indices(*others):
+            digits.append((here[0].position, product_of(number(coefficient), *others)))
+        else:
+            rest.append(product_of(number(coefficient), atom))
+    remainder = sum_of(*rest)
+    if not digits or free_indices(remainder) & {k for k, _ in digits}:
+        return None
+    if all(_is_negative(weight) for _, weight in digits):
+        return [(k, product_of(-1, w)) for k, w in digits], remainder
+    return digits, product_of(-1, remainder)
+
+
+def _is_negative(weight: Scalar) -> bool:
+    return never_positive(sum_of(weight, 1), ())
+
+
+def _radix_order(bracket: Apply, system: System, axes: Sequence[int]) -> list[tuple[int, Scalar]] | None:
+    """The digits, highest weight first, where each weight covers all the lower digits."""
+    found = _radix_terms(bracket, axes)
+    if found is None or len(found[0]) < 2:
+        return None
+    remaining, ordered = list(found[0]), []
+    reach: Scalar = number(1)  # one more than what the digits so far can add up to
+    while remaining:
+        candidates = [
+            (k, w) for k, w in remaining if never_positive(sum_of(reach, product_of(-1, w)), ()) and not loads_of(w)
+        ]
+        lowest = next((c for c in candidates if all(_not_above(c[1], w) for _, w in remaining)), None)
+        if lowest is None:
+            return None
+        remaining.remove(lowest)
+        ordered.append(lowest)
+        reach = sum_of(product_of(lowest[1], sum_of(extent_scalar(system.extents[lowest[0]]), -1)), reach)
+    return ordered[::-1]
+
+
+def _not_above(left: Scalar, right: Scalar) -> bool:
+    return never_positive(sum_of(left, product_of(-1, right)), ())
+
+
+def _solve_radix(system: System, axes: Sequence[int]) -> bool:
+    for bracket in system.brackets():
+        ordered = _radix_order(bracket, system, axes)
+        if ordered is None:
+            continue
+        found = _radix_terms(bracket, axes)
+        assert found is not None
+        value = found[1]
+        solved: dict[int, Scalar] = {}
+        extra = []
+        for axis, weight in ordered:
+            solved[axis] = floor_divide(value, weight)
+            value = modulo(value, weight)
+        extra.append(equal(value, 0))
+        system.replace(solved, [bracket], extra)
+        return True
+    return False
+
+
+def _solve_strided(system: System, axes: Sequence[int]) -> bool:
+    """``c k = e`` with c > 1: ``k = e // c`` where c divides e."""
+    for bracket in system.brackets():
+        found = _radix_terms(bracket, axes)
+        if found is None or len(found[0]) != 1:
+            continue
+        (axis, weight), rest = found[0][0], found[1]
+        if loads_of(weight) or not never_positive(sum_of(1, product_of(-1, weight)), ()):
+            continue
+        system.replace({axis: floor_divide(rest, weight)}, [bracket], [equal(modulo(rest, weight), 0)])
+        return True
+    return False
+
+
+@dataclass(frozen=True)
+class _Digit:
+    """``(axis // weight) % radix = value``; the top digit has no radix."""
+
+    weight: Scalar
+    radix: Scalar | None
+    value: Scalar
+    bracket: Apply
+
+
+def _solve_digits(system: System, axes: Sequence[int]) -> bool:
+    """``i // 12 = a``, ``i // 4 % 3 = b`` and ``i % 4 = c`` together: ``i = 12 a + 4 b + c``."""
+    for axis in axes:
+        digits = {
+            digit.weight: digit
+            for bracket in system.brackets()
+            for digit in _digits_of(bracket, index(axis))
+            if axis not in free_indices(digit.value)
+        }
+        chain = _digit_chain(digits, extent_scalar(system.extents[axis]))
+        if not chain:
+            continue
+        value = sum_of(*[product_of(d.weight, d.value) for d in chain])
+        ranges = [p for d in chain if d.radix is not None for p in in_range(d.value, _extent_of(d.radix))]
+        system.replace({axis: value}, [d.bracket for d in chain], ranges)
+        return True
+    return False
+
+
+def _digit_chain(digits: dict[Scalar, _Digit], extent: Scalar) -> list[_Digit]:
+    """The digits from weight 1 upwards, where they determine the whole index; else nothing."""
+    chain: list[_Digit] = []
+    weight: Scalar = number(1)
+    while weight in digits and len(chain) < len(digits):
+        digit = digits[weight]
+        chain.append(digit)
+        if digit.radix is None:
+            return chain
+        weight = product_of(weight, digit.radix)
+        if _not_above(extent, weight):
+            return chain
+    return []
+
+
+def _digits_of(bracket: Apply, target: Scalar) -> list[_Digit]:
+    """The ways to read the bracket as an equation for one digit of the target."""
+    found = []
+    terms, _ = linear_terms(bracket.args[0])
+    for atom, coefficient in terms.items():
+        shape = _digit_shape(atom, target)
+        if shape is not None and abs(coefficient) == 1:
+            rest = sum_of(bracket.args[0], product_of(number(-coefficient), atom))
+            found.append(_Digit(shape[0], shape[1], product_of(number(-coefficient), rest), bracket))
+    return found
+
+
+def _digit_shape(atom: Scalar, target: Scalar) -> tuple[Scalar, Scalar | None] | None:
+    """(weight, radix) where the atom is ``target // weight % radix``, either part being optional."""
+    radix: Scalar | None = None
+    if is_apply(atom, "mod"):
+        atom, radix = atom.children
+    if is_apply(atom, "floordiv") and atom.children[0] is target:
+        return atom.children[1], radix
+    return (number(1), radix) if atom is target and radix is not None else None
+
+
+def _extent_of(scalar: Scalar) -> Extent:
+    return scalar.value if isinstance(scalar, Number) else scalar  # type: ignore[return-value]
+
+
+def solve(system: System, axes_of: Sequence[int]) -> None:
+    """Solve the system's brackets for as many of the axes as possible."""
+    for _ in range(64):
+        axes = [k for k in system.alive if k in axes_of]
+        if not axes:
+            return
+        if not (
+            _solve_radix(system, axes)
+            or _solve_unit(system, axes)
+            or _solve_digits(system, axes)
+            or _solve_strided(system, axes)
+        ):
+            return
