@@ -36,7 +36,7 @@ def _argnums(argnums: int | Sequence[int]) -> Argnums:
     """argnums as a hashable option: an int, or a tuple of distinct ints."""
     if isinstance(argnums, int | np.integer) and not isinstance(argnums, bool):
         return int(argnums)
-    if isinstance(argnums, Sequence) and not isinstance(argnums, str) and all(isinstance(a, int) for a in argnums):
+    if isinstance(argnums, tuple | list) and all(isinstance(a, int) for a in argnums):
         if not argnums or len(set(argnums)) != len(argnums):
             raise ArgumentError(f"argnums={tuple(argnums)} must name at least one argument, each once")
         return tuple(argnums)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from gradc.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from gradc.function import Record, Transform
+    from gradc.compiled import Record
+    from gradc.function import Transform
     from gradc.lower.kernel import Cost
     from gradc.present import Formula
 

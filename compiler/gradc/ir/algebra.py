@@ -165,7 +165,7 @@ def product_of(*factors: Operand, flatten: bool = True, dtype: DType | None = No
             powers[rest] = powers.get(rest, 0) + 1  # type: ignore[operator]
         elif _has_numeric_exponent(factor):
             base, exponent = factor.children
-            powers[base] = powers.get(base, 0) + exponent.value  # type: ignore[operator, attr-defined]
+            powers[base] = powers.get(base, 0) + exponent.value  # type: ignore[attr-defined]
         elif is_apply(factor, "power"):
             symbolic.append(factor)
         else:
