@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import special
 
 from gradc.function import Function, Transform
 
@@ -134,6 +135,23 @@ CASES = {
     "interp": (lambda x, f: np.interp(x, np.array([-1.0, 0.0, 0.5, 2.0]), f), np.array([-2.0, -0.3, 0.2, 2.0, 5.0]), V),
     "divmod": (lambda x: (divmod(x, 2), np.divmod(x, 2), np.modf(x)), V),
     "outer ufunc": (lambda v: (np.add.outer(v, v), np.multiply.outer(v, v)), V),
+    "searchsorted": (lambda x: (np.searchsorted([0.0, 1.0], x), np.digitize(x, [0.0, 1.0]), np.isin(x, [x[0], 9.0])), V),
+    "gradient": (lambda u, x: (np.gradient(u), np.gradient(u, 0.5), np.gradient(x)), U, A),
+    "cov": (lambda x: (np.cov(x), np.cov(x, rowvar=False, bias=True), np.corrcoef(x), np.cov(x[0])), A),
+    "bincount": (lambda v: np.bincount(np.array([0, 1, 1, 3]), weights=v, minlength=6), V),
+    "block": (lambda x, v: (np.block([[x, x], [x, x]]), np.block([v, v]), np.block([[x[:, :1], x]])), A, V),
+    "delete": (lambda x: (np.delete(x, 1), np.delete(x, [0, 2], axis=1), np.insert(x[0], 1, 5.0)), A),
+    "windows": (lambda u: np.lib.stride_tricks.sliding_window_view(u, 3).sum(axis=1), U),
+    "windows of a matrix": (lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 2)), A),
+    "index tricks": (lambda v, u: (np.r_[v, 0.0, u], np.c_[v, v], np.r_[0:3] * v[0]), V, U),
+    "vectorize": (lambda x: np.vectorize(lambda t: t**2 + 1)(x), A),
+    "indices": (lambda x: (x[np.ix_([0, 2], [1, 3])], x[np.triu_indices(3)], x[:3, :3][np.diag_indices(3)]), A),
+    "python reductions": (lambda v: (any(v > 0), all(v > 0), max(v), min(v), sum(v)), V),
+    "logaddexp reduce": (lambda x: (np.logaddexp.reduce(x), np.logaddexp.reduce(x, axis=1)), A),
+    "scipy": (lambda x: (special.expit(x), special.erf(x), special.erfc(x), special.xlogy(abs(x), 2.0)), A),
+    "scipy softmax": (lambda x: (special.softmax(x, axis=1), special.logsumexp(x), special.logsumexp(x, axis=0)), A),
+    "selected": (lambda x: (x[x > 0].sum(), np.sum(x[x > 0] ** 2), x[x > 0].mean(), np.prod(2 * x[x < 0])), A),
+    "known values": (lambda v: (v * np.sort(V), v[np.argsort(V)], v * V.argsort(), np.nonzero(V > 0)[0] * v[0]), V),
     # dtypes
     "integers": (lambda k: (k + 1, k * 2, k // 2, k % 3, k.sum(), k.mean(), -k, abs(k), k.max(), k / 2, k**2), K),
     "bools": (lambda m: (m & ~m, m | m, m ^ True, m.sum(), m.mean(), m.any(), m.all(axis=0)), M),

@@ -322,7 +322,7 @@ def get(x: TracedArray, key: Any) -> Any:
         return Selection(x, mask)
     parts = _components(x, key)
     if not any(isinstance(part, _Table) for part in parts):
-        view = x.view(_region(x, parts))
+        view = x.part(_region(x, parts))
         takes_entry = not view.extents and not (isinstance(key, tuple) and Ellipsis in [k for k in key if k is Ellipsis])
         return wrap(view.tensor, weak=False) if takes_entry or x.immutable else view
     gather = _gather(parts)
@@ -339,7 +339,7 @@ def put(x: TracedArray, key: Any, value: Any) -> None:
         return
     parts = _components(x, key)
     if not any(isinstance(part, _Table) for part in parts):
-        assign(x.view(_region(x, parts)), value)
+        assign(x.part(_region(x, parts)), value)
         return
     _scatter(x, _gather(parts), lift(value))
 

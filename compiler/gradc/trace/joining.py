@@ -26,7 +26,7 @@ from gradc.ir.algebra import (
 )
 from gradc.ir.bounds import decide, tidy_indices
 from gradc.ir.scalar import Scalar, index, is_number, number
-from gradc.ir.tensor import Shape, compute, extent, extent_scalar
+from gradc.ir.tensor import Extent, Shape, compute, extent, extent_scalar
 from gradc.trace.context import shape_error, trace_error
 from gradc.trace.elementwise import result_dtype
 from gradc.trace.registry import implements
@@ -290,3 +290,75 @@ def diff(a: Any, n: int = 1, axis: int = -1, **options: Any) -> TracedArray:
 def ediff1d(ary: Any) -> TracedArray:
     """Differences of neighbours of the flattened array."""
     return diff(ravel(lift(ary)))
+
+
+@implements(np.block)
+def block(arrays: Any) -> TracedArray:
+    """A matrix of blocks, given as nested lists."""
+    rows = arrays if isinstance(arrays, list) and arrays and isinstance(arrays[0], list) else [arrays]
+    joined = [concatenate([atleast_2d(item) for item in row], 1) for row in rows]
+    result = concatenate(joined, 0)
+    flat = not isinstance(arrays, list) or not isinstance(arrays[0], list)
+    return reshape(result, (-1,)) if flat and all(lift(item).ndim < 2 for item in rows[0]) else result
+
+
+def _kept_positions(length: int, removed: Any) -> np.ndarray:
+    return np.delete(np.arange(length), removed)
+
+
+@implements(np.delete)
+def delete(arr: Any, obj: Any, axis: int | None = None) -> TracedArray:
+    """Without the entries at some positions."""
+    x = lift(arr)
+    if axis is None:
+        x, axis = ravel(x), 0
+    place = normal_axis(axis, x.ndim)
+    removed = obj if isinstance(obj, slice) else concrete(lift(obj), "the positions that np.delete removes")
+    result: TracedArray = x[(*(slice(None),) * place, _kept_positions(operator.index(x.shape[place]), removed))]
+    return result
+
+
+@implements(np.insert)
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> TracedArray:
+    """With values before one position."""
+    x, new = lift(arr), lift(values)
+    if axis is None:
+        x, axis = ravel(x), 0
+    place = normal_axis(axis, x.ndim)
+    position = operator.index(obj)
+    front = (slice(None),) * place
+    between = (*x.extents[:place], new.extents[-1] if new.ndim else 1, *x.extents[place + 1 :])
+    spread = wrap(compute(between, convert(entry(new.tensor, _last_axes(new, place, x.ndim)), x.dtype)))
+    return concatenate([x[(*front, slice(None, position))], spread, x[(*front, slice(position, None))]], place)
+
+
+def _last_axes(new: TracedArray, place: int, rank: int) -> list[Scalar]:
+    if new.ndim > 1 or (new.ndim and rank > 1):
+        raise trace_error("np.insert of several rows can't be traced; use np.concatenate")
+    return [index(place)] if new.ndim else []
+
+
+@implements(np.fill_diagonal)
+def fill_diagonal(a: TracedArray, val: Any, wrap: bool = False) -> None:
+    """Set the entries of a matrix's diagonal."""
+    positions = np.arange(min(operator.index(e) for e in a.shape))
+    a[(positions,) * a.ndim] = val
+
+
+@implements(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(x: Any, window_shape: Any, axis: Any = None, **options: Any) -> TracedArray:
+    """Windows along axes, as new last axes."""
+    array = lift(x)
+    sizes = window_shape if isinstance(window_shape, tuple | list) else (window_shape,)
+    if axis is None:
+        places = list(range(array.ndim))
+    else:
+        places = [normal_axis(k, array.ndim) for k in (axis if isinstance(axis, tuple | list) else (axis,))]
+    if len(places) != len(sizes):
+        raise ValueError("Must provide window_shape for all dimensions of `x`")
+    shape: list[Extent] = list(array.extents)
+    where: list[Scalar] = [index(k) for k in range(array.ndim)]
+    for position, (place, size) in enumerate(zip(places, sizes, strict=True)):
+        shape[place] = extent(sum_of(extent_scalar(shape[place]), 1 - operator.index(size)))
+        where[place] = sum_of(where[place], index(array.ndim + position))
+    return wrap(compute((*shape, *[operator.index(s) for s in sizes]), entry(array.tensor, where)))

@@ -17,7 +17,7 @@ import numpy as np
 
 from gradc.ir.scalar import EULER_GAMMA, PI, E, NamedConstant, number
 from gradc.ir.tensor import compute
-from gradc.trace import surface
+from gradc.trace import joining, numerics, reductions, shaping, surface
 from gradc.trace.context import current_trace, trace_error
 from gradc.trace.elementwise import where
 from gradc.trace.registry import FUNCTIONS
@@ -32,6 +32,9 @@ _CREATORS: frozenset[Any] = frozenset(
 )  # fmt: skip
 #: What these read may be another thing at the next call.
 _READERS = frozenset({"load", "loadtxt", "genfromtxt", "fromfile", "memmap"})
+
+#: Functions of other libraries that convert their arguments to arrays, and what stands for them: by package and name.
+LIBRARY_FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {("scipy", "logsumexp"): numerics.log_sum_exp}
 
 StandIn = Callable[[Any, Any], Any]
 
@@ -71,7 +74,7 @@ class NumpyFunction:
             return surface.call_function(function, args, kwargs)
         if _holds(args, np.ndarray) or function.__name__ in _READERS:
             current_trace().volatile = True
-        return _as_constants(function(*args, **kwargs))
+        return surface.known_result(function(*args, **kwargs))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.function, name)
@@ -80,13 +83,31 @@ class NumpyFunction:
         return repr(self.function)
 
 
-def _as_constants(result: Any) -> Any:
-    """Arrays that NumPy made from literals, as literal arrays that can be written to."""
-    if type(result) is np.ndarray and result.dtype.kind in "biufc":
-        return TracedArray(constant_array(result).tensor)
-    if type(result) in (list, tuple):
-        return type(result)(_as_constants(item) for item in result)
-    return result
+class Concatenator:
+    """``np.r_`` and ``np.c_``."""
+
+    def __init__(self, columns: bool) -> None:
+        self._columns = columns
+
+    def __getitem__(self, key: Any) -> TracedArray:
+        items = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(item, str) for item in items):
+            raise trace_error("np.r_ with a string can't be traced; use np.concatenate or np.stack")
+        parts = [np.r_[item] if isinstance(item, slice) else item for item in items]
+        arrays = [constant_array(part) if isinstance(part, np.ndarray) else lift(part) for part in parts]
+        return joining.column_stack(arrays) if self._columns else joining.hstack(arrays)
+
+
+def vectorized(pyfunc: Callable[..., Any], *options: Any, **keywords: Any) -> Callable[..., Any]:
+    """``np.vectorize``: the function is called for each entry."""
+
+    def call(*args: Any) -> Any:
+        arrays = shaping.broadcast_arrays(*args)
+        shape = arrays[0].shape
+        entries = [pyfunc(*[a[position] for a in arrays]) for position in np.ndindex(*shape)]
+        return joining.stacked(entries).reshape(shape)
+
+    return call
 
 
 # ---------------------------------------------------------------- modules
@@ -121,8 +142,10 @@ def _numpy_attribute(name: str, value: Any) -> Any:
         return _random_module(np.random)
     if isinstance(value, types.ModuleType):
         return _numpy_module(value)
-    if name in ("inf", "nan", "newaxis"):
-        return value
+    if value is np.vectorize:
+        return vectorized
+    if name in ("r_", "c_"):
+        return Concatenator(columns=name == "c_")
     return NumpyFunction.of(value)
 
 
@@ -249,6 +272,19 @@ def _greatest(real: Callable[..., Any], greater: bool) -> Callable[..., Any]:
     return choose
 
 
+def _logical(real: Callable[..., Any], reduction: Callable[..., TracedArray]) -> Callable[..., Any]:
+    """``any``/``all`` of traced entries."""
+
+    @functools.wraps(real)
+    def reduce(iterable: Any) -> Any:
+        items = list(iterable)
+        if not any(isinstance(item, TracedArray) for item in items):
+            return real(items)
+        return reduction(joining.stacked(items))
+
+    return reduce
+
+
 def _is_instance(value: Any, kinds: Any) -> bool:
     if not isinstance(value, TracedArray):
         return isinstance(value, kinds)
@@ -284,5 +320,7 @@ def traced_builtins() -> dict[str, Any]:
         "max": _greatest(max, True),
         "min": _greatest(min, False),
         "isinstance": _is_instance,
+        "any": _logical(any, reductions.any_),
+        "all": _logical(all, reductions.all_),
         "__import__": _imported,
     }

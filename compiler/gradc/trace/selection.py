@@ -12,11 +12,10 @@ from gradc.ir.scalar import apply, number
 from gradc.ir.tensor import compute
 from gradc.trace.context import trace_error
 from gradc.trace.elementwise import apply_ufunc, astype, where
-from gradc.trace.joining import diff
-from gradc.trace.reductions import all_, sum_
+from gradc.trace.reductions import all_
 from gradc.trace.registry import attribute, implements
-from gradc.trace.shaping import normal_axis, ravel, reshape
-from gradc.trace.storage import axes, entry
+from gradc.trace.shaping import normal_axis, ravel
+from gradc.trace.storage import axes, entry, whole
 from gradc.trace.tracer import TracedArray, lift, wrap
 
 
@@ -167,48 +166,6 @@ def sinc(x: Any) -> TracedArray:
     return where(apply_ufunc(np.equal, [array, 0]), 1.0, apply_ufunc(np.sin, [safe]) / safe)
 
 
-@implements(np.polyval)
-def polyval(p: Any, x: Any) -> TracedArray:
-    """A polynomial, highest power first, by Horner's rule."""
-    coefficients, point = lift(p), lift(x)
-    result: Any = where(np.True_, 0, point) if point.ndim else lift(0.0)
-    for coefficient in coefficients:
-        result = result * point + coefficient
-    return lift(result)
-
-
-@implements(np.trapezoid)
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> TracedArray:
-    """The integral by trapezoids."""
-    values = lift(y)
-    place = normal_axis(axis, values.ndim)
-    front = (slice(None),) * place
-    if x is None:
-        steps: Any = dx
-    else:
-        points = lift(x)
-        steps = points[1:] - points[:-1] if points.ndim == 1 else diff(points, axis=axis)
-        if points.ndim == 1:
-            steps = reshape(steps, tuple(-1 if k == place else 1 for k in range(values.ndim)))
-    means = (values[(*front, slice(1, None))] + values[(*front, slice(None, -1))]) / 2.0
-    return sum_(means * steps, axis=place)
-
-
-@implements(np.interp)
-def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> TracedArray:
-    """Linear interpolation, as a sum over the intervals' hats."""
-    if period is not None:
-        raise trace_error("np.interp(period=...) can't be traced; wrap x with % first")
-    at, knots, values = lift(x), lift(xp), lift(fp)
-    slopes = (values[1:] - values[:-1]) / (knots[1:] - knots[:-1])
-    spread = at.reshape((*at.shape, 1))
-    inside = apply_ufunc(np.logical_and, [spread >= knots[:-1], spread < knots[1:]])
-    result = sum_(where(inside, values[:-1] + slopes * (spread - knots[:-1]), 0.0), axis=-1)
-    result = where(at < knots[0], values[0] if left is None else left, result)
-    result = where(at == knots[-1], values[-1], result)
-    return where(at > knots[-1], values[-1] if right is None else right, result)
-
-
 # ---------------------------------------------------------------- complex parts
 
 
@@ -265,3 +222,21 @@ def copyto(dst: TracedArray, src: Any, casting: str = "same_kind", where: Any = 
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     """Not traceable."""
     raise trace_error("np.put_along_axis can't be traced; assign with integer arrays, x[rows, columns] = values")
+
+
+@implements(method="view")
+def view(x: TracedArray, dtype: Any = None, type: Any = None) -> TracedArray:
+    """Another handle on the same storage."""
+    if dtype is not None and np.dtype(dtype) != x.dtype:
+        raise trace_error("x.view(dtype) reads the bits in another way, which can't be traced; use x.astype(dtype)")
+    return x.part(whole(x.extents)) if not x.immutable else x
+
+
+@implements(np.require)
+def require(a: Any, dtype: Any = None, requirements: Any = None) -> TracedArray:
+    """The array: memory layout is not seen by traced code."""
+    x = lift(a)
+    return x if dtype is None else astype(x, dtype)
+
+
+implements(np.iterable)(lambda y: lift(y).ndim > 0)

@@ -153,7 +153,7 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: Any = None) -> Traced
 
 def _viewed(x: TracedArray, region: Region) -> TracedArray:
     """A view; of an immutable number a fresh array."""
-    view = x.view(Region(region.shape, region.forward, region.inside, region.backward, box_of(region.shape, region.forward)))
+    view = x.part(Region(region.shape, region.forward, region.inside, region.backward, box_of(region.shape, region.forward)))
     return view if not x.immutable else wrap(view.tensor)
 
 

@@ -19,7 +19,14 @@ from typing import Any
 import numpy as np
 
 from gradc.trace.context import current_trace, trace_error
-from gradc.trace.modules import NumpyFunction, is_random, module_stand_in, random_error, traced_builtins
+from gradc.trace.modules import (
+    LIBRARY_FUNCTIONS,
+    NumpyFunction,
+    is_random,
+    module_stand_in,
+    random_error,
+    traced_builtins,
+)
 from gradc.trace.records import Reader, Root
 from gradc.trace.specs import supported
 from gradc.trace.tracer import TracedArray
@@ -223,6 +230,9 @@ def _copied_once(function: types.FunctionType, path: Path) -> Any:
     if is_copy(function):
         return function
     trace = current_trace()
+    replacement = LIBRARY_FUNCTIONS.get((function.__module__.split(".")[0], function.__name__))
+    if replacement is not None:
+        return _identical(function, path) and replacement
     library = _library(function)
     if library == "numpy":
         return _identical(function, path) and NumpyFunction.of(function)
@@ -240,10 +250,9 @@ def _copied_once(function: types.FunctionType, path: Path) -> Any:
         scope = trace.copies.get(("globals", id(function.__globals__)))
         if scope is None:
             scope = trace.copies["globals", id(function.__globals__)] = TracingGlobals(function.__globals__)
+        _prefetch_class_bodies(function.__code__, scope)
     else:
         scope = function.__globals__
-    if library is None:
-        _prefetch_class_bodies(function.__code__, scope)
     cells = function.__closure__
     names = function.__code__.co_freevars
     made_cells = None if cells is None else tuple(types.CellType() for _ in cells)

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from gradc.trace import contraction, creation, joining, reductions, selection
+from gradc.trace import contraction, creation, joining, numerics, reductions, selection
+from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import dtype_error, shape_error, trace_error
 from gradc.trace.elementwise import apply_ufunc, astype
 from gradc.trace.indexing import accumulate_at, assign
 from gradc.trace.joining import stacked
 from gradc.trace.registry import ATTRIBUTES, FUNCTIONS, METHODS
-from gradc.trace.tracer import TracedArray, known_value, lift
+from gradc.trace.tracer import TracedArray, constant_array, known_value, lift
 
 #: What there is instead of functions that can't be traced.
 _INSTEAD: dict[str, str] = {
@@ -27,6 +28,12 @@ _INSTEAD: dict[str, str] = {
     "vectorize": "write the function with NumPy operations, or use gradc.vmap",
     "apply_along_axis": "use gradc.vmap",
     "save": "return the value and save it outside",
+    "linalg.inv": "matrix inverses and factorisations of traced arrays are not there yet",
+    "linalg.solve": "linear systems with traced matrices are not there yet",
+    "linalg.det": "determinants of traced matrices are not there yet",
+    "linalg.cholesky": "factorisations of traced matrices are not there yet",
+    "linalg.eigh": "factorisations of traced matrices are not there yet",
+    "linalg.svd": "factorisations of traced matrices are not there yet",
 }
 
 
@@ -49,11 +56,31 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
     """A NumPy function on arguments of which at least one is traced."""
     implementation = FUNCTIONS.get(function)
     if implementation is None:
-        raise _untraceable(full_name(function))
+        return _on_known_values(function, args, kwargs)
     out = kwargs.get("out")
     if out is None:
         return implementation(*args, **kwargs)
     return _into(out, implementation(*args, **{k: v for k, v in kwargs.items() if k != "out"}))
+
+
+def _on_known_values(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """A function that can't be traced, on arguments whose values can be known: captures are then pinned."""
+    leaves, tree = flatten((list(args), kwargs))
+    values = [known_value(leaf) if isinstance(leaf, TracedArray) else leaf for leaf in leaves]
+    if any(value is None for value in values):
+        raise _untraceable(full_name(function))
+    given, options = unflatten(tree, values)
+    return known_result(function(*given, **options))
+
+
+def known_result(result: Any) -> Any:
+    """Arrays that NumPy made from known values, as literal arrays that can be written to."""
+    if type(result) is np.ndarray and result.dtype.kind in "biufc":
+        return TracedArray(constant_array(result).tensor)
+    if isinstance(result, list | tuple):
+        items = [known_result(item) for item in result]
+        return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
+    return result
 
 
 def _into(out: Any, result: TracedArray) -> TracedArray:
@@ -122,6 +149,8 @@ _REDUCER_NAMES = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum":
 
 
 def _reduce(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    if ufunc is np.logaddexp:
+        return numerics.log_sum_exp(inputs[0], **{"axis": 0} | kwargs)
     reduction = _REDUCTIONS.get(ufunc.__name__)
     if reduction is None:
         raise _untraceable(f"{ufunc.__name__}.reduce")
@@ -170,6 +199,9 @@ def method(x: TracedArray, name: str) -> Any:
     if implementation is not None:
         return lambda *args, **kwargs: implementation(x, *args, **kwargs)
     if hasattr(np.ndarray, name):
+        value = known_value(x)
+        if value is not None:
+            return lambda *args, **kwargs: known_result(getattr(np.array(value), name)(*args, **kwargs))
         raise _untraceable(name, "x")
     raise AttributeError(f"'{'float' if x.weak else 'numpy.ndarray'}' object has no attribute '{name}'")
 

@@ -94,7 +94,7 @@ class TracedArray(Operators):
         """The part of the storage that this view covers; None for all of it."""
         return self._region
 
-    def view(self, inner: Region) -> TracedArray:
+    def part(self, inner: Region) -> TracedArray:
         """A view of this array: writes to either are seen by both."""
         region = inner if self._region is None else self._region.then(inner)
         return TracedArray(None, storage=self._storage, region=region)
@@ -121,6 +121,10 @@ class TracedArray(Operators):
     def shape(self) -> tuple[Any, ...]:
         """The shape, in the user's terms: ints, or traced ints where the size has a name."""
         return tuple(e if isinstance(e, int) else extent_value(e) for e in self.extents)
+
+    @shape.setter
+    def shape(self, value: Any) -> None:
+        raise trace_error("a traced array's shape can't be set; use x = x.reshape(...)")
 
     @property
     def dtype(self) -> DType:
@@ -196,7 +200,7 @@ class TracedArray(Operators):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         instead = "use functions of `numpy`, called inside the traced function"
-        value = concrete(self, "a NumPy array with known content", instead)
+        value = concrete(self, "turning it into a plain NumPy array", instead)
         return np.array(value, dtype=dtype)
 
     # ------------------------------------------------------------ NumPy's protocols
@@ -220,10 +224,6 @@ class TracedArray(Operators):
             raise AttributeError(name)
         return _surface().method(self, name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "shape":
-            raise trace_error("a traced array's shape can't be set; use x = x.reshape(...)")
-        object.__setattr__(self, name, value)
 
 
 
