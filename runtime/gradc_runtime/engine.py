@@ -55,7 +55,7 @@ class Engine:
 
     @cached_property
     def host(self) -> Host:
-        """This machine."""
+        """The machine at hand."""
         features = self._llvm.get_host_cpu_features()
         bits = 512 if features.get("avx512f") else 256 if features.get("avx2") else 128
         return Host(

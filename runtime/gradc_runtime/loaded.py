@@ -80,6 +80,10 @@ class Signature:
 Makers = list[tuple[Any, np.dtype[Any]]]
 
 
+#: What a call needs: the results, the bytes of workspace, the named sizes.
+Call = tuple[Makers, int, tuple[int, ...]]
+
+
 def _data_pointer(array: np.ndarray) -> int:
     return int(array.ctypes.data)
 
@@ -110,10 +114,10 @@ class LoadedKernel:
         self._is_fixed = not signature.size_names
         self._input_count = len(signature.inputs)
         self._input_checks = [(spec.dtype, spec.shape if self._is_fixed else None) for spec in signature.inputs]
-        self._fixed_makers: Makers = [(spec.shape, spec.dtype) for spec in signature.outputs]
-        self._fixed_workspace: int = signature.workspace if isinstance(signature.workspace, int) else 0
+        fixed_workspace = signature.workspace if isinstance(signature.workspace, int) else 0
+        self._fixed: Call = ([(spec.shape, spec.dtype) for spec in signature.outputs], fixed_workspace, ())
         self._rules = [ShapeRule(spec.name, spec.shape) for spec in signature.inputs]
-        self._resolved: dict[tuple[tuple[int, ...], ...], tuple[Makers, int, tuple[int, ...]]] = {}
+        self._resolved: dict[tuple[tuple[int, ...], ...], Call] = {}
 
     def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
         """The results for these arguments, in new arrays or in those of ``out``."""
@@ -124,14 +128,9 @@ class LoadedKernel:
                 self._check_layout(values)
             if shape is not None and value.shape != shape:
                 resolve(self._rules, [v.shape for v in values], ())
-        if self._is_fixed:
-            makers, workspace, sizes = self._fixed_makers, self._fixed_workspace, ()
-        else:
-            makers, workspace, sizes = self._resolve(values)
-        if out is None:
-            results = [empty(shape, dtype) for shape, dtype in makers]
-        else:
-            results = self._checked_out(out, makers)
+        makers, workspace, sizes = self._fixed if self._is_fixed else self._resolve(values)
+        fresh = out is None
+        results = [empty(shape, dtype) for shape, dtype in makers] if fresh else self._checked_out(out or (), makers)
         frame = self._pool.take()
         slots = frame.slots
         if workspace > frame.workspace_bytes:
@@ -146,7 +145,7 @@ class LoadedKernel:
             slot += 1
         if sizes:
             slot = self.signature.size_slot
-            slots[slot : slot + len(sizes)] = sizes
+            slots[slot : slot + len(sizes)] = list(sizes)
         if self._uses_blas:
             with one_thread:
                 status = self._entry(frame.address)
@@ -164,7 +163,7 @@ class LoadedKernel:
             raise IndexError(f"index {index} is out of bounds for axis {axis} with size {extent}")
         raise RuntimeError(f"kernel status {status}")
 
-    def _resolve(self, values: Sequence[np.ndarray]) -> tuple[Makers, int, tuple[int, ...]]:
+    def _resolve(self, values: Sequence[np.ndarray]) -> Call:
         shapes = tuple(value.shape for value in values)
         known = self._resolved.get(shapes)
         if known is None:

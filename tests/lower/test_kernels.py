@@ -14,11 +14,11 @@ from gradc.ir.algebra import (
     convert,
     difference,
     equal,
+    floor_divide,
     guarded,
     less,
     less_equal,
     modulo,
-    floor_divide,
     power_of,
     product_of,
     sum_of,
@@ -429,7 +429,8 @@ def test_outputs_may_be_inputs_constants_and_repeated() -> None:
     results = run([x], [x, double, literal, double, x, double], values)
     for result, expected in zip(results, (values, 2 * values, literal.value, 2 * values, values, 2 * values), strict=True):
         np.testing.assert_array_equal(result, expected)
-    assert results[0] is not values and results[1] is not results[3]
+    assert results[0] is not values
+    assert results[1] is not results[3]
 
 
 def test_conversions() -> None:

@@ -71,7 +71,6 @@ def _scale(e: ExpressionEmitter, product: MatrixProduct, dtype: DType) -> Value:
 
 def _entry(e: ExpressionEmitter, tensor: Tensor, batch: int, dtype: DType) -> str:
     """The address of the first entry of this iteration's matrix."""
-
     position = [e.indices[k] if k < batch else literal(0, INT64) for k in range(tensor.rank)]
     pointer, offset = e.address(tensor, position)
     return e.entry_pointer(pointer, offset, dtype, e.builder.depth)

@@ -20,7 +20,6 @@ from gradc.lower.tree import Item
 from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
 from gradc_runtime.loaded import LoadedKernel
 
-
 #: Kernels of fewer operations keep the GIL: giving it up costs more than they take.
 BRIEF = 3000.0
 #: A function of more operations is compiled at the fast level.

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-from gradc.ir.algebra import Substitution, product_of, rebuild
+from gradc.ir.algebra import Substitution, product_of
 from gradc.ir.scalar import TRUE, Apply, Index, Load, NamedConstant, Number, Scalar, index, load
 from gradc.ir.tensor import Compute, Graph, Tensor, compute
-from gradc.ir.walk import operands_of, post_order
+from gradc.ir.walk import operands_of
+from gradc.lower.rewrite import with_tensors
 
 #: Multiplications, and the least extent, below which a product is left to loops of our own.
 SMALL, NARROW = 20**3, 8
@@ -183,29 +184,6 @@ def _scaled(new: Compute, old: Tensor, uses: dict[Tensor, int]) -> Compute:
         product_of(scale, product.body, dtype=product.dtype),
         reduce_extents=product.reduce_extents,
         reducer="sum",
-    )
-
-
-def with_tensors(tensor: Compute, replaced: dict[Tensor, Tensor]) -> Compute:
-    """The comprehension reading the replacements."""
-    if all(replaced[t] is t for t in operands_of(tensor) if isinstance(t, Tensor)):
-        return tensor
-
-    def build(node: Scalar, children: Sequence[Scalar]) -> Scalar:
-        return load(replaced[node.tensor], children) if isinstance(node, Load) else rebuild(node, children)
-
-    memo: dict[Scalar, Scalar] = {}
-    for node in post_order([tensor.body, tensor.domain]):
-        children = [memo[child] for child in node.children]
-        moved = isinstance(node, Load) and replaced[node.tensor] is not node.tensor
-        same = not moved and all(x is y for x, y in zip(node.children, children, strict=True))
-        memo[node] = node if same else build(node, children)
-    return compute(
-        tensor.shape,
-        memo[tensor.body],
-        reduce_extents=tensor.reduce_extents,
-        reducer=tensor.reducer,
-        domain=memo[tensor.domain],
     )
 
 

@@ -81,7 +81,7 @@ def _assumed(extent: Extent) -> int:
         return extent
     if isinstance(extent, Size):
         return ASSUMED_EXTENT
-    values = [_assumed(part) for part in extent.children]  # type: ignore[arg-type]
+    values = [_assumed(part) for part in extent.children]
     if isinstance(extent, Number):
         return int(extent.value)  # type: ignore[arg-type]
     assert isinstance(extent, Apply)

@@ -38,7 +38,7 @@ from gradc.ops.table import promoted
 
 @dataclass
 class Storage:
-    """Where the entries of a tensor are: a buffer with strides, one per axis that is kept (None: an axis of one entry at a time)."""
+    """Where the entries of a tensor are: a buffer, and a stride per axis (None for an axis that holds one entry at a time)."""
 
     pointer: Value
     strides: tuple[Value | None, ...]

@@ -202,8 +202,11 @@ def paths(functions: Sequence[Sequence[Item]]) -> dict[Statement, tuple[object, 
 
 
 def storage_needs(functions: Sequence[Sequence[Item]], outputs: Sequence[Tensor]) -> Lifetimes:
-    """A result whose every reader is in the scope of its register needs no buffer; one read only within an outer loop
-    needs a buffer of the inner axes."""
+    """What must be in memory.
+
+    A result whose every reader is in the scope of its register needs no buffer; one read only within an outer loop
+    needs a buffer of the inner axes.
+    """
     where = paths(functions)
     readers: dict[Tensor, list[Statement]] = {}
     for statement in where:

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gradc.ir.algebra import rebuild, reindexed
+from gradc.ir.algebra import linear_terms, reindexed
 from gradc.ir.bounds import tidy_indices
 from gradc.ir.scalar import Apply, Guard, Index, Load, Number, Scalar, index, is_apply, load
-from gradc.ir.tensor import Compute, Graph, Tensor, compute
+from gradc.ir.tensor import Compute, Graph, Tensor
 from gradc.ir.walk import free_indices, loads_of, operands_of, post_order
 from gradc.lower.contractions import is_matrix_product
+from gradc.lower.rewrite import rewritten, with_body
 
 #: The summed cost of a body that may be computed again by each reader.
 CHEAP = 3.0
@@ -85,8 +86,6 @@ def _has_guard(nodes: Sequence[Scalar]) -> bool:
 
 def _covers(indices: Sequence[Scalar], reader: Compute) -> bool:
     """Whether the reader visits each entry once: its indices are its axes, each once, perhaps shifted."""
-    from gradc.ir.algebra import linear_terms
-
     seen: list[int] = []
     for position in indices:
         axes = [atom.position for atom, c in linear_terms(position)[0].items() if isinstance(atom, Index) and abs(c) == 1]
@@ -106,27 +105,22 @@ def _rewritten(tensor: Compute, replaced: dict[Tensor, Tensor], open_: dict[Tens
     operands = [t for t in operands_of(tensor) if isinstance(t, Tensor)]
     if all(replaced[t] is t and t not in open_ for t in operands):
         return tensor
-    memo: dict[Scalar, Scalar] = {}
     grew = False
-    for node in post_order([tensor.body, tensor.domain]):
-        children = [memo[child] for child in node.children]
-        if isinstance(node, Load):
-            body = open_.get(node.tensor)
-            if body is not None and _fits(body, tensor):
-                memo[node] = reindexed(body.body, children)
-                grew = True
-            else:
-                memo[node] = load(replaced[node.tensor], children)
-        elif all(a is b for a, b in zip(node.children, children, strict=True)):
-            memo[node] = node
-        else:
-            memo[node] = rebuild(node, children)
-    body, domain = memo[tensor.body], memo[tensor.domain]
-    if grew and _has_divisions(body):
-        body = tidy_indices(body, tensor.extents)
-    return compute(
-        tensor.shape, body, reduce_extents=tensor.reduce_extents, reducer=tensor.reducer, domain=domain
-    )
+
+    def rule(node: Scalar, children: Sequence[Scalar]) -> Scalar | None:
+        nonlocal grew
+        if not isinstance(node, Load):
+            return None
+        source = open_.get(node.tensor)
+        if source is None or not _fits(source, tensor):
+            return load(replaced[node.tensor], children)
+        grew = True
+        return reindexed(source.body, children)
+
+    new = rewritten(tensor, rule)
+    if grew and _has_divisions(new.body):
+        new = with_body(new, tidy_indices(new.body, new.extents), new.domain)
+    return new
 
 
 def _fits(body: Compute, reader: Compute) -> bool:
@@ -164,28 +158,13 @@ def _is_costly(body: Scalar) -> bool:
 def _reading(
     tensor: Compute, replaced: dict[Tensor, Tensor], known: dict[Scalar, Compute], seen: set[Tensor]
 ) -> Compute:
-    memo: dict[Scalar, Scalar] = {}
-    for node in post_order([tensor.body, tensor.domain]):
+    def rule(node: Scalar, children: Sequence[Scalar]) -> Scalar | None:
         source = known.get(node)
-        if source in seen and source is not None and tensor.extents[: source.rank] == source.shape:
-            memo[node] = load(replaced[source], [index(k) for k in range(source.rank)])
-            continue
-        children = [memo[child] for child in node.children]
-        if isinstance(node, Load):
-            memo[node] = load(replaced[node.tensor], children)
-        elif all(a is b for a, b in zip(node.children, children, strict=True)):
-            memo[node] = node
-        else:
-            memo[node] = rebuild(node, children)
-    if memo[tensor.body] is tensor.body and memo[tensor.domain] is tensor.domain:
-        return tensor
-    return compute(
-        tensor.shape,
-        memo[tensor.body],
-        reduce_extents=tensor.reduce_extents,
-        reducer=tensor.reducer,
-        domain=memo[tensor.domain],
-    )
+        if source is not None and source in seen and tensor.extents[: source.rank] == source.shape:
+            return load(replaced[source], [index(k) for k in range(source.rank)])
+        return load(replaced[node.tensor], children) if isinstance(node, Load) else None
+
+    return rewritten(tensor, rule)
 
 
 def _has_divisions(body: Scalar) -> bool:

@@ -13,7 +13,6 @@ from gradc_runtime.engine import engine
 from gradc_runtime.extents import SizeMismatch
 from gradc_runtime.loaded import LoadedKernel, WrongDType
 
-
 #: What a symbolic extent counts as in a `Cost`.
 ASSUMED_EXTENT = 1000
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gradc.ir.scalar import Apply, Scalar, apply, load
 from gradc.ir.tensor import Compute, Graph, Tensor, compute
 from gradc.ir.walk import operands_of, post_order, use_counts
-from gradc.lower.contractions import with_tensors
+from gradc.lower.rewrite import with_tensors
 
 #: Bodies of more nodes are taken apart,
 LARGEST_BODY = 2000

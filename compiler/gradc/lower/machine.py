@@ -18,7 +18,14 @@ _FLOAT_RELATIONS = {
     "equal": "oeq",
     "not_equal": "une",
 }
-_INTEGER_RELATIONS = {"less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "equal": "eq", "not_equal": "ne"}
+_INTEGER_RELATIONS = {
+    "less": "lt",
+    "less_equal": "le",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "equal": "eq",
+    "not_equal": "ne",
+}
 
 _INTEGER_POWER = """define internal i64 @gradc_ipow(i64 %base, i64 %exponent) {
 entry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gradc.ir.algebra import (
     floor_divide,
@@ -114,7 +115,7 @@ def _exact_pieces(edges: Sequence[Edge], lanes: int) -> list[Piece]:
     cuts = sorted({int(edge.at.value) for edge in edges})  # type: ignore[attr-defined]
     bounds: list[int | None] = [None, *cuts, None]
     result = []
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in pairwise(bounds):
         sample = low if low is not None else cuts[0] - 1
         facts = tuple((e.predicate, (sample < int(e.at.value)) == e.holds_below) for e in edges)  # type: ignore[attr-defined]
         long = low is None or high is None or high - low >= 2 * lanes

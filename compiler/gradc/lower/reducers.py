@@ -45,8 +45,8 @@ def combine(machine: Machine, reducer: str, state: State, seen: State) -> State:
 _PLAIN: dict[str, Callable[[Machine, Value, Value], Value]] = {
     "sum": lambda m, a, b: m.add(a, b),
     "prod": lambda m, a, b: m.multiply(a, b),
-    "max": lambda m, a, b: emit.maximum(m, a, b),  # type: ignore[arg-type, no-any-return]
-    "min": lambda m, a, b: emit.minimum(m, a, b),  # type: ignore[arg-type, no-any-return]
+    "max": lambda m, a, b: emit.maximum(m, a, b),
+    "min": lambda m, a, b: emit.minimum(m, a, b),
     "any": lambda m, a, b: m.either(a, b),
     "all": lambda m, a, b: m.both(a, b),
 }

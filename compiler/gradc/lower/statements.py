@@ -196,7 +196,8 @@ def _running(tensor: Compute) -> Statement | None:
         return None
     outer = [a for a in range(tensor.rank) if a != axis]
     depth_of = {a: d for d, a in enumerate([*outer, axis])}
-    rename = Substitution({index(a): index(d) for a, d in depth_of.items()} | {index(k): index(tensor.rank - 1)})
+    renaming: dict[Scalar, Scalar] = {index(a): index(d) for a, d in depth_of.items()}
+    rename = Substitution(renaming | {index(k): index(tensor.rank - 1)})
     return Statement(
         tensor,
         "scan",

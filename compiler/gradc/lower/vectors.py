@@ -44,7 +44,9 @@ def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
         return 1, 1
     width, weight = 4, 0
     for statement in statements(nest.items):
-        if statement.kind in ("scan", "blas") or (statement.kind == "accumulate" and not _adds_along(statement, nest.depth)):
+        if statement.kind in ("scan", "blas"):
+            return 1, 1
+        if statement.kind == "accumulate" and not _adds_along(statement, nest.depth):
             return 1, 1
         if statement in ranged.carried and statement.tensor.reducer not in _ACROSS_LANES:
             return 1, 1
@@ -70,7 +72,8 @@ def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
 
 def _adds_along(statement: Statement, depth: int) -> bool:
     """Whether the lanes of the loop at ``depth`` add to entries of their own, cleared before it."""
-    return statement.first_reduce <= depth and any(isinstance(position, Index) and position.position == depth for position in statement.target)
+    cleared = statement.first_reduce <= depth
+    return cleared and any(isinstance(place, Index) and place.position == depth for place in statement.target)
 
 
 def _is_library_call(node: Apply) -> bool:
