@@ -1,4 +1,4 @@
-"""Are two graphs over the same inputs the same function? Proof first, then numbers.
+"""Are two graphs over the same inputs the same function? A few numbers, a proof, more numbers.
 
 A proof is symbolic and holds for all values and all sizes; agreement at points is never called one. A proof is still
 checked at a few points: were a rule wrong, the numbers would say so.
@@ -19,9 +19,10 @@ from gradc.verify.proof import Proof, prove
 from gradc.verify.sample import DIGITS, Point, as_floats, differences, is_finite, points, values_at
 from gradc.verify.verdict import Counterexample, Verdict, shown_point
 
-#: How many points must agree, how many are tried for that, and how many check a proof.
+#: How many points must agree, how many are tried for that, how many are looked at before a proof and how many check it.
 _POINTS = 12
 _TRIED = 60
+_POINTS_BEFORE_PROOF = 3
 _POINTS_AFTER_PROOF = 8
 
 
@@ -45,9 +46,11 @@ def compare(
     for position, (ours, theirs) in enumerate(zip(derived.outputs, hand.outputs, strict=True)):
         if ours.shape != theirs.shape:
             return _wrong_shape(derived, hand, fixed, position, outputs)
-    proof = prove(derived, hand, fixed, seconds)
-    wanted = _POINTS if proof is None else _POINTS_AFTER_PROOF
-    found = _search(derived, hand, fixed, value, wanted, outputs)
+    found = _search(derived, hand, fixed, value, _POINTS_BEFORE_PROOF, outputs)
+    proof = None if isinstance(found, Counterexample) else prove(derived, hand, seconds)
+    if not isinstance(found, Counterexample):
+        wanted = _POINTS if proof is None else _POINTS_AFTER_PROOF
+        found = _search(derived, hand, fixed, value, wanted, outputs)
     if isinstance(found, Counterexample):
         return _differing(derived, hand, found, proof)
     if proof is not None:

@@ -19,6 +19,7 @@ from gradc.ir.algebra import convert
 from gradc.ir.scalar import Load, Number, Scalar, index, is_apply, load, number
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute, extent_scalar
 from gradc.ir.walk import post_order
+from gradc.verify.repairs import find_repair
 from gradc.verify.sample import Point, is_finite, points, values_at
 from gradc.verify.wording import scalar_words
 
@@ -121,7 +122,7 @@ def find_hint(
     if not sample.points:
         return ""
     with mpmath.workdps(50):
-        return next(_hints(sample, derived, hand, fixed, related, inner), "")
+        return next((hint for hint in _hints(sample, derived, hand, fixed, related, inner) if hint), "")
 
 
 def _hints(
@@ -136,11 +137,14 @@ def _hints(
     yield from _mistaken_for(sample, related, derived.inputs, hand.outputs[sample.position].shape)
     ratio = _constant_ratio(sample, sample.hand)
     factors = _factors(sample, derived, fixed)
+    own = _own_factors(hand.outputs[sample.position], hand.inputs)
     if ratio is not None:
         yield _constant_hint(ratio, sample, derived)
-    yield from _missing_factor(sample, factors, inner)
+    yield from _missing_factor(sample, factors, inner, own)
     yield from _only_if_symmetric(sample, derived, hand, fixed)
     yield from _term_hints(sample, derived, hand)
+    yield find_repair(derived, hand, sample.position, fixed)
+    yield from _term_multiples(sample, derived, hand)
     yield from _two_factors(sample, factors, inner)
     yield from _rounding(sample)
 
@@ -326,13 +330,34 @@ def _arguments(inputs: Sequence[Input], output: Tensor) -> Iterator[Scalar]:
             yield load(node, [index(offset + k) for k in range(node.rank)])
 
 
-def _missing_factor(sample: Sample, factors: Sequence[Candidate], inner: Sequence[str]) -> Iterator[str]:
+def _own_factors(output: Tensor, inputs: Sequence[Input]) -> list[str]:
+    """The factors that a formula has, in words: only these can be too much."""
+    from gradc.simplify.display import display
+
+    shown = display(Graph(tuple(inputs), (output,))).outputs[0]
+    if not isinstance(shown, Compute) or shown.reducer is not None:
+        return [node.name for node in inputs if shown is node]
+    parts = _parts(shown.body, "prod")
+    return [scalar_words(p, output.rank) for part in parts for p in (part, _unpowered(part)) if not _is_inverse(part)]
+
+
+def _is_inverse(factor: Scalar) -> bool:
+    exponent = factor.children[1] if is_apply(factor, "power") else None
+    value = exponent.value if isinstance(exponent, Number) else 1
+    return isinstance(value, int | Fraction) and value < 0
+
+
+def _missing_factor(
+    sample: Sample, factors: Sequence[Candidate], inner: Sequence[str], own: Sequence[str] = ()
+) -> Iterator[str]:
     for candidate in factors:
         for column, verb in ((sample.hand * candidate.column, "missing"), (sample.hand / candidate.column, "too much")):
             ratio = _constant_ratio(sample, column)
             exact = None if ratio is None else rational(ratio, 100)
             if exact == 1 and candidate.is_size:
                 yield _size_words(candidate.words, verb)
+            elif exact is not None and verb == "too much" and candidate.words not in own:
+                yield f"the factor {_inverse_words(exact, candidate.words)} is missing"
             elif exact is not None:
                 yield _factor_words(exact, candidate.words, verb, inner)
 
@@ -341,6 +366,13 @@ def _size_words(words: str, verb: str) -> str:
     if verb == "missing":
         return f"the factor {words} is missing: a sum, not a mean"
     return f"the factor 1/{_bracketed(words)} is missing: a mean divides by the number of entries"
+
+
+def _inverse_words(ratio: Fraction, words: str) -> str:
+    if words.startswith("1/"):
+        inverse = words.removeprefix("1/")
+        return inverse if ratio == 1 else f"{_fraction_words(ratio)}*{inverse}"
+    return f"{_fraction_words(ratio)}/{_bracketed(words)}"
 
 
 def _factor_words(ratio: Fraction, words: str, verb: str, inner: Sequence[str]) -> str:
@@ -400,7 +432,13 @@ def _term_hints(sample: Sample, derived: Graph, hand: Graph) -> Iterator[str]:
             yield f"the sign of the term {words} is wrong"
         elif multiple == -1:
             yield f"the term {words} is too much"
-        elif multiple is not None:
+
+
+def _term_multiples(sample: Sample, derived: Graph, hand: Graph) -> Iterator[str]:
+    gap = sample.derived - sample.hand
+    for words, column in _terms(sample, hand):
+        multiple = _multiple(gap, column, sample.tolerance)
+        if multiple is not None and multiple not in (-2, -1):
             yield f"the term {words} needs the factor {_fraction_words(multiple + 1)}"
     for words, column in _terms(sample, derived):
         multiple = _multiple(gap, column, sample.tolerance)

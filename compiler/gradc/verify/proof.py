@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -34,7 +34,7 @@ class Proof:
     conditions: tuple[str, ...] = ()
 
 
-def prove(derived: Graph, hand: Graph, fixed: Mapping[Input, Any], seconds: float) -> Proof | None:
+def prove(derived: Graph, hand: Graph, seconds: float) -> Proof | None:
     """A proof that the graphs agree for all values and sizes, or None."""
     if derived.outputs == hand.outputs:
         return Proof("both are the same expression")

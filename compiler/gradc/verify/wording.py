@@ -59,6 +59,11 @@ def scalar_words(scalar: Scalar, rank: int) -> str:
     return _text(scalar, rank)[0]
 
 
+def operand_words(tensor: Tensor) -> str:
+    """A tensor as an operand of a formula."""
+    return _operand(tensor)[0]
+
+
 def _tensor_text(tensor: Compute) -> Text:
     if tensor.reducer is None:
         return _text(tensor.body, tensor.rank)
@@ -76,7 +81,9 @@ def _tensor_text(tensor: Compute) -> Text:
 
 def _matrix_product(tensor: Compute) -> str:
     """``sum_k A[i,k] x[k]`` as ``A @ x``."""
-    if tensor.reducer != "sum" or not is_apply(tensor.body, "prod") or len(tensor.body.children) != 2:
+    if tensor.reducer != "sum" or not (is_apply(tensor.body, "prod") or is_apply(tensor.body, "mul")):
+        return ""
+    if len(tensor.body.children) != 2:
         return ""
     if tensor.domain is not algebra.conjunction() or len(tensor.reduce_extents) != 1:
         return ""
@@ -162,7 +169,9 @@ def _load_text(node: Load, rank: int) -> Text:
 
 def _apply_text(node: Apply, args: Sequence[Text]) -> Text:
     name = node.op.name
-    if name == "sum" or name == "add":
+    if name == "add":
+        return _sum_text([_wrapped(arg, _SUM) for arg in args]), _SUM
+    if name == "sum":
         return _sum_text([_wrapped(arg, _SUM) for arg in _constants_last(node, args)]), _SUM
     if name == "sub":
         return f"{_wrapped(args[0], _SUM)} - {_wrapped(args[1], _PRODUCT)}", _SUM
@@ -251,4 +260,4 @@ def _number_words(value: int | Fraction) -> Text:
     return (str(value), _ATOM) if isinstance(value, int) or value.denominator == 1 else (str(value), _PRODUCT)
 
 
-__all__ = ["free_indices", "scalar_words", "tensor_words"]
+__all__ = ["free_indices", "operand_words", "scalar_words", "tensor_words"]
