@@ -111,6 +111,8 @@ class TreeEmitter:
                 upper = builder.minimum_integers(upper, at)
             else:
                 lower = builder.maximum_integers(lower, at)
+        if bounds:
+            upper = builder.maximum_integers(lower, upper)  # edges may cross: nothing is left between them
         known = tuple((edge.predicate, True) for edge in bounds)
         innermost = self._is_innermost(nest)
         whole = Ranged(nest, carried, scans, lower, upper, innermost, facts=known)
@@ -125,7 +127,7 @@ class TreeEmitter:
             if piece.lower is not None:
                 start = builder.minimum_integers(builder.maximum_integers(lower, e.value(piece.lower)), upper)
             if piece.upper is not None:
-                stop = builder.maximum_integers(builder.minimum_integers(upper, e.value(piece.upper)), lower)
+                stop = builder.maximum_integers(builder.minimum_integers(upper, e.value(piece.upper)), start)
             result.append(replace(whole, lower=start, upper=stop, facts=(*known, *piece.facts), main=piece.main))
         return result
 

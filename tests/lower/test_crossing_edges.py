@@ -1,0 +1,23 @@
+"""Guards that never hold together cut a loop into pieces, none of which runs backwards."""
+
+import numpy as np
+
+import gradc.ops  # noqa: F401
+from gradc.evaluate import evaluate
+from gradc.ir.parse import parse_graph
+from gradc.lower import compile_graph
+
+APART = """graph(a: float64[8, 8], b: float64[8, 8], c: float64[8, 8, 8]) {
+  t0: float64[4, 8] = [3 + -1 * i + -1 * j <= 0] a[j, 3 + -1 * i]
+  t1: float64[4, 8] = sum k<8: [j + -1 * k <= 0 and -2 + j + i <= 0] (c[k, 3 + -1 * i, j] * t0[i, k])
+  t2: float64[4, 8] = [3 + -1 * i + -1 * j <= 0] b[j, 3 + -1 * i]
+  t3: float64[4, 8] = sum k<8: [j + -1 * k <= 0 and 4 + -1 * i + -1 * j <= 0] (c[k, 3 + -1 * i, j] * t2[i, k])
+  t4: float64[4, 4] = t1[i, 3 + -1 * j] + t3[i, 3 + -1 * j]
+  return t4
+}"""
+
+
+def test_the_piece_between_crossing_edges_is_empty():
+    graph, rng = parse_graph(APART), np.random.default_rng(0)
+    values = [rng.integers(1, 5, t.shape).astype(float) for t in graph.inputs]
+    np.testing.assert_array_equal(compile_graph(graph)(values)[0], evaluate(graph, values)[0])
