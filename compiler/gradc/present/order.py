@@ -146,15 +146,15 @@ def _factor_key(factor: Notation) -> tuple[Any, ...]:
             and isinstance(base.base, Literal)
             and not isinstance(base.base.value, NamedConstant)
         ):
-            return (_EXPONENTIAL, "", text_key(factor))
+            return (_EXPONENTIAL, 0, text_key(factor))
         base = base.base
     place = _CLASSES.get(type(base), 7)
     if isinstance(base, Ellipsis):
-        return (_LAST, "", ("", ""))
+        return (_LAST, 0, ("", ""))
     if isinstance(base, Bracket):
         place = _INDEX_BRACKET if _about_indices(base.condition) else _BRACKET
     if isinstance(factor, Power) and not isinstance(factor.exponent, Literal):
-        return (_SYMBOLIC_POWER, "", text_key(factor))
+        return (_SYMBOLIC_POWER, 0, text_key(factor))
     if isinstance(base, Function) and base.name == "exp":
         place = _EXPONENTIAL
     if isinstance(base, Name) and _GREEK_LETTER.match(base.latex):

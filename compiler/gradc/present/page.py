@@ -40,20 +40,40 @@ class Definition:
 
 
 @dataclass(frozen=True)
+class Line:
+    """What one output is; ``indices`` are the letters of an entry in index notation."""
+
+    value: Notation
+    indices: tuple[Name, ...] = ()
+
+    def latex_lhs(self, name: str) -> str:
+        """The left-hand side, of an entry where it is one."""
+        if not self.indices:
+            return name
+        letters = "".join(i.latex for i in self.indices)
+        return rf"\left({name}\right)_{{{letters}}}" if len(name) > 1 else f"{name}_{{{letters}}}"
+
+    def plain_lhs(self, name: str) -> str:
+        """The same in plain text."""
+        return f"{name}[{', '.join(i.plain for i in self.indices)}]" if self.indices else name
+
+
+@dataclass(frozen=True)
 class Page:
     """What is printed: one main line per output, definitions, and how many intermediates are left out."""
 
-    lines: tuple[Notation, ...]
+    lines: tuple[Line, ...]
     definitions: tuple[Definition, ...] = ()
     left_out: int = 0
 
     def latex(self, lhs: Sequence[str] | None) -> str:
         """LaTeX: one line alone, or several lines aligned at their equals signs."""
         write = LatexWriter().text
-        lines = [write(line) for line in self.lines]
+        lines = [write(line.value) for line in self.lines]
+        left = [line.latex_lhs(name) for line, name in zip(self.lines, lhs or (), strict=False)]
         if len(lines) == 1 and not self.definitions and not self.left_out:
-            return f"{lhs[0]} = {lines[0]}" if lhs else lines[0]
-        rows = [f"{left} &= {line}" for left, line in zip(lhs, lines, strict=True)] if lhs else []
+            return f"{left[0]} = {lines[0]}" if lhs else lines[0]
+        rows = [f"{name} &= {line}" for name, line in zip(left, lines, strict=True)] if lhs else []
         rows = rows or [f"& {line}" for line in lines]
         for position, definition in enumerate(self.definitions):
             where = r"\text{where} \quad " if position == 0 else ""
@@ -65,9 +85,10 @@ class Page:
     def plain(self, names: Sequence[str]) -> str:
         """Plain text."""
         write = PlainWriter().text
-        lines = [write(line) for line in self.lines]
+        lines = [write(line.value) for line in self.lines]
         if len(lines) > 1:
-            lines = [f"{name} = {line}" for name, line in zip(names, lines, strict=True)]
+            left = [line.plain_lhs(name) for line, name in zip(self.lines, names, strict=True)]
+            lines = [f"{name} = {line}" for name, line in zip(left, lines, strict=True)]
         if self.definitions:
             lines.append("where")
         lines += [f"    {write(d.name)} = {write(d.value)}" for d in self.definitions]
@@ -112,11 +133,12 @@ class Layout:
         definitions = tuple(self._definition(t) for t in defined)
         return Page(lines, definitions, len(self._pieces.named) - len(defined))
 
-    def _line(self, output: Tensor) -> Notation:
+    def _line(self, output: Tensor) -> Line:
         matrix = self._matrix(output)
         if matrix is None and not self._pieces.named and _differs_by_entry(output):
-            return self._entries(output)
-        return self._chosen(matrix, output)
+            return Line(self._entries(output))
+        value = self._chosen(matrix, output)
+        return Line(value, () if value is matrix else self._index_form.letters(output.rank))
 
     def _definition(self, tensor: Tensor) -> Definition:
         matrix = self._matrix(tensor)

@@ -158,7 +158,8 @@ class _Display:
 
     def _guarded(self, predicate: Scalar, body: Scalar) -> Scalar:
         """The guard, or the body alone where it only saves a power from its limit: ``n x**(n-1)`` at n = 0, ``x / |x|``."""
-        if is_apply(predicate, "greater") and is_apply(predicate.children[0], "power"):
+        of_norm = is_apply(predicate, "greater") and is_apply(predicate.children[0], "power")
+        if of_norm and is_number(predicate.children[1], 0):
             base = predicate.children[0].children[0]  # a norm: the convention at 0 is no part of the textbook's formula
             if any(is_apply(f, "power") and f.children[0] is base for f in post_order([body])):
                 return body

@@ -121,7 +121,7 @@ class DisplayAlgebra:
 
     # ------------------------------------------------------------ sums
 
-    def sum(self, terms: Sequence[Scalar], dtype: DType) -> Scalar:
+    def sum(self, terms: Sequence[Scalar], dtype: DType, factoring: bool = True) -> Scalar:
         """The sum, flattened and collected; identities of two terms and common factors applied."""
         flat = self._joined_guards(self._flat_terms([convert(t, dtype) for t in terms]), dtype)
         result = algebra.sum_of(*flat, flatten=False, dtype=dtype)
@@ -133,7 +133,7 @@ class DisplayAlgebra:
         if not is_apply(result, "sum") or self.size(result) > _LARGEST_SEARCHED:
             return result
         expanded = expanded_if_shorter(self._distributed(self._exponentials_outside(result)))
-        return self._factored(expanded) if is_apply(expanded, "sum") else expanded
+        return self._factored(expanded) if factoring and is_apply(expanded, "sum") else expanded
 
     def _joined_guards(self, terms: list[Scalar], dtype: DType) -> list[Scalar]:
         """Terms under the same condition as one."""
@@ -192,7 +192,7 @@ class DisplayAlgebra:
                     wanted = self.product([others, wanted])
                 wanted_coefficient, key = split_coefficient(wanted)
                 have = collected.get(key)
-                if have is None or wanted_coefficient == 0:
+                if have is None or wanted_coefficient == 0 or key is rest:
                     continue
                 # the same multiple of both terms must be there
                 if have != coefficient * sign * wanted_coefficient:  # type: ignore[operator]
@@ -259,7 +259,7 @@ class DisplayAlgebra:
             return total
         factor = [self.power(b, number(e, total.dtype)) for b, e in common.items()]
         inverse = [self.power(b, number(-e, total.dtype)) for b, e in common.items()]
-        rest = self.sum([self.product([t, *inverse]) for t in terms], total.dtype)
+        rest = self.sum([self.product([t, *inverse]) for t in terms], total.dtype, factoring=False)
         result = self.product([*factor, rest])
         return result if self.size(result) < self.size(total) else total
 

@@ -53,7 +53,7 @@ def _only_symbol(scalar: Scalar) -> Load | None:
             symbol = node
         elif is_apply(node, "sum") or is_apply(node, "prod"):
             pending.extend(node.children)
-        elif is_apply(node, "power"):
+        elif is_apply(node, "power") and isinstance(node.children[1], Number):
             pending.append(node.children[0])
         elif not isinstance(node, Number):
             return None
