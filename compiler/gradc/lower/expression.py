@@ -274,9 +274,7 @@ class ExpressionEmitter(Machine):
     def _chained(self, sofar: Value, predicate: Scalar) -> Value:
         if sofar.literal is not None:
             return self.value(predicate) if sofar.literal else sofar
-        if sofar.lanes > 1 or sofar.step is not None:
-            raise VectorisationRefused
-        return self.builder.branch(sofar, lambda: [self.convert(self.value(predicate), BOOL)], [literal(False, BOOL)])[0]
+        return self.guarded_value(sofar, predicate, literal(False, BOOL))[0]
 
     # ------------------------------------------------------------ mathematical sums, products, powers
 
