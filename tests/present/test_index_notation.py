@@ -32,9 +32,9 @@ CASES: list[tuple[Any, Callable[..., Any], tuple[Any, ...], str]] = [
         gradc.grad,
         lambda w, X, y: np.sum((X @ w - y) ** 2),
         (N, DATA, vector("m")),
-        r"2 \sum_{j} X_{ji} \left(\left(\sum_{k} X_{jk} w_{k}\right) - y_{j}\right)",
+        r"2 \sum_{j} X_{ji} \left(\sum_{k} X_{jk} w_{k} - y_{j}\right)",
     ),
-    (gradc.grad, lambda x, A: x @ A @ x, (N, SQUARE), r"\left(\sum_{j} A_{ij} x_{j}\right) + \sum_{j} A_{ji} x_{j}"),
+    (gradc.grad, lambda x, A: x @ A @ x, (N, SQUARE), r"\sum_{j} A_{ij} x_{j} + \sum_{j} A_{ji} x_{j}"),
     (gradc.hessian, lambda x, A: x @ A @ x, (N, SQUARE), "A_{ij} + A_{ji}"),
     (gradc.jacobian, lambda x: np.sin(x), (N,), r"[i = j] \cos(x_{i})"),
     (gradc.grad, lambda A: np.trace(A), (SQUARE,), "[i = j]"),
@@ -75,3 +75,26 @@ def test_plain_text_of_sums_is_python() -> None:
     assert text == "sum(x[i]*x[i + 1] for i in range(n - 1))"
     point = np.array([1.0, 2.0, 4.0])
     assert eval(text, {"x": point, "n": 3}) == 10.0
+
+
+def test_a_maximum_reaches_on() -> None:
+    formula = gradc.jit(lambda x: x - np.max(x)).formula(N)
+    assert formula.latex(notation="index") == r"x_{i} - \max_{j} x_{j}"
+    formula = gradc.jit(lambda x: np.max(x) * np.sum(x) - np.min(x)).formula(N)
+    assert formula.latex(notation="index") == r"\left(\max_{i} x_{i}\right) \sum_{i} x_{i} - \min_{i} x_{i}"
+
+
+def test_literal_arrays_are_written_out() -> None:
+    formula = gradc.jit(lambda x: np.array([[1.0, 2.0], [0.0, 0.5]]) @ x).formula(vector(2))
+    text = formula.latex()
+    assert "C" not in text
+
+
+def test_long_sums_are_broken() -> None:
+    def f(x: float, y: float) -> Any:
+        return sum(np.sin(k * x) * np.cos(y + k) * np.exp(x * y / k) for k in range(1, 7))
+
+    rows = gradc.grad(f).formula().latex(lhs=True).split(r" \\ ")
+    assert rows[0].startswith(r"\begin{aligned} \frac{\partial f}{\partial x} &= ")
+    assert all(len(row) < 700 for row in rows)
+    assert any(row.startswith(r"& \quad ") for row in rows)

@@ -41,7 +41,7 @@ ROWS: dict[str, FunctionRow] = {
     "minimum": FunctionRow(r"\min", "minimum"),
     "floordiv": FunctionRow(r"\left\lfloor {0} / {1} \right\rfloor", "({0}) // ({1})"),
     "mod": FunctionRow(r"{0} \bmod {1}", "({0}) % ({1})"),
-    "conjugate": FunctionRow(r"\overline{{0}}", "conj"),
+    "conj": FunctionRow(r"\overline{{0}}", "conj"),
     "real": FunctionRow(r"\operatorname{Re}", "real"),
     "imag": FunctionRow(r"\operatorname{Im}", "imag"),
     "tr": FunctionRow(r"\operatorname{tr}", "trace"),

@@ -30,7 +30,7 @@ from gradc.present.symbols import symbol
 
 Environment = tuple[Notation, ...]
 #: Constants of at most this many entries are printed in full.
-_LARGEST_CONSTANT = 6
+_LARGEST_CONSTANT = 9
 
 
 class IndexForm:
@@ -66,9 +66,12 @@ class IndexForm:
             if key not in self._written:
                 self._written[key] = self._compute(tensor, indices)
             return self._written[key]
+        if isinstance(tensor, Constant):
+            if tensor.value.size == 1:
+                return n.Literal(number(tensor.value.reshape(-1)[0]).value)
+            written = written_constant(tensor)
+            return n.Entry(Name("C", "C", tensor.rank) if written is None else written, indices)
         named = Name(*_own_name(tensor), rank=tensor.rank)
-        if isinstance(tensor, Constant) and tensor.value.size == 1:
-            return n.Literal(number(tensor.value.reshape(-1)[0]).value)
         return n.Entry(named, indices) if indices else named
 
     # ------------------------------------------------------------ comprehensions
@@ -228,6 +231,14 @@ def _names_in(root: Notation) -> list[Name]:
             found.append(item)
         pending.extend(item.parts)
     return found
+
+
+def written_constant(tensor: Constant) -> n.Array | None:
+    """A small literal array, written out."""
+    if tensor.value.size > _LARGEST_CONSTANT or tensor.rank not in (1, 2):
+        return None
+    rows = tensor.value.reshape(len(tensor.value), -1)
+    return n.Array(tuple(tuple(n.Literal(number(entry).value) for entry in row) for row in rows))
 
 
 def _own_name(tensor: Tensor) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 
 from gradc.ir.scalar import NamedConstant, NumberValue
@@ -106,8 +106,8 @@ class LatexWriter(Writer):
         for position, term in enumerate(node.terms):
             negative, positive = n.split_sign(term)
             last = position == len(node.terms) - 1
-            written = self.enclosed(positive, Binding.BIG if last else Binding.PRODUCT)
-            if _ends_big(positive) and not last and written.binding < Binding.ATOM:
+            written = self.enclosed(positive, Binding.BIG)
+            if _ends_big(positive, kinds=("max", "min", "any", "all")) and not last:
                 written = self.parenthesised(written)
             tall = tall or written.tall
             sign = "-" if negative else "+"
@@ -321,11 +321,14 @@ def _walk(node: Notation) -> list[Notation]:
     return found
 
 
-def _ends_big(node: Notation) -> bool:
-    """Whether the print ends in a big operator, which would swallow what follows."""
+def _ends_big(node: Notation, kinds: Collection[str] = tuple(_BIG)) -> bool:
+    """Whether the print ends in a big operator of these kinds, which would swallow what follows.
+
+    A sum or product sign reaches to the next plus or minus, as in the books; max reaches on.
+    """
     if isinstance(node, n.Reduction):
-        return True
-    return isinstance(node, n.Product) and bool(node.numerator) and _ends_big(node.numerator[-1])
+        return node.kind in kinds
+    return isinstance(node, n.Product) and bool(node.numerator) and _ends_big(node.numerator[-1], kinds)
 
 
 def _stands_beside(node: Notation) -> bool:

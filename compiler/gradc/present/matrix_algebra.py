@@ -26,7 +26,7 @@ def is_array(node: Notation) -> bool:
     """Whether the piece stands for a vector or a matrix."""
     if isinstance(node, n.Name):
         return node.rank > 0
-    if isinstance(node, n.Ones | n.Identity | n.Transposed | n.Hadamard | n.EntrywisePower):
+    if isinstance(node, n.Ones | n.Identity | n.Array | n.Transposed | n.Hadamard | n.EntrywisePower):
         return True
     if isinstance(node, n.MatrixProduct):
         return not node.scalar

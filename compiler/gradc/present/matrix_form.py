@@ -26,7 +26,7 @@ from gradc.ir.tensor import Compute, Constant, Tensor
 from gradc.present import matrix_algebra as m
 from gradc.present import notation as n
 from gradc.present.contraction import Contraction
-from gradc.present.index_form import applied, size_name, times
+from gradc.present.index_form import applied, size_name, times, written_constant
 from gradc.present.notation import Notation
 from gradc.present.order import ordered_sum
 
@@ -76,8 +76,9 @@ class MatrixForm:
                 raise NoMatrixFormError
             return name
         if tensor not in self._tensors:
-            if isinstance(tensor, Constant) and tensor.value.size == 1:
-                raise NoMatrixFormError
+            written = written_constant(tensor) if isinstance(tensor, Constant) else None
+            if written is not None:
+                return written
             if not isinstance(tensor, Compute):
                 raise NoMatrixFormError
             self._tensors[tensor] = self._compute(tensor)

@@ -135,6 +135,7 @@ _PLACES = {"cos": "sin~", "cosh": "sinh~"}
 _EXPONENTIAL = 8
 _INDEX_BRACKET = 0
 _BRACKET = 9
+_EXTREMUM = 9
 _LAST = 11
 
 
@@ -149,6 +150,8 @@ def _factor_key(factor: Notation) -> tuple[Any, ...]:
             return (_EXPONENTIAL, 0, text_key(factor))
         base = base.base
     place = _CLASSES.get(type(base), 7)
+    if isinstance(base, Reduction) and base.kind not in ("sum", "prod"):
+        place = _EXTREMUM
     if isinstance(base, Ellipsis):
         return (_LAST, 0, ("", ""))
     if isinstance(base, Bracket):

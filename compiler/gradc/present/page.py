@@ -29,6 +29,8 @@ NotationName = Literal["auto", "matrix", "index"]
 LARGEST_WHERE = 12
 #: Arrays of at most this many entries, each with a formula of its own, are printed entry by entry.
 _LARGEST_ENTRYWISE = 9
+#: A sum of more printed symbols is broken into several rows.
+_LONGEST_ROW = 100
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,15 @@ class Page:
         write = LatexWriter().text
         lines = [write(line.value) for line in self.lines]
         left = [line.latex_lhs(name) for line, name in zip(self.lines, lhs or (), strict=False)]
-        if len(lines) == 1 and not self.definitions and not self.left_out:
+        short = printed_length(self.lines[0].value) <= _LONGEST_ROW or not isinstance(self.lines[0].value, n.Sum)
+        if len(lines) == 1 and short and not self.definitions and not self.left_out:
             return f"{left[0]} = {lines[0]}" if lhs else lines[0]
-        rows = [f"{name} &= {line}" for name, line in zip(left, lines, strict=True)] if lhs else []
-        rows = rows or [f"& {line}" for line in lines]
+        broken = [_broken(line.value) for line in self.lines]
+        rows = [f"{name} &= {line}" for name, line in zip(left, broken, strict=True)] if lhs else []
+        rows = rows or [f"& {line}" for line in broken]
         for position, definition in enumerate(self.definitions):
             where = r"\text{where} \quad " if position == 0 else ""
-            rows.append(f"{where}{write(definition.name)} &= {write(definition.value)}")
+            rows.append(f"{where}{write(definition.name)} &= {_broken(definition.value)}")
         if self.left_out:
             rows.append(rf"& \text{{{self._rest()}}}")
         return r"\begin{aligned} " + r" \\ ".join(rows) + r" \end{aligned}"
@@ -99,6 +103,27 @@ class Page:
     def _rest(self) -> str:
         more = "more intermediates" if self.left_out > 1 else "more intermediate"
         return f"... and {self.left_out} {more} left out"
+
+
+def _broken(tree: Notation) -> str:
+    """LaTeX of a right-hand side; a long sum is broken before its plus and minus signs."""
+    write = LatexWriter().text
+    if not isinstance(tree, n.Sum) or printed_length(tree) <= _LONGEST_ROW:
+        return write(tree)
+    rows: list[str] = []
+    pending: list[Notation] = []
+    for term in tree.terms:
+        if pending and printed_length(n.Sum((*pending, term))) > _LONGEST_ROW:
+            rows.append(_continued(pending, first=not rows))
+            pending = []
+        pending.append(term)
+    rows.append(_continued(pending, first=not rows))
+    return r" \\ & \quad ".join(rows)
+
+
+def _continued(terms: Sequence[Notation], first: bool) -> str:
+    text = LatexWriter().text(n.Sum(tuple(terms)))
+    return text if first or text.startswith("-") else f"+ {text}"
 
 
 class Layout:

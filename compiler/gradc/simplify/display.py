@@ -323,6 +323,7 @@ _MATHEMATICAL: dict[str, _Row] = {
     "pow": _power,
     "sqrt": _root,
     "root": _root,
+    "stop_gradient": lambda a, c, t: convert(c[0], t),
     "reciprocal": lambda a, c, t: a.power(convert(c[0], t), number(-1, t)),
     "square": lambda a, c, t: a.power(convert(c[0], t), number(2, t)),
 }
