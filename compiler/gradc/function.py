@@ -19,9 +19,10 @@ from gradc.showing import Shown
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import Trace, active_trace, tracing
 from gradc.trace.elementwise import astype
+from gradc.trace.paths import StandInOf, constant_path, root_path
 from gradc.trace.records import Traced
 from gradc.trace.specs import Spec, scalar
-from gradc.trace.standins import IMMUTABLE, StandInOf, constant_path, root_path
+from gradc.trace.standins import IMMUTABLE
 from gradc.trace.tracer import lift, wrap
 from gradc.trace.tracing import (
     conditions_of,

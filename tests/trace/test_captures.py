@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
+import fractions
 import functools
 import math
+import types
 from collections import namedtuple
 from dataclasses import dataclass, field
 from typing import Any
@@ -320,3 +323,105 @@ def test_a_function_in_a_table_of_functions() -> None:
     assert f(2.0, "sin") == pytest.approx(math.sin(2.0))
     table["square"] = lambda t: t**3
     assert f(2.0, "square") == 8.0
+
+
+class Gain:
+    """A class that is a namespace, and one whose instances are made while tracing."""
+
+    factor = 2.0
+
+    def __init__(self, w: Any) -> None:
+        self.w = w
+
+    def __call__(self, x: Any) -> Any:
+        return GAIN * self.factor * (self.w @ x)
+
+
+GAIN = 3.0
+
+
+def test_classes_as_namespaces_and_as_makers_of_objects() -> None:
+    global GAIN
+    f = jit(lambda x: Gain.factor * x)
+    g = jit(lambda x: Gain(x)(x))
+    assert f(1.0) == 2.0
+    assert g(X) == 30.0
+    Gain.factor = 4.0
+    assert traced_once(f, 1.0) == (4.0, 0)
+    assert traced_once(g, X) == (60.0, 1)
+    GAIN = 1.0
+    assert traced_once(g, X) == (20.0, 1)
+    assert traced_once(g, X) == (20.0, 0)
+    Gain.factor, GAIN = 2.0, 3.0
+    assert traced_once(g, X) == (30.0, 0)
+
+
+def test_standard_containers_and_namespaces() -> None:
+    space = types.SimpleNamespace(rate=2.0, w=np.ones(3))
+    table: Any = collections.defaultdict(float, a=1.0)
+    ordered = collections.OrderedDict(b=2.0)
+    queue = collections.deque([3.0, 4.0])
+    half = fractions.Fraction(1, 2)
+
+    def f(x: Any) -> Any:
+        return space.rate * (space.w @ x) + table["a"] + ordered["b"] + queue[0] + sum(queue) + float(half) + len(flags)
+
+    flags = {1, 2}
+    g = jit(f)
+    assert g(X) == f(X)
+    space.rate, table["a"], ordered["b"], queue[0] = 3.0, 5.0, 7.0, 9.0
+    assert traced_once(g, X) == (f(X), 0)
+    space.w, half = X, fractions.Fraction(1, 4)
+    assert traced_once(g, X) == (f(X), 1)
+    flags.add(3)
+    assert traced_once(g, X) == (f(X), 1)
+
+
+def test_what_cannot_be_followed_is_read_again_each_time() -> None:
+    class Table(dict[str, float]):
+        pass
+
+    table = Table(a=1.0)
+    numbers = iter([1.0, 2.0])
+    f = jit(lambda x: x * table["a"])
+    assert f(2.0) == 2.0
+    table["a"] = 5.0
+    assert f(2.0) == 10.0
+    g = jit(lambda x: x * next(numbers))
+    assert [g(1.0), g(1.0)] == [1.0, 2.0]
+
+
+def test_function_attributes_and_absent_attributes() -> None:
+    def scaled(x: Any) -> Any:
+        return scaled.factor * x  # type: ignore[attr-defined]
+
+    scaled.factor = 2.0  # type: ignore[attr-defined]
+    f = jit(lambda x: scaled(x))
+    assert f(1.0) == 2.0
+    scaled.factor = 3.0  # type: ignore[attr-defined]
+    assert traced_once(f, 1.0) == (3.0, 0)
+    model = Model()
+    g = jit(lambda x: x + (model.shift if hasattr(model, "shift") else 0.0))
+    assert g(1.0) == 1.0
+    model.shift = 5.0  # type: ignore[attr-defined]
+    assert g(1.0) == 6.0
+
+
+def test_a_function_that_calls_itself_through_its_own_closure() -> None:
+    def halved(x: Any, n: int) -> Any:
+        return x if n == 0 else halved(x / 2, n - 1)
+
+    assert jit(halved)(8.0, 3) == 1.0
+    assert grad(halved)(8.0, 2) == 0.25
+
+
+def test_a_method_that_is_replaced_in_its_class() -> None:
+    class Shape:
+        def area(self, r: Any) -> Any:
+            return np.pi * r**2
+
+    shape = Shape()
+    f = jit(lambda r: shape.area(r))
+    assert f(1.0) == math.pi
+    Shape.area = lambda self, r: r**2  # type: ignore[method-assign]
+    assert f(3.0) == 9.0

@@ -130,8 +130,7 @@ class StandInModule(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         value = self.__dict__["_resolve"](name, getattr(self.__dict__["_real"], name))
-        if not isinstance(value, TracedArray):
-            self.__dict__[name] = value
+        self.__dict__[name] = value
         return value
 
 
@@ -307,7 +306,8 @@ def _type_of(value: TracedArray) -> type:
 def _imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
     scope = globals.real if hasattr(globals, "real") else globals
     module = importlib.__import__(name, scope, locals, fromlist, level)
-    from gradc.trace.standins import Path, stand_in
+    from gradc.trace.paths import Path
+    from gradc.trace.standins import stand_in
 
     return stand_in(module, Path(module.__name__, lambda _: module))
 

@@ -15,9 +15,10 @@ from gradc.ir.tensor import Graph, Input
 from gradc.ir.walk import graph_order
 from gradc.trace.containers import flatten, leaf_paths, unflatten
 from gradc.trace.context import Trace, tracing
+from gradc.trace.paths import Path, root_path
 from gradc.trace.records import Argument, Capture, Condition, Root, Traced
 from gradc.trace.specs import Spec, supported
-from gradc.trace.standins import Path, is_copy, root_path, stand_in, static_leaf
+from gradc.trace.standins import is_copy, stand_in, static_leaf
 from gradc.trace.tracer import TracedArray, check_array, lift
 
 

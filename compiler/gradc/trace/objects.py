@@ -1,0 +1,290 @@
+"""Objects and classes of the user's, as traced code sees them: attributes are found as stand-ins, methods as traced copies."""
+
+from __future__ import annotations
+
+import argparse
+import enum
+import functools
+import inspect
+import logging
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradc.trace.context import current_trace
+from gradc.trace.modules import NumpyFunction
+from gradc.trace.paths import Path, StandInOf, equal_to, identical, same_kind
+
+#: Standard classes that are nothing but attributes.
+_NAMESPACES = (types.SimpleNamespace, argparse.Namespace)
+#: Standard objects that hold no numbers that a function computes with.
+_HARMLESS = (logging.Logger, types.GenericAlias, types.UnionType)
+_OWN = frozenset({"numpy", "gradc", "gradc_runtime", "optree", "scipy"})
+
+
+def other_stand_in(value: Any, path: Path, stand_in: StandInOf) -> Any:
+    """The stand-in of an object that is neither array, number, function nor plain container.
+
+    What can't be followed attribute by attribute is handed over as it is, and the trace is not used again: slow, but never
+    a stale number.
+    """
+    if isinstance(value, type):
+        return _class_stand_in(value, path, stand_in)
+    kind: Any = type(value)
+    if isinstance(value, np.ufunc) or (callable(value) and _module_of(value) == "numpy"):
+        return identical(value, path) and NumpyFunction.of(value)
+    if isinstance(value, (enum.Enum, *_HARMLESS)) or kind is object:
+        return identical(value, path)
+    if isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType | types.NoneType):
+        return identical(value, path)
+    if isinstance(value, _NAMESPACES) or _is_users(kind):
+        return ObjectProxy.of(value, path, stand_in)
+    if kind.__module__ in ("fractions", "decimal", "datetime"):
+        return equal_to(value, path)
+    current_trace().volatile = True
+    return value
+
+
+def _module_of(value: Any) -> str:
+    return (getattr(value, "__module__", None) or "").split(".")[0]
+
+
+@functools.cache
+def _is_users(kind: type) -> bool:
+    """Whether a class is written in Python by the user: not the standard library's, an installed package's, or C code's."""
+    for base in kind.__mro__[:-1]:
+        top = base.__module__.split(".")[0]
+        if top in sys.stdlib_module_names and base.__module__ not in ("abc", "typing", "collections.abc"):
+            return False
+        if top in _OWN or "site-packages" in (getattr(sys.modules.get(base.__module__), "__file__", None) or ""):
+            return False
+    return True
+
+
+# ---------------------------------------------------------------- instances
+
+
+def is_proxy(value: Any) -> bool:
+    """Whether ``value`` already stands for an object or a class."""
+    return issubclass(type(value), ObjectProxy | ClassProxy)
+
+
+class ObjectProxy:
+    """An object of the user's. What the trace sets on it stays with the trace, in the proxy's own ``__dict__``."""
+
+    @staticmethod
+    def of(target: Any, path: Path, stand_in: StandInOf) -> Any:
+        """The proxy of ``target``; its class has the special methods of the target's."""
+        trace = current_trace()
+        known = trace.copies.get(("object", id(target)))
+        if known is not None:
+            read, first = path.read, known[2].read
+            trace.rely_on(f"{path.text} is {known[2].text}", lambda root: read(root) is first(root), target)
+            return known[0]
+        same_kind(target, path)
+        kind: Any = type(target)
+        proxy: Any = object.__new__(_proxy_class(kind))
+        proxy.__dict__["__gradc__"] = (target, path, stand_in)
+        trace.copies["object", id(target)] = (proxy, target, path)
+        return proxy
+
+    @property
+    def __class__(self) -> Any:  # type: ignore[misc]  # isinstance sees the target's class
+        return type(object.__getattribute__(self, "__dict__")["__gradc__"][0])
+
+    def __getattr__(self, name: str) -> Any:
+        target, path, stand_in = object.__getattribute__(self, "__dict__")["__gradc__"]
+        found = class_attribute(type(target), name)
+        own = name in getattr(target, "__dict__", {})
+        if isinstance(found, property) and found.fget is not None:
+            return method_copy(type(target), name, path, stand_in)(self)
+        if isinstance(found, types.FunctionType) and not own:
+            return types.MethodType(method_copy(type(target), name, path, stand_in), self)
+        if isinstance(found, staticmethod) and not own:
+            return method_copy(type(target), name, path, stand_in)
+        if isinstance(found, classmethod) and not own:
+            owner = _class_stand_in(type(target), path.attribute("__class__"), stand_in)
+            return types.MethodType(method_copy(type(target), name, path, stand_in), owner)
+        try:
+            value = getattr(target, name)
+        except AttributeError:
+            read = path.read
+            current_trace().rely_on(f"no {path.text}.{name}", lambda root: not hasattr(read(root), name), target)
+            raise
+        value = self.__dict__[name] = stand_in(value, path.attribute(name))
+        return value
+
+
+def class_attribute(kind: type, name: str) -> Any:
+    """What the class holds under this name, without binding it."""
+    return next((base.__dict__[name] for base in kind.__mro__ if name in base.__dict__), None)
+
+
+def _plain_function(found: Any) -> Any:
+    if isinstance(found, property):
+        return found.fget
+    return found.__func__ if isinstance(found, staticmethod | classmethod) else found
+
+
+def method_copy(kind: type, name: str, path: Path, stand_in: StandInOf) -> Any:
+    """The traced copy of the function behind a method or property."""
+    read = path.read
+
+    def read_function(root: Any) -> Any:
+        owner = read(root)
+        return _plain_function(class_attribute(owner if isinstance(owner, type) else type(owner), name))
+
+    return stand_in(_plain_function(class_attribute(kind, name)), Path(f"{path.text}.{name}", read_function))
+
+
+def _forwarded(name: str) -> Callable[..., Any]:
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        target, path, stand_in = self.__dict__["__gradc__"]
+        if isinstance(class_attribute(type(target), name), types.FunctionType):
+            return method_copy(type(target), name, path, stand_in)(self, *args, **kwargs)
+        return getattr(target, name)(*args, **kwargs)
+
+    return forward
+
+
+_NOT_FORWARDED = frozenset(
+    "__new__ __init__ __class__ __dict__ __weakref__ __getattribute__ __getattr__ __setattr__ __delattr__ __slots__ __doc__ "
+    "__module__ __init_subclass__ __subclasshook__ __del__ __reduce__ __reduce_ex__ __sizeof__ __dir__ __orig_bases__ "
+    "__annotations__ __abstractmethods__ __static_attributes__ __firstlineno__ __parameters__ __match_args__".split()
+)
+
+
+@functools.cache
+def _proxy_class(kind: type) -> type:
+    names = {n for base in kind.__mro__[:-1] for n in vars(base) if n.startswith("__") and n.endswith("__")}
+    members = {n: _forwarded(n) for n in names - _NOT_FORWARDED if callable(class_attribute(kind, n))}
+    return type(f"Traced{kind.__name__}", (ObjectProxy,), members)
+
+
+# ---------------------------------------------------------------- classes
+
+
+class ClassProxy:
+    """A class of the user's: its attributes are found as stand-ins, calling it makes a plain instance."""
+
+    def __init__(self, target: type, path: Path, stand_in: StandInOf) -> None:
+        self.__dict__["__gradc__"] = (target, path, stand_in)
+
+    def __getattr__(self, name: str) -> Any:
+        target, path, stand_in = self.__dict__["__gradc__"]
+        found = class_attribute(target, name)
+        if isinstance(found, types.FunctionType | staticmethod):
+            return method_copy(target, name, path, stand_in)
+        if isinstance(found, classmethod):
+            return types.MethodType(method_copy(target, name, path, stand_in), self)
+        value = getattr(target, name)
+        if name.startswith("__"):
+            return value
+        value = self.__dict__[name] = stand_in(value, path.attribute(name))
+        return value
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        target = self.__dict__["__gradc__"][0]
+        _rely_on_numbers(target)
+        return target(*args, **kwargs)
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        return isinstance(instance, self.__dict__["__gradc__"][0])
+
+    def __subclasscheck__(self, kind: type) -> bool:
+        return issubclass(kind, self.__dict__["__gradc__"][0])
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        target = self.__dict__["__gradc__"][0]
+        _rely_on_numbers(target)
+        return (target,)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.__dict__["__gradc__"][0][key]
+
+
+def _class_stand_in(kind: type, path: Path, stand_in: StandInOf) -> Any:
+    if not _is_users(kind) or issubclass(kind, BaseException | enum.Enum):
+        return identical(kind, path)
+    trace = current_trace()
+    known = trace.copies.get(("class", id(kind)))
+    if known is None:
+        known = trace.copies["class", id(kind)] = (ClassProxy(kind, path, stand_in), kind)
+    identical(kind, path)
+    return known[0]
+
+
+# ---------------------------------------------------------------- code that runs as it is
+
+
+def _rely_on_numbers(kind: type) -> None:
+    """Instances made while tracing run their methods as they are: what those read from globals and closures is watched."""
+    pending: list[Any] = []
+    for base in kind.__mro__[:-1]:
+        for name, member in vars(base).items():
+            function = _plain_function(member)
+            if isinstance(function, types.FunctionType):
+                pending.append(function)
+            elif not name.startswith("_"):
+                _watch(member, Path(f"{base.__name__}.{name}", lambda _, base=base, name=name: vars(base)[name]))  # type: ignore[misc]
+    seen: set[int] = set()
+    while pending:
+        value = pending.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, types.FunctionType) and _is_watched(value):
+            pending.extend(_watched(value))
+
+
+def _is_watched(function: types.FunctionType) -> bool:
+    return _module_of(function) not in sys.stdlib_module_names and _module_of(function) not in _OWN
+
+
+def _watched(function: types.FunctionType) -> list[Any]:
+    """Watch the numbers that a function reads, and list the functions that it may call."""
+    scope = function.__globals__
+    found: list[Any] = [
+        _watch(scope[name], Path(name, lambda _, name=name: scope[name]))  # type: ignore[misc]
+        for name in sorted(_names_in(function.__code__))
+        if name in scope
+    ]
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            content = cell.cell_contents
+        except ValueError:
+            continue
+        found.append(_watch(content, Path(name, lambda _, cell=cell: cell.cell_contents)))  # type: ignore[misc]
+    return found
+
+
+_WITHOUT_NUMBERS = (
+    types.ModuleType,
+    types.BuiltinFunctionType,
+    types.MemberDescriptorType,
+    types.GetSetDescriptorType,
+    types.NoneType,
+    np.ufunc,
+)
+
+
+def _watch(value: Any, path: Path) -> Any:
+    trace = current_trace()
+    if isinstance(value, int | float | complex | str | np.generic):
+        equal_to(value, path)
+    elif isinstance(value, types.FunctionType | type):
+        identical(value, path)
+    elif not isinstance(value, _WITHOUT_NUMBERS):
+        trace.volatile = True
+    return value
+
+
+def _names_in(code: types.CodeType) -> set[str]:
+    names = set(code.co_names)
+    for inner in code.co_consts:
+        if inspect.iscode(inner):
+            names |= _names_in(inner)
+    return names
