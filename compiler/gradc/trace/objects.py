@@ -91,8 +91,8 @@ class ObjectProxy:
         trace.copies["object", id(target)] = (proxy, target, path)
         return proxy
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[misc]  # isinstance sees the target's class
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # isinstance sees the target's class
         return type(object.__getattribute__(self, "__dict__")["__gradc__"][0])
 
     def __getattr__(self, name: str) -> Any:
