@@ -6,6 +6,7 @@ checked at a few points: were a rule wrong, the numbers would say so.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -24,6 +25,9 @@ _POINTS = 12
 _TRIED = 60
 _POINTS_BEFORE_PROOF = 3
 _POINTS_AFTER_PROOF = 8
+#: After so many seconds so few points are enough.
+_LONGEST_SEARCH = 4.0
+_FEWEST_POINTS = 3
 
 
 def compare(
@@ -84,6 +88,7 @@ def _search(
 ) -> Counterexample | _Agreement:
     agreement = _Agreement()
     tried = 1 if all(node in fixed for node in derived.inputs) else _TRIED
+    deadline = time.monotonic() + _LONGEST_SEARCH
     for point in islice(points(derived.inputs, fixed), tried):
         if value is not None and not _defined(value, point):
             continue
@@ -100,7 +105,7 @@ def _search(
         if all(difference.defined.all() for difference in found) or any(d.defined.any() for d in found):
             agreement.points += 1
             agreement.digits = min(agreement.digits, ours.digits, theirs.digits)
-        if agreement.points >= wanted:
+        if agreement.points >= wanted or (agreement.points >= _FEWEST_POINTS and time.monotonic() > deadline):
             break
     return agreement
 

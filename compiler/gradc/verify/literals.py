@@ -24,6 +24,7 @@ _LARGEST_UNIT_DENOMINATOR = 360
 #: A decimal of at most this many digits was typed as such.
 _TYPED_DIGITS = 15
 _BLURRED_DIGITS = 12
+_LARGEST_INTEGER = 2.0**53
 
 
 def exact_literals(graph: Graph) -> Graph:
@@ -140,6 +141,8 @@ def exact_reading(value: float) -> Reading | None:
     >>> factor, unit.name
     (Fraction(2, 1), 'pi')
     """
+    if abs(value) >= _LARGEST_INTEGER:
+        return Fraction(repr(value)), None
     small = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
     if small and float(small) == value:
         return small, None

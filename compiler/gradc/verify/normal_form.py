@@ -63,11 +63,17 @@ Bounds = dict[int, Extent]
 
 
 class NormalForm(Arithmetic):
-    """The normal forms of the tensors of some graphs. ``unroll`` writes sums over small fixed extents out."""
+    """The normal forms of the tensors of some graphs.
 
-    def __init__(self, steps: int = 60_000, seconds: float = 5.0, unroll: bool = False) -> None:
+    ``rotations`` takes sines and cosines apart into exponentials, which proves every trigonometric identity but doubles
+    the terms with each of them; ``unroll`` writes sums over small fixed extents out.
+    """
+
+    def __init__(
+        self, steps: int = 400_000, seconds: float = 5.0, rotations: bool = False, unroll: bool = False
+    ) -> None:
         super().__init__(steps, seconds)
-        self._unroll = unroll
+        self._rotations, self._unroll = rotations, unroll
         self._tensors: dict[Tensor, Polynomial] = {}
         self._fresh = count(_FRESH)
 
@@ -81,17 +87,21 @@ class NormalForm(Arithmetic):
         return self._tensors[tensor] if isinstance(tensor, Compute) else self._atom_of(tensor)
 
     def _atom_of(self, tensor: Tensor) -> Polynomial:
-        return self._loaded(load(tensor, [index(k) for k in range(tensor.rank)]))
+        return self._loaded(load(tensor, [number(0) if e == 1 else index(k) for k, e in enumerate(tensor.shape)]))
 
     def _compute(self, node: Compute) -> Polynomial:
-        bound = {next(self._fresh): extent for extent in node.reduce_extents}
-        indices = [index(k) for k in (*range(node.rank), *bound)]
+        fresh = [(next(self._fresh), extent) for extent in node.reduce_extents]
+        bound = {position: extent for position, extent in fresh if extent != 1}
+        positions = [*enumerate(node.shape), *fresh]
+        indices = [number(0) if extent == 1 else index(k) for k, extent in positions]
         body = self.scalar(algebra.reindexed(node.body, indices))
         if node.reducer is None:
             return body
         domain = self.scalar(algebra.reindexed(node.domain, indices))
         if node.reducer == "sum":
-            return self.summed(self.multiply(domain, body), bound)
+            return self.summed(self.multiply(domain, body), bound) if bound else self.multiply(domain, body)
+        if not bound and domain == ONE and node.reducer in ("prod", "max", "min"):
+            return body
         return self._reduction(node.reducer, body, domain, bound)
 
     def scalar(self, root: Scalar) -> Polynomial:
@@ -230,14 +240,26 @@ class NormalForm(Arithmetic):
         return self.add(*parts)
 
     def sine(self, angle: Polynomial) -> Polynomial:
-        """``(e^{iu} - e^{-iu}) / 2i``."""
+        """The sine, which is odd; as rotations ``(e^{iu} - e^{-iu}) / 2i``."""
+        if not self._rotations:
+            return self._odd_or_even("sin", angle, -1)
         forward, backward = self.exponential(angle, "expi"), self.exponential(self.scale(angle, -1), "expi")
         return self.scale(self.multiply(atom_polynomial(IMAGINARY), self.subtract(backward, forward)), Fraction(1, 2))
 
     def cosine(self, angle: Polynomial) -> Polynomial:
-        """``(e^{iu} + e^{-iu}) / 2``."""
+        """The cosine, which is even; as rotations ``(e^{iu} + e^{-iu}) / 2``."""
+        if not self._rotations:
+            return self._odd_or_even("cos", angle, 1)
         forward, backward = self.exponential(angle, "expi"), self.exponential(self.scale(angle, -1), "expi")
         return self.scale(self.add(forward, backward), Fraction(1, 2))
+
+    def _odd_or_even(self, name: str, angle: Polynomial, parity: int) -> Polynomial:
+        if not angle:
+            return ZERO if name == "sin" else ONE
+        negative = angle.terms[leading(angle)] < 0
+        angle = self.scale(angle, -1) if negative else angle
+        atom = Atom("function", name, angle, free=angle.free, depth=angle.depth)
+        return self.scale(atom_polynomial(atom), parity if negative else 1)
 
     def quotient(self, upper: Polynomial, lower: Polynomial) -> Polynomial:
         """``upper / lower``."""

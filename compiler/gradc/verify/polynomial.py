@@ -142,7 +142,7 @@ def _rank(monomial: Monomial) -> tuple[Fraction, tuple[tuple[bytes, Fraction], .
 class Arithmetic:
     """Sums, products and powers of polynomials, within a budget of steps and seconds."""
 
-    def __init__(self, steps: int = 60_000, seconds: float = 5.0) -> None:
+    def __init__(self, steps: int = 400_000, seconds: float = 5.0) -> None:
         self._steps = steps
         #: What was divided by: an identity that cancels one of these presupposes that it is not 0.
         self.divisors: set[Polynomial] = set()
@@ -207,7 +207,7 @@ class Arithmetic:
         """The rules of `i`, primes, brackets, rotations and bases; None where the exponents are normal already."""
         for atom, exponent in exponents.items():
             rest = {other: e for other, e in exponents.items() if other is not atom}
-            if atom.kind in _IDEMPOTENT and exponent > 1:
+            if atom.kind in _IDEMPOTENT and exponent > 0 and exponent != 1:
                 return self.combine({**rest, atom: Fraction(1)})
             if atom.kind == "i" and not 0 <= exponent < 2:
                 whole = exponent // 2
@@ -222,19 +222,21 @@ class Arithmetic:
                 return self.multiply(self.combine(rest), self.power_of_i(int(turns)))
             if atom.kind == "base" and exponent.denominator == 1 and exponent >= 0:
                 return self.multiply(self.combine(rest), self.power(atom.parts[0], exponent))
-        return self._contradiction(exponents) or self._reduced_over_base(exponents)
+        if self._contradicts(exponents):
+            return ZERO
+        return self._reduced_over_base(exponents)
 
-    def _contradiction(self, exponents: Exponents) -> Polynomial | None:
-        """``[p > 0] [p = 0]`` and ``p [p = 0]`` are 0."""
+    def _contradicts(self, exponents: Exponents) -> bool:
+        """Whether the product is 0, as ``[p > 0] [p = 0]`` and ``p [p = 0]`` are."""
         equalities = [atom.parts[0] for atom in exponents if atom.kind == "eq"]
         for polynomial in equalities:
             positive = Atom("gt", polynomial, free=polynomial.free, depth=polynomial.depth)
             if positive in exponents:
-                return ZERO
+                return True
             (monomial, *others) = polynomial.terms
             if not others and len(monomial) == 1 and exponents.get(monomial[0][0], 0) > 0:
-                return ZERO
-        return None
+                return True
+        return False
 
     def power_of_i(self, exponent: int) -> Polynomial:
         """``i^exponent``."""

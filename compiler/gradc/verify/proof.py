@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,6 +25,7 @@ Result = TypeVar("Result")
 #: SymPy sees at most this many entries and operations.
 _MOST_ENTRIES = 24
 _MOST_OPERATIONS = 400
+_AWAY_FROM_KINKS = "no divisor in it is 0 and no argument lies where two branches meet"
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,16 @@ def prove(derived: Graph, hand: Graph, seconds: float) -> Proof | None:
     """A proof that the graphs agree for all values and sizes, or None."""
     if derived.outputs == hand.outputs:
         return Proof("both are the same expression")
-    by_form = _by_normal_form(derived, hand, seconds)
-    if by_form is not None:
-        return by_form
+    started = time.monotonic()
+    for form in (NormalForm(seconds=seconds / 4), NormalForm(seconds=seconds / 4, rotations=True)):
+        proof = _by_normal_form(derived, hand, form)
+        if proof is not None:
+            return proof
     if _same_display(derived, hand):
         return Proof("both have the same canonical form", ("both are defined",))
-    return _by_sympy(derived, hand, seconds)
+    unrolled = NormalForm(seconds=seconds / 4, rotations=True, unroll=True)
+    left = max(seconds / 4, seconds - (time.monotonic() - started))
+    return _by_normal_form(derived, hand, unrolled) or _by_sympy(derived, hand, left)
 
 
 def _same_display(derived: Graph, hand: Graph) -> bool:
@@ -55,15 +61,11 @@ def _same_display(derived: Graph, hand: Graph) -> bool:
 # ---------------------------------------------------------------- own normal form
 
 
-def _by_normal_form(derived: Graph, hand: Graph, seconds: float) -> Proof | None:
-    for unroll in (False, True):
-        try:
-            proof = _difference_vanishes(derived, hand, NormalForm(seconds=seconds / 2, unroll=unroll))
-        except (TooLarge, Unsupported, RecursionError):
-            proof = None
-        if proof is not None:
-            return proof
-    return None
+def _by_normal_form(derived: Graph, hand: Graph, form: NormalForm) -> Proof | None:
+    try:
+        return _difference_vanishes(derived, hand, form)
+    except (TooLarge, Unsupported, RecursionError):
+        return None
 
 
 def _difference_vanishes(derived: Graph, hand: Graph, form: NormalForm) -> Proof | None:
@@ -75,7 +77,7 @@ def _difference_vanishes(derived: Graph, hand: Graph, form: NormalForm) -> Proof
         for part in _entries(difference, ours, form):
             if form.is_zero(part):
                 continue
-            generic = Polynomial({m: v for m, v in part.terms.items() if not any(a.kind == "eq" for a, _ in m)})
+            generic = Polynomial({m: v for m, v in part.terms.items() if not any(_rarely_holds(a) for a, _ in m)})
             if len(generic.terms) == len(part.terms) or not form.is_zero(generic):
                 return None
             conditions.update(dict.fromkeys(_kinks(part)))
@@ -84,8 +86,36 @@ def _difference_vanishes(derived: Graph, hand: Graph, form: NormalForm) -> Proof
 
 def _kinks(part: Polynomial) -> list[str]:
     """Where the two may differ: at the zeros that separate branches, in words."""
-    zeros = {atom.parts[0] for monomial in part.terms for atom, _ in monomial if atom.kind == "eq"}
-    return sorted({polynomial_words(zero) for zero in zeros})
+    rare = [atom for monomial in part.terms for atom, _ in monomial if _rarely_holds(atom)]
+    return sorted({polynomial_words(atom.parts[0]) if atom.kind == "eq" else _AWAY_FROM_KINKS for atom in rare})
+
+
+def _rarely_holds(atom: Atom) -> bool:
+    """Whether it is 0 but on a set of measure 0: the bracket ``[p = 0]`` of an analytic p, or a sum of such terms."""
+    if atom.kind == "eq":
+        return _is_analytic(atom.parts[0])
+    if atom.kind == "sum":
+        return all(any(_rarely_holds(a) for a, _ in monomial) for monomial in atom.parts[2].terms)
+    return False
+
+
+_ANALYTIC = frozenset(("load", "scalar", "constant", "prime", "i"))
+_ANALYTIC_FUNCTIONS = frozenset(("log", "sin", "cos", "arctan", "arcsin", "arccos", "erf", "erfc", "arcsinh"))
+
+
+def _is_analytic(polynomial: Polynomial) -> bool:
+    """Whether it is analytic where it is defined, so that its zeros are rare. Anything in branches is not."""
+    return all(_is_analytic_atom(atom) for monomial in polynomial.terms for atom, _ in monomial)
+
+
+def _is_analytic_atom(atom: Atom) -> bool:
+    if atom.kind in ("exp", "expi", "base"):
+        return _is_analytic(atom.parts[0])
+    if atom.kind == "sum":
+        return _is_analytic(atom.parts[2])
+    if atom.kind == "function":
+        return atom.parts[0] in _ANALYTIC_FUNCTIONS and all(_is_analytic(part) for part in atom.parts[1:])
+    return atom.kind in _ANALYTIC
 
 
 def polynomial_words(polynomial: Polynomial) -> str:
@@ -93,7 +123,7 @@ def polynomial_words(polynomial: Polynomial) -> str:
     atoms = [atom for monomial in polynomial.terms for atom, _ in monomial]
     if len(polynomial.terms) == 1 and all(atom.kind == "load" for atom in atoms):
         return f"{'*'.join(scalar_words(atom.parts[0], len(atom.parts[0].indices)) for atom in atoms)} != 0"
-    return "no divisor in it is 0 and no argument lies where two branches meet"
+    return _AWAY_FROM_KINKS
 
 
 def _is_positive(polynomial: Polynomial) -> bool:
