@@ -26,6 +26,6 @@ def examine(seed: int) -> None:
         np.testing.assert_allclose(ours, reference, rtol=1e-9, atol=1e-9, err_msg=f"seed {seed}\n{program.graph}")
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_kernel_is_the_evaluator(seed: int) -> None:
     examine(seed)
