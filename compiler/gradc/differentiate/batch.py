@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from gradc.errors import TraceError
 from gradc.ir.algebra import Substitution
 from gradc.ir.scalar import index, load
-from gradc.ir.source import lines_of, record_line
+from gradc.ir.source import carry_lines
 from gradc.ir.tensor import Compute, Extent, Tensor, compute
 from gradc.ir.walk import graph_order, loads_of, operands_of
 
@@ -25,8 +25,7 @@ def batch(outputs: Sequence[Tensor], batched: Mapping[Tensor, Tensor], extent: E
         if not isinstance(node, Compute):
             raise TraceError(f"a {type(node).__name__} can't be batched yet")
         image = _batched_compute(node, images, extent)
-        for line in lines_of(node):
-            record_line(image, line)
+        carry_lines(node, image)
         images[node] = image
     return tuple(images.get(t) or _repeated(t, extent) for t in outputs)
 

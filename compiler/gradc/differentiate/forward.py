@@ -12,8 +12,9 @@ from gradc.differentiate.partials import local_derivatives, multiply, one_of
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
 from gradc.errors import TraceError
 from gradc.ir.algebra import Substitution, conjunction, convert, equal, guarded, sum_of
+from gradc.ir.build import as_tensor
 from gradc.ir.scalar import Load, Number, Scalar, index, is_number, load, number
-from gradc.ir.source import lines_of, record_line
+from gradc.ir.source import carry_lines
 from gradc.ir.tensor import Compute, Constant, Input, Shape, Tensor, compute
 from gradc.ir.walk import graph_order
 from gradc.simplify.brackets import summed
@@ -83,18 +84,9 @@ class _Sweep:
         value = summed(shape, node.reduce_extents, body)
         if is_number(value, 0) and isinstance(value, Number):
             return
-        tangent = _as_tensor(shape, convert(value, node.dtype))
-        for line in lines_of(node):
-            record_line(tangent, line)
+        tangent = as_tensor(shape, convert(value, node.dtype))
+        carry_lines(node, tangent)
         self.tangents[result or node] = tangent
 
     def _tangent(self, item: Load, shift: Substitution, directions: Sequence[Scalar]) -> Scalar:
         return load(self.tangents[item.tensor], [*[shift(i) for i in item.indices], *directions])
-
-
-def _as_tensor(shape: Shape, value: Scalar) -> Tensor:
-    """A Compute with this body, or the tensor itself where the body just loads it."""
-    if isinstance(value, Load) and value.tensor.shape == shape:
-        if all(i is index(k) for k, i in enumerate(value.indices)):
-            return value.tensor
-    return compute(shape, value)

@@ -17,9 +17,10 @@ from gradc.differentiate.partials import local_derivatives, may_be_singular, mul
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
 from gradc.errors import TraceError
 from gradc.ir.algebra import Substitution, conjunction, convert, disjunction, equal, guarded, less, sum_of
+from gradc.ir.build import as_tensor
 from gradc.ir.intern import Node
 from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, index, is_apply, is_number, load, number
-from gradc.ir.source import lines_of, record_line
+from gradc.ir.source import carry_lines, lines_of
 from gradc.ir.tensor import Compute, Constant, Input, Shape, Tensor, compute, extent_scalar
 from gradc.ir.walk import graph_order, operands_of
 from gradc.simplify.brackets import summed
@@ -94,7 +95,7 @@ class _Sweep:
                 continue
             adjoint = self._collect(node, parts)
             if node in targets:
-                results[node] = self._tensor_of(node, adjoint)
+                results[node] = as_tensor(self._seed_shape + node.shape, adjoint.value)
             if isinstance(node, Compute):
                 self._pull_back(node, adjoint)
             elif not isinstance(node, Input | Constant):
@@ -103,15 +104,6 @@ class _Sweep:
 
     def _zeros(self, tensor: Tensor) -> Tensor:
         return compute(self._seed_shape + tensor.shape, number(0, tensor.dtype))
-
-    def _tensor_of(self, tensor: Tensor, adjoint: _Adjoint) -> Tensor:
-        """The adjoint as a tensor: the stored one where the value is just a load of it."""
-        shape = self._seed_shape + tensor.shape
-        value = adjoint.value
-        if isinstance(value, Load) and value.tensor.shape == shape:
-            if all(i is index(k) for k, i in enumerate(value.indices)):
-                return value.tensor
-        return compute(shape, value)
 
     def _collect(self, tensor: Tensor, parts: list[Scalar]) -> _Adjoint:
         """The sum of the contributions, stored in a node of its own unless it is simple or a pattern."""
@@ -122,8 +114,7 @@ class _Sweep:
         node = compute(self._seed_shape + tensor.shape, total)
         if is_pattern(node):
             return _Adjoint(total, TRUE)
-        for line in lines_of(tensor):
-            record_line(node, line)
+        carry_lines(tensor, node)
         return _Adjoint(load(node, [index(k) for k in range(node.rank)]), support)
 
     def _pull_back(self, node: Compute, adjoint: _Adjoint) -> None:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gradc.ir.scalar import TRUE, Scalar, index
-from gradc.ir.tensor import Compute, Extent, compute
+from gradc.ir.scalar import TRUE, Load, Scalar, index
+from gradc.ir.tensor import Compute, Extent, Shape, Tensor, compute
+
+
+def as_tensor(shape: Shape, value: Scalar) -> Tensor:
+    """A Compute with this body, or the tensor that the body merely loads."""
+    if isinstance(value, Load) and value.tensor.shape == shape:
+        if all(i is index(k) for k, i in enumerate(value.indices)):
+            return value.tensor
+    return compute(shape, value)
 
 
 def comprehension(

@@ -55,10 +55,13 @@ def _rebuilt(node: Node, memo: Mapping[Node, Node]) -> Node:
         assert isinstance(source, MultiNode)
         return projection(source, node.position)
     assert isinstance(node, MultiNode)
-    return _rebuilt_multi(node, [memo[operand] for operand in node.operands])  # type: ignore[misc]
+    return with_operands(node, [memo[operand] for operand in node.operands])  # type: ignore[misc]
 
 
-def _rebuilt_multi(node: MultiNode, operands: Sequence[Tensor]) -> MultiNode:
+def with_operands(node: MultiNode, operands: Sequence[Tensor]) -> MultiNode:
+    """The same node over other operands."""
+    if all(a is b for a, b in zip(operands, node.operands, strict=True)):
+        return node
     if isinstance(node, Loop):
         states, sequences = node.state_count, node.state_count + node.sequence_count
         return loop(

@@ -32,6 +32,12 @@ def record_line(tensor: Tensor, line: SourceLine) -> None:
         _lines[tensor] = (*known, line)
 
 
+def carry_lines(old: Tensor, new: Tensor) -> None:
+    """Let ``new``, made from ``old`` by a pass, keep the user's lines."""
+    for line in lines_of(old):
+        record_line(new, line)
+
+
 def lines_of(tensor: Tensor) -> tuple[SourceLine, ...]:
     """The user's lines that made ``tensor``."""
     return _lines.get(tensor, ())

@@ -14,6 +14,7 @@ from gradc.ir import algebra
 from gradc.ir.algebra import convert, guarded, reindexed
 from gradc.ir.bounds import tidy_indices
 from gradc.ir.intern import Node
+from gradc.ir.rewrite import with_operands
 from gradc.ir.scalar import (
     TRUE,
     Apply,
@@ -32,20 +33,13 @@ from gradc.ir.scalar import (
 from gradc.ir.tensor import (
     Call,
     Compute,
-    Cond,
     Extent,
-    Extern,
     Graph,
-    Loop,
     MultiNode,
     Projection,
     Tensor,
-    call,
     compute,
-    cond,
     extent_scalar,
-    extern,
-    loop,
     projection,
 )
 from gradc.ir.walk import free_indices, graph_order, loads_of, post_order
@@ -77,6 +71,7 @@ class _Display:
         self._graph = graph
         self._algebra = DisplayAlgebra()
         self._forms: dict[Node, Node] = {}
+        self._rebuild = _rebuilder(self._algebra)
 
     def run(self) -> Graph:
         for node in graph_order(self._graph.outputs):
@@ -100,7 +95,7 @@ class _Display:
             assert isinstance(source, MultiNode)
             return projection(source, node.position)
         if isinstance(node, MultiNode):
-            return _with_operands(node, [self._tensor(t) for t in node.operands])
+            return with_operands(node, [self._tensor(t) for t in node.operands])
         return node
 
     def _called(self, node: Call, position: int) -> Tensor:
@@ -142,12 +137,7 @@ class _Display:
             return self._guarded(children[0], children[1])
         if not isinstance(node, Apply):
             return node
-        if node.dtype.kind in "fc":
-            row = _MATHEMATICAL.get(node.op.name)
-            if row is not None:
-                return row(self._algebra, children, node.dtype)
-            return self._algebra.apply(node.op.name, children, node.dtype)
-        return algebra.rebuild(node, children)
+        return self._rebuild(node, children)
 
     def _loaded(self, tensor: Tensor, indices: Sequence[Scalar]) -> Scalar:
         elementwise = isinstance(tensor, Compute) and tensor.reducer is None
@@ -158,6 +148,7 @@ class _Display:
 
     def _guarded(self, predicate: Scalar, body: Scalar) -> Scalar:
         """The guard, or the body alone where it only saves a power from its limit: ``n x**(n-1)`` at n = 0, ``x / |x|``."""
+        body = _under(predicate, body, self._algebra)
         of_norm = is_apply(predicate, "greater") and is_apply(predicate.children[0], "power")
         if of_norm and is_number(predicate.children[1], 0):
             base = predicate.children[0].children[0]  # a norm: the convention at 0 is no part of the textbook's formula
@@ -256,6 +247,40 @@ class _Display:
         return outside, guarded(predicate, rest)
 
 
+def _under(predicate: Scalar, body: Scalar, sizes: DisplayAlgebra) -> Scalar:
+    """``body`` where the predicate holds: conditions on it inside are settled."""
+    if sizes.size(body) > _LARGEST_INLINED:
+        return body
+    opposite = algebra.negation(predicate)
+    settled: dict[Scalar, Scalar] = {}
+    for node in post_order([body]):
+        condition = node.children[0] if isinstance(node, Guard) or is_apply(node, "where") else None
+        if condition is predicate:
+            settled[node] = node.children[1]
+        elif condition is opposite:
+            settled[node] = node.children[2] if is_apply(node, "where") else number(0, node.dtype)
+    return algebra.Substitution(settled, _rebuilder(sizes))(body) if settled else body
+
+
+def _rebuilder(algebra_: DisplayAlgebra) -> Callable[[Scalar, Sequence[Scalar]], Scalar]:
+    """How a node of the display form is made again from other operands."""
+
+    def rebuilt(node: Scalar, children: Sequence[Scalar]) -> Scalar:
+        if not isinstance(node, Apply) or node.dtype.kind not in "fc":
+            return algebra.rebuild(node, children)
+        row = _MATHEMATICAL.get(node.op.name)
+        return row(algebra_, children, node.dtype) if row else algebra_.apply(node.op.name, children, node.dtype)
+
+    return rebuilt
+
+
+def _where(algebra_: DisplayAlgebra, args: Sequence[Scalar], dtype: DType) -> Scalar:
+    predicate, chosen, other = args
+    chosen = _under(predicate, convert(chosen, dtype), algebra_)
+    other = _under(algebra.negation(predicate), convert(other, dtype), algebra_)
+    return chosen if chosen is other else algebra_.apply("where", [predicate, chosen, other], dtype)
+
+
 def _evaluable(factor: Scalar, extents: Sequence[Extent]) -> bool:
     """Whether the factor can be evaluated at every index: its loads are in range without a guard."""
     for item in loads_of(factor):
@@ -265,28 +290,6 @@ def _evaluable(factor: Scalar, extents: Sequence[Extent]) -> bool:
             if not isinstance(position, Index) or extents[position.position] != item.tensor.shape[k]:
                 return False
     return True
-
-
-def _with_operands(node: MultiNode, operands: Sequence[Tensor]) -> MultiNode:
-    """The node with several results over other operands."""
-    if all(a is b for a, b in zip(operands, node.operands, strict=True)):
-        return node
-    if isinstance(node, Extern):
-        return extern(node.name, operands, node.results, node.parameters)
-    if isinstance(node, Call):
-        return call(node.graph, operands, node.policy, node.tag)
-    if isinstance(node, Cond):
-        return cond(operands[0], node.true_graph, node.false_graph, operands[1:])
-    assert isinstance(node, Loop)
-    states, sequences = node.state_count, node.state_count + node.sequence_count
-    return loop(
-        node.body,
-        trip=node.trip,
-        init=operands[:states],
-        sequences=operands[states:sequences],
-        captured=operands[sequences:],
-        condition=node.condition,
-    )
 
 
 _Row = Callable[[DisplayAlgebra, Sequence[Scalar], DType], Scalar]
@@ -323,6 +326,7 @@ _MATHEMATICAL: dict[str, _Row] = {
     "pow": _power,
     "sqrt": _root,
     "root": _root,
+    "where": _where,
     "stop_gradient": lambda a, c, t: convert(c[0], t),
     "reciprocal": lambda a, c, t: a.power(convert(c[0], t), number(-1, t)),
     "square": lambda a, c, t: a.power(convert(c[0], t), number(2, t)),

@@ -26,6 +26,7 @@ from gradc.ir.scalar import (
     is_number,
     number,
 )
+from gradc.ir.tensor import Input
 from gradc.ir.walk import free_indices
 from gradc.simplify.display_numbers import recognised
 from gradc.simplify.display_polynomials import expanded_if_shorter
@@ -64,6 +65,11 @@ LARGEST_EXPONENT = 4096
 #: Larger expressions are not searched for common factors and expansions.
 _LARGEST_SEARCHED = 400
 _LARGEST_DISTRIBUTED = 100
+
+
+def _is_reduction(scalar: Scalar) -> bool:
+    """Whether it is a sum over an axis, which reads better as a denominator of each term."""
+    return isinstance(scalar, Load) and not isinstance(scalar.tensor, Input)
 
 
 class DisplayAlgebra:
@@ -253,9 +259,10 @@ class DisplayAlgebra:
             if not common:
                 return total
         assert common
-        if all(isinstance(base, Load | Number) or is_atom(base) for base in common) and not any(
+        common = {b: e for b, e in common.items() if e > 0 or not _is_reduction(b)}
+        if not common or (all(isinstance(base, Load | Number) or is_atom(base) for base in common) and not any(
             e < 0 for e in common.values()
-        ):
+        )):
             return total
         factor = [self.power(b, number(e, total.dtype)) for b, e in common.items()]
         inverse = [self.power(b, number(-e, total.dtype)) for b, e in common.items()]

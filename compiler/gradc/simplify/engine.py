@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 
 from gradc.ir.algebra import Substitution, guarded, power_of, product_of, rebuild, reindexed, sum_of
 from gradc.ir.bounds import tidy_node
+from gradc.ir.build import as_tensor
 from gradc.ir.scalar import TRUE, Apply, DType, Guard, Load, Number, Scalar, apply, index, is_apply, load, number
-from gradc.ir.source import lines_of, record_line
+from gradc.ir.source import carry_lines
 from gradc.ir.tensor import Compute, Graph, Shape, Tensor, compute
 from gradc.ir.walk import graph_order, post_order
 from gradc.simplify.brackets import summed
@@ -71,8 +72,7 @@ class _Rewriter:
         else:
             image = compute(node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain)
         self.images[node] = image
-        for line in lines_of(node):
-            record_line(image, line)
+        carry_lines(node, image)
 
     def _rewritten(self, root: Scalar, extents: Shape) -> Scalar:
         memo = self._scalars.setdefault(extents, {})
@@ -104,14 +104,6 @@ def _collapsed_terms(body: Scalar) -> Scalar:
     if is_apply(body, "sum") and any(isinstance(term, Guard) for term in body.children):
         return sum_of(*[_collapsed_terms(term) for term in body.children], flatten=False, dtype=body.dtype)
     return collapsed(body)
-
-
-def as_tensor(shape: Sequence[object], value: Scalar) -> Tensor:
-    """A Compute with this body, or the tensor that the body merely loads."""
-    if isinstance(value, Load) and value.tensor.shape == tuple(shape):
-        if all(i is index(k) for k, i in enumerate(value.indices)):
-            return value.tensor
-    return compute(shape, value)  # type: ignore[arg-type]
 
 
 def _as_product(body: Scalar) -> Scalar:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from gradc.ir.algebra import Substitution
 from gradc.ir.scalar import Apply, Index, Load, Number, Scalar, index, is_apply, load
-from gradc.ir.source import lines_of, record_line
+from gradc.ir.source import carry_lines
 from gradc.ir.tensor import Compute, Tensor, compute
 from gradc.ir.walk import free_indices, graph_order, loads_of, operands_of, post_order
 from gradc.simplify.patterns import is_pattern, is_view
@@ -120,8 +120,7 @@ def inline_producers(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         )
         images[node] = image
         single[image] = uses.of(node) <= 1 and image not in single
-        for line in lines_of(node):
-            record_line(image, line)
+        carry_lines(node, image)
     return tuple(images.get(t, t) for t in outputs)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from gradc.ir.algebra import Substitution
 from gradc.ir.scalar import Apply, Scalar, index, load
-from gradc.ir.source import lines_of, record_line
+from gradc.ir.source import carry_lines
 from gradc.ir.tensor import Compute, Shape, Tensor, compute
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
 
@@ -94,6 +94,5 @@ def _rebuilt(node: Compute, holders: Sequence[Compute], images: dict[Tensor, Ten
         reducer=node.reducer,
         domain=replace(node.domain),
     )
-    for line in lines_of(node):
-        record_line(image, line)
+    carry_lines(node, image)
     return image
