@@ -280,3 +280,13 @@ class TestComposition:
             w = w - 0.1 * gradc.grad(loss_at)(w)
         assert gradc.grad(loss_at).traces == before + 1
         np.testing.assert_allclose(w, target, atol=1e-4)
+
+    def test_an_irrational_exponent(self) -> None:
+        x = 1.7
+        assert gradc.grad(lambda x: x**np.pi)(x) == pytest.approx(np.pi * x ** (np.pi - 1), rel=1e-14)
+        second = gradc.hessian(lambda x: x**np.pi * x)(x)
+        assert second == pytest.approx((np.pi + 1) * np.pi * x ** (np.pi - 1), rel=1e-14)
+
+    def test_the_convention_of_a_norm_at_zero(self) -> None:
+        np.testing.assert_array_equal(gradc.grad(np.linalg.norm)(np.zeros(3)), np.zeros(3))
+        np.testing.assert_allclose(gradc.grad(np.linalg.norm)(np.array([3.0, 4.0])), [0.6, 0.8])

@@ -178,7 +178,11 @@ def product_of(*factors: Operand, flatten: bool = True, dtype: DType | None = No
 
 
 def _has_numeric_exponent(scalar: Scalar) -> bool:
-    return is_apply(scalar, "power") and isinstance(scalar.children[1], Number)
+    """Whether it is a power whose exponent can be added to another one."""
+    if not is_apply(scalar, "power"):
+        return False
+    exponent = scalar.children[1]
+    return isinstance(exponent, Number) and not isinstance(exponent.value, NamedConstant)
 
 
 def _assemble(coefficient: NumberValue, parts: list[Scalar], dtype: DType) -> Scalar:

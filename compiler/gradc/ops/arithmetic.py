@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradc.ir.algebra import guarded, power_of, product_of, sum_of
-from gradc.ir.scalar import Number, Op, Scalar, apply, number, register
+from gradc.ir.scalar import Index, Load, Number, Op, Scalar, Size, apply, number, register
+from gradc.ir.walk import post_order
 from gradc.ops import emit, forms
 from gradc.ops.table import (
     Partial,
@@ -41,6 +42,8 @@ def _power_partials(y: Scalar, base: Scalar, exponent: Scalar) -> Sequence[Parti
         lower = sum_of(exponent, -1, dtype=y.dtype)
         return times(exponent, power_of(base, lower)), None
     zero = number(0, exponent.dtype)
+    if not any(isinstance(node, Load | Index | Size) for node in post_order([exponent])):  # pi - 1, say
+        return times(exponent, power_of(base, minus_one(exponent))), None
     exponent_varies = guarded(
         apply("not_equal", exponent, zero), times(exponent, apply("pow", base, minus_one(exponent)))
     )

@@ -60,7 +60,7 @@ def _divided(a: Scalar, b: Scalar) -> Scalar:
 
 
 def _power(base: Scalar, exponent: Scalar) -> Scalar:
-    negative = isinstance(exponent, Number) and not isinstance(exponent.value, complex) and exponent.value < 0  # type: ignore[operator]
+    negative = isinstance(exponent, Number) and isinstance(exponent.value, int | Fraction | float) and exponent.value < 0
     if base.dtype.kind in "iu" and negative:
         raise ValueError("Integers to negative integer powers are not allowed.")
     return apply("pow", base, exponent)
