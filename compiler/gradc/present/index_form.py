@@ -69,6 +69,9 @@ class IndexForm:
         if isinstance(tensor, Constant):
             if tensor.value.size == 1:
                 return n.Literal(number(tensor.value.reshape(-1)[0]).value)
+            literal = [i.value for i in indices if isinstance(i, n.Literal)]
+            if len(literal) == tensor.rank:
+                return n.Literal(number(tensor.value[tuple(int(k) for k in literal)]).value)  # type: ignore[arg-type]
             written = written_constant(tensor)
             return n.Entry(Name("C", "C", tensor.rank) if written is None else written, indices)
         named = Name(*_own_name(tensor), rank=tensor.rank)
@@ -290,11 +293,15 @@ def _power(base: Notation, exponent: Notation) -> Notation:
         return ordered_product(1, (), (_power(base, n.Literal(-value)),))
     if value == 1 and not isinstance(value, complex):
         return base
-    if value == Fraction(1, 2) and isinstance(base, n.Function) and base.name == "squared_norm":
-        return n.Function("norm", base.arguments)
+    if isinstance(base, n.Function) and base.name == "squared_norm" and isinstance(value, int | Fraction):
+        return _power(n.Function("norm", base.arguments), n.Literal(_exact(2 * value)))
     if isinstance(value, Fraction) and value.numerator == 1 and value.denominator <= 3:
         return n.Root(base, value.denominator)
     return n.Power(base, exponent)
+
+
+def _exact(value: int | Fraction) -> int | Fraction:
+    return int(value) if value == int(value) else value
 
 
 def _product(factors: Sequence[Notation]) -> Notation:

@@ -78,6 +78,8 @@ class LatexWriter(Writer):
         mantissa, _, exponent = decimal(value).partition("e")
         if not exponent:
             return Text(mantissa)
+        if mantissa == "1":
+            return Text(rf"10^{{{int(exponent)}}}", Binding.POWER)
         return Text(rf"{mantissa} \cdot 10^{{{int(exponent)}}}", Binding.PRODUCT)
 
     def _complex(self, value: complex) -> Text:
@@ -129,7 +131,11 @@ class LatexWriter(Writer):
             else:
                 front = [self.number(node.coefficient)] if node.coefficient != 1 else []
             return self._joined(front, [f for f in node.numerator if f not in constants])
-        tall = [f for f in node.numerator if _stands_beside(f)]
+        *scalars, last = node.numerator or (n.ONE,)
+        if scalars and is_array(last) and not any(isinstance(f, n.Reduction) for f in scalars):
+            tall = [last]
+        else:
+            tall = [f for f in node.numerator if _stands_beside(f)]
         flat = [f for f in node.numerator if f not in tall]
         top_front = [self.number(over)] if over != 1 or not flat else []
         top = self._joined(top_front, flat)
@@ -193,6 +199,8 @@ class LatexWriter(Writer):
         for position, argument in enumerate(inner):
             text = text.replace(f"{{{position}}}", argument.text)
         binding = Binding.ATOM if text.startswith(("|", "\\")) else Binding.PRODUCT
+        if row.latex.endswith("^{2}"):
+            binding = Binding.POWER
         return Text(text, binding, any(a.tall for a in inner))
 
     def _called(self, name: str, arguments: Sequence[Notation]) -> Text:
@@ -250,7 +258,7 @@ class LatexWriter(Writer):
             holds = position < len(node.conditions)
             condition = rf"\text{{if }} {self.text(node.conditions[position])}" if holds else r"\text{otherwise}"
             rows.append(f"{self.text(value)} & {condition}")
-        return Text(r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}", Binding.ATOM, True)
+        return Text(r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}", Binding.PRODUCT, True)
 
     # ------------------------------------------------------------ matrices
 
@@ -333,7 +341,7 @@ def _ends_big(node: Notation, kinds: Collection[str] = tuple(_BIG)) -> bool:
 
 def _stands_beside(node: Notation) -> bool:
     """Whether a factor is better beside a fraction than in its numerator."""
-    if isinstance(node, n.Reduction | n.Cases | n.Array | n.Hadamard):
+    if isinstance(node, n.Reduction | n.Cases | n.Array | n.Hadamard | n.Identity):
         return True
     if isinstance(node, n.Function):
         return node.name in ("squared_norm", "frobenius", "tr")

@@ -101,6 +101,11 @@ class MatrixForm:
         raise NoMatrixFormError
 
 
+def _is_diagonal(notation: Notation) -> bool:
+    core = m.split_scale(notation)[3]
+    return isinstance(core, n.Identity) or (isinstance(core, n.Function) and core.name == "diag")
+
+
 def _upright(notation: Notation, axes: Axes) -> View:
     """A transposed matrix as the matrix itself over the axes in the other order."""
     coefficient, over, under, core = m.split_scale(notation)
@@ -168,7 +173,10 @@ class _Body:
         arguments = [self.view(a) for a in scalar.args]
         axes = _union(arguments)
         if scalar.op.name == "sum":
-            return View(ordered_sum([a.over(axes) for a in arguments]), axes)
+            written = [a.over(axes) for a in arguments]
+            if len(axes) == 2 and any(_is_diagonal(w) for w in written):  # no number is added to a diagonal matrix
+                written = [w if m.is_array(w) else _filled(View(w), axes) for w in written]
+            return View(ordered_sum(written), axes)
         return View(applied(scalar, [a.over(axes) for a in arguments]), axes)
 
     def _load(self, item: Load) -> View:

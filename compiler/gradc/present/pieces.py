@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gradc.ir.algebra import Substitution
-from gradc.ir.scalar import Apply, Guard, Index, Load, Number, Scalar, apply, guard, index, load
+from gradc.ir.algebra import Substitution, split_coefficient
+from gradc.ir.scalar import Apply, Guard, Index, Load, Number, Scalar, apply, guard, index, load, number
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute, input_tensor
 from gradc.ir.walk import free_indices, graph_order, loads_of, post_order
 
@@ -235,6 +235,13 @@ class _Splitter:
             rebuilt = self._elided(rebuilt)
         if scalar is root:
             return rebuilt
+        coefficient, rest = split_coefficient(rebuilt)
+        if coefficient == -1 and rest is not None:
+            return apply("prod", number(-1, rebuilt.dtype), self._named_if_big(rest, scalar, node))
+        return self._named_if_big(rebuilt, scalar, node)
+
+    def _named_if_big(self, rebuilt: Scalar, scalar: Scalar, node: Compute) -> Scalar:
+        """A name for what is long, or used again; ``scalar`` is the expression as it was."""
         size = self._size(rebuilt)
         if size > LARGEST_PIECE or (self._uses.get(scalar, 0) > 1 and size >= SMALLEST_SHARED):
             return self._extracted(rebuilt, node)

@@ -260,9 +260,10 @@ class DisplayAlgebra:
                 return total
         assert common
         common = {b: e for b, e in common.items() if e > 0 or not _is_reduction(b)}
-        if not common or (all(isinstance(base, Load | Number) or is_atom(base) for base in common) and not any(
-            e < 0 for e in common.values()
-        )):
+        if not common or (
+            all(isinstance(base, Load | Number) or is_atom(base) for base in common)
+            and not any(e < 0 for e in common.values())
+        ):
             return total
         factor = [self.power(b, number(e, total.dtype)) for b, e in common.items()]
         inverse = [self.power(b, number(-e, total.dtype)) for b, e in common.items()]
