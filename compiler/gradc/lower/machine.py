@@ -310,7 +310,9 @@ class Machine:
         args = self._alike(*args)
         dtype = args[0].dtype
         family, function = name.split(".", 1)
-        if family == "libm":
+        if name in ("libm.sin", "libm.cos") and args[0].lanes == 1:
+            name = f"llvm.{function}"  # LLVM makes one call of both
+        elif family == "libm":
             return self._per_lane(function + ("f" if dtype.itemsize == 4 else ""), dtype, *args)
         suffix = ("" if args[0].lanes == 1 else f"v{args[0].lanes}") + f"{dtype.kind}{dtype.itemsize * 8}"
         kind = args[0].type
