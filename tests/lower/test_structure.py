@@ -9,7 +9,17 @@ import pytest
 
 import gradc.ops  # noqa: F401
 from gradc.errors import CompileError
-from gradc.ir.algebra import difference, equal, guarded, less_equal, power_of, product_of, sum_of
+from gradc.ir.algebra import (
+    difference,
+    equal,
+    floor_divide,
+    guarded,
+    less_equal,
+    modulo,
+    power_of,
+    product_of,
+    sum_of,
+)
 from gradc.ir.build import comprehension
 from gradc.ir.scalar import Scalar, apply, load, number, size
 from gradc.ir.tensor import Compute, Graph, Input, ResultType, Tensor, compute, extern, input_tensor, projection
@@ -255,3 +265,22 @@ def test_assembly_and_object_code() -> None:
     assert "gradc_objects" in kernel.assembly()
     assert kernel.object_code[:4] in (b"\x7fELF", b"\xcf\xfa\xed\xfe") or kernel.object_code
     assert isinstance(comprehension((), lambda: number(1.0)), Compute)
+
+
+def test_reshapes_read_without_divisions() -> None:
+    A, B = matrix(200, 30), input_tensor("B", (20, 30, 10), "f8")
+
+    def regrouped(i: Scalar, j: Scalar) -> Scalar:
+        flat = sum_of(product_of(60, i), j)
+        return load(A, (floor_divide(flat, 30), modulo(flat, 30)))
+
+    flat_one = comprehension((6000,), lambda i: load(A, (floor_divide(i, 30), modulo(i, 30))))
+    flat_both = comprehension(
+        (6000,), lambda i: load(B, (floor_divide(i, 300), modulo(floor_divide(i, 10), 30), modulo(i, 10)))
+    )
+    kernel = compile_graph(Graph((A, B), (flat_one, comprehension((100, 60), regrouped), flat_both)))
+    assert "div" not in kernel.llvm
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(200, 30)), rng.normal(size=(20, 30, 10))
+    for result, expected in zip(kernel([a, b]), (a.ravel(), a.reshape(100, 60), b.ravel()), strict=True):
+        np.testing.assert_array_equal(result, expected)

@@ -30,6 +30,7 @@ from gradc.ir.scalar import (
 )
 from gradc.ir.tensor import Extent, Tensor, extent_scalar
 from gradc.ir.walk import free_indices, post_order
+from gradc.lower.flatten import Along, flattened
 from gradc.lower.machine import Machine
 from gradc.lower.powers import factors, signed_terms, small_power
 from gradc.lower.text import FunctionBuilder, Scope, Value, literal, memory_type
@@ -64,6 +65,7 @@ class ExpressionEmitter(Machine):
         self._safe: dict[Any, bool] = {}
         self._masks: dict[Scalar, int] = {}
         self._log: list[Scalar] | None = None
+        self._flats: dict[Load, tuple[Along, ...] | None] = {}
         #: buffer -> the scopes that were open when it was last written
         self._writers: dict[str, tuple[Scope, ...]] = {}
 
@@ -182,6 +184,9 @@ class ExpressionEmitter(Machine):
     def _needs(self, node: Scalar) -> Sequence[Scalar]:
         if isinstance(node, Guard):
             return self._guard_needs(node)
+        if isinstance(node, Load):
+            flat = self._flat(node)
+            return node.indices if flat is None else [position for position, _ in flat]
         if isinstance(node, Apply):
             name = node.op.name
             if name == "and":
@@ -419,7 +424,32 @@ class ExpressionEmitter(Machine):
                 offset = self.add(offset, self.multiply(self.convert(position, INT64), stride))
         return storage.pointer, offset
 
+    def _flat(self, node: Load) -> tuple[Along, ...] | None:
+        """A load of a whole buffer by joined axes."""
+        if node not in self._flats:
+            storage = self._storage.get(node.tensor)
+            whole = storage is not None and None not in storage.strides
+            gathered = any(_is_gathered(position) for position in node.indices)
+            self._flats[node] = flattened(node) if whole and not gathered else None
+        return self._flats[node]
+
+    def _load_flat(self, node: Load, flat: tuple[Along, ...]) -> Value:
+        strides = self._storage[node.tensor].strides
+        offset = literal(0, INT64)
+        for position, axis in flat:
+            stride = strides[axis]
+            assert stride is not None
+            offset = self.add(offset, self.multiply(self.convert(self._values[position], INT64), stride))
+        return self._read_at(node, self._storage[node.tensor].pointer, offset)
+
+    def _read_at(self, node: Load, pointer: Value, offset: Value) -> Value:
+        depth = max(self.builder.barrier, offset.depth, pointer.depth, self._written_depth(pointer))
+        return self.read(pointer, offset, node.dtype, depth)
+
     def _load(self, node: Load) -> Value:
+        flat = self._flat(node)
+        if flat is not None:
+            return self._load_flat(node, flat)
         indices = [self.convert(self._values[i], INT64) for i in node.indices]
         key = (node.tensor, tuple(i.text for i in indices), self.lanes if any(_varies(i) for i in indices) else 1)
         known = self._elements.get(key) or self._elements.get((*key[:2], self.lanes))
@@ -430,9 +460,8 @@ class ExpressionEmitter(Machine):
             for axis, value in enumerate(indices)
         ]
         pointer, offset = self.address(node.tensor, indices)
-        depth = max(self.builder.barrier, offset.depth, pointer.depth, self._written_depth(pointer))
-        value = self.read(pointer, offset, node.dtype, depth)
-        self.builder.remember(self._elements, key, value, depth)
+        value = self._read_at(node, pointer, offset)
+        self.builder.remember(self._elements, key, value, value.depth)
         return value
 
     def _checked(self, node: Load, axis: int, position: Value) -> Value:
