@@ -425,3 +425,12 @@ def test_a_method_that_is_replaced_in_its_class() -> None:
     assert f(1.0) == math.pi
     Shape.area = lambda self, r: r**2  # type: ignore[method-assign]
     assert f(3.0) == 9.0
+
+
+def test_a_function_without_a_module() -> None:
+    scope: dict[str, Any] = {"np": np, "w": 2.0}
+    exec("def f(x):\n    return w * np.sin(x)", scope)
+    f = jit(scope["f"])
+    assert f(1.0) == 2.0 * math.sin(1.0)
+    scope["w"] = 3.0
+    assert traced_once(f, 1.0) == (3.0 * math.sin(1.0), 0)

@@ -173,7 +173,7 @@ def _copied_once(function: types.FunctionType, path: Path) -> Any:
     if is_copy(function):
         return function
     trace = current_trace()
-    replacement = LIBRARY_FUNCTIONS.get((function.__module__.split(".")[0], function.__name__))
+    replacement = LIBRARY_FUNCTIONS.get(((function.__module__ or "").split(".")[0], function.__name__))
     if replacement is not None:
         return identical(function, path) and replacement
     library = _library(function)
