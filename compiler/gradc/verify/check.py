@@ -16,9 +16,9 @@ from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
 from gradc.simplify import simplify_outputs
 from gradc.trace.containers import flatten
 from gradc.trace.context import Trace, tracing
+from gradc.trace.paths import root_path
 from gradc.trace.records import Argument, Capture, Traced
 from gradc.trace.specs import Spec, scalar
-from gradc.trace.paths import root_path
 from gradc.trace.tracing import lift_arguments, parameter_names, traced_call
 from gradc.verify.at_point import compare_at
 from gradc.verify.compare import compare, shape_text

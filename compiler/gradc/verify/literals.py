@@ -22,8 +22,7 @@ from gradc.ir.walk import graph_order, loads_of, post_order
 _LARGEST_DENOMINATOR = 1000
 _LARGEST_UNIT_DENOMINATOR = 360
 #: A decimal of at most this many digits was typed as such.
-_TYPED_DIGITS = 15
-_BLURRED_DIGITS = 12
+_TYPED_DIGITS = 12
 _LARGEST_INTEGER = 2.0**53
 
 
@@ -155,7 +154,7 @@ def exact_reading(value: float) -> Reading | None:
             if abs(exact - value) <= 2 * math.ulp(value):
                 return multiple, unit
     blurred = float(f"{value:.15g}")
-    if _digits(blurred) <= _BLURRED_DIGITS and abs(blurred - value) <= 2 * math.ulp(value):
+    if _digits(blurred) <= _TYPED_DIGITS and abs(blurred - value) <= 2 * math.ulp(value):
         return Fraction(repr(blurred)), None
     return None
 

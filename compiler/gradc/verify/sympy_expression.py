@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradc.errors import ParseError
-from gradc.verify.vocabulary import FUNCTIONS
+from gradc.verify.vocabulary import FUNCTIONS, call
 
 #: SymPy's class name -> the name in the vocabulary, where they differ.
 _NAMES = {"Abs": "abs", "Max": "max", "Min": "min", "Heaviside": "heaviside", "conjugate": "conj"}
@@ -103,7 +103,7 @@ def _function(kind: str, operands: list[Any]) -> Any:
         return np.e
     if name not in FUNCTIONS:
         raise ParseError(f"SymPy's {kind} has no counterpart here; rewrite it with elementary functions")
-    return FUNCTIONS[name](*operands)
+    return call(name, *operands)
 
 
 def _symbol(name: str, names: Mapping[str, Any]) -> Any:
@@ -154,8 +154,8 @@ def _power(node: Any, operands: list[Any]) -> Any:
     if node.exp == -1:
         return 1 / base
     if str(node.exp) == "1/2":
-        return np.sqrt(base)
-    return np.exp(exponent) if str(node.base) == "E" else base**exponent
+        return call("sqrt", base)
+    return call("exp", exponent) if str(node.base) == "E" else base**exponent
 
 
 def _piecewise(branches: list[Any]) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradc.errors import GradcError, ParseError
-from gradc.verify.vocabulary import CONSTANTS, FUNCTIONS
+from gradc.verify.vocabulary import CONSTANTS, call, power
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class Application(Syntax):
     def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
         positional = [unwrapped(value) for value in values[: len(self.arguments)]]
         keywords = dict(zip([key for key, _ in self.keywords], values[len(self.arguments) :], strict=True))
-        return FUNCTIONS[self.function](*positional, **keywords)
+        return call(self.function, *positional, **keywords)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +166,7 @@ def inner_product(left: Any, right: Any) -> Any:
 def matrix_power(base: Any, exponent: Any) -> Any:
     """A power in matrix notation: a square matrix to a whole power is a product of matrices."""
     if isinstance(base, Row) or np.ndim(base) < 2:
-        return _rowwise(operator.pow)(base, exponent)
+        return _rowwise(power)(base, exponent)
     if exponent == -1:
         return np.linalg.inv(base)
     if not isinstance(exponent, int) or not 1 <= exponent <= 64:
@@ -201,7 +201,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "//": _rowwise(operator.floordiv),
     "%": _rowwise(operator.mod),
     "@": _rowwise(operator.matmul),
-    "**": _rowwise(operator.pow),
+    "**": _rowwise(power),
     "negate": _rowwise(operator.neg),
     "plus": _rowwise(operator.pos),
     "<": _rowwise(operator.lt),

@@ -74,6 +74,10 @@ _NUMPY = words(
     "squeeze expand_dims zeros_like ones_like zeros ones eye full clip where linspace arange"
 )
 
+_OF_NUMBERS = words(
+    "sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh exp log log2 log10 log1p expm1 sqrt cbrt ln lg"
+)
+
 #: Every function a formula may call, by the name it is called by.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in sorted(_NUMPY)},
@@ -111,6 +115,29 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "inv": np.linalg.inv,
     "det": np.linalg.det,
 }
+
+
+def call(name: str, *args: Any, **keywords: Any) -> Any:
+    """The function of that name. Inside a trace a function of numbers stays symbolic: ``exp(2)`` is no decimal."""
+    if name in _OF_NUMBERS and all(isinstance(arg, int | float) for arg in args) and not keywords:
+        args = tuple(symbolic(arg) for arg in args)
+    return FUNCTIONS[name](*args, **keywords)
+
+
+def symbolic(value: float) -> Any:
+    """A number as a traced constant, while there is a trace."""
+    from gradc.trace.context import active_trace
+    from gradc.trace.tracer import lift
+
+    return value if active_trace() is None else lift(float(value))
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """``base ** exponent``, powers of e being exponentials."""
+    if base is CONSTANTS["e"]:
+        return call("exp", exponent)
+    return base**exponent
+
 
 #: What may be called as a method, ``x.sum(axis=0)``, or read as an attribute.
 METHODS = words("sum mean prod var std cumsum trace dot transpose reshape ravel max min clip")
