@@ -40,7 +40,7 @@ ROWS: dict[str, FunctionRow] = {
     "maximum": FunctionRow(r"\max", "maximum"),
     "minimum": FunctionRow(r"\min", "minimum"),
     "floordiv": FunctionRow(r"\left\lfloor {0} / {1} \right\rfloor", "({0}) // ({1})"),
-    "mod": FunctionRow(r"{0} \bmod {1}", "({0}) % ({1})"),
+    "mod": FunctionRow(r"\operatorname{mod}", "({0}) % ({1})"),
     "conj": FunctionRow(r"\overline{{0}}", "conj"),
     "real": FunctionRow(r"\operatorname{Re}", "real"),
     "imag": FunctionRow(r"\operatorname{Im}", "imag"),

@@ -69,9 +69,9 @@ class IndexForm:
         if isinstance(tensor, Constant):
             if tensor.value.size == 1:
                 return n.Literal(number(tensor.value.reshape(-1)[0]).value)
-            literal = [i.value for i in indices if isinstance(i, n.Literal)]
-            if len(literal) == tensor.rank:
-                return n.Literal(number(tensor.value[tuple(int(k) for k in literal)]).value)  # type: ignore[arg-type]
+            position = [i.value for i in indices if isinstance(i, n.Literal) and isinstance(i.value, int)]
+            if len(position) == tensor.rank:
+                return n.Literal(number(tensor.value.item(*position)).value)
             written = written_constant(tensor)
             return n.Entry(Name("C", "C", tensor.rank) if written is None else written, indices)
         named = Name(*_own_name(tensor), rank=tensor.rank)

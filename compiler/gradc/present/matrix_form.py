@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from gradc.ir.algebra import linear_terms
 from gradc.ir.scalar import (
@@ -101,6 +102,12 @@ class MatrixForm:
         raise NoMatrixFormError
 
 
+def _entrywise_power(base: Notation, exponent: int | float | Fraction) -> Notation:
+    if exponent == Fraction(1, 2):
+        return n.Root(base, 2)
+    return base if exponent == 1 else n.EntrywisePower(base, n.Literal(exponent))
+
+
 def _is_diagonal(notation: Notation) -> bool:
     core = m.split_scale(notation)[3]
     return isinstance(core, n.Identity) or (isinstance(core, n.Function) and core.name == "diag")
@@ -128,6 +135,7 @@ class _Body:
     def __init__(self, form: MatrixForm, node: Compute, reduced: Axes) -> None:
         self._form = form
         self._reduced = reduced
+        self._extents = node.extents
         self._memo: dict[Scalar, View] = {}
 
     def summed(self, body: Scalar) -> View:
@@ -196,9 +204,8 @@ class _Body:
         if not base.axes and not exponent.axes:
             return View(applied(scalar, [base.notation, exponent.notation]))
         value = exponent.notation.value if isinstance(exponent.notation, n.Literal) else None
-        if isinstance(value, int | float) and value < 0:
-            under = base.notation if value == -1 else n.EntrywisePower(base.notation, n.Literal(-value))
-            return View(m.entrywise([], [under]), base.axes)
+        if isinstance(value, int | float | Fraction) and value < 0:
+            return View(m.entrywise([], [_entrywise_power(base.notation, -value)]), base.axes)
         plain = applied(scalar, [base.notation, exponent.notation])
         if isinstance(plain, n.Root):
             return View(plain, base.axes)
@@ -223,6 +230,8 @@ class _Body:
             indices = [t for t in terms if isinstance(t, Index)]
             if len(indices) == len(terms) == 2 and not literal and sorted(terms.values()) == [-1, 1]:
                 first, second = sorted(i.position for i in indices)
+                if self._extents[first] != self._extents[second]:
+                    raise NoMatrixFormError  # not square: no identity matrix
                 return View(n.Identity(), (first, second))
         return self._condition(predicate)
 

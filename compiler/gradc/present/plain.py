@@ -90,7 +90,7 @@ class PlainWriter(Writer):
         for position, argument in enumerate(arguments):
             text = text.replace(f"{{{position}}}", argument)
         enclosed = row.plain.endswith(")") and not row.plain.startswith("(")
-        return Text(text, Binding.ATOM if enclosed else Binding.POWER if "**" in row.plain else Binding.PRODUCT)
+        return Text(text, Binding.ATOM if enclosed else Binding.POWER if "**" in row.plain else Binding.SUM)
 
     def _reduction(self, node: n.Reduction) -> Text:
         clauses = []
