@@ -292,3 +292,52 @@ def test_verdict_texts():
     proved = verify(loss, "2*x*(w*x - y)")
     assert "proved" in proved._repr_html_()
     assert bool(proved)
+
+
+def test_conventions_at_a_kink_refute_nothing():
+    """Round points are tried first, and kinks lie at round points."""
+    assert verify("max(x - 2, 0)", "where(x > 2, 1, 0)").status == "proved"
+    assert verify(lambda x: np.max(x), lambda x: (x == np.max(x)) * 1.0, vector("n"))
+    assert not verify("max(x - 2, 0)", "where(x > 2.5, 1, 0)")
+
+
+def test_matrix_calculus_is_proved():
+    square, vectors = matrix("n", "n"), vector("n")
+    cases = [
+        (lambda X, a, b: a @ X @ X.T @ b, r"(a b^\top + b a^\top) X", [matrix("n", "m"), vectors, vectors]),
+        (lambda X, A, B: np.trace(A @ X @ B @ X), "A.T@X.T@B.T + B.T@X.T@A.T", [square] * 3),
+        (lambda X: np.trace(X @ X @ X), "3*(X @ X).T", [square]),
+        (
+            lambda U, V, R: np.sum((R - U @ V.T) ** 2),
+            "-2*(R - U @ V.T) @ V",
+            [matrix("m", "r"), matrix("n", "r"), SQUARES[1]],
+        ),
+        (
+            lambda w, X, y: np.sum(np.log(1 + np.exp(-y * (X @ w)))),
+            r"-X^\top (y \odot \sigma(-y \odot (X w)))",
+            SQUARES,
+        ),
+        (lambda x, A, b: np.sqrt(np.sum((A @ x - b) ** 2)), r"\frac{A^\top (A x - b)}{\|A x - b\|}", SQUARES),
+        (lambda z, y: np.sum(y) * np.log(np.sum(np.exp(z))) - y @ z, "softmax(z)*sum(y) - y", [vectors, vectors]),
+        (lambda x, A: A @ x, "A", [vectors, matrix("m", "n")]),
+        (lambda w, X: np.sum(np.maximum(X @ w, 0)), "X.T @ where(X @ w > 0, 1.0, 0.0)", [vectors, matrix("m", "n")]),
+    ]
+    for f, hand, specs in cases:
+        verdict = verify(f, hand, *specs)
+        assert verdict.status == "proved", f"{hand}: {verdict}"
+
+
+def test_a_network_is_proved_for_every_size():
+    def loss(params, X, Y):
+        hidden = np.maximum(X @ params["W"] + params["b"], 0)
+        return np.mean((hidden @ params["V"] - Y) ** 2)
+
+    def by_hand(params, X, Y):
+        before = X @ params["W"] + params["b"]
+        hidden = np.maximum(before, 0)
+        error = 2 * (hidden @ params["V"] - Y) / Y.size
+        delta = (error @ params["V"].T) * (before > 0)
+        return {"W": X.T @ delta, "b": delta.sum(axis=0), "V": hidden.T @ error}
+
+    params = {"W": matrix("d", "h"), "b": vector("h"), "V": matrix("h", "k")}
+    assert verify(loss, by_hand, params, matrix("n", "d"), matrix("n", "k")).status == "proved"

@@ -17,7 +17,7 @@ from gradc.errors import InternalError
 from gradc.ir.tensor import Graph, Input
 from gradc.verify.literals import exact_literals, has_inexact_literal
 from gradc.verify.proof import Proof, prove
-from gradc.verify.sample import DIGITS, Point, as_floats, differences, is_finite, points, values_at
+from gradc.verify.sample import DIGITS, Point, as_floats, differences, is_finite, nearby, points, values_at
 from gradc.verify.verdict import Counterexample, Verdict, shown_point
 
 #: How many points must agree, how many are tried for that, how many are looked at before a proof and how many check it.
@@ -96,6 +96,8 @@ def _search(
             found, ours, theirs = differences(derived, hand, point)
         except IndexError:  # a random index out of range: no point of the domain
             continue
+        if any(difference.differs.any() for difference in found) and _on_a_kink(derived, hand, point):
+            continue
         for position, difference in enumerate(found):
             if difference.differs.any():
                 name = outputs[position] if position < len(outputs) and len(found) > 1 else ""
@@ -108,6 +110,15 @@ def _search(
         if agreement.points >= wanted or (agreement.points >= _FEWEST_POINTS and time.monotonic() > deadline):
             break
     return agreement
+
+
+def _on_a_kink(derived: Graph, hand: Graph, point: Point) -> bool:
+    """Whether the two are equal right beside the point: then only conventions at a kink differ."""
+    try:
+        found, _, _ = differences(derived, hand, nearby(point))
+    except IndexError:
+        return False
+    return not any(difference.differs.any() for difference in found) and all(d.defined.any() for d in found)
 
 
 def _defined(value: Graph, point: Point) -> bool:

@@ -76,6 +76,7 @@ def _size(number: int, generator: np.random.Generator) -> int:
 
 
 _ROUND = (2, 3, 1, 5, 4, 7, 6)
+_GRID = 1_000_000
 
 
 def _filled(shape: tuple[int, ...], dtype: DType, number: int, position: int, generator: np.random.Generator) -> Array:
@@ -92,14 +93,31 @@ def _filled(shape: tuple[int, ...], dtype: DType, number: int, position: int, ge
 
 def _number(number: int, place: int, generator: np.random.Generator) -> Fraction:
     """Round numbers, then random ones of the families in turn."""
+    again, position = divmod(place, len(_ROUND))
+    distinct = Fraction(again, 64)  # entries that are equal would sit on a kink of maxima and comparisons
     if number == 0:
-        return Fraction(_ROUND[place % len(_ROUND)])
+        return _ROUND[position] + distinct
     if number == 1:
-        return Fraction(-int(generator.integers(1, 5)))
+        return -(_ROUND[(3 * position + 1) % len(_ROUND)] + distinct)
     if number == 2:
-        return Fraction(int(generator.integers(1, 8)), 8)
+        return Fraction(_ROUND[position], 8) + distinct / 64
     low, high = ((-3, 3), (0, 3), (0, 1), (-1, 1), (1, 4))[number % 5]
-    return Fraction(int(generator.integers(low * 1000 + 1, high * 1000)), 1000)
+    return Fraction(int(generator.integers(low * _GRID + 1, high * _GRID)), _GRID)
+
+
+def nearby(point: Point, seed: int = 0) -> Point:
+    """A point a little beside this one: no kink lies on both."""
+    generator = np.random.default_rng(seed)
+    values = {}
+    for node, value in point.values.items():
+        if value.dtype == object:
+            steps = [Fraction(int(step), 10**9) for step in generator.integers(1, 10**6, value.size)]
+            moved = np.empty(value.size, dtype=object)
+            moved[:] = [entry + step for entry, step in zip(value.ravel(), steps, strict=True)]
+            values[node] = moved.reshape(value.shape)
+        else:
+            values[node] = value
+    return Point(values, point.sizes)
 
 
 # ---------------------------------------------------------------- values at a point
