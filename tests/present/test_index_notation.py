@@ -55,6 +55,11 @@ def test_letters_avoid_the_names_of_inputs() -> None:
     assert formula.latex(notation="index") == r"i \sum_{k} j_{k}"
 
 
+def test_letters_avoid_the_names_of_extents() -> None:
+    formula = gradc.jit(lambda A, x: A @ x).formula(matrix("i", "j"), vector("j"))
+    assert formula.latex(notation="index") == r"\sum_{l} A_{kl} x_{l}"
+
+
 def test_small_arrays_entry_by_entry() -> None:
     gradient = gradc.grad(lambda x: np.log(x[0] * x[1]) * np.sin(x[1]))
     formula = gradient.formula(vector(2))

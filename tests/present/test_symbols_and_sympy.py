@@ -51,6 +51,10 @@ def test_ambiguous_leaves_keep_their_path() -> None:
     assert len({name.latex for name in names}) == 3
 
 
+def test_names_that_would_give_one_symbol_stay_apart() -> None:
+    assert [name.latex for name in symbols_of(["x1", "x_1", "y"], [0, 0, 0])] == [r"\mathrm{x1}", r"\mathrm{x\_1}", "y"]
+
+
 def test_scalar_expression() -> None:
     x = sympy.Symbol("x")
     expression = gradc.grad(lambda x: 2 * x**4 + x**3 + 3 * x**2 + 5 * x + 1).formula().sympy()

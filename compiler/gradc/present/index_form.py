@@ -34,9 +34,17 @@ _LARGEST_CONSTANT = 9
 
 
 class IndexForm:
-    """Builds index notation; ``names`` gives the symbols of inputs and of named intermediates."""
+    """Builds index notation; ``names`` gives the symbols of inputs and of named intermediates, ``whole`` an array that
+    has no entries of its own (the result of a library call).
+    """
 
-    def __init__(self, names: Mapping[Tensor, Notation], letters: Sequence[str]) -> None:
+    def __init__(
+        self,
+        names: Mapping[Tensor, Notation],
+        letters: Sequence[str],
+        whole: Callable[[Tensor], Notation | None] = lambda _: None,
+    ) -> None:
+        self._whole = whole
         self._names = names
         self._letters = letters
         self._written: dict[tuple[Tensor, Environment, Environment], Notation] = {}
@@ -74,7 +82,7 @@ class IndexForm:
                 return n.Literal(number(tensor.value.item(*position)).value)
             written = written_constant(tensor)
             return n.Entry(Name("C", "C", tensor.rank) if written is None else written, indices)
-        named = Name(*_own_name(tensor), rank=tensor.rank)
+        named = self._whole(tensor) or Name(*_own_name(tensor), rank=tensor.rank)
         return n.Entry(named, indices) if indices else named
 
     # ------------------------------------------------------------ comprehensions

@@ -23,11 +23,12 @@ from gradc.ir.scalar import (
     Size,
     is_apply,
 )
-from gradc.ir.tensor import Compute, Constant, Tensor
+from gradc.ir.tensor import Compute, Constant, Projection, Tensor
 from gradc.present import matrix_algebra as m
 from gradc.present import notation as n
 from gradc.present.contraction import Contraction
 from gradc.present.index_form import applied, size_name, times, written_constant
+from gradc.present.library import written_call
 from gradc.present.notation import Notation
 from gradc.present.order import ordered_sum
 
@@ -80,10 +81,17 @@ class MatrixForm:
             written = written_constant(tensor) if isinstance(tensor, Constant) else None
             if written is not None:
                 return written
-            if not isinstance(tensor, Compute):
-                raise NoMatrixFormError
-            self._tensors[tensor] = self._compute(tensor)
+            self._tensors[tensor] = self._compute(tensor) if isinstance(tensor, Compute) else self._call(tensor)
         return self._tensors[tensor]
+
+    def _call(self, tensor: Tensor) -> Notation:
+        """A result of a library call on arrays."""
+        if isinstance(tensor, Projection):
+            operands = [self.tensor(t) for t in tensor.source.operands]
+            written = written_call(tensor.source, tensor.position, operands)
+            if written is not None:
+                return written
+        raise NoMatrixFormError
 
     def _compute(self, node: Compute) -> Notation:
         rank = len(node.shape)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from gradc.ir.algebra import is_index_predicate
-from gradc.ir.scalar import Apply, Guard, Scalar, load
+from gradc.ir.scalar import Apply, Guard, Scalar, Size, load
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
 from gradc.ir.walk import free_indices, post_order
 from gradc.present import notation as n
@@ -92,7 +92,8 @@ class Page:
         lines = [write(line.value) for line in self.lines]
         if len(lines) > 1:
             left = [line.plain_lhs(name) for line, name in zip(self.lines, names, strict=True)]
-            lines = [f"{name} = {line}" for name, line in zip(left, lines, strict=True)]
+            width = max(map(len, left))
+            lines = [f"{name:{width}} = {line}" for name, line in zip(left, lines, strict=True)]
         if self.definitions:
             lines.append("where")
         lines += [f"    {write(d.name)} = {write(d.value)}" for d in self.definitions]
@@ -136,10 +137,11 @@ class Layout:
         names: dict[Tensor, Notation] = dict(zip(graph.inputs, symbols, strict=False))
         names |= self._intermediate_names(symbols)
         names |= {t: n.Ellipsis(words) for t, words in self._pieces.ellipses.items()}
-        letters = fresh_letters(name.plain for name in names.values() if isinstance(name, Name))
+        taken = [name.plain for name in names.values() if isinstance(name, Name)]
+        letters = fresh_letters(taken + _extent_names(graph))
         self._names = names
-        self._index_form = IndexForm(names, letters)
         self._matrix_form = MatrixForm(names)
+        self._index_form = IndexForm(names, letters, self._whole)
 
     def _intermediate_names(self, symbols: Sequence[Name]) -> dict[Tensor, Notation]:
         initials = {name.plain[:1].lower() for name in symbols}
@@ -173,6 +175,12 @@ class Layout:
             name = n.Entry(name, self._index_form.letters(tensor.rank))
         return Definition(name, value)
 
+    def _whole(self, tensor: Tensor) -> Notation | None:
+        try:
+            return self._matrix_form.tensor(tensor)
+        except NoMatrixFormError:
+            return None
+
     def _matrix(self, tensor: Tensor) -> Notation | None:
         if self._notation == "index":
             return None
@@ -199,6 +207,11 @@ class Layout:
         written = [self._index_form.output(t, ()) for t in shown.outputs]
         columns = shape[1] if len(shape) == 2 else 1
         return n.Array(tuple(tuple(written[k : k + columns]) for k in range(0, len(written), columns)))
+
+
+def _extent_names(graph: Graph) -> list[str]:
+    extents = [e for t in graph.inputs for e in t.shape if isinstance(e, Scalar)]
+    return [node.name for node in post_order(extents) if isinstance(node, Size)]
 
 
 def _differs_by_entry(output: Tensor) -> bool:

@@ -121,7 +121,14 @@ def symbols_of(paths: Sequence[str], ranks: Sequence[int]) -> list[Name]:
     for path, leaf, rank in zip(paths, leaves, ranks, strict=True):
         whole = re.sub(r"\W+", "_", path).strip("_")
         chosen.append(symbol(leaf if leaves.count(leaf) == 1 else whole, rank))
-    return chosen
+    spelled = [name.latex for name in chosen]
+    return [name if spelled.count(name.latex) == 1 else _upright(name) for name in chosen]
+
+
+def _upright(name: Name) -> Name:
+    """The name as it stands, where two names would give one symbol: ``x1`` and ``x_1``."""
+    escaped = name.plain.replace("_", r"\_")
+    return Name(rf"\mathrm{{{escaped}}}", name.plain, name.rank)
 
 
 def fresh_letters(taken: Iterable[str]) -> list[str]:
