@@ -260,6 +260,8 @@ PAIR_BLOCKS = [
 ]
 _MASKED = {"{o} = {a}.copy()\n{o}[{o} > 0] = 0.5": "np.abs({a})"}
 
+LARGEST_RESULT = 64
+
 Candidate = tuple[str, str]
 
 
@@ -339,7 +341,7 @@ def random_program(seed: int, length: int = 9) -> Program:
         operands = (str(first), str(second)) if binary else (str(first),)
         statement = Statement(f"v{len(statements)}", _assigned(str(template)), operands, margin)
         trial = dict(values)
-        if statement.run(trial):
+        if statement.run(trial) and np.size(trial[statement.target]) <= LARGEST_RESULT:
             values = {name: trial[name] for name in [*names, statement.target]}
             statements.append(statement)
     result = statements[-1].target if statements else inputs[0][0]

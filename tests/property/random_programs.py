@@ -58,7 +58,7 @@ class Statement:
             return False
         result = np.asarray(space[self.target])
         values[self.target] = space[self.target]
-        if result.dtype.kind != "f" or result.size == 0 or result.size > 64:
+        if result.dtype.kind != "f" or result.size == 0 or result.size > 400:
             return False
         return bool(np.all(np.isfinite(result)) and np.max(np.abs(result)) <= LARGEST)
 
@@ -98,6 +98,13 @@ class Program:
         """Whether every step is smooth and moderate at the point."""
         values: Values = dict(self.inputs)
         return all(statement.run(values) for statement in self.statements) and self.result in values
+
+    def resized(self) -> Iterator[Program]:
+        """The program at inputs of other extents: larger, and larger still."""
+        extents = sorted({extent for _, value in self.inputs for extent in np.shape(value) if extent > 1})
+        for longer in ({e: e + 1 for e in extents}, {e: e + 4 for e in extents}):
+            rng = np.random.default_rng(len(extents))
+            yield replace(self, inputs=tuple((name, _stretched(value, longer, rng)) for name, value in self.inputs))
 
     def describe(self) -> str:
         """Source and point: all that is needed to try again."""
@@ -140,6 +147,12 @@ class Program:
                 same = next(name for name in statement.operands if shapes[name] == shape)
                 yield Statement(statement.target, "{o} = {a} * 1.0", (same,))
             yield Statement(statement.target, f"{{o}} = np.full({shape}, 0.7)", ())
+
+
+def _stretched(value: Any, longer: Mapping[int, int], rng: np.random.Generator) -> Any:
+    if not np.ndim(value):
+        return value
+    return np.round(rng.uniform(-1.6, 1.6, [longer.get(extent, extent) for extent in value.shape]), 3)
 
 
 _PLAIN = ("{o} = {a} * 1.0",)

@@ -115,6 +115,46 @@ class Trial:
             0,
         )
 
+    def single_precision(self) -> None:
+        """float32 stays float32 exactly where NumPy keeps it."""
+        narrow = [np.asarray(v, np.float32) if np.ndim(v) else v for v in self.point]
+        expected = np.asarray(self.function(*narrow))
+        found = np.asarray(gradc.jit(self.function)(*narrow))
+        if found.dtype != expected.dtype:
+            raise Failure("single precision", f"{found.dtype} instead of {expected.dtype}")
+        _agree("single precision", found, expected, 1e-3)
+
+    def batched(self) -> None:
+        """A batch axis in front, against one call after the other."""
+        batch = [self.moved(step) for step in (0.0, 0.01, -0.007)]
+        stacked = [np.stack([np.asarray(entry[k]) for entry in batch]) for k in range(len(self.point))]
+        expected = np.stack([np.asarray(self.function(*entry)) for entry in batch])
+        _agree("vmap", gradc.vmap(self.function)(*stacked), expected)
+        k = self.argument
+        single = gradc.grad(self.loss, argnums=k)
+        one_by_one = np.stack([np.asarray(single(*entry)) for entry in batch])
+        _agree("vmap of grad", gradc.vmap(gradc.grad(self.loss, argnums=k))(*stacked), one_by_one)
+
+    def resized(self, others: list[list[Any]]) -> None:
+        """Other extents: the same function object, which may by now be compiled for any size."""
+        value, total = gradc.jit(self.function), self.total
+        slope = gradc.grad(total, argnums=self.argument)
+        slope(*self.point)
+        for point in others:
+            _agree("other extents", value(*point), self.function(*point))
+            k = self.argument
+            direction = [np.cos(np.arange(np.size(v))).reshape(np.shape(v)) * (p == k) for p, v in enumerate(point)]
+            traced = trace(self.function, tuple(point))
+            captured = [np.asarray(c.read(self.function)) for c in traced.captures]
+            moved = [np.asarray(v) + 1j * _STEP * d for v, d in zip(point, direction, strict=True)]
+            (result,) = evaluate(traced.graph, [*moved, *captured], COMPLEX)
+            _agree("gradient of other extents", np.sum(slope(*point) * direction[k]), np.sum(result.imag) / _STEP)
+
+    def total(self, *args: Any) -> Any:
+        """A scalar for results of any shape."""
+        function = self.function
+        return np.sum(function(*args))
+
     def first_order(self) -> None:
         """Complex step against differences, forward mode, reverse mode and both Jacobians."""
         self.derivative = self.complex_step(self.point, self.directions)
@@ -165,16 +205,20 @@ class Trial:
 
 def failure_of(program: Program) -> Failure | None:
     """What goes wrong with the program, if anything does."""
-    return failure_in(program.function(), program.point)
+    others = [other.point for other in program.resized() if other.safe()]
+    return failure_in(program.function(), program.point, others)
 
 
-def failure_in(function: Callable[..., Any], point: list[Any]) -> Failure | None:
-    """What goes wrong with the function at the point, if anything does."""
+def failure_in(function: Callable[..., Any], point: list[Any], others: list[list[Any]] | None = None) -> Failure | None:
+    """What goes wrong with the function at the point, if anything does; ``others`` are points of other extents."""
     try:
         trial = Trial(function, point)
         trial.values()
         trial.first_order()
         trial.second_order()
+        trial.single_precision()
+        trial.batched()
+        trial.resized(others or [])
     except Failure as failure:
         return failure
     except Exception as error:  # whatever a compiler may raise is a finding

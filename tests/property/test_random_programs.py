@@ -6,7 +6,7 @@ from grammar import random_program
 from random_programs import Program, Statement, shrink
 from runner import failure_of, report
 
-SAMPLE = 60
+SAMPLE = 40
 FULL = 2000
 
 

@@ -32,7 +32,12 @@ def cumulated_product(y):
     return np.cumprod(1.0 + 0.1 * np.concatenate([v, v**2]))
 
 
+def python_float_among_entries(y):
+    return np.array([np.sum(y), y[0] ** 2, 1.5])
+
+
 CASES = [
+    (python_float_among_entries, [np.array([0.5, -0.3])]),
     (product_along_an_axis, [np.array([[0.267, -0.017, -1.538, -1.594]])]),
     (cumulated_product, [np.array([0.076, -0.007, -0.535, -1.588])]),
     (outer_product, [np.array([0.897, 0.497, 0.321, -1.409])]),

@@ -28,7 +28,6 @@ from gradc.ir.bounds import decide, tidy_indices
 from gradc.ir.scalar import Scalar, index, is_number, number
 from gradc.ir.tensor import Extent, Shape, compute, extent, extent_scalar
 from gradc.trace.context import shape_error, trace_error
-from gradc.trace.elementwise import result_dtype
 from gradc.trace.registry import implements
 from gradc.trace.shaping import atleast_1d, atleast_2d, atleast_3d, normal_axis, ravel, reshape
 from gradc.trace.storage import entry
@@ -86,7 +85,7 @@ def concatenate(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = Non
         raise ValueError("zero-dimensional arrays cannot be concatenated")
     place = normal_axis(axis, parts[0].ndim)
     _same_shape_but(parts, place)
-    common = np.dtype(dtype) if dtype is not None else result_dtype(parts)
+    common = np.dtype(dtype) if dtype is not None else _joined_dtype(parts)
     here = index(place)
     start: Scalar = number(0)
     terms: list[tuple[Scalar, Scalar]] = []
@@ -98,6 +97,11 @@ def concatenate(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = Non
         start = stop
     shape = tuple(extent(start) if k == place else e for k, e in enumerate(parts[0].extents))
     return wrap(compute(shape, piecewise(terms, shape, common)))
+
+
+def _joined_dtype(parts: Sequence[TracedArray]) -> np.dtype[Any]:
+    """NumPy makes arrays of what it joins first, and then a Python float is a float64 like any other."""
+    return np.result_type(*[part.dtype for part in parts])
 
 
 def piecewise(terms: Sequence[tuple[Scalar, Scalar]], shape: Shape, dtype: np.dtype[Any]) -> Scalar:
@@ -129,7 +133,7 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, **options: Any) -> Traced
     if any(p.extents != parts[0].extents for p in parts):
         raise shape_error("all input arrays must have the same shape: " + ", ".join(str(p.extents) for p in parts))
     place = normal_axis(axis, parts[0].ndim + 1)
-    common = result_dtype(parts)
+    common = _joined_dtype(parts)
     shape = (*parts[0].extents[:place], len(parts), *parts[0].extents[place:])
     inner = [index(k if k < place else k + 1) for k in range(parts[0].ndim)]
     terms = [(equal(index(place), k), convert(entry(p.tensor, inner), common)) for k, p in enumerate(parts)]
