@@ -156,6 +156,14 @@ CASES = {
     "integers": (lambda k: (k + 1, k * 2, k // 2, k % 3, k.sum(), k.mean(), -k, abs(k), k.max(), k / 2, k**2), K),
     "bools": (lambda m: (m & ~m, m | m, m ^ True, m.sum(), m.mean(), m.any(), m.all(axis=0)), M),
     "float32": (lambda x: (x * 2, x + 1.5, np.sin(x), x.sum(), x.mean(), x @ x.T, x.astype(float)), A.astype(np.float32)),
+    "Python numbers in arrays": (
+        lambda x: (np.array([x[0, 0], 1.5]), np.stack([x[0, 0], 1]), np.append(x, 1.5), np.dot(x, 2.0), np.inner(x, 1.5)),
+        A.astype(np.float32),
+    ),
+    "Python numbers with arrays": (
+        lambda x: (np.where(x > 0, x, 1.5), np.clip(x, 0.1, 0.5), np.select([x > 0], [x], 1.5), np.maximum(x, 0), x**2),
+        A.astype(np.float32),
+    ),
     "mixed": (lambda x, k: (x[:2, :2] + k, x[0, 0] * k, k * 1.5), A.astype(np.float32), K),
     "astype": (lambda x: (x.astype(int), x.astype(bool), x.astype("f4"), (x > 0).astype(float)), A),
     "complex": (lambda z: (z * z, z + 1, z / 2, abs(z), np.exp(z), z.sum(), z @ z), Z),

@@ -12,15 +12,17 @@ from gradc.ir.algebra import conjunction, convert, difference, equal, guarded, l
 from gradc.ir.scalar import DType, Scalar, apply, index, number
 from gradc.ir.tensor import Extent, compute, extent, extent_scalar
 from gradc.trace.context import shape_error, trace_error
-from gradc.trace.elementwise import apply_ufunc, broadcast_shapes, result_dtype
+from gradc.trace.elementwise import apply_ufunc, array_dtype, astype, broadcast_shapes
 from gradc.trace.registry import implements
 from gradc.trace.shaping import moveaxis, normal_axis, ravel, reshape
 from gradc.trace.storage import axes, entry
 from gradc.trace.tracer import TracedArray, extent_of, lift, wrap
 
 
-def _strong(x: TracedArray) -> TracedArray:
-    return TracedArray(x.tensor, immutable=x.immutable) if x.weak else x
+def _product(left: TracedArray, right: TracedArray) -> TracedArray:
+    """The product where one side is a number: it counts with its own dtype, even Python's."""
+    common = array_dtype([left, right])
+    return apply_ufunc(np.multiply, [astype(left, common), astype(right, common)])
 
 
 def contracted(
@@ -31,7 +33,7 @@ def contracted(
     dtype: DType | None = None,
 ) -> TracedArray:
     """The sum over every label that is not in ``output`` of the product of the operands' entries."""
-    common = dtype or result_dtype([_strong(x) for x in operands])
+    common = dtype or array_dtype(operands)
     summed = [label for label in extents if label not in output]
     place = {label: index(k) for k, label in enumerate([*output, *summed])}
     factors: list[Scalar] = []
@@ -94,7 +96,7 @@ def dot(a: Any, b: Any, out: Any = None) -> TracedArray:
     """The product over the last axis of a and the second to last of b."""
     left, right = lift(a), lift(b)
     if not left.ndim or not right.ndim:
-        return apply_ufunc(np.multiply, [left, right])
+        return _product(left, right)
     left_names = [*[f"a{k}" for k in range(left.ndim - 1)], "inner"]
     right_names = [f"b{k}" for k in range(right.ndim - 1)]
     right_names.insert(max(right.ndim - 2, 0), "inner")
@@ -118,7 +120,7 @@ def inner(a: Any, b: Any) -> TracedArray:
     """The product over the last axes."""
     left, right = lift(a), lift(b)
     if not left.ndim or not right.ndim:
-        return apply_ufunc(np.multiply, [left, right])
+        return _product(left, right)
     return tensordot(left, right, ([-1], [-1]))
 
 
@@ -348,7 +350,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> TracedArray:
     length, start = {"full": (n + m - 1, 0), "same": (max(n, m), (min(n, m) - 1) // 2)}.get(
         mode, (max(n, m) - min(n, m) + 1, min(n, m) - 1)
     )
-    common = result_dtype([left, right])
+    common = array_dtype([left, right])
     k = index(1)
     other = difference(sum_of(index(0), start), k)
     body = apply("mul", convert(entry(left.tensor, [k]), common), convert(entry(right.tensor, [other]), common))

@@ -321,4 +321,9 @@ def result_dtype(operands: Sequence[TracedArray]) -> DType:
     return np.result_type(*[_ZEROS[x.dtype.kind] if x.weak and x.dtype.kind in "ifc" else x.dtype for x in operands])
 
 
+def array_dtype(operands: Sequence[TracedArray]) -> DType:
+    """NumPy's promotion of what becomes one array: there a Python number counts with its own dtype."""
+    return np.result_type(*[x.dtype for x in operands])
+
+
 _ZEROS = {"i": 0, "f": 0.0, "c": 0j}
