@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,10 @@ def tracing(trace: Trace) -> Iterator[Trace]:
 # ---------------------------------------------------------------- the user's line
 
 
+_known_lines: dict[tuple[CodeType, int], SourceLine] = {}
+_LINES_KEPT = 10_000
+
+
 def _user_frame() -> FrameType | None:
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and frame.f_code.co_filename.startswith(_OWN_CODE):
@@ -117,8 +121,15 @@ def user_line() -> SourceLine | None:
     frame = _user_frame()
     if frame is None:
         return None
-    file, line = frame.f_code.co_filename, frame.f_lineno
-    return SourceLine(file, line, linecache.getline(file, line, frame.f_globals).rstrip(), frame.f_code.co_name)
+    key = (frame.f_code, frame.f_lineno)
+    known = _known_lines.get(key)
+    if known is None:
+        file, line = frame.f_code.co_filename, frame.f_lineno
+        text = linecache.getline(file, line, frame.f_globals).rstrip()
+        known = _known_lines[key] = SourceLine(file, line, text, frame.f_code.co_name)
+        if len(_known_lines) > _LINES_KEPT:
+            _known_lines.clear()
+    return known
 
 
 def note_line(tensor: Tensor) -> None:

@@ -231,6 +231,8 @@ def _shape_text(shape: Shape) -> str:
 
 def broadcast_indices(shape: Shape, result: Shape, indices: Sequence[Scalar]) -> tuple[Scalar, ...]:
     """Where an operand of ``shape`` is read when it takes part in a result of shape ``result``."""
+    if not shape:
+        return ()
     offset = len(result) - len(shape)
     zero = number(0)
     return tuple(

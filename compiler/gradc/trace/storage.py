@@ -7,6 +7,7 @@ array entry by entry costs one node, not one whole-array select per write.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ Box = tuple[range, ...]
 _ENUMERATED = 4096
 
 
+@functools.cache
 def axes(count: int) -> tuple[Scalar, ...]:
     """The indices of the first ``count`` axes."""
     return tuple(index(k) for k in range(count))

@@ -6,6 +6,7 @@ handle on part of the same storage. All arithmetic goes to the NumPy surface (`g
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Iterator, Sequence
@@ -261,6 +262,8 @@ def lift(value: Any) -> TracedArray:
     """Any value that NumPy computes with, as a traced array: constants, nested lists of traced numbers."""
     if isinstance(value, TracedArray):
         return value
+    if type(value) is float and value:
+        return _number_handle(value)
     if isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic):
         return TracedArray(compute((), _literal(value)), weak=not isinstance(value, bool), immutable=True)
     if isinstance(value, np.generic):
@@ -273,6 +276,12 @@ def lift(value: Any) -> TracedArray:
     if hasattr(value, "__array__"):
         return _lift_array(np.asarray(value))
     raise trace_error(f"a {type(value).__name__} is not an array or a number: {value!r}")
+
+
+@functools.lru_cache(maxsize=512)
+def _number_handle(value: float) -> TracedArray:
+    """A Python float other than zero (whose sign a table would lose); the handle can't change, so it is shared."""
+    return TracedArray(compute((), number(value)), weak=True)
 
 
 def _literal(value: Literal) -> Number:
