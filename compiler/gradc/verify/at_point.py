@@ -11,7 +11,7 @@ import numpy as np
 from gradc.errors import ShapeError
 from gradc.ir.scalar import Number, Scalar
 from gradc.ir.tensor import Compute, Graph, Input, compute
-from gradc.verify.hints import rational
+from gradc.verify.hint_sample import rational
 from gradc.verify.literals import exact_literals, exact_reading
 from gradc.verify.sample import Point, as_floats, values_at
 from gradc.verify.verdict import Counterexample, Verdict
