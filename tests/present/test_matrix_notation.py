@@ -55,6 +55,19 @@ GRADIENTS: list[Case] = [
     (lambda x, A, b: b @ np.exp(A @ x), (N, SQUARE, N), r"A^\top (b \odot \exp(A x))"),
     (lambda x: np.linalg.norm(x), (N,), r"\frac{x}{\|x\|}"),
     (lambda x: np.log(np.sum(np.exp(x))), (N,), r"\operatorname{softmax}(x)"),
+    (
+        lambda x: np.std(x),
+        (N,),
+        r"\frac{1}{\sqrt{n} \left\|x - \frac{1}{n} \mathbf{1}^\top x\right\|} \left(x - \frac{1}{n} \mathbf{1}^\top x\right)",
+    ),
+    (
+        lambda x, y: x @ y / (np.linalg.norm(x) * np.linalg.norm(y)),
+        (N, N),
+        r"\frac{y}{\|x\| \|y\|} - \frac{x^\top y}{\|x\|^{3} \|y\|} x",
+    ),
+    (lambda U, V, A: np.sum((U @ V.T - A) ** 2), (DATA, SQUARE, DATA), r"2 (U V^\top - A) V"),
+    (lambda X, A: np.trace(X.T @ A @ X), (SQUARE, SQUARE), r"A X + A^\top X"),
+    (lambda X, A, B: np.trace(A @ X @ B), (SQUARE, SQUARE, SQUARE), r"A^\top B^\top"),
     (lambda x: np.var(x), (N,), r"\frac{2}{n} \left(x - \frac{1}{n} \mathbf{1}^\top x\right)"),
     (
         lambda w, X, y: np.sum(np.log(1 + np.exp(-y * (X @ w)))),
@@ -86,6 +99,9 @@ HESSIANS: list[Case] = [
     (lambda x, A: x @ A @ x, (N, SQUARE), r"A + A^\top"),
     (lambda x: np.sum(np.sin(x)), (N,), r"-\operatorname{diag}(\sin(x))"),
     (lambda x: x @ x, (N,), "2 I"),
+    (lambda x: np.sum(x**2) ** 2, (N,), r"8 x x^\top + 4 \|x\|^{2} I"),
+    (lambda x: np.sqrt(np.sum(x**2)), (N,), r"\frac{1}{\|x\|} I - \frac{1}{\|x\|^{3}} x x^\top"),
+    (lambda x: np.var(x), (N,), r"\frac{2}{n} I - \frac{2}{n^{2}} \mathbf{1} \mathbf{1}^\top"),
     (
         lambda x: np.log(np.sum(np.exp(x))),
         (N,),
@@ -146,7 +162,7 @@ def _evaluated(text: str, function: Callable[..., Any], point: list[Any]) -> Any
     def diag(v: Any) -> Any:
         return np.diagflat(v)
 
-    known = {name: getattr(np, name) for name in ("sin", "cos", "exp", "log", "sum")}
+    known = {name: getattr(np, name) for name in ("sin", "cos", "exp", "log", "sqrt", "sum")}
     known |= {"sigmoid": sigmoid, "diag": diag, "norm": np.linalg.norm, "ones": np.ones((size, 1))}
     known |= {"I": np.eye(size), "n": size, "m": 4} | dict(zip(names, columns, strict=True))
     result = eval(text, {"__builtins__": {}}, known)
@@ -174,6 +190,10 @@ def test_values_in_matrix_notation() -> None:
     assert latex(lambda A: A.T, SQUARE) == r"A^\top"
     assert latex(lambda A: np.sum(A, axis=1), DATA) == r"A \mathbf{1}"
     assert latex(lambda A: A @ A @ A, SQUARE) == "A^{3}"
+    assert latex(lambda A: A + np.eye(3), matrix(3, 3)) == "A + I"
+    assert latex(lambda A, B: np.kron(A, B), matrix(2, 2), matrix(2, 2)) == r"A \otimes B"
+    assert latex(lambda A: A - np.mean(A, axis=0), DATA) == r"A - \frac{1}{m} \mathbf{1} \mathbf{1}^\top A"
+    assert latex(lambda x: x > 0, N) == "[x > 0]"
 
 
 def test_two_layer_network() -> None:

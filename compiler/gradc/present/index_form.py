@@ -7,6 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from gradc.ir.algebra import is_index_predicate, linear_terms, negation, sum_of
 from gradc.ir.scalar import (
     TRUE,
@@ -31,6 +33,9 @@ from gradc.present.symbols import symbol
 Environment = tuple[Notation, ...]
 #: Constants of at most this many entries are printed in full.
 _LARGEST_CONSTANT = 9
+#: Evenly spaced literals of at least this many entries are written by their step, where that is a fraction like 1/49.
+_SHORTEST_PROGRESSION = 5
+_LARGEST_DENOMINATOR = 10_000
 
 
 class IndexForm:
@@ -80,6 +85,10 @@ class IndexForm:
             position = [i.value for i in indices if isinstance(i, n.Literal) and isinstance(i.value, int)]
             if len(position) == tensor.rank:
                 return n.Literal(number(tensor.value.item(*position)).value)
+            term = _progression(tensor)
+            if term is not None:
+                start, step = term
+                return ordered_sum([times(n.Literal(step), *indices), *([n.Literal(start)] if start else [])])
             written = written_constant(tensor)
             return n.Entry(Name("C", "C", tensor.rank) if written is None else written, indices)
         named = self._whole(tensor) or Name(*_own_name(tensor), rank=tensor.rank)
@@ -242,6 +251,19 @@ def _names_in(root: Notation) -> list[Name]:
             found.append(item)
         pending.extend(item.parts)
     return found
+
+
+def _progression(tensor: Constant) -> tuple[Fraction, Fraction] | None:
+    """Start and step of a literal vector of evenly spaced numbers: ``np.linspace(0, 1, 50)[i]`` is ``i/49``."""
+    if tensor.rank != 1 or tensor.value.size < _SHORTEST_PROGRESSION or tensor.value.dtype.kind != "f":
+        return None
+    steps = np.diff(tensor.value)
+    if not np.all(np.isfinite(steps)) or not np.allclose(steps, steps[0], rtol=1e-9, atol=0):
+        return None
+    step = Fraction(float(tensor.value[-1] - tensor.value[0]) / (tensor.value.size - 1))
+    exact = [Fraction(v).limit_denominator(_LARGEST_DENOMINATOR) for v in (float(tensor.value[0]), step)]
+    rounded = float(exact[0]) + np.arange(tensor.value.size) * float(exact[1])
+    return (exact[0], exact[1]) if np.allclose(rounded, tensor.value, rtol=1e-12, atol=1e-12) else None
 
 
 def written_constant(tensor: Constant) -> n.Array | None:

@@ -192,7 +192,8 @@ class LatexWriter(Writer):
         row = row_of(node.name)
         if "{0}" not in row.latex:
             return self._called(row.latex, node.arguments)
-        inner = [self.write(a) for a in node.arguments]
+        infix = row.latex.startswith("{0}")
+        inner = [self.enclosed(a, Binding.POWER) if infix else self.write(a) for a in node.arguments]
         text = row.latex
         if not any(a.tall for a in inner):
             text = text.replace(r"\left", "").replace(r"\right", "")

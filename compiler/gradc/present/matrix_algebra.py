@@ -31,7 +31,9 @@ def is_array(node: Notation) -> bool:
     if isinstance(node, n.MatrixProduct):
         return not node.scalar
     if isinstance(node, n.Function):
-        return node.name not in ("tr", "squared_norm", "norm") and any(map(is_array, node.arguments))
+        return node.name == "kron" or (
+            node.name not in ("tr", "squared_norm", "norm") and any(map(is_array, node.arguments))
+        )
     if isinstance(node, n.Bracket | n.Relation | n.Sum | n.Product | n.Root | n.Power | n.Logic):
         return any(map(is_array, node.parts))
     return False

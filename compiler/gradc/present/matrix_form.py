@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from gradc.ir.algebra import linear_terms
+from gradc.ir.algebra import floor_divide, linear_terms, modulo
 from gradc.ir.scalar import (
     TRUE,
     Apply,
@@ -21,9 +21,10 @@ from gradc.ir.scalar import (
     Number,
     Scalar,
     Size,
+    index,
     is_apply,
 )
-from gradc.ir.tensor import Compute, Constant, Projection, Tensor
+from gradc.ir.tensor import Compute, Constant, Projection, Tensor, extent_scalar
 from gradc.present import matrix_algebra as m
 from gradc.present import notation as n
 from gradc.present.contraction import Contraction
@@ -180,6 +181,8 @@ class _Body:
             return self._product([*_guards(scalar)[0]], _guards(scalar)[1])
         if not isinstance(scalar, Apply) or scalar.op.name == "where":
             raise NoMatrixFormError
+        if scalar.dtype.kind == "b":
+            return self._condition(scalar)
         if scalar.op.name == "prod":
             return self._product([], scalar)
         if scalar.op.name == "power":
@@ -222,7 +225,25 @@ class _Body:
 
     # ------------------------------------------------------------ products without a sum
 
+    def _kronecker(self, core: Scalar) -> View | None:
+        """``A[i // p, j // q] B[i % p, j % q]``."""
+        loads = [f for f in core.children if isinstance(f, Load)] if is_apply(core, "prod") else []
+        if len(core.children) != 2 or len(loads) != 2 or loads[0].tensor.rank != loads[1].tensor.rank:
+            return None
+        loads.sort(key=lambda item: any(is_apply(i, "mod") for i in item.indices))
+        outer, inner = loads
+        axes = tuple(range(outer.tensor.rank))
+        for axis, extent in zip(axes, inner.tensor.shape, strict=True):
+            position, divisor = index(axis), extent_scalar(extent)
+            quotient, remainder = floor_divide(position, divisor), modulo(position, divisor)
+            if outer.indices[axis] is not quotient or inner.indices[axis] is not remainder:
+                return None
+        return View(n.Function("kron", tuple(self._form.tensor(item.tensor) for item in loads)), axes)
+
     def _product(self, predicates: Sequence[Scalar], core: Scalar) -> View:
+        kronecker = self._kronecker(core) if not predicates else None
+        if kronecker is not None:
+            return kronecker
         factors = [self._delta_or_bracket(p) for p in predicates] + self._factors(core)
         if not any(f.axes for f in factors):
             return View(times(*[f.notation for f in factors]))

@@ -83,14 +83,16 @@ class PlainWriter(Writer):
 
     def _function(self, node: n.Function) -> Text:
         row = row_of(node.name)
-        arguments = [self.text(a) for a in node.arguments]
+        infix = row.plain.startswith("{0}")
+        arguments = [self.enclosed(a, Binding.POWER).text if infix else self.text(a) for a in node.arguments]
         if "{0}" not in row.plain:
             return Text(f"{row.plain}({', '.join(arguments)})")
         text = row.plain
         for position, argument in enumerate(arguments):
             text = text.replace(f"{{{position}}}", argument)
-        enclosed = row.plain.endswith(")") and not row.plain.startswith("(")
-        return Text(text, Binding.ATOM if enclosed else Binding.POWER if "**" in row.plain else Binding.SUM)
+        return Text(
+            text, Binding.ATOM if row.plain.endswith(")") else Binding.POWER if "**" in row.plain else Binding.SUM
+        )
 
     def _reduction(self, node: n.Reduction) -> Text:
         clauses = []

@@ -26,7 +26,7 @@ def sympy_outputs(graph: Graph, names: Sequence[str]) -> list[Any]:
     A scalar input is the Symbol of its name, an entry of an array ``Indexed``: ``x[0]``. An output over named extents
     is its entry at the Symbols i, j, ...
     """
-    fixed = all(isinstance(e, int) for t in tensors_of(graph) for e in _extents(t))
+    fixed = all(isinstance(e, int) for t in (*tensors_of(graph), *graph.inputs) for e in _extents(t))
     if fixed and all(int(np.prod(t.shape)) <= _LARGEST_ENTRYWISE for t in graph.inputs):  # type: ignore[arg-type]
         return _entrywise(graph, names)
     return [_Symbolic(graph, names).output(t) for t in graph.outputs]

@@ -51,6 +51,7 @@ from gradc.simplify.display_terms import (
     integer_power,
     integer_powers,
     is_atom,
+    is_count,
     lowered,
     never_negative,
     scaled,
@@ -435,7 +436,12 @@ class DisplayAlgebra:
             _, exponent = integer_power(factor)
             exponential = is_apply(factor, "exp")
             real = base.dtype.kind == "f"
-            if real and (positive_literal or exponential or (exponent and exponent % 2 == 0)):
+            if real and (
+                positive_literal
+                or exponential
+                or is_count(integer_power(factor)[0])
+                or (exponent and exponent % 2 == 0)
+            ):
                 outside.append(self.power(factor, number(value, base.dtype)))
             else:
                 inside.append(factor)
@@ -452,7 +458,8 @@ class DisplayAlgebra:
         joined = Fraction(inner.value) * value
         if abs(joined) > LARGEST_EXPONENT:
             return None
-        if isinstance(value, int) or not isinstance(inner.value, int):
+        same_domain = inner.value == -1 or is_count(inner_base)
+        if isinstance(value, int) or not isinstance(inner.value, int) or same_domain:
             return self.power(inner_base, number(joined, base.dtype))
         if base.dtype.kind != "f" or inner.value % 2:
             return None  # an odd power under a root: the root's domain would change

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from gradc.ir import algebra
 from gradc.ir.algebra import split_coefficient
-from gradc.ir.scalar import Apply, Guard, Load, Number, NumberValue, Scalar, apply, is_apply, is_number, number
+from gradc.ir.scalar import Apply, Guard, Load, Number, NumberValue, Scalar, Size, apply, is_apply, is_number, number
 from gradc.simplify.display_numbers import tidied
 
 
@@ -26,6 +26,11 @@ def never_negative(scalar: Scalar) -> bool:
         exponent = scalar.children[1]
         return isinstance(exponent, Number) and isinstance(exponent.value, int) and exponent.value % 2 == 0
     return isinstance(scalar, Apply) and scalar.op.name in ("exp", "abs", "cosh", "sigmoid", "softplus")
+
+
+def is_count(scalar: Scalar) -> bool:
+    """Whether it is a named extent as a number."""
+    return is_apply(scalar, "convert") and isinstance(scalar.children[0], Size)
 
 
 def is_atom(scalar: Scalar) -> bool:
