@@ -290,3 +290,7 @@ class TestComposition:
     def test_the_convention_of_a_norm_at_zero(self) -> None:
         np.testing.assert_array_equal(gradc.grad(np.linalg.norm)(np.zeros(3)), np.zeros(3))
         np.testing.assert_allclose(gradc.grad(np.linalg.norm)(np.array([3.0, 4.0])), [0.6, 0.8])
+
+    def test_a_constant_has_gradient_zero(self) -> None:
+        assert gradc.grad(lambda x: 3)(1.0) == 0.0
+        assert gradc.value_and_grad(lambda x: 3.5)(1.0) == (3.5, 0.0)

@@ -12,7 +12,7 @@ from gradc.differentiate import batch, gradient, jacobian_forward, jacobian_reve
 from gradc.errors import ArgumentError, DTypeError, NonScalarOutputError, ShapeError
 from gradc.function import Label, Outcome, TraceCall, Transform
 from gradc.ir.algebra import convert, difference, equal, guarded, sum_of
-from gradc.ir.scalar import DType, Scalar, index, load, number
+from gradc.ir.scalar import FLOAT64, DType, Scalar, index, load, number
 from gradc.ir.source import lines_of
 from gradc.ir.tensor import Extent, Shape, Tensor, compute
 from gradc.simplify import simplify_outputs
@@ -105,6 +105,8 @@ def scalar_output(tensor: Tensor, verb: str) -> None:
 def _split_aux(traced: Traced, has_aux: bool, verb: str) -> tuple[Tensor, list[Tensor], Any]:
     """The differentiated output, the auxiliary ones, and the structure of the latter."""
     outputs = list(traced.outputs)
+    if outputs and traced.weak_outputs[0] and outputs[0].dtype.kind in "biu":  # the function returns a Python int
+        outputs[0] = compute(outputs[0].shape, convert(load(outputs[0]), FLOAT64))
     children = traced.out_tree.children()
     if has_aux:
         if traced.out_tree.type is not tuple or len(children) != 2 or children[0].num_leaves != 1:
