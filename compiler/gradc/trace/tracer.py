@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from gradc.ir.algebra import conjunction, reindexed
+from gradc.ir.algebra import conjunction, guarded, reindexed
 from gradc.ir.intern import Node
-from gradc.ir.scalar import INT64, TRUE, DType, Index, Load, NamedConstant, Number, Scalar, Size, number
+from gradc.ir.scalar import INT64, TRUE, DType, Index, Load, NamedConstant, Number, Scalar, Size, load, number
 from gradc.ir.tensor import (
     Compute,
     Constant,
@@ -31,7 +31,7 @@ from gradc.ir.tensor import (
     extent_scalar,
 )
 from gradc.ir.tensor import extent as extent_from
-from gradc.ir.walk import graph_order, post_order
+from gradc.ir.walk import graph_order, loads_of, post_order
 from gradc.trace.context import (
     Trace,
     active_trace,
@@ -44,7 +44,7 @@ from gradc.trace.context import (
 )
 from gradc.trace.operators import Operators
 from gradc.trace.specs import supported
-from gradc.trace.storage import Region, Storage, literal_of, whole
+from gradc.trace.storage import Region, Storage, axes, literal_of, whole
 
 _AMBIGUOUS = "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
 _BRANCHES = "write np.where(condition, a, b) for `a if condition else b`, and np.logical_and/or/not for `and`/`or`/`not`"
@@ -105,11 +105,14 @@ class TracedArray(Operators):
         if self.immutable:
             raise trace_error("a NumPy scalar can't be assigned to; make it an array with np.array(x)")
         region = whole(self.extents) if self._region is None else self._region
-        self._storage.write(
-            conjunction(region.inside, reindexed(inside, region.backward)),
-            reindexed(value, region.backward),
-            region.box if inside is TRUE else None,
-        )
+        chosen = reindexed(inside, region.backward)
+        if region.inside is not TRUE and loads_of(chosen):
+            # outside the view the predicate's loads may be out of range: it becomes a tensor that is false there
+            flags = compute(self._storage.shape, guarded(region.inside, chosen))
+            chosen = load(flags, axes(len(flags.shape)))
+        else:
+            chosen = conjunction(region.inside, chosen)
+        self._storage.write(chosen, reindexed(value, region.backward), region.box if inside is TRUE else None)
 
     # ------------------------------------------------------------ attributes
 
