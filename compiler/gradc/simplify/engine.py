@@ -22,7 +22,6 @@ from gradc.simplify.brackets import summed
 from gradc.simplify.collapse import collapsed
 from gradc.simplify.inline import inline_producers
 from gradc.simplify.patterns import is_view
-from gradc.simplify.reuse import reuse_stored
 from gradc.simplify.rules import DERIVED, WRITTEN
 
 #: Nested products and sums of at most this many operands are flattened even where they are shared.
@@ -31,12 +30,12 @@ _LARGEST_FLAT = 24
 
 
 def simplify(graph: Graph) -> Graph:
-    """The compute form of a graph: same inputs, same values, less work; what is stored anyway is loaded."""
-    return Graph(graph.inputs, reuse_stored(simplify_outputs(graph.outputs)))
+    """The compute form of a graph: same inputs, same values, less work."""
+    return Graph(graph.inputs, simplify_outputs(graph.outputs))
 
 
 def simplify_outputs(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """The compute form of some outputs, written out for further differentiation."""
+    """The compute form of some outputs."""
     return rewrite(inline_producers(outputs))
 
 
