@@ -64,7 +64,9 @@ class Record:
         if (debug_level() or dump_folder()) and not isinstance(kernel, Interpreted):
             report("lowered", self.name, kernel.lowered)
             report("llvm", self.name, kernel.llvm)
-        return CertifiedKernel(kernel, self.simplified) if checking() and not isinstance(kernel, Interpreted) else kernel
+        return (
+            CertifiedKernel(kernel, self.simplified) if checking() and not isinstance(kernel, Interpreted) else kernel
+        )
 
     def holds(self, function: Root, leaves: Sequence[Any]) -> bool:
         """Whether everything that the trace relied on is still so."""
@@ -110,20 +112,26 @@ class Interpreted:
 
     def __getattr__(self, name: str) -> Any:
         if name in ("llvm", "lowered", "assembly", "cost"):
-            raise CompileError("complex arrays are evaluated, not lowered to machine code, so there is no machine code to show")
+            raise CompileError(
+                "complex arrays are evaluated, not lowered to machine code, so there is no machine code to show"
+            )
         raise AttributeError(name)
 
     def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
         """The outputs of the graph for these inputs."""
         with np.errstate(all="ignore"):
-            results = [np.array(r, t.dtype) for r, t in zip(evaluate(self._graph, values), self._graph.outputs, strict=True)]
+            results = [
+                np.array(r, t.dtype) for r, t in zip(evaluate(self._graph, values), self._graph.outputs, strict=True)
+            ]
         for buffer, result in zip(out or (), results, strict=False):
             np.copyto(buffer, result)
         return results if out is None else list(out)
 
 
 def _is_interpreted(graph: Graph) -> bool:
-    return any(isinstance(node, Tensor) and node.dtype.kind == "c" for node in graph_order((*graph.inputs, *graph.outputs)))
+    return any(
+        isinstance(node, Tensor) and node.dtype.kind == "c" for node in graph_order((*graph.inputs, *graph.outputs))
+    )
 
 
 def kernel_of(graph: Graph) -> Any:

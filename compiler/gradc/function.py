@@ -374,7 +374,9 @@ def _static_key(value: Any) -> Hashable:
     try:
         hash(value)
     except TypeError:
-        raise ArgumentError(f"a static argument must be hashable, not a {type(value).__name__}: {value!r:.80}") from None
+        raise ArgumentError(
+            f"a static argument must be hashable, not a {type(value).__name__}: {value!r:.80}"
+        ) from None
     return (type(value), value)
 
 
@@ -411,7 +413,9 @@ def _run_into(record: Record, values: Sequence[np.ndarray], out: Any) -> Any:
     buffers, tree = flatten(out)
     wanted = record.graph.outputs
     if (tree != record.tree) if record.tree is not None else len(buffers) != 1:
-        raise ArgumentError(f"out= has another structure than the result: {len(buffers)} buffers for {len(wanted)} results")
+        raise ArgumentError(
+            f"out= has another structure than the result: {len(buffers)} buffers for {len(wanted)} results"
+        )
     for buffer, tensor in zip(buffers, wanted, strict=True):
         _check_out(buffer, tensor)
     direct = all(b.flags.carray for b in buffers) and not _overlap(buffers, values)

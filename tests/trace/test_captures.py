@@ -170,7 +170,9 @@ def test_methods_and_attributes() -> None:
     model = Model()
 
     def expected(x: Any) -> Any:
-        return 2.0 * (np.tanh(np.ones((3, 3)) @ np.tanh(model.layers[0] @ x)) @ model.w) + model.bias + np.sum(model.w**2)
+        return (
+            2.0 * (np.tanh(np.ones((3, 3)) @ np.tanh(model.layers[0] @ x)) @ model.w) + model.bias + np.sum(model.w**2)
+        )
 
     for f in (jit(model), jit(model.__call__), jit(lambda x: model(x))):
         np.testing.assert_allclose(f(X), expected(X), rtol=1e-14)
@@ -184,7 +186,9 @@ def test_methods_and_attributes() -> None:
         np.testing.assert_allclose(f(X), expected(X), rtol=1e-14)
     assert isinstance(model.calls, int)
     model.scale = 1.0
-    np.testing.assert_allclose(f(X) * 1.0, 0.5 * (expected(X) - model.bias - model.norm) + model.bias + model.norm, rtol=1e-14)
+    np.testing.assert_allclose(
+        f(X) * 1.0, 0.5 * (expected(X) - model.bias - model.norm) + model.bias + model.norm, rtol=1e-14
+    )
 
 
 @dataclass

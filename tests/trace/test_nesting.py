@@ -38,7 +38,9 @@ def test_of_jit_and_jit_of() -> None:
     np.testing.assert_allclose(hessian(f)(X), np.diag(6 * X), rtol=1e-14)
     np.testing.assert_allclose(jit(grad(f))(X), 3 * X**2, rtol=1e-14)
     np.testing.assert_allclose(jit(jit(jit(cube)))(X), cube(X), rtol=1e-14)
-    np.testing.assert_allclose(grad(lambda x: f(x) * f(2 * x))(X), 3 * X**2 * cube(2 * X) + cube(X) * 24 * X**2, rtol=1e-13)
+    np.testing.assert_allclose(
+        grad(lambda x: f(x) * f(2 * x))(X), 3 * X**2 * cube(2 * X) + cube(X) * 24 * X**2, rtol=1e-13
+    )
 
 
 def test_batches_of_derivatives() -> None:

@@ -56,7 +56,9 @@ def script(seed: int, x: np.ndarray) -> list[tuple[str, int, Key, float]]:
     for _ in range(int(rng.integers(3, 9))):
         which = int(rng.integers(len(handles)))
         target = handles[which]
-        what = str(rng.choice(["view", "transpose", "write", "scale", "shift", "read"], p=[0.25, 0.1, 0.25, 0.15, 0.1, 0.15]))
+        what = str(
+            rng.choice(["view", "transpose", "write", "scale", "shift", "read"], p=[0.25, 0.1, 0.25, 0.15, 0.1, 0.15])
+        )
         if what == "shift" and (target.ndim == 0 or target.shape[0] < 2):
             what = "read"
         key = view_key(rng, target.shape) if what in ("view", "scale") else random_key(rng, target.shape)

@@ -58,12 +58,21 @@ CASES = {
     "mean": (lambda x: (x.mean(), np.mean(x, 1), np.average(x), np.mean(x, axis=0, keepdims=True)), A),
     "average": (lambda x, w: np.average(x, axis=1, weights=w), A, np.array([1.0, 2.0, 3.0, 4.0])),
     "var": (lambda x: (x.var(), np.var(x, axis=0, ddof=1), x.std(), np.std(x, 1)), A),
-    "nan reductions": (lambda x: (np.nansum(x), np.nanmean(x), np.nanmax(x), np.nanmin(x)), np.array([1.0, np.nan, 3.0])),
+    "nan reductions": (
+        lambda x: (np.nansum(x), np.nanmean(x), np.nanmax(x), np.nanmin(x)),
+        np.array([1.0, np.nan, 3.0]),
+    ),
     "cumsum": (lambda x: (np.cumsum(x), x.cumsum(1), np.cumprod(x, axis=0)), A),
     "accumulate": (lambda x: (np.maximum.accumulate(x, axis=1), np.add.accumulate(x)), A),
     "reduce": (lambda x: (np.add.reduce(x), np.maximum.reduce(x, axis=1), np.multiply.reduce(x, axis=None)), A),
-    "norm": (lambda x: (np.linalg.norm(x), np.linalg.norm(x, axis=1), np.linalg.norm(x, 1), np.linalg.norm(x, np.inf)), A),
-    "vector norm": (lambda x: (np.linalg.norm(x), np.linalg.norm(x, 1), np.linalg.norm(x, 3), np.linalg.norm(x, np.inf)), V),
+    "norm": (
+        lambda x: (np.linalg.norm(x), np.linalg.norm(x, axis=1), np.linalg.norm(x, 1), np.linalg.norm(x, np.inf)),
+        A,
+    ),
+    "vector norm": (
+        lambda x: (np.linalg.norm(x), np.linalg.norm(x, 1), np.linalg.norm(x, 3), np.linalg.norm(x, np.inf)),
+        V,
+    ),
     # contractions
     "matmul": (lambda x, y, v: (x @ y, v @ y, x @ v, v @ v, np.matmul(x, y)), A, B, V),
     "batched matmul": (lambda c, y: (c @ y, np.matmul(c, c.swapaxes(1, 2))), C, B),
@@ -89,7 +98,10 @@ CASES = {
     "tril": (lambda x: (np.tril(x), np.triu(x), np.tril(x, -1), np.triu(x, 1)), A),
     "kron": (lambda x, v: (np.kron(x, v), np.kron(v, v)), A, V),
     "cross": (lambda x, y: (np.cross(x, y), np.cross(x[0], y[1])), S, S.T),
-    "matrix power": (lambda s: (np.linalg.matrix_power(s, 3), np.linalg.matrix_power(s, 0), np.linalg.multi_dot([s, s, s])), S),
+    "matrix power": (
+        lambda s: (np.linalg.matrix_power(s, 3), np.linalg.matrix_power(s, 0), np.linalg.multi_dot([s, s, s])),
+        S,
+    ),
     "convolve": (lambda u, v: (np.convolve(u, v), np.convolve(u, v, "same"), np.convolve(u, v, "valid")), U, V[:3]),
     "correlate": (lambda u, v: (np.correlate(u, v), np.correlate(u, v, "full")), U, V[:3]),
     # shapes
@@ -99,9 +111,16 @@ CASES = {
     "moveaxis": (lambda c: (np.moveaxis(c, 0, -1), np.moveaxis(c, (0, 1), (1, 2)), np.rollaxis(c, 2)), C),
     "axes": (lambda x: (np.expand_dims(x, 0), np.expand_dims(x, (0, -1)), np.squeeze(x[None]), x[:, :1].squeeze(1)), A),
     "atleast": (lambda v: (np.atleast_1d(v[0]), np.atleast_2d(v), np.atleast_3d(v)), V),
-    "concatenate": (lambda x, v: (np.concatenate([x, x]), np.concatenate([x, x[:, :1]], axis=1), np.append(v, 1.0)), A, V),
+    "concatenate": (
+        lambda x, v: (np.concatenate([x, x]), np.concatenate([x, x[:, :1]], axis=1), np.append(v, 1.0)),
+        A,
+        V,
+    ),
     "stack": (lambda v: (np.stack([v, v + 1]), np.stack([v, v], axis=1), np.vstack([v, v]), np.hstack([v, v[:2]])), V),
-    "stack more": (lambda v: (np.column_stack([v, v]), np.dstack([v, v]), np.array([v, v * 2]), np.array([v[0], 1, v[1]])), V),
+    "stack more": (
+        lambda v: (np.column_stack([v, v]), np.dstack([v, v]), np.array([v, v * 2]), np.array([v[0], 1, v[1]])),
+        V,
+    ),
     "split": (lambda u: (np.split(u[:4], 2), np.array_split(u, 2), np.split(u, [1, 3])), U),
     "flip": (lambda x: (np.flip(x), np.flip(x, 1), np.flipud(x), np.fliplr(x), x[::-1, ::-2], np.rot90(x)), A),
     "roll": (lambda x: (np.roll(x, 1), np.roll(x, -1, axis=0), np.roll(x, (1, 2), axis=(0, 1))), A),
@@ -123,10 +142,19 @@ CASES = {
     "choose": (lambda i, v: np.choose(i % 3, [v[:3], v[1:], -v[:3]]), I, V),
     "literal mask": (lambda x: x[np.array([True, False, True])], A),
     # creation
-    "creation": (lambda v: (np.zeros(3) + v[0], np.ones((2, 4)) * v, np.full(2, v[1]), np.eye(4) @ v, np.identity(4) * v), V),
+    "creation": (
+        lambda v: (np.zeros(3) + v[0], np.ones((2, 4)) * v, np.full(2, v[1]), np.eye(4) @ v, np.identity(4) * v),
+        V,
+    ),
     "like": (lambda x: (np.zeros_like(x) + 1, np.ones_like(x), np.full_like(x, 2.0), np.empty_like(x) * 0), A),
-    "arange": (lambda v: (np.arange(4) * v, np.arange(1, 9, 2) + v, np.arange(0.0, 1.0, 0.25) * v, v[np.arange(3, -1, -1)]), V),
-    "linspace": (lambda v: (np.linspace(0, 1, 4) * v, np.linspace(v[0], v[1], 5), np.linspace(0, v[2], 3, endpoint=False)), V),
+    "arange": (
+        lambda v: (np.arange(4) * v, np.arange(1, 9, 2) + v, np.arange(0.0, 1.0, 0.25) * v, v[np.arange(3, -1, -1)]),
+        V,
+    ),
+    "linspace": (
+        lambda v: (np.linspace(0, 1, 4) * v, np.linspace(v[0], v[1], 5), np.linspace(0, v[2], 3, endpoint=False)),
+        V,
+    ),
     "meshgrid": (lambda u, v: (np.meshgrid(u, v), np.meshgrid(u, v, indexing="ij")), U, V),
     "vander": (lambda u: (np.vander(u), np.vander(u, 3, increasing=True)), U),
     "tri": (lambda x: np.tri(3, 4) * x, A),
@@ -135,7 +163,10 @@ CASES = {
     "interp": (lambda x, f: np.interp(x, np.array([-1.0, 0.0, 0.5, 2.0]), f), np.array([-2.0, -0.3, 0.2, 2.0, 5.0]), V),
     "divmod": (lambda x: (divmod(x, 2), np.divmod(x, 2), np.modf(x)), V),
     "outer ufunc": (lambda v: (np.add.outer(v, v), np.multiply.outer(v, v)), V),
-    "searchsorted": (lambda x: (np.searchsorted([0.0, 1.0], x), np.digitize(x, [0.0, 1.0]), np.isin(x, [x[0], 9.0])), V),
+    "searchsorted": (
+        lambda x: (np.searchsorted([0.0, 1.0], x), np.digitize(x, [0.0, 1.0]), np.isin(x, [x[0], 9.0])),
+        V,
+    ),
     "gradient": (lambda u, x: (np.gradient(u), np.gradient(u, 0.5), np.gradient(x)), U, A),
     "cov": (lambda x: (np.cov(x), np.cov(x, rowvar=False, bias=True), np.corrcoef(x), np.cov(x[0])), A),
     "bincount": (lambda v: np.bincount(np.array([0, 1, 1, 3]), weights=v, minlength=6), V),
@@ -155,9 +186,18 @@ CASES = {
     # dtypes
     "integers": (lambda k: (k + 1, k * 2, k // 2, k % 3, k.sum(), k.mean(), -k, abs(k), k.max(), k / 2, k**2), K),
     "bools": (lambda m: (m & ~m, m | m, m ^ True, m.sum(), m.mean(), m.any(), m.all(axis=0)), M),
-    "float32": (lambda x: (x * 2, x + 1.5, np.sin(x), x.sum(), x.mean(), x @ x.T, x.astype(float)), A.astype(np.float32)),
+    "float32": (
+        lambda x: (x * 2, x + 1.5, np.sin(x), x.sum(), x.mean(), x @ x.T, x.astype(float)),
+        A.astype(np.float32),
+    ),
     "Python numbers in arrays": (
-        lambda x: (np.array([x[0, 0], 1.5]), np.stack([x[0, 0], 1]), np.append(x, 1.5), np.dot(x, 2.0), np.inner(x, 1.5)),
+        lambda x: (
+            np.array([x[0, 0], 1.5]),
+            np.stack([x[0, 0], 1]),
+            np.append(x, 1.5),
+            np.dot(x, 2.0),
+            np.inner(x, 1.5),
+        ),
         A.astype(np.float32),
     ),
     "Python numbers with arrays": (

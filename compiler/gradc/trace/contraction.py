@@ -39,7 +39,8 @@ def contracted(
     factors: list[Scalar] = []
     for x, names in zip(operands, labels, strict=True):
         where = [
-            number(0) if e == 1 and extents[label] != 1 else place[label] for e, label in zip(x.extents, names, strict=True)
+            number(0) if e == 1 and extents[label] != 1 else place[label]
+            for e, label in zip(x.extents, names, strict=True)
         ]
         factors.append(convert(entry(x.tensor, where), common))
     body = factors[0]
@@ -88,7 +89,9 @@ def matmul(a: Any, b: Any) -> TracedArray:
         extents["row"] = left.extents[-2]
     if columns:
         extents["column"] = right.extents[-1]
-    return contracted([left, right], [left_names, right_names], [*names, *rows, *columns], extents | {"inner": inner_left})
+    return contracted(
+        [left, right], [left_names, right_names], [*names, *rows, *columns], extents | {"inner": inner_left}
+    )
 
 
 @implements(np.dot, method="dot")

@@ -48,14 +48,18 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **_: 
 
 
 @implements(np.zeros_like, np.empty_like)
-def zeros_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **_: Any) -> TracedArray:
+def zeros_like(
+    a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **_: Any
+) -> TracedArray:
     """Zeros in the shape of another array."""
     x = lift(a)
     return zeros(x.shape if shape is None else shape, x.dtype if dtype is None else dtype)
 
 
 @implements(np.ones_like)
-def ones_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **_: Any) -> TracedArray:
+def ones_like(
+    a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **_: Any
+) -> TracedArray:
     """Ones in the shape of another array."""
     x = lift(a)
     return ones(x.shape if shape is None else shape, x.dtype if dtype is None else dtype)
@@ -109,7 +113,9 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, **_: 
     lifted = [lift(v) for v in (start, stop, step)]
     if all(x.dtype.kind in "iu" for x in lifted):
         return _whole_numbers(start, stop, step, dtype)
-    values = [concrete(x, "a bound of np.arange", "give the number of points, np.linspace(a, b, n)").item() for x in lifted]
+    values = [
+        concrete(x, "a bound of np.arange", "give the number of points, np.linspace(a, b, n)").item() for x in lifted
+    ]
     return constant_array(np.arange(*values, dtype=dtype))
 
 

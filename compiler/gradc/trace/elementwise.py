@@ -60,7 +60,9 @@ def _divided(a: Scalar, b: Scalar) -> Scalar:
 
 
 def _power(base: Scalar, exponent: Scalar) -> Scalar:
-    negative = isinstance(exponent, Number) and isinstance(exponent.value, int | Fraction | float) and exponent.value < 0
+    negative = (
+        isinstance(exponent, Number) and isinstance(exponent.value, int | Fraction | float) and exponent.value < 0
+    )
     if base.dtype.kind in "iu" and negative:
         raise ValueError("Integers to negative integer powers are not allowed.")
     return apply("pow", base, exponent)
@@ -128,7 +130,9 @@ UFUNCS: dict[str, Row] = {
     "power": _power,
     "float_power": _power,
     "square": lambda x: apply("pow", x, _literal(2, x)) if x.dtype.kind != "b" else x,
-    "reciprocal": lambda x: apply("div", _literal(1, x), x) if x.dtype.kind in "fc" else apply("floordiv", _literal(1, x), x),
+    "reciprocal": lambda x: (
+        apply("div", _literal(1, x), x) if x.dtype.kind in "fc" else apply("floordiv", _literal(1, x), x)
+    ),
     "floor_divide": "floordiv",
     "remainder": "mod",
     "fmod": _fmod,
@@ -151,7 +155,9 @@ UFUNCS: dict[str, Row] = {
     "rad2deg": lambda x: apply("mul", x, apply("div", _literal(180, x), number(math.pi, x.dtype))),
     "logaddexp2": lambda a, b: apply(
         "div",
-        apply("logaddexp", apply("mul", a, apply("log", _literal(2, a))), apply("mul", b, apply("log", _literal(2, b)))),
+        apply(
+            "logaddexp", apply("mul", a, apply("log", _literal(2, a))), apply("mul", b, apply("log", _literal(2, b)))
+        ),
         apply("log", _literal(2, a)),
     ),
     "conjugate": _conjugate,
@@ -204,7 +210,9 @@ def loop_dtypes(ufunc: np.ufunc, operands: Sequence[TracedArray]) -> tuple[DType
         raise dtype_error(str(error)) from None
     if not all(supported(d) for d in dtypes):
         given = ", ".join(str(x.dtype) for x in operands)
-        raise dtype_error(f"np.{ufunc.__name__} of {given} gives {dtypes[-1]}, which is not supported; use x.astype(float)")
+        raise dtype_error(
+            f"np.{ufunc.__name__} of {given} gives {dtypes[-1]}, which is not supported; use x.astype(float)"
+        )
     _resolved[key] = dtypes
     return dtypes
 
@@ -247,7 +255,9 @@ def broadcast_entry(x: TracedArray, result: Shape, indices: Sequence[Scalar]) ->
     return size if size is not None else entry(tensor, broadcast_indices(tensor.shape, result, indices))
 
 
-def elementwise(row: Row, operands: Sequence[TracedArray], dtypes: Sequence[DType], *, weak: bool = False) -> TracedArray:
+def elementwise(
+    row: Row, operands: Sequence[TracedArray], dtypes: Sequence[DType], *, weak: bool = False
+) -> TracedArray:
     """``row`` over the broadcast operands, converted to ``dtypes``."""
     shape = broadcast_shapes(*[x.extents for x in operands])
     indices = axes(len(shape))

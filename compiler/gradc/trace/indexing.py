@@ -323,7 +323,9 @@ def get(x: TracedArray, key: Any) -> Any:
     parts = _components(x, key)
     if not any(isinstance(part, _Table) for part in parts):
         view = x.part(_region(x, parts))
-        takes_entry = not view.extents and not (isinstance(key, tuple) and Ellipsis in [k for k in key if k is Ellipsis])
+        takes_entry = not view.extents and not (
+            isinstance(key, tuple) and Ellipsis in [k for k in key if k is Ellipsis]
+        )
         return wrap(view.tensor, weak=False) if takes_entry or x.immutable else view
     gather = _gather(parts)
     return wrap(compute(gather.shape, entry(x.tensor, gather.positions)))
@@ -354,7 +356,9 @@ def assign(x: TracedArray, value: Any) -> None:
 def _fitting(value: TracedArray, target: TracedArray) -> Tensor:
     """The value in the dtype of the array that it is assigned to."""
     if value.dtype.kind == "c" and target.dtype.kind != "c":
-        raise TypeError(f"can't assign {value.dtype} to an array of {target.dtype}; create the array with dtype=complex")
+        raise TypeError(
+            f"can't assign {value.dtype} to an array of {target.dtype}; create the array with dtype=complex"
+        )
     return value.tensor if value.dtype == target.dtype else astype(value, target.dtype).tensor
 
 
@@ -445,9 +449,7 @@ def _last_writer(x: TracedArray, gather: _Gather) -> tuple[Scalar, Scalar, dict[
     places = _unravelled(row, gather.table_shape)
     for k, table in enumerate(tables):
         conditions.append(equal(index(k), _inlined(table, gather.table_shape, places)))
-    writer = compute(
-        lengths, row, reduce_extents=(count,), reducer="max", domain=conjunction(*conditions)
-    )
+    writer = compute(lengths, row, reduce_extents=(count,), reducer="max", domain=conjunction(*conditions))
     winner = load(writer, [index(a) for a in table_axes])
     inside.append(apply("greater_equal", winner, number(0)))
     return conjunction(*inside), winner, rest

@@ -76,7 +76,9 @@ def _sequence(arrays: Any) -> list[TracedArray]:
 
 
 @implements(np.concatenate, np.concat)
-def concatenate(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> TracedArray:
+def concatenate(
+    arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+) -> TracedArray:
     """Arrays one after another along an axis: one guarded term each."""
     parts = _sequence(arrays)
     if axis is None:
@@ -220,7 +222,9 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> TracedArray:
     counts = concrete(lift(repeats), "the number of repeats")
     if counts.ndim == 0:
         times = int(counts)
-        shape = tuple(extent(product_of(extent_scalar(e), number(times))) if k == place else e for k, e in enumerate(x.extents))
+        shape = tuple(
+            extent(product_of(extent_scalar(e), number(times))) if k == place else e for k, e in enumerate(x.extents)
+        )
         where = [floor_divide(index(k), number(times)) if k == place and times else index(k) for k in range(x.ndim)]
         return wrap(compute(shape, entry(x.tensor, where)))
     rows = np.repeat(np.arange(operator.index(x.shape[place])), counts)
@@ -256,7 +260,9 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> T
             positions = np.pad(np.arange(length), (before, after), mode=mode)  # type: ignore[call-overload]
             x = x[(*(slice(None),) * place, positions)]
         return x
-    raise trace_error(f"np.pad(mode={mode!r}) can't be traced; use 'constant', 'edge', 'wrap', 'reflect' or 'symmetric'")
+    raise trace_error(
+        f"np.pad(mode={mode!r}) can't be traced; use 'constant', 'edge', 'wrap', 'reflect' or 'symmetric'"
+    )
 
 
 _PADDINGS = ("edge", "wrap", "reflect", "symmetric")

@@ -166,8 +166,19 @@ def _math_function(module: str, function: Callable[..., Any]) -> Callable[..., A
     return checked
 
 
-_MATH_TO_NUMPY = {"fabs": "abs", "pow": "power", "atan2": "arctan2", "fsum": "sum", "dist": "linalg.norm", "asin": "arcsin",
-                  "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}
+_MATH_TO_NUMPY = {
+    "fabs": "abs",
+    "pow": "power",
+    "atan2": "arctan2",
+    "fsum": "sum",
+    "dist": "linalg.norm",
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "asinh": "arcsinh",
+    "acosh": "arccosh",
+    "atanh": "arctanh",
+}
 
 
 def _known_number(value: Any, what: str, there: str) -> Any:
@@ -265,7 +276,9 @@ def _greatest(real: Callable[..., Any], greater: bool) -> Callable[..., Any]:
                 name = "maximum" if greater else "minimum"
                 raise trace_error(f"{real.__name__}() of arrays has no single truth value; use np.{name}")
             weak = best.weak and other.weak
-            best = TracedArray(where(other > best if greater else other < best, other, best).tensor, weak=weak, immutable=True)
+            best = TracedArray(
+                where(other > best if greater else other < best, other, best).tensor, weak=weak, immutable=True
+            )
         return best
 
     return choose

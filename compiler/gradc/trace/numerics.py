@@ -88,7 +88,9 @@ def _slope(values: TracedArray, place: int, spacing: Any) -> TracedArray:
 
 
 @implements(np.cov)
-def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, **options: Any) -> TracedArray:
+def cov(
+    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, **options: Any
+) -> TracedArray:
     """The covariance matrix of variables in rows."""
     if y is not None or any(value is not None for value in options.values()):
         raise trace_error("np.cov with y, weights or dtype can't be traced; stack the variables in one array")

@@ -47,9 +47,7 @@ def reduced(
     if not summed:
         return wrap(x.tensor if body.dtype == x.dtype else compute(x.extents, body))
     domain = TRUE if only is None else broadcast_entry(only, x.extents, indices)
-    return wrap(
-        compute(shape, body, reduce_extents=[x.extents[k] for k in summed], reducer=reducer, domain=domain)
-    )
+    return wrap(compute(shape, body, reduce_extents=[x.extents[k] for k in summed], reducer=reducer, domain=domain))
 
 
 def _refuse_empty(extents: Sequence[Extent], reducer: str) -> None:
@@ -80,7 +78,12 @@ def _mask(where: Any) -> TracedArray | None:
 
 def _sum_like(reducer: str, ufunc: np.ufunc) -> Callable[..., TracedArray]:
     def implementation(
-        a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = _UNSET,
+        a: Any,
+        axis: Axis = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: Any = False,
+        initial: Any = _UNSET,
         where: Any = _UNSET,
     ) -> TracedArray:
         _plain(out)
@@ -281,9 +284,7 @@ def _cumulative(reducer: str) -> Callable[..., TracedArray]:
         target = np.dtype(dtype) if dtype is not None else _accumulator(x.dtype)
         body = convert(entry(x.tensor, indices), target)
         domain = less_equal(running, index(place))
-        return wrap(
-            compute(x.extents, body, reduce_extents=[x.extents[place]], reducer=reducer, domain=domain)
-        )
+        return wrap(compute(x.extents, body, reduce_extents=[x.extents[place]], reducer=reducer, domain=domain))
 
     return implementation
 

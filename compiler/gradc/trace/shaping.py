@@ -145,15 +145,15 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: Any = None) -> Traced
     new = _inferred(shape if isinstance(shape, tuple | list) else (shape,), x)
     if new == x.extents and x.weak is False:
         return x
-    region = Region(
-        new, reshaped_indices(x.extents, new), TRUE, reshaped_indices(new, x.extents), None
-    )
+    region = Region(new, reshaped_indices(x.extents, new), TRUE, reshaped_indices(new, x.extents), None)
     return _viewed(x, region)
 
 
 def _viewed(x: TracedArray, region: Region) -> TracedArray:
     """A view; of an immutable number a fresh array."""
-    view = x.part(Region(region.shape, region.forward, region.inside, region.backward, box_of(region.shape, region.forward)))
+    view = x.part(
+        Region(region.shape, region.forward, region.inside, region.backward, box_of(region.shape, region.forward))
+    )
     return view if not x.immutable else wrap(view.tensor)
 
 
@@ -273,7 +273,9 @@ def moveaxis(a: Any, source: Any, destination: Any) -> TracedArray:
     """Axes moved to other places."""
     x = lift(a)
     sources = [normal_axis(k, x.ndim) for k in (source if isinstance(source, tuple | list) else (source,))]
-    places = [normal_axis(k, x.ndim) for k in (destination if isinstance(destination, tuple | list) else (destination,))]
+    places = [
+        normal_axis(k, x.ndim) for k in (destination if isinstance(destination, tuple | list) else (destination,))
+    ]
     if len(sources) != len(places):
         raise ValueError("`source` and `destination` arguments must have the same number of elements")
     order = [k for k in range(x.ndim) if k not in sources]

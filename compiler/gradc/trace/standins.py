@@ -195,7 +195,9 @@ def _copied(function: types.FunctionType, scope: dict[str, Any], path: Path) -> 
     """The copy. It is known before its cells are filled: a function may reach itself through them."""
     trace = current_trace()
     names = function.__code__.co_freevars
-    cells = [_cell(cell, name, k, path) for k, (cell, name) in enumerate(zip(function.__closure__ or (), names, strict=True))]
+    cells = [
+        _cell(cell, name, k, path) for k, (cell, name) in enumerate(zip(function.__closure__ or (), names, strict=True))
+    ]
     twin = types.FunctionType(
         function.__code__, scope, function.__name__, None, tuple(made for made, _ in cells) if names else None
     )

@@ -47,7 +47,9 @@ from gradc.trace.specs import supported
 from gradc.trace.storage import Region, Storage, axes, literal_of, whole
 
 _AMBIGUOUS = "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
-_BRANCHES = "write np.where(condition, a, b) for `a if condition else b`, and np.logical_and/or/not for `and`/`or`/`not`"
+_BRANCHES = (
+    "write np.where(condition, a, b) for `a if condition else b`, and np.logical_and/or/not for `and`/`or`/`not`"
+)
 
 Literal = bool | int | float | complex
 
@@ -188,7 +190,9 @@ class TracedArray(Operators):
         return int(concrete(self, "a Python int", "pass it as a Python int, or name it in static_argnums"))
 
     def __float__(self) -> float:
-        return float(concrete(self, "float() and the math module", "use the array itself, and np.sin instead of math.sin"))
+        return float(
+            concrete(self, "float() and the math module", "use the array itself, and np.sin instead of math.sin")
+        )
 
     def __complex__(self) -> complex:
         return complex(concrete(self, "complex()", "use x.astype(complex)"))
@@ -227,8 +231,6 @@ class TracedArray(Operators):
         if name.startswith("__"):
             raise AttributeError(name)
         return _surface().method(self, name)
-
-
 
 
 # ---------------------------------------------------------------- making traced arrays
@@ -305,7 +307,13 @@ def constant_array(value: np.ndarray | np.generic) -> TracedArray:
     """A literal array."""
     check_array(value)
     array = np.asarray(value)
-    if array.size and array.ndim and array.size <= 64 and (array == array.flat[0]).all() and not np.signbit(array.real).any():
+    if (
+        array.size
+        and array.ndim
+        and array.size <= 64
+        and (array == array.flat[0]).all()
+        and not np.signbit(array.real).any()
+    ):
         return TracedArray(compute(array.shape, number(array.flat[0].item(), array.dtype)))
     return TracedArray(constant(array) if array.ndim else compute((), number(array.item(), array.dtype)))
 

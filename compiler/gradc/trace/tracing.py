@@ -74,7 +74,9 @@ def leaf_spec(leaf: Any, differentiated: bool = False) -> Spec | None:
 
 def _check_differentiated(leaf: Any, spec: Spec | None, path: str) -> None:
     if spec is None:
-        raise DTypeError(f"can't differentiate with respect to {path}: a {type(leaf).__name__} is not a number or an array")
+        raise DTypeError(
+            f"can't differentiate with respect to {path}: a {type(leaf).__name__} is not a number or an array"
+        )
     if spec.dtype.kind not in "fc":
         raise DTypeError(
             f"can't differentiate with respect to {path}: it holds {spec.dtype.name}; "
@@ -273,5 +275,3 @@ def trace(
             context, args, kwargs or {}, names, static=static, differentiated=frozenset(differentiated)
         )
         return traced_call(context, function, lifted.args, lifted.kwargs, root_path(function), names)
-
-
