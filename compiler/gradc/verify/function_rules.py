@@ -55,6 +55,7 @@ FUNCTION_RULES: dict[str, Callable[..., Polynomial]] = {
     "convert": lambda form, a: a,
     "sqrt": lambda form, a: form.power(a, _HALF),
     "root": lambda form, a: form.power(a, _HALF),
+    "stop_gradient": lambda form, a: a,
     "abs": lambda form, a: form.absolute(a),
     "sign": lambda form, a: form.sign(a),
     "maximum": lambda form, a, b: form.larger(a, b),

@@ -7,7 +7,8 @@ extents as well as fixed ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, permutations
 from math import isfinite, prod
@@ -26,12 +27,14 @@ from gradc.ir.scalar import (
     NamedConstant,
     Number,
     Scalar,
+    apply,
     index,
     is_apply,
     load,
     number,
 )
 from gradc.ir.tensor import Compute, Constant, Extent, Tensor, extent_scalar
+from gradc.ir.tensor import extent as normal_extent
 from gradc.ir.walk import free_indices, graph_order, post_order
 from gradc.verify.function_rules import FUNCTION_RULES
 from gradc.verify.polynomial import (
@@ -60,6 +63,59 @@ _MOST_OPENED = 4
 _LARGEST_UNROLLED = 64
 
 Bounds = dict[int, Extent]
+
+
+@dataclass(frozen=True)
+class Digits:
+    """An index that is ``high * base + low``, the two being indices below their extents."""
+
+    position: int
+    high: Scalar
+    low: Scalar
+    base: Scalar
+
+    def replacements(self) -> dict[Scalar, Scalar]:
+        """What the index, its quotient and its remainder become."""
+        k = index(self.position)
+        return {
+            k: algebra.sum_of(algebra.product_of(self.base, self.high), self.low),
+            apply("floordiv", k, self.base): self.high,
+            apply("mod", k, self.base): self.low,
+        }
+
+
+@dataclass(frozen=True)
+class Split:
+    """An axis of extent ``outer * inner`` as two axes."""
+
+    outer: Extent
+    inner: Extent
+
+    def over(self, position: int, high: int, low: int) -> Digits:
+        """The index at ``position`` by its digits."""
+        return Digits(position, index(high), index(low), extent_scalar(self.inner))
+
+
+Replaced = Mapping[int, Scalar | Digits]
+
+
+def _replacements(mapping: Replaced) -> dict[Scalar, Scalar]:
+    found: dict[Scalar, Scalar] = {}
+    for position, value in mapping.items():
+        found.update(value.replacements() if isinstance(value, Digits) else {index(position): value})
+    return found
+
+
+def _scalars_in(polynomial: Polynomial, position: int) -> Iterator[Scalar]:
+    """The integer expressions in a polynomial that depend on an index, nested ones too."""
+    for monomial in polynomial.terms:
+        for atom, _ in monomial:
+            if position in atom.free:
+                for part in atom.parts:
+                    if isinstance(part, Polynomial):
+                        yield from _scalars_in(part, position)
+                    elif isinstance(part, Scalar):
+                        yield from post_order([part])
 
 
 class NormalForm(Arithmetic):
@@ -283,8 +339,24 @@ class NormalForm(Arithmetic):
         """The sum of the body over the bound indices."""
         if self._unroll and _is_small(bound.values()):
             return self._unrolled(body, bound)
+        for position, extent in bound.items():
+            split = self._split_of(body, position, extent)
+            if split is not None:
+                others = {p: e for p, e in bound.items() if p != position}
+                axes = {next(self._fresh): split.outer, next(self._fresh): split.inner}
+                return self.summed(self.substitute(body, {position: split.over(position, *axes)}), {**others, **axes})
         parts = [self.scale(self._sum_of_product(m, bound), v) for m, v in body.terms.items()]
         return self.add(*parts) if parts else ZERO
+
+    def _split_of(self, body: Polynomial, position: int, extent: Extent) -> Split | None:
+        """``sum_{k<n m} f[k // m, k % m]`` is a sum over both digits of k; None where nothing is divided."""
+        for node in _scalars_in(body, position):
+            if (is_apply(node, "floordiv") or is_apply(node, "mod")) and node.children[0] is index(position):
+                divisor = node.children[1]
+                count = algebra.floor_divide(extent_scalar(extent), divisor)
+                if algebra.product_of(count, divisor) is extent_scalar(extent) and not free_indices(divisor):
+                    return Split(normal_extent(count), normal_extent(divisor))
+        return None
 
     def _unrolled(self, body: Polynomial, bound: Bounds) -> Polynomial:
         for position, extent in bound.items():
@@ -395,7 +467,7 @@ class NormalForm(Arithmetic):
 
     # ------------------------------------------------------------ substitution
 
-    def substitute(self, polynomial: Polynomial, mapping: Mapping[int, Scalar]) -> Polynomial:
+    def substitute(self, polynomial: Polynomial, mapping: Replaced) -> Polynomial:
         """The polynomial with indices replaced, in normal form again."""
         if not polynomial.free & mapping.keys():
             return polynomial
@@ -409,10 +481,10 @@ class NormalForm(Arithmetic):
             parts.append(self.scale(self.multiply(*factors), value))
         return self.add(*parts)
 
-    def _substituted(self, atom: Atom, mapping: Mapping[int, Scalar]) -> Polynomial:
+    def _substituted(self, atom: Atom, mapping: Replaced) -> Polynomial:
         kind, parts = atom.kind, atom.parts
         if kind in ("load", "scalar", "predicate"):
-            replaced = algebra.substitute(parts[0], {index(k): value for k, value in mapping.items()})
+            replaced = algebra.substitute(parts[0], _replacements(mapping))
             if kind == "load":
                 assert isinstance(replaced, Load)
                 return self._loaded(replaced)

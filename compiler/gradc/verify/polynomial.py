@@ -29,6 +29,7 @@ from functools import cached_property
 from typing import Any
 
 from gradc.ir.intern import Node, digest_of
+from gradc.verify.signs import never_negative
 
 Monomial = tuple[tuple["Atom", Fraction], ...]
 Exponents = dict["Atom", Fraction]
@@ -361,6 +362,8 @@ class Arithmetic:
         value = polynomial.constant()
         if value is not None:
             return ONE if value > 0 else ZERO
+        if never_negative(polynomial):
+            return self.subtract(ONE, self.zero(polynomial))
         primitive, sign = self._primitive(polynomial)
         bracket = atom_polynomial(Atom("gt", primitive, free=primitive.free, depth=primitive.depth))
         if sign > 0:

@@ -8,16 +8,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, TypeVar
 
 import numpy as np
 
-from gradc.ir.scalar import Scalar, Size, number
+from gradc.ir.scalar import Scalar, number
 from gradc.ir.tensor import Compute, Graph, Input, Tensor
 from gradc.ir.walk import graph_order, post_order
 from gradc.verify.normal_form import NormalForm
-from gradc.verify.polynomial import Atom, Polynomial, TooLarge, Unsupported
+from gradc.verify.polynomial import Polynomial, TooLarge, Unsupported
+from gradc.verify.signs import always_positive, rarely_holds
 from gradc.verify.wording import scalar_words
 
 Result = TypeVar("Result")
@@ -72,12 +72,12 @@ def _difference_vanishes(derived: Graph, hand: Graph, form: NormalForm) -> Proof
     entries = [form.entry(output) for output in derived.outputs]
     divisors = set(form.divisors)
     differences = [form.subtract(e, form.entry(output)) for e, output in zip(entries, hand.outputs, strict=True)]
-    conditions = dict.fromkeys(sorted(polynomial_words(p) for p in form.divisors - divisors if not _is_positive(p)))
+    conditions = dict.fromkeys(sorted(polynomial_words(p) for p in form.divisors - divisors if not always_positive(p)))
     for ours, difference in zip(derived.outputs, differences, strict=True):
         for part in _entries(difference, ours, form):
             if form.is_zero(part):
                 continue
-            generic = Polynomial({m: v for m, v in part.terms.items() if not any(_rarely_holds(a) for a, _ in m)})
+            generic = Polynomial({m: v for m, v in part.terms.items() if not any(rarely_holds(a) for a, _ in m)})
             if len(generic.terms) == len(part.terms) or not form.is_zero(generic):
                 return None
             conditions.update(dict.fromkeys(_kinks(part)))
@@ -86,36 +86,8 @@ def _difference_vanishes(derived: Graph, hand: Graph, form: NormalForm) -> Proof
 
 def _kinks(part: Polynomial) -> list[str]:
     """Where the two may differ: at the zeros that separate branches, in words."""
-    rare = [atom for monomial in part.terms for atom, _ in monomial if _rarely_holds(atom)]
+    rare = [atom for monomial in part.terms for atom, _ in monomial if rarely_holds(atom)]
     return sorted({polynomial_words(atom.parts[0]) if atom.kind == "eq" else _AWAY_FROM_KINKS for atom in rare})
-
-
-def _rarely_holds(atom: Atom) -> bool:
-    """Whether it is 0 but on a set of measure 0: the bracket ``[p = 0]`` of an analytic p, or a sum of such terms."""
-    if atom.kind == "eq":
-        return _is_analytic(atom.parts[0])
-    if atom.kind == "sum":
-        return all(any(_rarely_holds(a) for a, _ in monomial) for monomial in atom.parts[2].terms)
-    return False
-
-
-_ANALYTIC = frozenset(("load", "scalar", "constant", "prime", "i"))
-_ANALYTIC_FUNCTIONS = frozenset(("log", "sin", "cos", "arctan", "arcsin", "arccos", "erf", "erfc", "arcsinh"))
-
-
-def _is_analytic(polynomial: Polynomial) -> bool:
-    """Whether it is analytic where it is defined, so that its zeros are rare. Anything in branches is not."""
-    return all(_is_analytic_atom(atom) for monomial in polynomial.terms for atom, _ in monomial)
-
-
-def _is_analytic_atom(atom: Atom) -> bool:
-    if atom.kind in ("exp", "expi", "base"):
-        return _is_analytic(atom.parts[0])
-    if atom.kind == "sum":
-        return _is_analytic(atom.parts[2])
-    if atom.kind == "function":
-        return atom.parts[0] in _ANALYTIC_FUNCTIONS and all(_is_analytic(part) for part in atom.parts[1:])
-    return atom.kind in _ANALYTIC
 
 
 def polynomial_words(polynomial: Polynomial) -> str:
@@ -124,26 +96,6 @@ def polynomial_words(polynomial: Polynomial) -> str:
     if len(polynomial.terms) == 1 and all(atom.kind == "load" for atom in atoms):
         return f"{'*'.join(scalar_words(atom.parts[0], len(atom.parts[0].indices)) for atom in atoms)} != 0"
     return _AWAY_FROM_KINKS
-
-
-def _is_positive(polynomial: Polynomial) -> bool:
-    """Whether it is plain that it is never 0: sums of exponentials, even powers and positive numbers, or sizes."""
-    return all(
-        value > 0 and all(_never_negative(atom, exponent) for atom, exponent in monomial)
-        for monomial, value in polynomial.terms.items()
-    ) and any(all(_never_zero(atom) for atom, _ in monomial) for monomial in polynomial.terms)
-
-
-def _never_negative(atom: Atom, exponent: Fraction) -> bool:
-    return _never_zero(atom) or (exponent.denominator == 1 and exponent % 2 == 0 and atom.kind != "i")
-
-
-def _never_zero(atom: Atom) -> bool:
-    if atom.kind in ("exp", "prime", "constant", "expi", "i"):
-        return True
-    if atom.kind == "sum":
-        return _is_positive(atom.parts[2])
-    return atom.kind == "scalar" and isinstance(atom.parts[0], Size)
 
 
 def _entries(difference: Polynomial, output: Tensor, form: NormalForm) -> list[Polynomial]:

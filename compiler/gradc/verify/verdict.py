@@ -36,15 +36,13 @@ class Counterexample:
         lines = [f"at {shown_point(self.point)}:"]
         where = f" of {self.output}" if self.output else ""
         if np.ndim(self.derived) == 0 or np.shape(self.derived) != np.shape(self.hand):
-            lines += [
-                f"    derived{where}: {shown_value(self.derived)}",
-                f"    by hand{where}: {shown_value(self.hand)}",
-            ]
+            derived, hand = told_apart(self.derived, self.hand)
+            lines += [f"    derived{where}: {derived}", f"    by hand{where}: {hand}"]
             return "\n".join(lines)
         lines[0] = f"{len(self.entries)} of {self.total} entries{where} differ {lines[0]}"
         for entry in self.entries[:_SHOWN_ENTRIES]:
             place = ", ".join(map(str, entry))
-            derived, hand = shown_value(self.derived[entry]), shown_value(self.hand[entry])
+            derived, hand = told_apart(self.derived[entry], self.hand[entry])
             lines.append(f"    [{place}]  derived: {derived}  by hand: {hand}")
         if len(self.entries) > _SHOWN_ENTRIES:
             lines.append(f"    ... and {len(self.entries) - _SHOWN_ENTRIES} more")
@@ -149,25 +147,34 @@ def shown_point(point: dict[str, Any]) -> str:
     return ", ".join(f"{name} = {shown_value(value)}" for name, value in point.items()) or "every point"
 
 
-def shown_value(value: Any) -> str:
+def told_apart(left: Any, right: Any) -> tuple[str, str]:
+    """Two values with as many digits as it takes to see that they differ."""
+    for digits in (_SHOWN_DIGITS, 10, 17):
+        texts = shown_value(left, digits), shown_value(right, digits)
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def shown_value(value: Any, digits: int = _SHOWN_DIGITS) -> str:
     """A number or a small array on one line, to a few digits."""
     array = np.asarray(value)
     if array.ndim == 0:
-        return _shown_number(array.item())
+        return _shown_number(array.item(), digits)
     if array.size > 16:
         extents = " x ".join(map(str, array.shape))
         return f"an array of {extents}"
-    return "[" + ", ".join(shown_value(item) for item in array) + "]"
+    return "[" + ", ".join(shown_value(item, digits) for item in array) + "]"
 
 
-def _shown_number(number: Any) -> str:
+def _shown_number(number: Any, digits: int) -> str:
     if isinstance(number, bool | int):
         return str(number)
     if isinstance(number, complex):
-        return f"{number:.{_SHOWN_DIGITS}g}"
+        return f"{number:.{digits}g}"
     real = float(number)
     if real != real:
         return "undefined"
     if abs(real) < 1e6 and real == int(real):
         return str(int(real))
-    return f"{real:.{_SHOWN_DIGITS}g}"
+    return f"{real:.{digits}g}"

@@ -13,6 +13,7 @@ from gradc.ir.walk import free_indices, post_order
 _LONGEST = 160
 _MOST_NODES = 150
 _MOST_ENTRIES = 4
+_LARGEST_DENOMINATOR = 100_000
 _COMPARISONS = {
     "less": "<",
     "less_equal": "<=",
@@ -146,6 +147,8 @@ def _number_text(node: Number) -> Text:
     value = node.value
     if isinstance(value, NamedConstant):
         return value.name, _ATOM
+    if isinstance(value, Fraction) and value.denominator > _LARGEST_DENOMINATOR:
+        return f"{float(value):.12g}", _ATOM if value > 0 else _SUM
     if isinstance(value, Fraction):
         return f"{value.numerator}/{value.denominator}", _PRODUCT if value > 0 else _SUM
     return f"{value:.12g}" if isinstance(value, float) else str(
