@@ -1,12 +1,12 @@
-"""Timing several candidates fairly: checked first, then taken in turns, medians over rounds."""
+"""Timing several candidates fairly: checked first, then taken in turns over many rounds."""
 
 from __future__ import annotations
 
 import gc
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,16 @@ class Effort:
     rounds: int = 15
     sample_seconds: float = 0.01
     largest: int = 10**7
+    #: What stands for the rounds: the median, or on a machine with other work the minimum.
+    summary: Callable[[Sequence[float]], float] = statistics.median
 
+    def quick(self) -> Effort:
+        """A few rounds over small arrays."""
+        return replace(self, rounds=3, sample_seconds=0.002, largest=10**4)
 
-QUICK = Effort(rounds=3, sample_seconds=0.002, largest=10**4)
+    def one_call(self) -> Effort:
+        """Each sample is a single call."""
+        return replace(self, sample_seconds=0.0)
 
 
 def prepared(
@@ -64,7 +71,7 @@ def _agrees(result: Any, expected: Any, tolerance: float) -> bool:
 
 
 def interleaved(row: Row, candidates: Mapping[str, Candidate], effort: Effort) -> Row:
-    """Median seconds per call, all candidates measured in turns so that a busy moment hits them alike."""
+    """Seconds per call, all candidates measured in turns so that a busy moment hits them alike."""
     counts = {system: _calls_per_sample(candidate, effort) for system, candidate in candidates.items()}
     samples: dict[str, list[float]] = {system: [] for system in candidates}
     gc.collect()
@@ -75,7 +82,7 @@ def interleaved(row: Row, candidates: Mapping[str, Candidate], effort: Effort) -
                 samples[system].append(_time(candidate, counts[system]) / counts[system])
     finally:
         gc.enable()
-    row.seconds = {system: statistics.median(times) for system, times in samples.items()}
+    row.seconds = {system: effort.summary(times) for system, times in samples.items()}
     return row
 
 

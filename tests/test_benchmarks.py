@@ -30,10 +30,10 @@ def test_quick_run_prints_a_table_of_ratios():
 
 def test_a_wrong_candidate_is_not_timed():
     code = (
-        "from benchmarks.measure import QUICK, interleaved, prepared\n"
+        "from benchmarks.measure import Effort, interleaved, prepared\n"
         "builders = {'right': lambda: lambda: 93.0, 'wrong': lambda: lambda: 92.0, 'broken': lambda: 1 / 0}\n"
         "row, candidates = prepared('case', builders, 93.0, 1e-12)\n"
-        "row = interleaved(row, candidates, QUICK)\n"
+        "row = interleaved(row, candidates, Effort().quick())\n"
         "print(sorted(row.seconds), row.notes['wrong'], '|', row.notes['broken'])\n"
     )
     assert in_project("-c", code).strip() == "['right'] wrong result | ZeroDivisionError: division by zero"

@@ -123,5 +123,4 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
     expected = np.exp(-(X**2)) * (np.cos(X) - 2 * X * np.sin(X))
     builders = {system: build for system, build in BUILDERS.items() if system in systems}
     row, candidates = prepared("from a new function to its first gradient", builders, expected, 1e-5)
-    one_call = Effort(effort.rounds, sample_seconds=0.0)
-    return [interleaved(row, candidates, one_call)]
+    return [interleaved(row, candidates, effort.one_call())]
