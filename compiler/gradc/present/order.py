@@ -192,6 +192,8 @@ def _text(node: Notation) -> str:
     if isinstance(node, Ellipsis):
         return node.words
     if isinstance(node, Literal):
+        if isinstance(node.value, int):
+            return f"{node.value:09d}"  # 2 before 10
         return node.value.name if isinstance(node.value, NamedConstant) else str(node.value)
     own = (
         _PLACES.get(node.name, node.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from gradc.ir.algebra import Substitution, split_coefficient
 from gradc.ir.scalar import Apply, Guard, Index, Load, Number, Scalar, apply, guard, index, load, number
@@ -26,6 +27,8 @@ SMALLEST_SHARED = 7
 #: A sum or product shows this many operands when it is too long.
 _SHOWN_OPERANDS = 6
 _UNCOUNTED = 10**9
+#: The first word of the names of inputs that stand for what is cut off.
+_FURTHER = "further"
 
 
 # ---------------------------------------------------------------- the part near the outputs
@@ -40,7 +43,11 @@ class _Cut:
 
     def placeholder(self, shape: Sequence[object], dtype: object) -> Input:
         self.count += 1
-        return input_tensor(f"further {self.count}", shape, dtype)  # type: ignore[arg-type]
+        return input_tensor(f"{_FURTHER} {self.count}", shape, dtype)  # type: ignore[arg-type]
+
+
+def _is_placeholder(tensor: Tensor) -> bool:
+    return isinstance(tensor, Input) and tensor.name.startswith(f"{_FURTHER} ")
 
 
 def near(graph: Graph, budget: int = LARGEST_PRINTED) -> tuple[Graph, tuple[Input, ...]]:
@@ -64,7 +71,7 @@ def near(graph: Graph, budget: int = LARGEST_PRINTED) -> tuple[Graph, tuple[Inpu
     for tensor in _operands_first(cut.bodies, graph.outputs):
         cut.replaced[tensor] = _rebuilt_near(tensor, cut)
     outputs = tuple(cut.replaced.get(t, t) for t in graph.outputs)
-    further = [t for t in graph_order(outputs) if isinstance(t, Input) and t.name.startswith("further ")]
+    further = [t for t in graph_order(outputs) if isinstance(t, Input) and _is_placeholder(t)]
     return Graph(graph.inputs + tuple(further), outputs), tuple(further)
 
 
@@ -266,7 +273,19 @@ class _Splitter:
         name = f"{left_out} more {kind}"
         dots = input_tensor(name, (), scalar.dtype)
         self.ellipses[dots] = name
-        return apply(scalar.op, *scalar.args[:_SHOWN_OPERANDS], load(dots))
+        shown = sorted(scalar.args, key=self._place)[:_SHOWN_OPERANDS]
+        return apply(scalar.op, *shown, load(dots))
+
+    def _place(self, operand: Scalar) -> tuple[bool, bool, int, float]:
+        """What is known in full comes first, then what few others use, then small numbers: sin(x), sin(2 x), ..."""
+        head = operand.predicate if isinstance(operand, Guard) else operand
+        coefficient, _ = split_coefficient(head)
+        values = [s.value for s in post_order([head]) if isinstance(s, Number)]
+        literals = [abs(float(v)) for v in values if isinstance(v, int | float | Fraction)]
+        if isinstance(coefficient, int | float | Fraction) and coefficient != 1:
+            literals = [abs(float(coefficient))]
+        incomplete = any(isinstance(s, Load) and _is_placeholder(s.tensor) for s in post_order([operand]))
+        return not isinstance(operand, Number), incomplete, self._uses.get(operand, 1), max(literals, default=0.0)
 
     def _size(self, scalar: Scalar) -> int:
         sizes = self._sizes
