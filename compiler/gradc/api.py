@@ -43,8 +43,11 @@ def _argnums(argnums: int | Sequence[int]) -> Argnums:
     raise ArgumentError(f"argnums is an int or a tuple of ints, not {argnums!r}")
 
 
-def jit(f: UserFunction) -> Function:
+def jit(f: UserFunction, static_argnums: int | Sequence[int] = ()) -> Function:
     """``f`` compiled.
+
+    An argument that is used as a Python int (``range(k)``, a shape, an axis) is static by itself; ``static_argnums`` says
+    outright which positional arguments are handed to ``f`` as they are, with code of its own for each value.
 
     >>> import numpy as np
     >>> import gradc
@@ -52,10 +55,15 @@ def jit(f: UserFunction) -> Function:
     >>> print(f(np.arange(4.0)))
     14.0
     """
-    return Function(f, Transform())
+    return Function(f, Transform(), static_argnums)
 
 
-def grad(f: UserFunction, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def grad(
+    f: UserFunction,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    static_argnums: int | Sequence[int] = (),
+) -> Function:
     """The gradient of a scalar-valued function.
 
     Parameters
@@ -67,6 +75,8 @@ def grad(f: UserFunction, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
         tuple of gradients.
     has_aux
         Whether ``f`` returns ``(value, auxiliary)``; the result is then ``(gradient, auxiliary)``.
+    static_argnums
+        Positional arguments that are handed to ``f`` as they are, as for `jit`.
 
     Returns
     -------
@@ -87,10 +97,15 @@ def grad(f: UserFunction, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
     array([ 0.,  4.,  8., 12.])
 
     """
-    return Function(f, Grad(_argnums(argnums), bool(has_aux)))
+    return Function(f, Grad(_argnums(argnums), bool(has_aux)), static_argnums)
 
 
-def value_and_grad(f: UserFunction, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def value_and_grad(
+    f: UserFunction,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    static_argnums: int | Sequence[int] = (),
+) -> Function:
     """``(value, gradient)`` of a scalar-valued function, from one kernel.
 
     The arguments are those of `grad`. With ``has_aux`` the result is ``((value, auxiliary), gradient)``.
@@ -99,7 +114,7 @@ def value_and_grad(f: UserFunction, argnums: int | Sequence[int] = 0, has_aux: b
     >>> gradc.value_and_grad(lambda w: (3 * w - 2) ** 2)(1.0)
     (1.0, 6.0)
     """
-    return Function(f, Grad(_argnums(argnums), bool(has_aux), with_value=True))
+    return Function(f, Grad(_argnums(argnums), bool(has_aux), with_value=True), static_argnums)
 
 
 def elementwise_grad(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:

@@ -167,10 +167,16 @@ class Function(Shown):
         self.transform = transform
         self.static_argnums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
         functools.update_wrapper(self, function, updated=())
-        key, keep = _function_key(function)
-        self._table = _table_of((transform.key, key, self.static_argnums), keep)
-        self._takes_out = "out" in parameter_names(function).keywords
         self._last: Record | None = None
+
+    @functools.cached_property
+    def _table(self) -> Table:
+        key, keep = _function_key(self.function)
+        return _table_of((self.transform.key, key, self.static_argnums), keep)
+
+    @functools.cached_property
+    def _takes_out(self) -> bool:
+        return "out" in parameter_names(self.function).keywords
 
     def __repr__(self) -> str:
         return f"<{self.transform.name} of {getattr(self.function, '__qualname__', self.function)}>"

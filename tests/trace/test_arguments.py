@@ -12,7 +12,6 @@ import pytest
 from gradc.api import grad, jit, value_and_grad
 from gradc.errors import ArgumentError, DTypeError
 from gradc.evaluate import evaluate
-from gradc.function import Function, Transform
 from gradc.ir.scalar import size
 from gradc.ir.source import lines_of
 from gradc.trace import trace
@@ -86,7 +85,7 @@ def test_static_argnums() -> None:
         assert type(n) is int
         return x**n
 
-    f = Function(power, Transform(), static_argnums=1)
+    f = jit(power, static_argnums=1)
     assert f(2.0, 3) == 8.0
     assert f(2.0, 4) == 16.0
     before = f.traces
@@ -94,6 +93,7 @@ def test_static_argnums() -> None:
     assert f.traces == before
     with pytest.raises(ArgumentError, match="hashable"):
         f(2.0, [3])
+    assert grad(power, static_argnums=(-1,))(2.0, 3) == 12.0
 
 
 class Config:

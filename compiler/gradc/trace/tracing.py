@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +43,8 @@ class Names:
 
 def parameter_names(function: Any) -> Names:
     """The names of a function's positional parameters."""
+    if isinstance(function, types.FunctionType) and not hasattr(function, "__wrapped__"):
+        return _names_of_code(function.__code__)
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -49,6 +53,16 @@ def parameter_names(function: Any) -> Names:
     variadic = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
     by_name = frozenset(p.name for p in parameters if p.kind is not inspect.Parameter.POSITIONAL_ONLY)
     return Names(tuple(p.name for p in parameters if p.kind in kinds), variadic, by_name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _names_of_code(code: types.CodeType) -> Names:
+    positional = code.co_varnames[: code.co_argcount]
+    by_name = code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
+    variadic = (
+        code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & inspect.CO_VARARGS else None
+    )
+    return Names(positional, variadic, frozenset(by_name))
 
 
 # ---------------------------------------------------------------- arguments
