@@ -87,7 +87,9 @@ class ExpressionEmitter(Machine):
         """Loads of this entry are this register, as long as the innermost scope is open."""
         key = (tensor, tuple(i.text for i in indices), self.lanes)
         depth = self.builder.depth
-        self.builder.remember(self._elements, key, replace(value, depth=max(value.depth, 0)), depth)
+        if self._facts:  # a literal, perhaps, but only where the facts hold
+            value = replace(value, depth=depth)
+        self.builder.remember(self._elements, key, value, depth)
 
     @contextmanager
     def assuming(self, predicates: Sequence[tuple[Scalar, bool]]) -> Iterator[None]:
@@ -375,43 +377,30 @@ class ExpressionEmitter(Machine):
             holds = self.convert(self._values[predicate], BOOL)
             if node.body in self._values:
                 result = self.select(holds, self._values[node.body], zero)
-            elif holds.literal is not None:
-                result = self.value(node.body) if holds.literal else zero
             else:
                 result = self.guarded_value(holds, node.body, zero)[0]
         return replace(result, depth=max(result.depth, rests_on))
 
     def guarded_value(self, holds: Value, body: Scalar, otherwise: Value) -> list[Value]:
         """The body, evaluated only where the predicate holds."""
+        if holds.literal is not None:
+            return [self.value(body) if holds.literal else otherwise]
         if holds.lanes > 1 or holds.step is not None:
             raise VectorisationRefused
         wide = self.vector if self.lanes > 1 else lambda value: value
         return self.builder.branch(holds, lambda: [wide(self.value(body))], [wide(otherwise)])
 
-    def is_safe(self, scalar: Scalar) -> bool:
-        """Whether evaluating the scalar is harmless anywhere in the open loops: every load is shown to be in range."""
+    def is_safe(self, scalar: Scalar, extents: tuple[Extent, ...] | None = None) -> bool:
+        """Whether evaluating the scalar is harmless anywhere in the loops: every load is shown to be in range."""
         if isinstance(scalar, Number | Index | Size):
             return True
-        key = (scalar, len(self.extents))
+        extents = tuple(self.extents) if extents is None else extents
+        key = (scalar, extents)
         known = self._safe.get(key)
         if known is None:
-            known = all(self._in_range(node) for node in post_order([scalar]) if isinstance(node, Load))
-            self.builder.remember(self._safe, key, known, self.builder.depth)
+            loads = [node for node in post_order([scalar]) if isinstance(node, Load)]
+            known = self._safe[key] = all(_in_range(node, extents) for node in loads)
         return known
-
-    def _in_range(self, node: Load) -> bool:
-        if any(position >= len(self.extents) for position in free_indices(*node.indices)):
-            return False  # a loop further in, which is not open yet
-        for position, extent in zip(node.indices, node.tensor.shape, strict=True):
-            if isinstance(position, Index) and self.extents[position.position] == extent:
-                continue
-            if any(isinstance(inner, Load) for inner in post_order([position])):
-                return False
-            last = extent_scalar(extent)
-            beyond = sum_of(difference(position, last), 1)
-            if not never_positive(beyond, self.extents) or not never_positive(negated(position), self.extents):
-                return False
-        return True
 
     # ------------------------------------------------------------ loads
 
@@ -554,6 +543,20 @@ class ExpressionEmitter(Machine):
 
 class VectorisationRefused(Exception):
     """Vector code can't express this; the loop is written with one lane."""
+
+
+def _in_range(node: Load, extents: Sequence[Extent]) -> bool:
+    if any(position >= len(extents) for position in free_indices(*node.indices)):
+        return False  # a loop further in, which is not open yet
+    for position, extent in zip(node.indices, node.tensor.shape, strict=True):
+        if isinstance(position, Index) and extents[position.position] == extent:
+            continue
+        if any(isinstance(inner, Load) for inner in post_order([position])):
+            return False
+        beyond = sum_of(difference(position, extent_scalar(extent)), 1)
+        if not never_positive(beyond, extents) or not never_positive(negated(position), extents):
+            return False
+    return True
 
 
 def _varies(value: Value) -> bool:

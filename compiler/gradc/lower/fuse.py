@@ -130,9 +130,10 @@ class Fusion:
 
     def _aligned(self, depth: int, tensor: Tensor, reads: Sequence[tuple[Scalar, ...]]) -> bool:
         """Whether each read of ``tensor`` stays within one iteration of the loop at ``depth``, which completes an entry."""
-        if len(self._statements_of[tensor]) != 1:
-            return False
-        (producer,) = self._statements_of[tensor]
+        return all(self._completes(producer, depth, reads) for producer in self._statements_of[tensor])
+
+    @staticmethod
+    def _completes(producer: Statement, depth: int, reads: Sequence[tuple[Scalar, ...]]) -> bool:
         if producer.first_reduce <= depth and producer.kind != "scan":
             return False
         if producer.descending and producer.first_reduce == depth:
@@ -160,10 +161,12 @@ class Fusion:
 
 
 def _note(places: dict[Tensor, _Place], tensor: Tensor, place: _Place) -> None:
-    """A tensor of several statements is complete with the last of them."""
+    """A tensor of several statements is complete with the last of them; spread over loops, after all of these."""
     known = places.get(tensor)
-    if known is None or known.stage < place.stage:
+    if known is None:
         places[tensor] = place
+    elif known.group is not place.group:
+        places[tensor] = _Place(max(known.stage, place.stage), None)
 
 
 def axis_of_loop(statement: Statement, depth: int) -> int | None:

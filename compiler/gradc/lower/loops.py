@@ -30,6 +30,8 @@ class TreeEmitter:
     def __init__(self, emitter: ExpressionEmitter) -> None:
         self.e = emitter
         self._states: dict[Statement, State] = {}
+        #: whether the code at hand runs for few iterations, at the end of an outer loop
+        self._cold = False
 
     # ------------------------------------------------------------ items
 
@@ -114,15 +116,13 @@ class TreeEmitter:
         if bounds:
             upper = builder.maximum_integers(lower, upper)  # edges may cross: nothing is left between them
         known = tuple((edge.predicate, True) for edge in bounds)
-        innermost = self._is_innermost(nest)
-        whole = Ranged(nest, carried, scans, lower, upper, innermost, facts=known)
-        if not innermost or scans or nest.descending:
+        whole = Ranged(nest, carried, scans, lower, upper, self._is_innermost(nest), facts=known, main=not self._cold)
+        if scans or nest.descending or self._cold:
             return [whole]
-        with e.axis(nest.depth, ZERO, nest.extent):
-            edges = guard_edges(nest, e.is_safe)
-        edges = [edge for edge in edges if edge.predicate not in dict(known)]
+        edges = [edge for edge in guard_edges(nest, e.is_safe) if edge.predicate not in dict(known)]
+        shortest = 2 * vector_plan(whole, e.vector_bits)[0] if whole.innermost else 2
         result = []
-        for piece in pieces(edges, vector_plan(whole, e.vector_bits)[0]):
+        for piece in pieces(edges, nest.extent, shortest):
             start, stop = lower, upper
             if piece.lower is not None:
                 start = builder.minimum_integers(builder.maximum_integers(lower, e.value(piece.lower)), upper)
@@ -220,8 +220,10 @@ class TreeEmitter:
 
         def body(position: Value, phis: list[Value]) -> list[Value]:
             self._states.update(_unflatten(together, starts, phis))
+            outer, self._cold = self._cold, self._cold or not ranged.main
             with e.axis(nest.depth, position, nest.extent), e.assuming(ranged.facts):
                 self.items(nest.items)
+            self._cold = outer
             return [v for s in together for v in self._states.pop(s)]
 
         whole = ranged.lower is ZERO and not ranged.facts

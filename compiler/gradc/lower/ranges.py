@@ -15,7 +15,8 @@ from gradc.ir.algebra import (
     negation,
     sum_of,
 )
-from gradc.ir.scalar import Guard, Index, Load, Number, Scalar, apply, index, is_apply, number
+from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, apply, index, is_apply, number
+from gradc.ir.tensor import Extent
 from gradc.ir.walk import free_indices, post_order
 from gradc.lower.tree import Nest, Statement, statements
 
@@ -80,48 +81,58 @@ def _all_reduce_here(nest: Nest, inside: Sequence[Statement]) -> bool:
     return all(s.first_reduce <= nest.depth for s in inside)
 
 
-def guard_edges(nest: Nest, is_safe: Callable[[Scalar], bool]) -> list[Edge]:
+def guard_edges(nest: Nest, is_safe: Callable[[Scalar, tuple[Extent, ...]], bool]) -> list[Edge]:
     """The edges, along this loop, of guards whose bodies may not be evaluated where the guard is false."""
     edges: dict[Scalar, Edge] = {}
     for statement in statements(nest.items):
-        for node in post_order([statement.body]):
-            if not isinstance(node, Guard) or is_safe(node.body):
+        for predicate, body in _guards(statement):
+            if is_safe(body, statement.extents):
                 continue
-            for part in parts_of(node.predicate):
+            for part in parts_of(predicate):
                 edge = edge_of(part, nest.depth)
                 if edge is not None and negation(part) not in edges:
                     edges[part] = edge
     return list(edges.values()) if len(edges) <= LARGEST_EDGES else []
 
 
-def pieces(edges: Sequence[Edge], lanes: int) -> list[Piece]:
-    """The loop cut at the edges."""
+def _guards(statement: Statement) -> list[tuple[Scalar, Scalar]]:
+    """Predicates with what is evaluated only where they hold."""
+    found = [(node.predicate, node.body) for node in statement.nodes if isinstance(node, Guard)]
+    return found if statement.domain is TRUE else [*found, (statement.domain, statement.body)]
+
+
+def pieces(edges: Sequence[Edge], extent: Extent, shortest: int) -> list[Piece]:
+    """The loop cut at the edges; pieces of fewer iterations than ``shortest`` are not worth code of their own."""
     if not edges:
         return [Piece(None, None, ())]
+    if all(isinstance(edge.at, Number) for edge in edges):
+        return _exact_pieces(edges, extent, shortest)
     if len(edges) == 1:
         (edge,) = edges
-        first, second = (True, False) if edge.holds_below else (False, True)
         return [
-            Piece(None, edge.at, ((edge.predicate, first),)),
-            Piece(edge.at, None, ((edge.predicate, second),)),
+            Piece(None, edge.at, ((edge.predicate, edge.holds_below),)),
+            Piece(edge.at, None, ((edge.predicate, not edge.holds_below),)),
         ]
-    if all(isinstance(edge.at, Number) for edge in edges):
-        return _exact_pieces(edges, lanes)
     return _interior(edges)
 
 
-def _exact_pieces(edges: Sequence[Edge], lanes: int) -> list[Piece]:
-    """Edges at known places: each piece knows every predicate."""
-    cuts = sorted({int(edge.at.value) for edge in edges})  # type: ignore[attr-defined]
-    bounds: list[int | None] = [None, *cuts, None]
-    result = []
-    for low, high in pairwise(bounds):
-        sample = low if low is not None else cuts[0] - 1
-        facts = tuple((e.predicate, (sample < int(e.at.value)) == e.holds_below) for e in edges)  # type: ignore[attr-defined]
-        long = low is None or high is None or high - low >= 2 * lanes
-        lower = None if low is None else number(low)
-        result.append(Piece(lower, None if high is None else number(high), facts, long))
-    return result
+def _exact_pieces(edges: Sequence[Edge], extent: Extent, shortest: int) -> list[Piece]:
+    """Edges at known places: each long piece knows every predicate; neighbouring short ones are one that tests."""
+    places = {edge: int(edge.at.value) for edge in edges if isinstance(edge.at, Number)}  # type: ignore[arg-type]
+    last = extent if isinstance(extent, int) else max(places.values()) + 4 * shortest
+    cuts = sorted({0, last, *(min(max(at, 0), last) for at in places.values())})
+    result: list[Piece] = []
+    for low, high in pairwise(cuts):
+        lower = None if low == 0 else number(low)
+        upper = None if high == last else number(high)
+        if high - low >= shortest:
+            facts = tuple((edge.predicate, (low < at) == edge.holds_below) for edge, at in places.items())
+            result.append(Piece(lower, upper, facts))
+        elif result and not result[-1].main:
+            result[-1] = Piece(result[-1].lower, upper, (), main=False)
+        else:
+            result.append(Piece(lower, upper, (), main=False))
+    return result or [Piece(None, None, ())]
 
 
 def _interior(edges: Sequence[Edge]) -> list[Piece]:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
-from math import prod
 
 from gradc.errors import CompileError
-from gradc.ir.algebra import Substitution, conjunction, from_linear, is_index_predicate, linear_terms
-from gradc.ir.scalar import TRUE, Guard, Index, Scalar, index, is_apply, is_number, number
+from gradc.ir.algebra import (
+    Substitution,
+    conjunction,
+    difference,
+    from_linear,
+    is_index_predicate,
+    less,
+    less_equal,
+    linear_terms,
+)
+from gradc.ir.scalar import TRUE, Guard, Index, Scalar, index, is_apply, number
 from gradc.ir.tensor import Compute
 from gradc.ir.walk import free_indices, loads_of, post_order
 from gradc.lower.contractions import as_matrix_product
+from gradc.lower.ranges import parts_of
 from gradc.lower.text import is_lowerable
 from gradc.lower.tree import Statement
 
@@ -22,24 +32,45 @@ LARGEST_EXPANSION = 1000
 _SCANNED = ("sum", "prod", "max", "min")
 
 
+@dataclass(frozen=True)
+class Form:
+    """A comprehension with its guard as part of its domain: outside, a sum adds nothing."""
+
+    tensor: Compute
+    body: Scalar
+    domain: Scalar
+
+    @staticmethod
+    def of(tensor: Compute) -> Form:
+        """The form of a comprehension."""
+        body, domain = tensor.body, tensor.domain
+        while tensor.reducer == "sum" and isinstance(body, Guard):
+            predicate, body = body.predicate, body.body
+            domain = conjunction(domain, predicate)
+        return Form(tensor, body, domain)
+
+
 def statements_of(tensor: Compute) -> list[Statement]:
     """How ``tensor`` is computed: one statement, or one per entry of a small result of a long reduction."""
     for dtype in (tensor.dtype, tensor.body.dtype):
         if not is_lowerable(dtype):
             raise CompileError(f"arrays of {dtype} are not lowered to machine code yet; use float64 or float32")
+    form = Form.of(tensor)
     if tensor.reducer is None:
-        return [_in_order(tensor, "map", range(tensor.rank))]
-    special = _running(tensor) or _scatter(tensor) or _blas(tensor)
+        return [_in_order(form, "map", range(tensor.rank))]
+    special = _running(form) or _scatter(form) or _blas(tensor)
     if special is not None:
         return [special]
-    if _is_small_result(tensor):
-        return _entry_by_entry(tensor)
+    few = _few_entries(form)
+    if few:
+        return _entry_by_entry(form, few)
     order, kind = _preferred_order(tensor)
-    return [_in_order(tensor, kind, order)]
+    return [_in_order(form, kind, order)]
 
 
-def _in_order(tensor: Compute, kind: str, order: Sequence[int]) -> Statement:
+def _in_order(form: Form, kind: str, order: Sequence[int]) -> Statement:
     """The statement whose loop at depth d runs over axis ``order[d]``."""
+    tensor = form.tensor
     depth_of = {axis: depth for depth, axis in enumerate(order)}
     renaming: dict[Scalar, Scalar] = {index(axis): index(depth) for axis, depth in depth_of.items() if axis != depth}
     rename = Substitution(renaming) if renaming else None
@@ -49,8 +80,8 @@ def _in_order(tensor: Compute, kind: str, order: Sequence[int]) -> Statement:
         kind,
         tuple(tensor.extents[axis] for axis in order),
         tuple(index(depth_of[axis]) for axis in range(tensor.rank)),
-        rename(tensor.body) if rename else tensor.body,
-        rename(tensor.domain) if rename else tensor.domain,
+        rename(form.body) if rename else form.body,
+        rename(form.domain) if rename else form.domain,
         min(reduces, default=len(order)),
     )
 
@@ -75,25 +106,42 @@ def _blas(tensor: Compute) -> Statement | None:
 # ---------------------------------------------------------------- small results
 
 
-def _is_small_result(tensor: Compute) -> bool:
-    """A few accumulators in registers beat a loop around, or inside, a long reduction."""
-    if not tensor.rank or not all(isinstance(e, int) for e in tensor.shape):
-        return False
-    entries = prod(e for e in tensor.shape if isinstance(e, int))
-    long = any(not isinstance(e, int) or e > SMALL_RESULT for e in tensor.reduce_extents)
-    return 0 < entries <= SMALL_RESULT and long and len(post_order([tensor.body])) * entries <= LARGEST_EXPANSION
+def _few_entries(form: Form) -> list[int]:
+    """The output axes of few entries, to be accumulated in registers of their own beside a long reduction."""
+    tensor = form.tensor
+    if not any(not isinstance(e, int) or e > SMALL_RESULT for e in tensor.reduce_extents):
+        return []
+    few: list[int] = []
+    entries = 1
+    for axis in reversed(range(tensor.rank)):
+        extent = tensor.shape[axis]
+        if isinstance(extent, int) and extent > 0 and entries * extent <= SMALL_RESULT:
+            few.append(axis)
+            entries *= extent
+    return few if len(post_order([form.body, form.domain])) * entries <= LARGEST_EXPANSION else []
 
 
-def _entry_by_entry(tensor: Compute) -> list[Statement]:
-    ranges = [range(e) for e in tensor.shape if isinstance(e, int)]
+def _entry_by_entry(form: Form, few: Sequence[int]) -> list[Statement]:
+    tensor = form.tensor
+    outer = [axis for axis in range(tensor.rank) if axis not in few]
+    order = [*outer, *range(tensor.rank, len(tensor.extents))]
+    ranges = [range(e) for axis in few if isinstance(e := tensor.shape[axis], int)]
     result = []
     for entry in product(*ranges):
-        renaming: dict[Scalar, Scalar] = {index(axis): number(position) for axis, position in enumerate(entry)}
-        renaming |= {index(tensor.rank + k): index(k) for k in range(len(tensor.reduce_extents))}
+        renaming: dict[Scalar, Scalar] = {index(axis): index(depth) for depth, axis in enumerate(order)}
+        renaming |= {index(axis): number(position) for axis, position in zip(few, entry, strict=True)}
         rename = Substitution(renaming)
-        target = tuple(number(position) for position in entry)
-        body, domain = rename(tensor.body), rename(tensor.domain)
-        result.append(Statement(tensor, "reduce", tensor.reduce_extents, target, body, domain, 0))
+        result.append(
+            Statement(
+                tensor,
+                "reduce",
+                tuple(tensor.extents[axis] for axis in order),
+                tuple(rename(index(axis)) for axis in range(tensor.rank)),
+                rename(form.body),
+                rename(form.domain),
+                len(outer),
+            )
+        )
     return result
 
 
@@ -129,14 +177,14 @@ def _contiguity(tensor: Compute, axis: int) -> int:
 # ---------------------------------------------------------------- scatter
 
 
-def _scatter(tensor: Compute) -> Statement | None:
+def _scatter(form: Form) -> Statement | None:
     """``sum_i [a = idx[i]] v[i]``: an output axis that a bracket fixes by a gather becomes the place to add to."""
-    if tensor.reducer != "sum" or not isinstance(tensor.body, Guard):
+    tensor = form.tensor
+    if tensor.reducer != "sum":
         return None
-    predicate, body = tensor.body.predicate, tensor.body.body
     solved: dict[int, Scalar] = {}
     rest: list[Scalar] = []
-    for part in predicate.children if is_apply(predicate, "and") else (predicate,):
+    for part in parts_of(form.domain):
         found = _solved_axis(part, tensor.rank, solved)
         if found is None:
             rest.append(part)
@@ -154,8 +202,8 @@ def _scatter(tensor: Compute) -> Statement | None:
         "accumulate",
         tuple(tensor.extents[a] for a in order),
         target,
-        rename(fill(body)),
-        rename(conjunction(fill(tensor.domain), *map(fill, rest))),
+        rename(fill(form.body)),
+        rename(conjunction(*map(fill, rest))),
         0,
         guarded=True,
     )
@@ -179,21 +227,23 @@ def _solved_axis(predicate: Scalar, rank: int, solved: dict[int, Scalar]) -> tup
 # ---------------------------------------------------------------- running reductions
 
 
-def _running(tensor: Compute) -> Statement | None:
+def _running(form: Form) -> Statement | None:
     """A reduction over ``k <= i``, ``k < i``, ``k >= i`` or ``k > i`` of a body without i: one running value."""
-    if tensor.reducer not in _SCANNED or len(tensor.reduce_extents) != 1 or not is_apply(tensor.domain, "less_equal"):
+    tensor = form.tensor
+    if tensor.reducer not in _SCANNED or len(tensor.reduce_extents) != 1:
         return None
-    expression, zero = tensor.domain.children
-    terms, shift = linear_terms(expression)
+    parts = parts_of(form.domain)
+    found = [(part, step) for part in parts if (step := _step(part, tensor)) is not None]
+    if len(found) != 1:
+        return None
+    ((edge, (axis, shift, descending)),) = found
+    rest = [part for part in parts if part is not edge]
+    if axis in free_indices(form.body, *rest):
+        return None
     k = tensor.rank
-    if not is_number(zero, 0) or len(terms) != 2 or not all(isinstance(atom, Index) for atom in terms):
-        return None
-    coefficients = {atom.position: c for atom, c in terms.items()}  # type: ignore[attr-defined]
-    axis = next((a for a in coefficients if a != k), None)
-    if axis is None or k not in coefficients or coefficients[k] + coefficients[axis] != 0 or abs(coefficients[k]) != 1:
-        return None
-    if shift not in (0, 1) or axis in free_indices(tensor.body) or tensor.shape[axis] != tensor.reduce_extents[0]:
-        return None
+    if shift and not _reads_in_place(form, k):  # the value at the far end is never asked for
+        extent = tensor.reduce_extents[0]
+        rest.append(less_equal(1, index(k)) if descending else less(index(k), difference(extent, 1)))
     outer = [a for a in range(tensor.rank) if a != axis]
     depth_of = {a: d for d, a in enumerate([*outer, axis])}
     renaming: dict[Scalar, Scalar] = {index(a): index(d) for a, d in depth_of.items()}
@@ -203,9 +253,36 @@ def _running(tensor: Compute) -> Statement | None:
         "scan",
         tuple(tensor.shape[a] for a in [*outer, axis]),
         tuple(index(depth_of[a]) for a in range(tensor.rank)),
-        rename(tensor.body),
-        TRUE,
+        rename(form.body),
+        rename(conjunction(*rest)),
         tensor.rank - 1,
         inclusive=shift == 0,
-        descending=coefficients[k] < 0,
+        descending=descending,
     )
+
+
+def _reads_in_place(form: Form, axis: int) -> bool:
+    """Whether the body reads at the axis itself, in axes of its extent: everywhere, then."""
+    position, extent = index(axis), form.tensor.extents[axis]
+    return all(
+        (at is position and length == extent) or axis not in free_indices(at)
+        for item in loads_of(form.body, form.domain)
+        for at, length in zip(item.indices, item.tensor.shape, strict=True)
+    )
+
+
+def _step(predicate: Scalar, tensor: Compute) -> tuple[int, int, bool] | None:
+    """``k - i + shift <= 0`` or ``i - k + shift <= 0`` as i's axis, the shift (0 or 1), and whether k runs down to i."""
+    if not is_index_predicate(predicate) or not is_apply(predicate, "less_equal"):
+        return None
+    terms, shift = linear_terms(predicate.children[0])
+    k = tensor.rank
+    if len(terms) != 2 or shift not in (0, 1) or not all(isinstance(atom, Index) for atom in terms):
+        return None
+    coefficients = {atom.position: c for atom, c in terms.items() if isinstance(atom, Index)}
+    axis = next((a for a in coefficients if a != k), None)
+    if axis is None or k not in coefficients or axis >= k or tensor.shape[axis] != tensor.reduce_extents[0]:
+        return None
+    if coefficients[k] + coefficients[axis] != 0 or abs(coefficients[k]) != 1:
+        return None
+    return axis, shift, coefficients[k] < 0
