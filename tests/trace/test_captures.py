@@ -5,8 +5,10 @@ from __future__ import annotations
 import collections
 import fractions
 import functools
+import gc
 import math
 import types
+import weakref
 from collections import namedtuple
 from dataclasses import dataclass, field
 from typing import Any
@@ -251,6 +253,32 @@ def test_an_array_of_unknown_origin_is_never_stale() -> None:
 
     f = jit(lambda x: x @ next(Source.values))
     assert [f(X), f(X), f(X)] == [3.0, 6.0, 9.0]
+    assert f.traces == 3
+
+
+def test_an_array_of_unknown_origin_costs_no_new_kernel() -> None:
+    class Source(dict[str, Any]):
+        pass
+
+    source = Source(w=np.ones(3))
+    f = jit(lambda x: x @ source["w"])
+    assert f(X) == 3.0
+    kernel = f.record_for().kernel
+    source["w"] = X
+    assert f(X) == 5.0
+    after = f.record_for().kernel
+    assert getattr(after, "_kernel", after) is getattr(kernel, "_kernel", kernel)
+
+
+def test_a_captured_array_is_not_kept_alive() -> None:
+    w = np.ones(3)
+    f = jit(lambda x: x @ w)
+    assert f(X) == 3.0
+    ghost = weakref.ref(w)
+    w = np.ones(3) * 2
+    gc.collect()
+    assert ghost() is None
+    assert f(X) == 6.0
 
 
 def test_random_numbers_and_generators_are_refused() -> None:

@@ -84,7 +84,7 @@ def _captured(value: Any, path: Path) -> Any:
     """An array or number as an input, read at each call."""
     trace = current_trace()
     dtype = np.asarray(value).dtype
-    if not supported(dtype) or (isinstance(value, np.ndarray) and type(value) is not np.ndarray):
+    if not supported(dtype) or isinstance(value, np.matrix | np.ma.MaskedArray):
         trace.volatile = True
         return value
     weak = not isinstance(value, np.ndarray | np.generic)

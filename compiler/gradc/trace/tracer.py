@@ -296,11 +296,14 @@ def _literal(value: Literal) -> Number:
 
 
 def _lift_array(value: np.ndarray) -> TracedArray:
-    """An array met while tracing. Nobody knows where it came from, so the trace is not used again."""
+    """An array met while tracing. Nobody knows where it came from, so the trace is not used again; the kernel may be."""
     trace = active_trace()
-    if trace is not None:
-        trace.volatile = True
-    return constant_array(value)
+    if trace is None:
+        return constant_array(value)
+    check_array(value)
+    trace.volatile = True
+    content = np.array(value)  # whoever holds it may change it before the kernel runs
+    return TracedArray(trace.capture("array", content, lambda _: content, False))
 
 
 def constant_array(value: np.ndarray | np.generic) -> TracedArray:
