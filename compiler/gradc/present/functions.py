@@ -54,6 +54,7 @@ ROWS: dict[str, FunctionRow] = {
     "min": FunctionRow(r"\min", "min"),
     "reversed": FunctionRow(r"\operatorname{rev}", "flip"),
     "softmax": FunctionRow(r"\operatorname{softmax}", "softmax"),
+    "row_softmax": FunctionRow(r"\operatorname{softmax}_{\mathrm{rows}}", "row_softmax"),
     "logsumexp": FunctionRow(r"\operatorname{logsumexp}", "logsumexp"),
 }
 

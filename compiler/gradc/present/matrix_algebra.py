@@ -150,11 +150,53 @@ def multiplied(factors: Sequence[Notation], scalar: bool = False) -> Notation:
             flat.extend(core.factors)
         elif core is not None and not isinstance(core, n.Identity):
             flat.append(core)
-    flat = _powers(flat) or [n.Identity()]
+    flat = _powers(_row_softmaxed(flat)) or [n.Identity()]
     product = flat[0] if len(flat) == 1 else n.MatrixProduct(tuple(flat), scalar)
     if scalar:
         return ordered_product(coefficient, [*over, product], under)
     return scaled_array(coefficient, over, under, product)
+
+
+def _row_softmaxed(factors: list[Notation]) -> list[Notation]:
+    """``diag(1 / (exp(Z) 1)) exp(Z)`` as the softmax of every row, also transposed and with further factors."""
+    for position, factor in enumerate(factors):
+        if not isinstance(factor, n.Function) or factor.name != "diag":
+            continue
+        coefficient, over, under, core = split_scale(factor.arguments[0])
+        if not isinstance(core, n.Hadamard):
+            continue
+        before, after = factors[:position], factors[position + 1 :]
+        denominator: list[Notation] = []
+        for divisor in core.denominator:
+            base, count = (
+                (divisor.base, divisor.exponent) if isinstance(divisor, n.EntrywisePower) else (divisor, n.ONE)
+            )
+            exponential = _row_summed_exponential(base)
+            left = count.value if isinstance(count, n.Literal) and isinstance(count.value, int) else 0
+            if exponential is None or not left:
+                denominator.append(divisor)
+                continue
+            softmax = n.Function("row_softmax", exponential.arguments)
+            if left and after and after[0] == exponential:
+                after, left = [softmax, *after[1:]], left - 1
+            if left and before and before[-1] == n.Transposed(exponential):
+                before, left = [*before[:-1], n.Transposed(softmax)], left - 1
+            if left:
+                denominator.append(_entrywise_power(base, left))
+        if tuple(denominator) != core.denominator:
+            vector = scaled_array(coefficient, over, under, entrywise(core.numerator, denominator))
+            middle = [] if isinstance(vector, n.Ones) else [diagonal(vector)]
+            return _row_softmaxed([*before, *middle, *after])
+    return factors
+
+
+def _row_summed_exponential(node: Notation) -> n.Function | None:
+    """``exp(Z)`` of ``exp(Z) 1``."""
+    if isinstance(node, n.MatrixProduct) and len(node.factors) == 2 and isinstance(node.factors[1], n.Ones):
+        matrix = node.factors[0]
+        if isinstance(matrix, n.Function) and matrix.name == "exp":
+            return matrix
+    return None
 
 
 def _powers(factors: Sequence[Notation]) -> list[Notation]:
@@ -179,12 +221,12 @@ def inner(left: Notation, right: Notation) -> Notation:
         return n.Function("squared_norm", (left,))
     forward, backward = [transposed(left), right], [transposed(right), left]
     products = [multiplied(factors, scalar=True) for factors in (forward, backward)]
-    return min(products, key=_transposes)
+    return min(products, key=transposes)
 
 
-def _transposes(node: Notation) -> int:
+def transposes(node: Notation) -> int:
     """How many transposes are written."""
-    return isinstance(node, n.Transposed) + sum(map(_transposes, node.parts))
+    return isinstance(node, n.Transposed) + sum(map(transposes, node.parts))
 
 
 def total(vector: Notation) -> Notation:

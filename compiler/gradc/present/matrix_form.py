@@ -123,10 +123,11 @@ def _is_diagonal(notation: Notation) -> bool:
 
 
 def _upright(notation: Notation, axes: Axes) -> View:
-    """A transposed matrix as the matrix itself over the axes in the other order."""
-    coefficient, over, under, core = m.split_scale(notation)
-    if len(axes) == 2 and isinstance(core, n.Transposed):
-        return View(m.scaled_array(coefficient, over, under, core.base), axes[::-1])
+    """A matrix in the orientation with fewer transposes."""
+    if len(axes) == 2:
+        turned = m.transposed(notation)
+        if m.transposes(turned) < m.transposes(notation):
+            return View(turned, axes[::-1])
     return View(notation, axes)
 
 
