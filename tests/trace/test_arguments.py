@@ -125,6 +125,28 @@ def test_a_function_as_an_argument() -> None:
     assert f(2.0, grad(lambda t: t**3)) == 13.0
 
 
+def test_an_int_as_an_index_is_not_pinned_and_as_a_key_it_is() -> None:
+    table = {0: 1.0, 1: 10.0}
+    f = jit(lambda x, k: x[k] * 2)
+    assert [f(X, 0), f(X, 2), f(X, -1)] == [0.0, 4.0, 4.0]
+    assert f.traces == 1
+    with pytest.raises(IndexError):
+        f(X, 3)
+    g = jit(lambda x, k: table[k] * x)
+    assert [g(2.0, 0), g(2.0, 1), g(3.0, 0)] == [2.0, 20.0, 3.0]
+    assert g.traces == 2
+    with pytest.raises(TypeError, match="unhashable"):
+        jit(lambda x: {x: 1})(X)
+
+
+def test_polynomial_objects() -> None:
+    p = np.poly1d([1.0, 2.0, 3.0])
+    f = jit(lambda x: p(x) + np.polynomial.polynomial.polyval(x, [1.0, 2.0]))
+    np.testing.assert_allclose(f(X), p(X) + 1 + 2 * X, rtol=1e-15)
+    p = np.poly1d([5.0])
+    np.testing.assert_allclose(f(X), 6 + 2 * X, rtol=1e-15)
+
+
 def test_array_likes() -> None:
     class Wrapped:
         def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:

@@ -22,6 +22,8 @@ from gradc.trace.paths import Path, StandInOf, equal_to, identical, same_kind
 _NAMESPACES = (types.SimpleNamespace, argparse.Namespace)
 #: Standard objects that hold no numbers that a function computes with.
 _HARMLESS = (logging.Logger, types.GenericAlias, types.UnionType)
+#: What a function of NumPy's may be: a ufunc, one that dispatches, or one written in C.
+_NUMPY_FUNCTIONS = (np.ufunc, type(np.sum), types.BuiltinFunctionType)
 _OWN = frozenset({"numpy", "gradc", "gradc_runtime", "optree", "scipy"})
 
 
@@ -34,7 +36,7 @@ def other_stand_in(value: Any, path: Path, stand_in: StandInOf) -> Any:
     if isinstance(value, type):
         return _class_stand_in(value, path, stand_in)
     kind: Any = type(value)
-    if isinstance(value, np.ufunc) or (callable(value) and _module_of(value) == "numpy"):
+    if isinstance(value, _NUMPY_FUNCTIONS) and (isinstance(value, np.ufunc) or _module_of(value) == "numpy"):
         return identical(value, path) and NumpyFunction.of(value)
     if isinstance(value, (enum.Enum, *_HARMLESS)) or kind is object:
         return identical(value, path)

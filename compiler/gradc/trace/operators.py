@@ -65,5 +65,3 @@ class Operators:
 
     def __round__(self, digits: int | None = None) -> Any:
         return np.round(self, digits or 0)  # type: ignore[call-overload]
-
-    __hash__ = None  # type: ignore[assignment]

@@ -181,6 +181,11 @@ class TracedArray(Operators):
             raise ValueError(located(_AMBIGUOUS))
         return bool(concrete(self, "the truth value (`if`, `and`, `or`, `not`, `while`)", _BRANCHES))
 
+    def __hash__(self) -> int:
+        if not self.immutable:
+            raise TypeError("unhashable type: 'numpy.ndarray'")
+        return hash(concrete(self, "hashing (a set, the key of a dict)", "use it as an index").item())
+
     def __int__(self) -> int:
         return int(concrete(self, "int()", "use x.astype(int), or np.floor"))
 
