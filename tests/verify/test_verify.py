@@ -231,7 +231,9 @@ def test_captures_are_data():
         return scale * np.sum((w * data) ** 2)
 
     assert verify(f, lambda w: 2 * scale * w * np.sum(data**2)).status == "proved"
-    assert verify(f, "84*w").status == "agrees"
+    with_data = verify(f, "84*w")
+    assert with_data.status == "proved"
+    assert set(with_data.conditions) == {"scale is 3", "data is [0, 1, 2, 3]"}
     assert not verify(f, "85*w")
 
     def with_other_scale():

@@ -29,7 +29,7 @@ def compare_at(
 ) -> Verdict:
     """The verdict on the values ``hand`` of the outputs of ``derived`` at ``point``."""
     derived = exact_literals(derived)
-    values = {node: _exact(np.asarray(value)) for node, value in point.items()}
+    values = {node: exact_values(np.asarray(value)) for node, value in point.items()}
     ours = [as_floats(v) for v in values_at(derived, Point(values, {})).outputs]
     if len(hand) != len(ours):
         raise ShapeError(f"{len(ours)} arrays expected ({', '.join(outputs)}), {len(hand)} given")
@@ -51,7 +51,7 @@ def compare_at(
     return Verdict("agrees", points=1, digits=digits, certificate=f"equal at this one point, to {digits} digits")
 
 
-def _exact(value: Array) -> Array:
+def exact_values(value: Array) -> Array:
     """Floats as the fractions they were written for."""
     if value.dtype.kind != "f":
         return value

@@ -20,12 +20,13 @@ from gradc.trace.paths import root_path
 from gradc.trace.records import Argument, Capture, Traced
 from gradc.trace.specs import Spec, scalar
 from gradc.trace.tracing import lift_arguments, parameter_names, traced_call
-from gradc.verify.at_point import compare_at
+from gradc.verify.at_point import compare_at, exact_values
 from gradc.verify.compare import compare, shape_text
 from gradc.verify.hints import Related, find_hint
 from gradc.verify.inner import inner_derivatives
 from gradc.verify.literals import exact_literals
 from gradc.verify.parse_formula import function_from_sympy, function_from_text, functions_from_texts
+from gradc.verify.sample import Point
 from gradc.verify.verdict import Verdict
 from gradc.verify.wording import tensor_words
 
@@ -159,8 +160,10 @@ class _Problem:
         return np.asarray(capture.read(traced.function), capture.input.dtype)
 
     def fixed(self, *others: Traced) -> dict[Input, Any]:
-        """The captures with their values: data, the same at every point."""
-        return {c.input: self._content(t, c) for t in (self.traced, *others) for c in t.captures}
+        """Captures and pinned arguments with their values: data, the same at every point."""
+        traces = (self.traced, *others)
+        captured = {c.input: self._content(t, c) for t in traces for c in t.captures}
+        return captured | {node: np.asarray(value) for t in traces for node, value in t.pins}
 
     def derivative(self, argnums: Sequence[int], elementwise: bool = False) -> _Derivative:
         """The gradient in the arguments, or the Jacobian where the output is not a scalar."""
@@ -210,13 +213,31 @@ class _Problem:
         hand_graph = exact_literals(Graph(inputs, hand_outputs))
         value = Graph(inputs, self.value.outputs)
         paths = [leaf.path for leaf in derivative.leaves]
-        verdict = compare(derived_graph, hand_graph, fixed=fixed, value=value, outputs=paths, seconds=seconds)
+        verdict = compare(
+            derived_graph,
+            hand_graph,
+            fixed=fixed,
+            value=value,
+            given=self._given(fixed),
+            outputs=paths,
+            seconds=seconds,
+        )
         verdict = verdict.explained(
             notes=verdict.notes + notes, **self._texts(derivative, derived_graph, hand_graph, given, show)
         )
         if verdict.status == "refuted" and not verdict.hint:
             verdict = verdict.explained(hint=self._hint(verdict, derivative, derived_graph, hand_graph, fixed))
         return verdict
+
+    def _given(self, fixed: Mapping[Input, Any]) -> Point | None:
+        """The example values as a point, where there are values for all arguments."""
+        leaves = [leaf for value in self.args for leaf in flatten(value)[0] if not isinstance(leaf, bool | str)]
+        if len(leaves) != len(self.traced.arguments) or any(isinstance(leaf, Spec) for leaf in leaves):
+            return None
+        values = {
+            a.input: exact_values(np.asarray(leaf)) for a, leaf in zip(self.traced.arguments, leaves, strict=True)
+        }
+        return Point({**values, **{node: np.asarray(value) for node, value in fixed.items()}}, {})
 
     def at_point(self, hand: Any, show: Show | None) -> Verdict:
         """The verdict on numbers at a point."""

@@ -7,18 +7,31 @@ checked at a few points: were a rule wrong, the numbers would say so.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
-from gradc.errors import InternalError
-from gradc.ir.tensor import Graph, Input
+from gradc.errors import ArgumentError, InternalError
+from gradc.ir.rewrite import replace_tensors
+from gradc.ir.scalar import number
+from gradc.ir.tensor import Graph, Input, Tensor, compute, constant
 from gradc.verify.literals import exact_literals, has_inexact_literal
 from gradc.verify.proof import Proof, prove
-from gradc.verify.sample import DIGITS, Point, as_floats, differences, is_finite, nearby, points, values_at
-from gradc.verify.verdict import Counterexample, Verdict, shown_point
+from gradc.verify.sample import (
+    DIGITS,
+    Difference,
+    Point,
+    Values,
+    as_floats,
+    differences,
+    is_finite,
+    nearby,
+    points,
+    values_at,
+)
+from gradc.verify.verdict import Counterexample, Verdict, shown_point, shown_value
 
 #: How many points must agree, how many are tried for that, how many are looked at before a proof and how many check it.
 _POINTS = 12
@@ -28,6 +41,8 @@ _POINTS_AFTER_PROOF = 8
 #: After so many seconds so few points are enough.
 _LONGEST_SEARCH = 4.0
 _FEWEST_POINTS = 3
+#: Data of at most so many entries may be used in a proof.
+_LARGEST_DATA = 64
 
 
 def compare(
@@ -36,13 +51,15 @@ def compare(
     *,
     fixed: Mapping[Input, Any] | None = None,
     value: Graph | None = None,
+    given: Point | None = None,
     outputs: Sequence[str] = (),
     seconds: float = 5.0,
 ) -> Verdict:
     """The verdict on ``hand``, a graph over the inputs of ``derived``.
 
     ``fixed`` gives the values of inputs that are data (captures); ``value`` is the function that was differentiated: points
-    outside its domain don't count. ``outputs`` names the results; ``seconds`` limits the time SymPy may take for a proof.
+    outside its domain don't count; ``given`` is a point known to be inside. ``outputs`` names the results; ``seconds``
+    limits the time that a proof may take.
     """
     _check_inputs(derived, hand)
     derived, hand = exact_literals(derived), exact_literals(hand)
@@ -50,19 +67,45 @@ def compare(
     for position, (ours, theirs) in enumerate(zip(derived.outputs, hand.outputs, strict=True)):
         if ours.shape != theirs.shape:
             return _wrong_shape(derived, hand, fixed, position, outputs)
-    found = _search(derived, hand, fixed, value, _POINTS_BEFORE_PROOF, outputs)
-    proof = None if isinstance(found, Counterexample) else prove(derived, hand, seconds)
+    search = _Search(derived, hand, fixed, value, given, outputs)
+    found = search.run(_POINTS_BEFORE_PROOF)
+    proof = None if isinstance(found, Counterexample) else _proof(derived, hand, fixed, seconds)
     if not isinstance(found, Counterexample):
         wanted = _POINTS if proof is None else _POINTS_AFTER_PROOF
-        found = _search(derived, hand, fixed, value, wanted, outputs)
+        found = search.run(wanted)
     if isinstance(found, Counterexample):
         return _differing(derived, hand, found, proof)
     if proof is not None:
         return Verdict("proved", certificate=proof.reason, conditions=proof.conditions, points=found.points)
     if found.points == 0:
-        return _nowhere_defined()
+        raise ArgumentError("no point was found where the function is defined; give example values instead of specs")
     notes = ("compared in double precision: the arrays are large",) if found.digits < DIGITS else ()
     return Verdict("agrees", points=found.points, digits=found.digits, notes=notes)
+
+
+def _proof(derived: Graph, hand: Graph, fixed: Mapping[Input, Any], seconds: float) -> Proof | None:
+    """A proof for whatever data, else one for the data that there is (numbers and small arrays)."""
+    proof = prove(derived, hand, seconds)
+    data = {node: np.asarray(value) for node, value in fixed.items() if np.size(value) <= _LARGEST_DATA}
+    if proof is not None or not data:
+        return proof
+    proof = prove(with_data(derived, data), with_data(hand, data), seconds / 2)
+    if proof is None:
+        return None
+    names = tuple(f"{node.name} is {shown_value(value)}" for node, value in data.items())
+    return Proof(proof.reason, proof.conditions + names)
+
+
+def with_data(graph: Graph, data: Mapping[Input, Any]) -> Graph:
+    """The graph with some inputs replaced by their values."""
+    literals: dict[Tensor, Tensor] = {
+        node: _literal(node, np.asarray(value, node.dtype)) for node, value in data.items()
+    }
+    return exact_literals(Graph(graph.inputs, replace_tensors(graph.outputs, literals)))
+
+
+def _literal(node: Input, value: np.ndarray[Any, Any]) -> Tensor:
+    return constant(value) if node.rank else compute((), number(value.item(), node.dtype))
 
 
 def _check_inputs(derived: Graph, hand: Graph) -> None:
@@ -78,38 +121,68 @@ class _Agreement:
         self.digits = DIGITS
 
 
-def _search(
-    derived: Graph,
-    hand: Graph,
-    fixed: Mapping[Input, Any],
-    value: Graph | None,
-    wanted: int,
-    outputs: Sequence[str],
-) -> Counterexample | _Agreement:
-    agreement = _Agreement()
-    tried = 1 if all(node in fixed for node in derived.inputs) else _TRIED
-    deadline = time.monotonic() + _LONGEST_SEARCH
-    for point in islice(points(derived.inputs, fixed), tried):
-        if value is not None and not _defined(value, point):
-            continue
+class _Search:
+    """The search for a point where the two differ."""
+
+    def __init__(
+        self,
+        derived: Graph,
+        hand: Graph,
+        fixed: Mapping[Input, Any],
+        value: Graph | None,
+        given: Point | None,
+        outputs: Sequence[str],
+    ) -> None:
+        self._derived, self._hand, self._fixed = derived, hand, fixed
+        self._value, self._given, self._outputs = value, given, outputs
+
+    def run(self, wanted: int) -> Counterexample | _Agreement:
+        """A counterexample, or the agreement at so many points (at fewer where there is no time)."""
+        agreement = _Agreement()
+        deadline = time.monotonic() + _LONGEST_SEARCH
+        for point in self._points():
+            found = self._at(point, agreement)
+            if found is not None:
+                return found
+            late = agreement.points >= _FEWEST_POINTS and time.monotonic() > deadline
+            if agreement.points >= wanted or late:
+                break
+        return agreement
+
+    def _points(self) -> Iterator[Point]:
+        """Round points, the given one, random ones; a single one where everything is data."""
+        source = points(self._derived.inputs, self._fixed)
+        if all(node in self._fixed for node in self._derived.inputs):
+            return islice(source, 1)
+        given = [] if self._given is None else [self._given]
+        return chain(islice(source, 2), given, islice(source, _TRIED))
+
+    def _at(self, point: Point, agreement: _Agreement) -> Counterexample | None:
+        if self._value is not None and not _defined(self._value, point):
+            return None
         try:
-            found, ours, theirs = differences(derived, hand, point)
+            found, ours, theirs = differences(self._derived, self._hand, point)
         except IndexError:  # a random index out of range: no point of the domain
-            continue
-        if any(difference.differs.any() for difference in found) and _on_a_kink(derived, hand, point):
-            continue
-        for position, difference in enumerate(found):
-            if difference.differs.any():
-                name = outputs[position] if position < len(outputs) and len(found) > 1 else ""
-                entries = tuple(tuple(int(k) for k in entry) for entry in np.argwhere(difference.differs))
-                values = as_floats(ours.outputs[position]), as_floats(theirs.outputs[position])
-                return Counterexample(shown(point, fixed), *values, entries, name)
-        if all(difference.defined.all() for difference in found) or any(d.defined.any() for d in found):
+            return None
+        differing = [k for k, difference in enumerate(found) if difference.differs.any()]
+        if differing:
+            return (
+                None
+                if _on_a_kink(self._derived, self._hand, point)
+                else self._example(differing[0], found, point, ours, theirs)
+            )
+        if any(difference.defined.any() or not difference.defined.size for difference in found):
             agreement.points += 1
             agreement.digits = min(agreement.digits, ours.digits, theirs.digits)
-        if agreement.points >= wanted or (agreement.points >= _FEWEST_POINTS and time.monotonic() > deadline):
-            break
-    return agreement
+        return None
+
+    def _example(
+        self, position: int, found: Sequence[Difference], point: Point, ours: Values, theirs: Values
+    ) -> Counterexample:
+        name = self._outputs[position] if position < len(self._outputs) and len(found) > 1 else ""
+        entries = tuple(tuple(int(k) for k in entry) for entry in np.argwhere(found[position].differs))
+        values = as_floats(ours.outputs[position]), as_floats(theirs.outputs[position])
+        return Counterexample(shown(point, self._fixed), *values, entries, name)
 
 
 def _on_a_kink(derived: Graph, hand: Graph, point: Point) -> bool:
@@ -147,13 +220,6 @@ def _differing(derived: Graph, hand: Graph, found: Counterexample, proof: Proof 
     return Verdict("refuted", counterexample=found)
 
 
-def _nowhere_defined() -> Verdict:
-    return Verdict(
-        "refuted",
-        hint="no point was found where the function is defined; give a point with at=",
-    )
-
-
 def _wrong_shape(
     derived: Graph, hand: Graph, fixed: Mapping[Input, Any], position: int, outputs: Sequence[str]
 ) -> Verdict:
@@ -162,7 +228,9 @@ def _wrong_shape(
     values = [as_floats(values_at(graph, point).outputs[position]) for graph in (derived, hand)]
     name = outputs[position] if position < len(outputs) and len(derived.outputs) > 1 else ""
     hint = f"its shape is {shape_text(theirs.shape)}, that of the derivative is {shape_text(ours.shape)}"
-    if theirs.shape == tuple(reversed(ours.shape)):
+    if not theirs.shape and np.allclose(values[0], values[1]):
+        hint += ": the number is right, but it belongs into every entry of an array (np.full)"
+    elif theirs.shape == tuple(reversed(ours.shape)):
         hint += ": it is transposed" if np.allclose(values[0].T, values[1]) else ": perhaps transposed"
     return Verdict(
         "refuted", counterexample=Counterexample(shown(point, fixed), values[0], values[1], (), name), hint=hint
