@@ -9,7 +9,7 @@ import sympy
 
 import gradc.ops  # noqa: F401
 from gradc.errors import ArgumentError, ShapeError
-from gradc.evaluate import COMPLEX, MPMATH, NUMPY, SYMPY, evaluate
+from gradc.evaluate import COMPLEX, MPMATH, NUMPY, SYMPY, Rounding, evaluate
 from gradc.ir.parse import parse_graph
 
 
@@ -110,6 +110,24 @@ def test_gather_out_of_range_is_an_index_error():
         value(text, [], [0])
     guarded = "graph(x: float64[n], k: int64[m]) { t0: float64[m] = [k[i] <= 1] x[k[i]] return t0 }"
     assert value(guarded, [1.0, 2.0], [1, 5]).tolist() == [2.0, 0.0]
+
+
+@EVERYWHERE
+@pytest.mark.parametrize(
+    ("predicate", "expected"),
+    [("1 <= i and 0. < x[i + -1]", [0.0, 5.0, 0.0]), ("not(i <= 0 or x[i + -1] <= 0.)", [0.0, 5.0, 0.0])],
+)
+def test_parts_of_a_predicate_guard_each_other(numbers, predicate, expected):
+    text = f"graph(x: float64[n]) {{ t0: float64[n] = [{predicate}] 5. return t0 }}"
+    assert numbers_of(value(text, [1.0, -2.0, 3.0], numbers=numbers)) == expected
+
+
+def test_rounding_shows_where_digits_are_lost():
+    text = "graph(x: float64[]) { t0: float64[] = sub(add(1., x[]), 1.) t1: float64[] = mul(x[], x[]) return t0, t1 }"
+    runs = np.array([value(text, 1e-10, numbers=Rounding(seed)) for seed in range(8)])
+    spread = np.ptp(runs, axis=0) / runs.mean(axis=0)
+    assert spread[0] > 1e-7
+    assert spread[1] < 1e-14
 
 
 def test_sizes_come_from_shapes():

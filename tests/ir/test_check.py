@@ -83,6 +83,9 @@ WELL_FORMED = {
     "shift under its domain": comprehension(
         (n,), lambda i, j: load(x, (sum_of(i, product_of(-1, j)),)), reduce=(n,), domain=lambda i, j: less_equal(j, i)
     ),
+    "a read behind its range in one predicate": compute(
+        (n,), guard(apply("and", apply("less", number(0.0), load(x, (sum_of(i, -1),))), less_equal(1, i)), xi)
+    ),
     "gather": compute((3,), load(x, (load(k, (i,)),))),
     "reversed": compute((n,), load(x, (sum_of(n, -1, product_of(-1, i)),))),
     "strided": compute((2,), load(k, (product_of(2, i),))),

@@ -56,6 +56,17 @@ np.ones_like({a}) * {a}
 {a}.copy()
 np.positive({a}) + abs({a} * {a})
 np.where({a} ** 2 > -1.0, {a}, np.log({a}))
+{a} * SCALE
+helper({a}) + {a}
+{a}[..., None] * OFFSETS
+({a} * 0.0) ** 3 + {a}
+(0.0 * {a}) ** 2 * {a}
+np.nan_to_num({a})
+np.clip({a}, -30.0, 30.0)
+np.sinc({a} / 3)
+{a}.__class__ is float and {a} or {a} * 1
+(lambda u: u * u - u)({a})
+np.multiply(*[{a}, 0.5])
 """.strip().splitlines()
 
 BROADCAST = """
@@ -171,6 +182,24 @@ sum({a}[k] ** 2 for k in range(1, len({a})))
 np.linspace(0.0, 1.0, len({a})) * {a}
 np.polyval(np.array([0.2, 0.1, 1.0]), {a})
 np.interp(0.5, [0.0, 1.0], [0.0, 1.0]) * {a}
+{a}[PICK]
+np.take({a}, PICK)
+{a}[PICK] * {a}[PICK[::-1]]
+{a}[np.abs(PICK)][1:]
+np.prod(np.concatenate([{a}, {a}[:1] * 0.0]))
+np.prod({a} - {a}[0])
+np.cumsum({a})[::-1]
+np.trapezoid({a})
+np.append({a}, OFFSETS)
+np.convolve({a}, OFFSETS, 'valid')
+np.outer({a}, OFFSETS)
+np.vander({a}, 3)
+np.einsum('i,j,k->ijk', {a}[:2], {a}[:2], OFFSETS)
+np.ediff1d({a})
+np.array([row for row in {a}])
+np.sum({a}[:, None] * {a}[None, :] * np.eye(len({a})), axis=1)
+np.meshgrid({a}, {a})[0]
+max(len({a}), 2) * {a}
 """.strip().splitlines()
 MATRIX = """
 {a}.T
@@ -207,6 +236,26 @@ np.array([{a}[0, 0], {a}[-1, -1] * {a}[0, -1]])
 {a}[[0, 1, 1]]
 np.sum({a} * np.eye({a}.shape[0], {a}.shape[1]))
 np.kron({a}[:1, :1], {a})
+{a}[PICK]
+{a}[:, PICK]
+{a}[PICK, 0]
+{a}[np.ix_([0, 1], [1, 0])]
+np.sum({a}, axis=(0, 1))
+np.mean({a}, axis=(0, 1), keepdims=True)
+np.linalg.norm({a} + 4.0, axis=1)
+np.fliplr({a})
+np.rot90({a})
+np.squeeze({a}[:1])
+np.einsum('ij,kj,il->kl', {a}, {a}, {a})
+np.einsum('ij->', {a} * {a})
+np.linalg.multi_dot([{a}, {a}.T, {a}])
+np.cumsum({a})
+np.sum([np.outer(row, row) for row in {a}], axis=0)
+np.concatenate({a})
+np.block([[{a}, {a}], [{a} * 2, {a}]])
+np.array([[np.sum({a}), 1.0], [2.0, {a}[0, 0]]])
+np.apply_along_axis(np.sum, 0, {a})
+{a}[::-1].T[1:].ravel()
 """.strip().splitlines()
 PAIRS = """
 {a} @ {b}
@@ -249,6 +298,14 @@ BLOCKS = [
     "{o} = {a}.copy()\n{o}.ravel()[1:] = 0.25",
     "{o} = np.array([np.sum({a}), np.sum({a} ** 2), 1.0])",
     "{o} = {a}.copy()\n{o}[0], {o}[-1] = {a}[-1], {a}[0]",
+    "{o} = {a}.copy()\n{o}[PICK] = 0.5",
+    "{o} = {a}.copy()\n{o}[[0, 1]] += {a}[[1, 0]]",
+    "{o} = np.zeros(np.shape({a}) + (2,))\n{o}[..., 0] = {a}\n{o}[..., 1] = helper({a})",
+    "{o} = {a}.copy()\n{o}_first = {o}[0]\n{o}[0] = 2.0 * {o}_first + 1.0",
+    "{o} = np.full_like({a}, 0.5)\nfor k in range(1, len({a})):\n    {o}[k] = 0.5 * {o}[k - 1] + {a}[k]",
+    "{o} = {a} * 1.0\nwhile np.ndim({o}) > 1:\n    {o} = {o}.sum(axis=0)",
+    "{o} = {a}\nif np.ndim({o}) > 0:\n    {o} = {o}[0] + {o}[-1]",
+    "def {o}_inner(u):\n    return u * SCALE + {a}\n{o} = {o}_inner(np.sin({a}))",
     "{o} = []\nfor row in {a}:\n    {o}.append(np.sum(row) ** 2)\n{o} = np.array({o})",
 ]
 PAIR_BLOCKS = [
@@ -266,7 +323,7 @@ Candidate = tuple[str, str]
 
 
 def _assigned(expression: str) -> str:
-    return expression if expression.startswith("{o}") else "{o} = " + expression
+    return expression if "{o} =" in expression else "{o} = " + expression
 
 
 def _axis_candidate(rng: np.random.Generator, rank: int, pool: list[Any]) -> Candidate:

@@ -15,6 +15,15 @@ NEAREST_KINK = 0.03
 
 Values = dict[str, Any]
 
+#: What programs find outside themselves: captured arrays, numbers and indices.
+GLOBALS: Values = {
+    "np": np,
+    "PICK": np.array([1, 0, -1, 1]),
+    "SCALE": 0.8,
+    "OFFSETS": np.array([0.3, -0.7]),
+    "helper": lambda value: np.tanh(value) * 0.5,
+}
+
 
 def gap(array: np.ndarray, axis: int | None = None) -> np.ndarray:
     """How far the largest and the smallest entries along an axis are ahead of the next ones."""
@@ -48,7 +57,7 @@ class Statement:
 
     def run(self, values: Values) -> bool:
         """Compute the variable into ``values``; whether that went well: finite, moderate, far from kinks."""
-        space = {"np": np, "gap": gap, **values}
+        space = {**GLOBALS, "gap": gap, **values}
         try:
             if self.margin and np.min(eval(self.margin.format(**self._names()), space)) < NEAREST_KINK:
                 return False
@@ -89,7 +98,7 @@ class Program:
         text = self.source
         file = f"<random program {self.label or hash(text)}>"
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-        space: dict[str, Any] = {"np": np}
+        space: dict[str, Any] = dict(GLOBALS)
         exec(compile(text, file, "exec"), space)
         function: Callable[..., Any] = space["f"]
         return function

@@ -2,6 +2,6 @@
 
 from gradc.evaluate.evaluator import evaluate
 from gradc.evaluate.exact import MPMATH, SYMPY
-from gradc.evaluate.numbers import COMPLEX, NUMPY, NumberSystem
+from gradc.evaluate.numbers import COMPLEX, NUMPY, NumberSystem, Rounding
 
-__all__ = ["COMPLEX", "MPMATH", "NUMPY", "SYMPY", "NumberSystem", "evaluate"]
+__all__ = ["COMPLEX", "MPMATH", "NUMPY", "SYMPY", "NumberSystem", "Rounding", "evaluate"]

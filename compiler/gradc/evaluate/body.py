@@ -175,7 +175,23 @@ class _Space:
             return Value(self._numbers.convert(arrays[0], node.dtype), args[0].invalid)
         if node.op.name == "where":
             return Value(self._numbers.select(*arrays), _either(args))
+        if node.op.name in ("and", "or"):
+            return self._connective(node, args)
         return Value(self._numbers.apply(node, arrays), _either(args))
+
+    def _connective(self, node: Apply, args: list[Value]) -> Value:
+        """A part that settles the matter makes what the others read irrelevant."""
+        numbers = self._numbers
+        result = numbers.apply(node, [arg.array for arg in args])
+        if all(arg.invalid is None for arg in args):
+            return Value(result, None)
+        settled: Array = np.asarray(False)
+        for arg in args:
+            decisive = ~numbers.possible(arg.array) if node.op.name == "and" else numbers.certain(arg.array)
+            settled = settled | (decisive if arg.invalid is None else decisive & ~arg.invalid)
+        invalid = _either(args)
+        assert invalid is not None
+        return Value(np.where(settled, node.op.name == "or", result), invalid & ~settled)
 
     def _spread(self, values: Array, axis: int) -> Array:
         shape = [1] * self._rank

@@ -252,6 +252,13 @@ class SymPyNumbers(ObjectNumbers):
             return predicate
         return self._each(lambda p: p is not sympy.false and p is not False, predicate).astype(bool)
 
+    def certain(self, predicate: Array) -> Array:
+        import sympy
+
+        if predicate.dtype != object:
+            return predicate
+        return self._each(lambda p: p is sympy.true or p is True, predicate).astype(bool)
+
     def fold(self, reducer: str, entries: list[Any]) -> Any:
         import sympy
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from gradc.errors import ArgumentError
 from gradc.evaluate.exact import MPMathNumbers, SymPyNumbers, objects
-from gradc.evaluate.numbers import Array, ComplexStep, NumberSystem
+from gradc.evaluate.numbers import Array, ComplexStep, NumberSystem, Rounding
 from gradc.ir.tensor import Extern
 
 Results = tuple[Array, ...]
@@ -236,6 +236,7 @@ _SYMPY: dict[str, Callable[..., Results]] = {
 }
 _TABLES: dict[type[NumberSystem], dict[str, Callable[..., Results]]] = {
     NumberSystem: _NUMPY,
+    Rounding: _NUMPY,
     ComplexStep: _COMPLEX,
     MPMathNumbers: _MPMATH,
     SymPyNumbers: _SYMPY,

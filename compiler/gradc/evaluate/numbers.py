@@ -80,6 +80,10 @@ class NumberSystem:
         """Where the predicate holds or may hold, as plain bools."""
         return predicate
 
+    def certain(self, predicate: Array) -> Array:
+        """Where the predicate is known to hold, as plain bools."""
+        return predicate
+
     def lowest(self, dtype: DType) -> Array:
         """The neutral element of max."""
         if dtype.kind in "iu":
@@ -165,6 +169,43 @@ class ComplexStep(NumberSystem):
 
     def highest(self, dtype: DType) -> Array:
         return super().highest(dtype).astype(self._dtype(dtype))
+
+
+class Rounding(NumberSystem):
+    """NumPy with every floating result off by a random rounding: how far results spread tells how many digits they have.
+
+    >>> import gradc.ops
+    >>> from gradc.evaluate import evaluate
+    >>> from gradc.ir.parse import parse_graph
+    >>> cancelling = parse_graph("graph(x: float64[]) { t0: float64[] = sub(sub(1., x[]), 1.)  return t0 }")
+    >>> bool(abs(evaluate(cancelling, [1e-20], Rounding(3))[0]) > 1e-17)
+    True
+    """
+
+    name = "rounding"
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+
+    def _shaken(self, array: Array) -> Array:
+        if array.dtype.kind not in "fc":
+            return array
+        signs = self._random.choice([-1.0, 1.0], array.shape)
+        return np.asarray(array * (1 + signs * np.finfo(array.dtype).eps), array.dtype)
+
+    def array(self, value: Any, dtype: DType) -> Array:
+        return self._shaken(super().array(value, dtype))
+
+    def convert(self, array: Array, dtype: DType) -> Array:
+        return self._shaken(super().convert(array, dtype))
+
+    def apply(self, node: Apply, args: list[Array]) -> Array:
+        return self._shaken(super().apply(node, args))
+
+    def reduce(self, reducer: str, array: Array, dtype: DType) -> Array:
+        if reducer in ("sum", "prod"):
+            array = self._shaken(array)
+        return super().reduce(reducer, array, dtype)
 
 
 NUMPY = NumberSystem()

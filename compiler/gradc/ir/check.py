@@ -43,7 +43,7 @@ from gradc.ir.tensor import (
     extent_scalar,
 )
 from gradc.ir.text import definition_text, inner_graphs
-from gradc.ir.walk import graph_order, post_order
+from gradc.ir.walk import graph_order, loads_of, post_order
 
 _BOOLEAN_ARGUMENTS = frozenset({"and", "or", "not"})
 _LOGICAL_REDUCERS = frozenset({"any", "all"})
@@ -218,13 +218,20 @@ def _always_evaluated(node: Compute) -> Iterator[Scalar]:
     seen: set[Scalar] = set()
     while roots:
         guards: list[Scalar] = []
-        for scalar in post_order(roots, prune=lambda s: isinstance(s, Guard) or s in seen):
+        for scalar in post_order(roots, prune=lambda s: _is_selective(s) or s in seen):
             if scalar not in seen:
                 seen.add(scalar)
                 yield scalar
                 if isinstance(scalar, Guard):
                     guards.append(scalar.predicate)
+                elif _is_selective(scalar):
+                    guards.extend(part for part in scalar.children if not loads_of(part))
         roots = guards
+
+
+def _is_selective(scalar: Scalar) -> bool:
+    """Whether it evaluates some of its operands only at some points; the parts of a connective guard each other."""
+    return isinstance(scalar, Guard) or is_apply(scalar, "and") or is_apply(scalar, "or")
 
 
 def _check_range(scalar: Load, expression: Scalar, extent: Extent, extents: Sequence[Extent]) -> None:
