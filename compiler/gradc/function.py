@@ -202,7 +202,11 @@ class Function(Shown):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if active_trace() is not None:
             return self._inlined(args, kwargs)
-        out = kwargs.pop("out", None) if kwargs and not self._takes_out else None
+        out = None
+        if kwargs:
+            if not self._takes_out:
+                out = kwargs.pop("out", None)
+            args, kwargs = self._bound(args, kwargs)
         key, leaves, numbers = _signature(args, kwargs, self.static_argnums)
         record, captured = self._record(key, leaves, args, kwargs)
         inputs = record.graph.inputs
@@ -246,7 +250,6 @@ class Function(Shown):
     def _derived(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Record:
         """Trace and transform: the whole way from the user's function to the graph of the new one."""
         self._table.traces += 1
-        args, kwargs = self._bound(args, kwargs)
         count = len(args)
         with tracing(Trace(self.function)) as trace:
             lifted = lift_arguments(
@@ -328,6 +331,7 @@ class Function(Shown):
             if self._last is not None:
                 return self._last
             args = tuple(scalar() for _ in self.parameters)
+        args, kwargs = self._bound(args, kwargs)
         key, leaves, _ = _signature(args, kwargs, self.static_argnums)
         return self._record(key, leaves, args, kwargs)[0]
 

@@ -70,7 +70,12 @@ def test_arguments_by_name() -> None:
     assert f(2.0, 3.0) == 12.0
     assert f(2.0, b=3.0) == 12.0
     assert f(a=2.0, b=3.0) == 12.0
+    assert f(b=3.0, a=2.0) == 12.0
+    assert f(c=2.0, b=3.0, a=2.0) == 24.0
     assert f(2.0, 3.0, c=2.0) == 24.0
+    g = jit(lambda a, b=1.0, *, c, d=0.0: a - b + c * d)
+    assert g(c=1.0, a=5.0, d=2.0) == 6.0
+    assert g(d=2.0, c=1.0, a=5.0, b=2.0) == 5.0
     assert jit(lambda *, k: k + 1)(k=2.0) == 3.0
 
 
