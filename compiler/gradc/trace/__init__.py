@@ -1,4 +1,17 @@
-"""Tracing: a plain NumPy function, run once on traced arrays, becomes a graph."""
+"""Tracing: a plain NumPy function, run once on traced arrays, becomes a graph.
+
+In the order in which it happens:
+
+`tracing`      runs the function and keeps the graph; `specs`, `containers`, `records` say what goes in and comes out
+`standins`     the traced copy of the function; `paths`, `modules`, `objects` say what it finds instead of globals, modules,
+               objects; what it reaches by itself becomes an input that is read at each call
+`context`      the trace that is under way: captures, pinned values, the user's line
+`tracer`       the traced array; `operators` its operators, `storage` what its views and writes share
+`surface`      from a NumPy call to its meaning, by the tables of `elementwise`, `reductions`, `contraction`, `shaping`,
+               `joining`, `creation`, `selection`, `numerics`; `indexing` and `selected` are ``x[key]``
+
+Every operation makes one small comprehension, exactly as written: nothing is merged or simplified here.
+"""
 
 from gradc.trace.records import Argument, Capture, Condition, Traced
 from gradc.trace.tracer import TracedArray
