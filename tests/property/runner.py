@@ -9,6 +9,7 @@ central differences of NumPy itself wherever the differences are reliable. Run a
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import traceback
@@ -22,6 +23,7 @@ import numpy as np
 if __name__ == "__main__":
     root = Path(__file__).parents[2]
     sys.path[:0] = [str(root / "compiler"), str(root / "runtime")]
+    os.environ.setdefault("GRADC_CHECK", "1")  # as under pytest: graphs are checked, kernels certified
 
 from grammar import random_program
 from random_programs import Program, shrink

@@ -191,7 +191,7 @@ class ExpressionEmitter(Machine):
             return node.indices if flat is None else [position for position, _ in flat]
         if isinstance(node, Apply):
             name = node.op.name
-            if name == "and":
+            if name in ("and", "or"):
                 return [p for p in node.args if self.is_safe(p)]
             if name == "prod":
                 return [b for b, _ in factors(node)]
@@ -260,9 +260,17 @@ class ExpressionEmitter(Machine):
         return self.complement(self.convert(self._values[node.args[0]], BOOL))
 
     def _emit_or(self, node: Apply) -> Value:
+        """Parts that may not run on their own are tested only where the safe ones fail."""
         result = literal(False, BOOL)
+        unsafe = [arg for arg in node.args if not self.is_safe(arg)]
         for arg in node.args:
-            result = self.either(result, self.convert(self._values[arg], BOOL))
+            if arg not in unsafe:
+                result = self.either(result, self.convert(self._values[arg], BOOL))
+        for arg in unsafe:
+            if result.literal is None:
+                result = self.guarded_value(self.complement(result), arg, literal(True, BOOL))[0]
+            elif not result.literal:
+                result = self.convert(self.value(arg), BOOL)
         return result
 
     def _emit_and(self, node: Apply) -> Value:
