@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import enum
 import functools
 import inspect
-import logging
 import sys
 import types
 from collections.abc import Callable
@@ -19,9 +17,11 @@ from gradc.trace.modules import NumpyFunction
 from gradc.trace.paths import Path, StandInOf, equal_to, identical, same_kind
 
 #: Standard classes that are nothing but attributes.
-_NAMESPACES = (types.SimpleNamespace, argparse.Namespace)
+_NAMESPACES = frozenset({("types", "SimpleNamespace"), ("argparse", "Namespace")})
 #: Standard objects that hold no numbers that a function computes with.
-_HARMLESS = (logging.Logger, types.GenericAlias, types.UnionType)
+_HARMLESS = frozenset(
+    {("logging", "Logger"), ("logging", "RootLogger"), ("types", "GenericAlias"), ("types", "UnionType")}
+)
 #: What a function of NumPy's may be: a ufunc, one that dispatches, or one written in C.
 _NUMPY_FUNCTIONS = (np.ufunc, type(np.sum), types.BuiltinFunctionType)
 _OWN = frozenset({"numpy", "gradc", "gradc_runtime", "optree", "scipy"})
@@ -38,11 +38,12 @@ def other_stand_in(value: Any, path: Path, stand_in: StandInOf) -> Any:
     kind: Any = type(value)
     if isinstance(value, _NUMPY_FUNCTIONS) and (isinstance(value, np.ufunc) or _module_of(value) == "numpy"):
         return identical(value, path) and NumpyFunction.of(value)
-    if isinstance(value, (enum.Enum, *_HARMLESS)) or kind is object:
+    name = (kind.__module__, kind.__name__)
+    if isinstance(value, enum.Enum) or name in _HARMLESS or kind is object:
         return identical(value, path)
     if isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType | types.NoneType):
         return identical(value, path)
-    if isinstance(value, _NAMESPACES) or _is_users(kind):
+    if name in _NAMESPACES or _is_users(kind):
         return ObjectProxy.of(value, path, stand_in)
     if kind.__module__ in ("fractions", "decimal", "datetime"):
         return equal_to(value, path)
