@@ -345,14 +345,20 @@ class TreeEmitter:
                 text = f"icmp ult i64 {position.text}, {limit.text}"
                 holds = e.both(holds, Value(builder.instruction(text, depth), BOOL, depth))
 
+        masked = holds.lanes > 1 or holds.step is not None
+        if masked and not e.is_safe(statement.body):
+            raise VectorisationRefused
+
         def add() -> list[Value]:
             value = e.value(statement.body)
+            if masked:
+                value = e.select(holds, value, literal(0, value.dtype))
             pointer, offset = e.address(statement.tensor, target)
             old = e.read(pointer, offset, value.dtype, builder.depth)
             e.write(pointer, offset, e.add(old, value))
             return []
 
-        if holds.literal is True:
+        if holds.literal is True or masked:
             add()
         elif holds.literal is None:
             builder.branch(holds, add, [])
