@@ -263,6 +263,8 @@ def test_outside_the_domain():
     verdict = verify("log(x^2)", "2*exp(-log(x))")
     assert verdict.status == "refuted"
     assert "undefined" in str(verdict)
+    assert "right where it is defined" in verdict.hint
+    assert "right where" not in verify("log(x^2)", "3*exp(-log(x))").hint
 
 
 def test_errors():

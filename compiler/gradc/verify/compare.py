@@ -74,7 +74,7 @@ def compare(
         wanted = _POINTS if proof is None else _POINTS_AFTER_PROOF
         found = search.run(wanted)
     if isinstance(found, Counterexample):
-        return _differing(derived, hand, found, proof)
+        return _differing(derived, hand, found, proof, fixed)
     if proof is not None:
         return Verdict("proved", certificate=proof.reason, conditions=proof.conditions, points=found.points)
     if found.points == 0:
@@ -207,17 +207,36 @@ def shown(point: Point, fixed: Mapping[Input, Any]) -> dict[str, Any]:
     return {name: value.item() if value.ndim == 0 else value for name, value in values.items()}
 
 
-def _differing(derived: Graph, hand: Graph, found: Counterexample, proof: Proof | None) -> Verdict:
+def _differing(
+    derived: Graph, hand: Graph, found: Counterexample, proof: Proof | None, fixed: Mapping[Input, Any]
+) -> Verdict:
     close = np.allclose(np.asarray(found.derived, complex), np.asarray(found.hand, complex), rtol=1e-13, atol=0)
     if close and has_inexact_literal(derived, hand):
         note = "equal up to the rounding of the decimal numbers in it"
         return Verdict("agrees", points=1, digits=13, notes=(note,))
-    if proof is not None and not bool(is_finite(np.asarray(found.hand)).all()):
+    if not bool(is_finite(np.asarray(found.hand)).all()):
+        narrower = _equal_where_defined(derived, hand, fixed)
         hint = f"it is right where it is defined, but the function is defined at {shown_point(found.point)} too"
-        return Verdict("refuted", counterexample=found, hint=hint)
+        return Verdict("refuted", counterexample=found, hint=hint if narrower else "")
     if proof is not None:
         raise InternalError(f"a proof ({proof.reason}) contradicts the numbers {found}; please report this")
     return Verdict("refuted", counterexample=found)
+
+
+def _equal_where_defined(derived: Graph, hand: Graph, fixed: Mapping[Input, Any]) -> bool:
+    """Whether the two are equal at every point where both are defined."""
+    seen = 0
+    for point in islice(points(derived.inputs, fixed, seed=5), _TRIED // 2):
+        try:
+            found, _, theirs = differences(derived, hand, point)
+        except IndexError:
+            continue
+        for difference, value in zip(found, theirs.outputs, strict=True):
+            both = is_finite(value) & difference.defined
+            if (difference.differs & both).any():
+                return False
+            seen += bool(both.any())
+    return seen >= _FEWEST_POINTS
 
 
 def _wrong_shape(
