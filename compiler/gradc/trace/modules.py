@@ -7,7 +7,6 @@ import cmath
 import functools
 import importlib
 import math
-import random
 import sys
 import types
 from collections.abc import Callable, Sequence
@@ -217,7 +216,12 @@ def _random_module(module: types.ModuleType) -> StandInModule:
 
 def is_random(value: Any) -> bool:
     """Whether ``value`` draws random numbers."""
-    return isinstance(value, random.Random | np.random.Generator | np.random.RandomState)
+    if type(value).__module__.split(".")[0] not in ("random", "numpy"):
+        return False
+    standard = sys.modules.get("random")
+    return isinstance(value, np.random.Generator | np.random.RandomState) or (
+        standard is not None and isinstance(value, standard.Random)
+    )
 
 
 class _RandomObject:
@@ -244,8 +248,8 @@ def module_stand_in(module: types.ModuleType, path: Any, stand_in: StandIn) -> A
         return _numpy_module(module)
     if module in (math, cmath):
         return _math_module(module)
-    if module is random:
-        return _random_module(random)
+    if module.__name__ == "random":
+        return _random_module(module)
     if top in sys.stdlib_module_names or top in ("gradc", "gradc_runtime", "optree"):
         return module
     return StandInModule(module, lambda name, value: stand_in(value, path.attribute(name)))

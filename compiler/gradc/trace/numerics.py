@@ -14,7 +14,7 @@ from gradc.trace.elementwise import apply_ufunc, astype, where
 from gradc.trace.indexing import accumulate_at
 from gradc.trace.joining import concatenate, diff
 from gradc.trace.reductions import any_, maximum, mean, reduced, sum_
-from gradc.trace.registry import implements
+from gradc.trace.registry import implements, implements_named
 from gradc.trace.shaping import normal_axis, ravel, reshape, transpose
 from gradc.trace.tracer import TracedArray, concrete, lift
 
@@ -61,7 +61,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     return where(at > knots[-1], values[-1] if right is None else right, result)
 
 
-@implements(np.polynomial.polynomial.polyval)
+@implements_named("numpy.polynomial.polynomial.polyval")
 def polynomial_value(x: Any, c: Any, tensor: bool = True) -> TracedArray:
     """A polynomial, lowest power first, by Horner's rule."""
     return polyval(lift(c)[::-1], x)

@@ -10,6 +10,8 @@ AnyImplementation = TypeVar("AnyImplementation", bound=Implementation)
 
 #: NumPy's function -> ours, for arguments of which at least one is traced.
 FUNCTIONS: dict[Any, Implementation] = {}
+#: The same by full name, for functions in modules that NumPy loads when they are first used.
+NAMED_FUNCTIONS: dict[str, Implementation] = {}
 #: Method and attribute names of arrays -> ours, the array being the first argument.
 METHODS: dict[str, Implementation] = {}
 ATTRIBUTES: dict[str, Implementation] = {}
@@ -23,6 +25,16 @@ def implements(*functions: Any, method: str | None = None) -> Callable[[AnyImple
             FUNCTIONS[function] = implementation
         if method is not None:
             METHODS[method] = implementation
+        return implementation
+
+    return enter
+
+
+def implements_named(full_name: str) -> Callable[[AnyImplementation], AnyImplementation]:
+    """Enter the decorated function for the function of this full name."""
+
+    def enter(implementation: AnyImplementation) -> AnyImplementation:
+        NAMED_FUNCTIONS[full_name] = implementation
         return implementation
 
     return enter

@@ -13,7 +13,7 @@ from gradc.trace.context import dtype_error, shape_error, trace_error
 from gradc.trace.elementwise import apply_ufunc, astype
 from gradc.trace.indexing import accumulate_at, assign
 from gradc.trace.joining import stacked
-from gradc.trace.registry import ATTRIBUTES, FUNCTIONS, METHODS
+from gradc.trace.registry import ATTRIBUTES, FUNCTIONS, METHODS, NAMED_FUNCTIONS
 from gradc.trace.tracer import TracedArray, constant_array, known_value, lift
 
 #: What there is instead of functions that can't be traced.
@@ -54,7 +54,7 @@ def full_name(function: Any) -> str:
 
 def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """A NumPy function on arguments of which at least one is traced."""
-    implementation = FUNCTIONS.get(function)
+    implementation = FUNCTIONS.get(function) or NAMED_FUNCTIONS.get(f"numpy.{full_name(function)}")
     if implementation is None:
         return _on_known_values(function, args, kwargs)
     out = kwargs.get("out")
