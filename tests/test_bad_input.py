@@ -199,6 +199,10 @@ def ragged(x: Any) -> Any:
     return np.array([x[:2], x[:3]])
 
 
+def selected(x: Any) -> Any:
+    return x[x > 1] + np.ones(3)
+
+
 def joined(x: Any) -> Any:
     return np.concatenate([x, np.ones((2, 2))])
 
@@ -224,6 +228,7 @@ ERRORS: list[tuple[Callable[[Any], Any], Any, type[Exception], str]] = [
     (float_index, X, IndexError, "float"),
     (ragged, X, ShapeError, r"\(2,\), \(3,\)"),
     (joined, X, ShapeError, "dimensions"),
+    (selected, X, TraceError, "number of true entries"),
     (objects, X, DTypeError, "object array"),
 ]
 
@@ -242,6 +247,8 @@ def test_errors_name_the_line_and_the_way_out(
 
 
 def test_output_that_is_no_array() -> None:
+    with pytest.raises(TraceError, match="number of true entries"):
+        jit(lambda x: x[x > 1])(X)
     with pytest.raises(TraceError, match="returns arrays and numbers, not a str"):
         jit(returns_text)(1.0)
 

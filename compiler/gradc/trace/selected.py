@@ -83,6 +83,9 @@ class Selection(np.lib.mixins.NDArrayOperatorsMixin):
             raise AttributeError(name)
         raise trace_error(f"x[mask].{name}: {_UNKNOWN}")
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        raise trace_error(f"x[mask] as an array: {_UNKNOWN}")
+
     def __len__(self) -> int:
         raise trace_error(f"len(x[mask]): {_UNKNOWN}")
 

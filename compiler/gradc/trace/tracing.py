@@ -226,6 +226,8 @@ def _output(leaf: Any) -> TracedArray:
     try:
         return lift(leaf)
     except TraceError:
+        if hasattr(type(leaf), "__array__"):
+            raise
         raise TraceError(
             f"a traced function returns arrays and numbers, not a {type(leaf).__name__}: {leaf!r:.80}"
         ) from None
