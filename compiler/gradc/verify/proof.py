@@ -17,15 +17,15 @@ from gradc.ir.tensor import Compute, Graph, Input, Tensor
 from gradc.ir.walk import graph_order, post_order
 from gradc.verify.normal_form import NormalForm
 from gradc.verify.polynomial import Polynomial, TooLarge, Unsupported
+from gradc.verify.polynomial_words import nonzero
 from gradc.verify.signs import always_positive, rarely_holds
-from gradc.verify.wording import scalar_words
 
 Result = TypeVar("Result")
 
 #: SymPy sees at most this many entries and operations.
 _MOST_ENTRIES = 24
 _MOST_OPERATIONS = 400
-_AWAY_FROM_KINKS = "no divisor in it is 0 and no argument lies where two branches meet"
+_AWAY_FROM_KINKS = "no argument lies where two branches meet"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _difference_vanishes(derived: Graph, hand: Graph, form: NormalForm) -> Proof
     entries = [form.entry(output) for output in derived.outputs]
     divisors = set(form.divisors)
     differences = [form.subtract(e, form.entry(output)) for e, output in zip(entries, hand.outputs, strict=True)]
-    conditions = dict.fromkeys(sorted(polynomial_words(p) for p in form.divisors - divisors if not always_positive(p)))
+    conditions = dict.fromkeys(sorted(nonzero(p) for p in form.divisors - divisors if not always_positive(p)))
     for ours, difference in zip(derived.outputs, differences, strict=True):
         for part in _entries(difference, ours, form):
             if form.is_zero(part):
@@ -87,15 +87,7 @@ def _difference_vanishes(derived: Graph, hand: Graph, form: NormalForm) -> Proof
 def _kinks(part: Polynomial) -> list[str]:
     """Where the two may differ: at the zeros that separate branches, in words."""
     rare = [atom for monomial in part.terms for atom, _ in monomial if rarely_holds(atom)]
-    return sorted({polynomial_words(atom.parts[0]) if atom.kind == "eq" else _AWAY_FROM_KINKS for atom in rare})
-
-
-def polynomial_words(polynomial: Polynomial) -> str:
-    """``x != 0`` for a zero at one argument, a general phrase for others."""
-    atoms = [atom for monomial in polynomial.terms for atom, _ in monomial]
-    if len(polynomial.terms) == 1 and all(atom.kind == "load" for atom in atoms):
-        return f"{'*'.join(scalar_words(atom.parts[0], len(atom.parts[0].indices)) for atom in atoms)} != 0"
-    return _AWAY_FROM_KINKS
+    return sorted({nonzero(atom.parts[0]) if atom.kind == "eq" else _AWAY_FROM_KINKS for atom in rare})
 
 
 def _entries(difference: Polynomial, output: Tensor, form: NormalForm) -> list[Polynomial]:

@@ -94,7 +94,8 @@ def _filled(shape: tuple[int, ...], dtype: DType, number: int, position: int, ge
 def _number(number: int, place: int, generator: np.random.Generator) -> Fraction:
     """Round numbers, then random ones of the families in turn."""
     again, position = divmod(place, len(_ROUND))
-    distinct = Fraction(again, 64)  # entries that are equal would sit on a kink of maxima and comparisons
+    # entries that are equal would sit on a kink of maxima and comparisons
+    distinct = Fraction(1, 2) - Fraction(again - 1, 64) if again else Fraction(0)
     if number == 0:
         return _ROUND[position] + distinct
     if number == 1:
