@@ -409,6 +409,18 @@ def test_standard_containers_and_namespaces() -> None:
     assert traced_once(g, X) == (f(X), 1)
 
 
+def test_a_container_that_holds_itself_or_is_reached_twice() -> None:
+    table: dict[str, Any] = {"w": 2.0}
+    table["self"] = table
+    alias = table
+    f = jit(lambda x: table["self"]["w"] * x + alias["w"])
+    assert f(1.0) == 4.0
+    table["w"] = 3.0
+    assert traced_once(f, 1.0) == (6.0, 0)
+    alias = {"w": 10.0}
+    assert f(1.0) == 13.0
+
+
 def test_what_cannot_be_followed_is_read_again_each_time() -> None:
     class Table(dict[str, float]):
         pass

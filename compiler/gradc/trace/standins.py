@@ -105,16 +105,18 @@ def _container(value: Any, path: Path) -> Any:
     if len(value) > _LARGEST_CONTAINER:
         trace.volatile = True
         return value
-    known = trace.copies.get(("container", path.text, id(value)))
-    if known is not None:
-        return known[0]
     read, kind = path.read, type(value)
+    known = trace.copies.get(("container", id(value)))
+    if known is not None:
+        first = known[2]
+        trace.rely_on(f"{path.text} is {first.text}", lambda root: read(root) is first.read(root), value)
+        return known[0]
     if issubclass(kind, dict):
         keys = list(value)
         trace.rely_on(f"keys of {path.text}", lambda root: type(read(root)) is kind and list(read(root)) == keys, value)
         made: Any = copy.copy(value)
         made.clear()
-        trace.copies["container", path.text, id(value)] = (made, value)
+        trace.copies["container", id(value)] = (made, value, path)
         made.update({key: stand_in(item, path.item(key)) for key, item in value.items()})
         return made
     length = len(value)
@@ -122,7 +124,7 @@ def _container(value: Any, path: Path) -> Any:
     if kind in (list, deque):
         made = copy.copy(value)
         made.clear()
-        trace.copies["container", path.text, id(value)] = (made, value)
+        trace.copies["container", id(value)] = (made, value, path)
         made.extend(stand_in(item, path.item(k)) for k, item in enumerate(value))
         return made
     items = [stand_in(item, path.item(k)) for k, item in enumerate(value)]
