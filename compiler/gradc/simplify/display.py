@@ -155,12 +155,9 @@ class _Display:
             if any(is_apply(f, "power") and f.children[0] is base for f in post_order([body])):
                 return body
         if is_apply(predicate, "not_equal") and is_number(predicate.children[1], 0):
-            watched = predicate.children[0]
-            factors = body.children if is_apply(body, "prod") else (body,)
-            if any(is_apply(f, "power") or is_apply(f, "pow") for f in factors) and watched.dtype.kind == "f":
-                logarithm = any(is_apply(f, "log") and f.children[0] is watched for f in factors)
-                if logarithm or watched in factors:
-                    return body
+            terms = body.children if is_apply(body, "sum") else (body,)
+            if all(_saves_a_power(predicate.children[0], t) for t in terms):
+                return body
         return guarded(predicate, body)
 
     # ------------------------------------------------------------ reductions
@@ -245,6 +242,15 @@ class _Display:
             (outside if invariant else inside).append(factor)
         rest = algebra.product_of(*inside, flatten=False, dtype=body.dtype)
         return outside, guarded(predicate, rest)
+
+
+def _saves_a_power(watched: Scalar, term: Scalar) -> bool:
+    """Whether the term is the derivative of a power ``b**e`` that is only cautious where ``watched``, b or e, is 0."""
+    factors = term.children if is_apply(term, "prod") else (term,)
+    powers = [f for f in factors if is_apply(f, "power")]
+    symbolic = any(p.children[0] is watched and not isinstance(p.children[1], Number) for p in powers)
+    logarithm = any(is_apply(f, "log") and f.children[0] is watched for f in factors)
+    return watched.dtype.kind == "f" and (symbolic or (bool(powers) and (logarithm or watched in factors)))
 
 
 def _under(predicate: Scalar, body: Scalar, sizes: DisplayAlgebra) -> Scalar:

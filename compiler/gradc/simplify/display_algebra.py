@@ -26,7 +26,6 @@ from gradc.ir.scalar import (
     is_number,
     number,
 )
-from gradc.ir.tensor import Input
 from gradc.ir.walk import free_indices
 from gradc.simplify.display_numbers import recognised
 from gradc.simplify.display_polynomials import expanded_if_shorter
@@ -42,15 +41,15 @@ from gradc.simplify.display_rules import (
     match,
     variables,
 )
+from gradc.simplify.display_sums import shortened
 from gradc.simplify.display_terms import (
-    common_exponent,
     content,
+    exact_decimal_power,
     exact_root,
     flips_well,
     has_negative_argument,
     integer_power,
     integer_powers,
-    is_atom,
     is_count,
     lowered,
     never_negative,
@@ -65,12 +64,6 @@ WIDEST = 48
 LARGEST_EXPONENT = 4096
 #: Larger expressions are not searched for common factors and expansions.
 _LARGEST_SEARCHED = 400
-_LARGEST_DISTRIBUTED = 100
-
-
-def _is_reduction(scalar: Scalar) -> bool:
-    """Whether it is a sum over an axis, which reads better as a denominator of each term."""
-    return isinstance(scalar, Load) and not isinstance(scalar.tensor, Input)
 
 
 class DisplayAlgebra:
@@ -135,12 +128,11 @@ class DisplayAlgebra:
         if not is_apply(result, "sum"):
             return result
         parts = [tidy_term(t) for t in result.children]
-        parts = self._apply_sum_rules(parts, dtype)
+        parts = self.with_identities(parts, dtype)
         result = algebra.sum_of(*parts, flatten=False, dtype=dtype)
         if not is_apply(result, "sum") or self.size(result) > _LARGEST_SEARCHED:
             return result
-        expanded = expanded_if_shorter(self._distributed(self._exponentials_outside(result)))
-        return self._factored(expanded) if factoring and is_apply(expanded, "sum") else expanded
+        return shortened(self, result, factoring)
 
     def _joined_guards(self, terms: list[Scalar], dtype: DType) -> list[Scalar]:
         """Terms under the same condition as one."""
@@ -173,7 +165,8 @@ class DisplayAlgebra:
         rests = [split_coefficient(t)[1] for t in inner.children]
         return any(r in others for r in rests if r is not None) and all(r is None or r in others for r in rests)
 
-    def _apply_sum_rules(self, parts: list[Scalar], dtype: DType) -> list[Scalar]:
+    def with_identities(self, parts: list[Scalar], dtype: DType) -> list[Scalar]:
+        """The terms of a sum with the identities of two terms applied."""
         if len(parts) > WIDEST:
             return parts
         for rule in SUMS:
@@ -211,67 +204,6 @@ class DisplayAlgebra:
                 return [*kept, *(replaced.children if is_apply(replaced, "sum") else [replaced])]
         return None
 
-    def _exponentials_outside(self, total: Scalar) -> Scalar:
-        """``a exp(x) + b exp(x) + c`` as ``(a + b) exp(x) + c``."""
-        sharing: dict[Scalar, list[Scalar]] = {}
-        for term in total.children:
-            for factor in term.children if is_apply(term, "prod") else (term,):
-                if is_apply(factor, "exp"):
-                    sharing.setdefault(factor, []).append(term)
-        for exponential, terms in sharing.items():
-            if 1 < len(terms) < len(total.children):
-                rests = [without(t, exponential) or number(1, total.dtype) for t in terms]
-                joined = self.product([exponential, self.sum(rests, total.dtype)])
-                others = [t for t in total.children if t not in terms]
-                return algebra.sum_of(*others, joined, flatten=False, dtype=total.dtype)
-        return total
-
-    def _distributed(self, total: Scalar) -> Scalar:
-        """``a (b + c) + a c`` as ``a b + 2 a c``: products multiplied out where their terms meet others."""
-        if self.size(total) > _LARGEST_DISTRIBUTED:
-            return total
-        terms: list[Scalar] = []
-        for term in total.children:
-            factors = term.children if is_apply(term, "prod") else ()
-            sums = [f for f in factors if is_apply(f, "sum") and len(f.children) <= 4]
-            if len(sums) == 1:
-                others = [f for f in factors if f is not sums[0]]
-                terms += [self.product([*others, t]) for t in sums[0].children]
-            else:
-                terms.append(term)
-        if len(terms) == len(total.children):
-            return total
-        collected = algebra.sum_of(*terms, flatten=False, dtype=total.dtype)
-        count = len(collected.children) if is_apply(collected, "sum") else 1
-        return collected if count <= len(total.children) and self.size(collected) < self.size(total) else total
-
-    def _factored(self, total: Scalar) -> Scalar:
-        """A factor common to all terms taken outside, where that prints shorter and it is more than a symbol."""
-        terms = total.children
-        common: dict[Scalar, int] | None = None
-        for term in terms:
-            powers = integer_powers(split_coefficient(term)[1])
-            if common is None:
-                common = powers
-            else:
-                common = {
-                    b: common_exponent(e, powers[b]) for b, e in common.items() if b in powers and e * powers[b] > 0
-                }
-            if not common:
-                return total
-        assert common
-        common = {b: e for b, e in common.items() if e > 0 or not _is_reduction(b)}
-        if not common or (
-            all(isinstance(base, Load | Number) or is_atom(base) for base in common)
-            and not any(e < 0 for e in common.values())
-        ):
-            return total
-        factor = [self.power(b, number(e, total.dtype)) for b, e in common.items()]
-        inverse = [self.power(b, number(-e, total.dtype)) for b, e in common.items()]
-        rest = self.sum([self.product([t, *inverse]) for t in terms], total.dtype, factoring=False)
-        result = self.product([*factor, rest])
-        return result if self.size(result) < self.size(total) else total
-
     # ------------------------------------------------------------ products
 
     def product(self, factors: Sequence[Scalar]) -> Scalar:
@@ -289,11 +221,23 @@ class DisplayAlgebra:
             else:
                 flat.append(factor)
         flat = self._joined_exponentials(flat)
-        result = algebra.product_of(*flat, flatten=False)
+        result = algebra.product_of(*self._joined_symbolic_powers(flat), flatten=False)
         if not is_apply(result, "prod"):
             return result
         result = tidy_term(self._apply_product_rules(result))
         return self._normal_signs(result) if is_apply(result, "prod") else result
+
+    def _joined_symbolic_powers(self, factors: list[Scalar]) -> list[Scalar]:
+        """``x x**(n - 1)`` as ``x**n``."""
+        symbolic = [f for f in factors if is_apply(f, "power") and not isinstance(f.children[1], Number)]
+        for factor in symbolic:
+            base = factor.children[0]
+            alike = [f for f in factors if f is base or (is_apply(f, "power") and f.children[0] is base)]
+            if len(alike) > 1:
+                one = number(1, base.dtype)
+                total = self.sum([one if f is base else f.children[1] for f in alike], base.dtype)
+                return [*[f for f in factors if f not in alike], self.power(base, total)]
+        return factors
 
     def _joined_exponentials(self, factors: list[Scalar]) -> list[Scalar]:
         exponents: list[Scalar] = []
@@ -410,7 +354,7 @@ class DisplayAlgebra:
         if is_apply(base, "sqrt"):
             return self.power(base.children[0], number(value * Fraction(1, 2), base.dtype))
         if isinstance(base, Number):
-            exact = exact_root(base, value)
+            exact = exact_root(base, value) or exact_decimal_power(base, value)
             if exact is not None:
                 return exact
         if value < 0 and isinstance(value, int):

@@ -20,13 +20,18 @@ _FAMILIES: tuple[tuple[float, tuple[tuple[NamedConstant | int, Fraction | int], 
 )
 _LARGEST_MULTIPLE = 10_000
 _LARGEST_DIVISOR = 12
+_SMALLEST, _LARGEST = 1e-6, 1e6
 #: A literal of this many digits or fewer was typed as it stands.
 _TYPED_DIGITS = 12
 
 
 def recognised(value: float) -> tuple[Fraction | float, tuple[tuple[NumberValue, NumberValue], ...]]:
     """``value`` as a rational times powers of pi and small roots, or itself and no factors."""
-    if not math.isfinite(value) or len(f"{abs(value):.17g}".replace(".", "").strip("0")) <= _TYPED_DIGITS:
+    if (
+        not math.isfinite(value)
+        or not _SMALLEST < abs(value) < _LARGEST
+        or len(f"{abs(value):.17g}".replace(".", "").strip("0")) <= _TYPED_DIGITS
+    ):
         return value, ()
     for unit, factors in _FAMILIES:
         ratio = value / unit

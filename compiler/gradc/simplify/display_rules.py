@@ -88,6 +88,7 @@ SUMS = (
 PRODUCTS = (
     Rule("sigmoid(x) * sigmoid(-x)", "sigmoid(x) * (1 - sigmoid(x))"),
     Rule("exp(-x) * sigmoid(x)", "1 - sigmoid(x)"),
+    Rule("(1 + exp(-x)) * sigmoid(x)", "1"),
     Rule("sign(x) * abs(x)", "x"),
     Rule("sign(x) * x", "abs(x)"),
     Rule("tan(x) * cos(x)", "sin(x)"),

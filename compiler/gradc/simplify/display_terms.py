@@ -139,3 +139,14 @@ def exact_root(base: Number, value: int | Fraction) -> Scalar | None:
             return None
         parts.append(root)
     return number(Fraction(parts[0], parts[1]) ** value.numerator, base.dtype)
+
+
+def exact_decimal_power(base: Number, value: int | Fraction) -> Scalar | None:
+    """``0.18 ** -1`` as 50/9: a short decimal is the fraction it was written as."""
+    if not isinstance(base.value, float) or not isinstance(value, int) or abs(value) > 4:
+        return None
+    exact = Fraction(repr(base.value)) if base.value == base.value and abs(base.value) < 1e6 else Fraction(0)
+    if not exact or exact.denominator > 1000:
+        return None
+    power = exact**value
+    return number(power, base.dtype) if power.denominator <= 10_000 else None
