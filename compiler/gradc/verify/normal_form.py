@@ -7,12 +7,10 @@ extents as well as fixed ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import count, permutations
-from math import isfinite, prod
-from typing import Any
+from math import isfinite
 
 from gradc.ir import algebra
 from gradc.ir.bounds import decide
@@ -27,7 +25,6 @@ from gradc.ir.scalar import (
     NamedConstant,
     Number,
     Scalar,
-    apply,
     index,
     is_apply,
     load,
@@ -36,6 +33,15 @@ from gradc.ir.scalar import (
 from gradc.ir.tensor import Compute, Constant, Extent, Tensor, extent_scalar
 from gradc.ir.tensor import extent as normal_extent
 from gradc.ir.walk import free_indices, graph_order, post_order
+from gradc.verify.bound_indices import (
+    Bounds,
+    Replaced,
+    Split,
+    components,
+    is_small,
+    replacements,
+    scalars_in,
+)
 from gradc.verify.function_rules import FUNCTION_RULES
 from gradc.verify.polynomial import (
     IMAGINARY,
@@ -59,63 +65,6 @@ _BOUND = 10_000
 _MOST_PERMUTED = 5
 #: Powers of sums up to this one are multiplied out when they join a sum around them.
 _MOST_OPENED = 4
-#: A sum over at most this many places may be written out.
-_LARGEST_UNROLLED = 64
-
-Bounds = dict[int, Extent]
-
-
-@dataclass(frozen=True)
-class Digits:
-    """An index that is ``high * base + low``, the two being indices below their extents."""
-
-    position: int
-    high: Scalar
-    low: Scalar
-    base: Scalar
-
-    def replacements(self) -> dict[Scalar, Scalar]:
-        """What the index, its quotient and its remainder become."""
-        k = index(self.position)
-        return {
-            k: algebra.sum_of(algebra.product_of(self.base, self.high), self.low),
-            apply("floordiv", k, self.base): self.high,
-            apply("mod", k, self.base): self.low,
-        }
-
-
-@dataclass(frozen=True)
-class Split:
-    """An axis of extent ``outer * inner`` as two axes."""
-
-    outer: Extent
-    inner: Extent
-
-    def over(self, position: int, high: int, low: int) -> Digits:
-        """The index at ``position`` by its digits."""
-        return Digits(position, index(high), index(low), extent_scalar(self.inner))
-
-
-Replaced = Mapping[int, Scalar | Digits]
-
-
-def _replacements(mapping: Replaced) -> dict[Scalar, Scalar]:
-    found: dict[Scalar, Scalar] = {}
-    for position, value in mapping.items():
-        found.update(value.replacements() if isinstance(value, Digits) else {index(position): value})
-    return found
-
-
-def _scalars_in(polynomial: Polynomial, position: int) -> Iterator[Scalar]:
-    """The integer expressions in a polynomial that depend on an index, nested ones too."""
-    for monomial in polynomial.terms:
-        for atom, _ in monomial:
-            if position in atom.free:
-                for part in atom.parts:
-                    if isinstance(part, Polynomial):
-                        yield from _scalars_in(part, position)
-                    elif isinstance(part, Scalar):
-                        yield from post_order([part])
 
 
 class NormalForm(Arithmetic):
@@ -158,6 +107,11 @@ class NormalForm(Arithmetic):
             return self.summed(self.multiply(domain, body), bound) if bound else self.multiply(domain, body)
         if not bound and domain == ONE and node.reducer in ("prod", "max", "min"):
             return body
+        if self._unroll and is_small(bound.values()):
+            if node.reducer == "prod":  # outside its domain a factor is 1
+                body, domain = self.add(ONE, self.multiply(domain, self.subtract(body, ONE))), ONE
+            if domain == ONE and node.reducer in ("prod", "max", "min"):
+                return self._written_out(node.reducer, body, bound)
         return self._reduction(node.reducer, body, domain, bound)
 
     def scalar(self, root: Scalar) -> Polynomial:
@@ -337,7 +291,7 @@ class NormalForm(Arithmetic):
 
     def summed(self, body: Polynomial, bound: Bounds) -> Polynomial:
         """The sum of the body over the bound indices."""
-        if self._unroll and _is_small(bound.values()):
+        if self._unroll and is_small(bound.values()):
             return self._unrolled(body, bound)
         for position, extent in bound.items():
             split = self._split_of(body, position, extent)
@@ -350,7 +304,7 @@ class NormalForm(Arithmetic):
 
     def _split_of(self, body: Polynomial, position: int, extent: Extent) -> Split | None:
         """``sum_{k<n m} f[k // m, k % m]`` is a sum over both digits of k; None where nothing is divided."""
-        for node in _scalars_in(body, position):
+        for node in scalars_in(body, position):
             if (is_apply(node, "floordiv") or is_apply(node, "mod")) and node.children[0] is index(position):
                 divisor = node.children[1]
                 count = algebra.floor_divide(extent_scalar(extent), divisor)
@@ -364,6 +318,20 @@ class NormalForm(Arithmetic):
             body = self.add(*[self.substitute(body, {position: number(k)}) for k in range(extent)]) if extent else ZERO
         return body
 
+    def _written_out(self, reducer: str, body: Polynomial, bound: Bounds) -> Polynomial:
+        """A product, maximum or minimum over few places, place by place."""
+        entries = [body]
+        for position, extent in bound.items():
+            assert isinstance(extent, int)
+            entries = [self.substitute(e, {position: number(k)}) for e in entries for k in range(extent)]
+        if reducer == "prod" or not entries:
+            return self.multiply(*entries)
+        sign = 1 if reducer == "max" else -1
+        best = self.scale(entries[0], sign)
+        for entry in entries[1:]:
+            best = self.larger(best, self.scale(entry, sign))
+        return self.scale(best, sign)
+
     def _sum_of_product(self, monomial: Monomial, bound: Bounds) -> Polynomial:
         opened = self._opened(monomial, bound)
         if opened is not None:
@@ -372,7 +340,7 @@ class NormalForm(Arithmetic):
         solved = self._solve_bracket(factors, bound)
         if solved is not None:
             return solved
-        groups = _components(factors, bound)
+        groups = components(factors, bound)
         used = set().union(*[positions for positions, _ in groups]) if groups else set()
         outside = {atom: e for atom, e in factors.items() if not atom.free & bound.keys()}
         parts = [self.combine(outside)]
@@ -484,7 +452,7 @@ class NormalForm(Arithmetic):
     def _substituted(self, atom: Atom, mapping: Replaced) -> Polynomial:
         kind, parts = atom.kind, atom.parts
         if kind in ("load", "scalar", "predicate"):
-            replaced = algebra.substitute(parts[0], _replacements(mapping))
+            replaced = algebra.substitute(parts[0], replacements(mapping))
             if kind == "load":
                 assert isinstance(replaced, Load)
                 return self._loaded(replaced)
@@ -520,27 +488,3 @@ def _lowest(polynomial: Polynomial) -> Exponents:
     from gradc.verify.polynomial import _common_monomial
 
     return _common_monomial(polynomial, None)
-
-
-def _components(factors: Exponents, bound: Bounds) -> list[tuple[list[int], Exponents]]:
-    """The factors in groups that share no bound index, each with its indices."""
-    groups: list[tuple[set[int], Exponents]] = []
-    for atom, exponent in factors.items():
-        touched = set(atom.free & bound.keys())
-        if not touched:
-            continue
-        members: Exponents = {atom: exponent}
-        separate = []
-        for positions, others in groups:
-            if positions & touched:
-                touched |= positions
-                members.update(others)
-            else:
-                separate.append((positions, others))
-        groups = [*separate, (touched, members)]
-    return [(sorted(positions), members) for positions, members in groups]
-
-
-def _is_small(extents: Any) -> bool:
-    known = list(extents)
-    return all(isinstance(e, int) for e in known) and prod(known) <= _LARGEST_UNROLLED
