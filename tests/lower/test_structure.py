@@ -138,6 +138,24 @@ def test_products_in_every_layout(
     np.testing.assert_allclose(kernel([a, b])[0], expected, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_symmetric_products(transposed: bool, dtype: str) -> None:
+    a = np.random.default_rng(0).normal(size=(100, 120) if transposed else (120, 100)).astype(dtype)
+    A = input_tensor("A", a.shape, dtype)
+
+    def body(i: Scalar, j: Scalar, k: Scalar) -> Scalar:
+        return product_of(2, *[load(A, (i, k) if transposed else (k, i)) for i in (i, j)])
+
+    side, inner = 100, 120
+    kernel = compile_graph(Graph((A,), (comprehension((side, side), body, reduce=(inner,)),)))
+    assert "symmetric product" in kernel.lowered
+    (result,) = kernel([a])
+    np.testing.assert_array_equal(result, result.T)
+    expected = 2 * (a @ a.T if transposed else a.T @ a)
+    np.testing.assert_allclose(result, expected, rtol=1e-3 if dtype == "f4" else 1e-11, atol=1e-3)
+
+
 def test_symbolic_products() -> None:
     m, n = size("m"), size("n")
     A = input_tensor("A", (m, n), "f8")

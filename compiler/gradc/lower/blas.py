@@ -15,13 +15,17 @@ from gradc.lower.text import Value, literal
 from gradc.lower.tree import Statement
 from gradc_runtime.blas import PREFIX
 
-_ARGUMENTS = ["ptr"] * 13
+#: Smaller symmetric products are written whole.
+SYMMETRIC_SIDE = 96
 
 
 def write_product(e: ExpressionEmitter, statement: Statement) -> None:
     """The call for one matrix of the batch."""
     product = statement.product
     assert product is not None
+    if is_symmetric(statement):
+        _write_symmetric(e, statement, product)
+        return
     dtype = statement.tensor.dtype
     extents = statement.tensor.extents
 
@@ -51,10 +55,65 @@ def write_product(e: ExpressionEmitter, statement: Statement) -> None:
         places[2],
         _integer_cell(e, _at_least_one(e, columns)),
     ]
-    name = PREFIX + ("dgemm" if dtype.itemsize == 8 else "sgemm")
-    e.builder.module.declare(name, "void", _ARGUMENTS)
+    _call(e, "gemm", statement, arguments)
+
+
+def _call(e: ExpressionEmitter, routine: str, statement: Statement, arguments: Sequence[str]) -> None:
+    name = PREFIX + ("d" if statement.tensor.dtype.itemsize == 8 else "s") + routine
+    e.builder.module.declare(name, "void", ["ptr"] * len(arguments))
     e.note_write(e.storage(statement.tensor).pointer)
     e.builder.line(f"call void @{name}({', '.join(f'ptr {a}' for a in arguments)})")
+
+
+def is_symmetric(statement: Statement) -> bool:
+    """Whether it is ``A A'`` or ``A' A``, with an inner extent that is worth filling one half from the other."""
+    product = statement.product
+    if product is None or product.batch or product.left.tensor is not product.right.tensor:
+        return False
+    if product.left.transposed == product.right.transposed or len(product.rows) != 1 or len(product.columns) != 1:
+        return False
+    extents = statement.tensor.extents
+    inner = [extents[axis] for axis in product.inner]
+    side = extents[product.rows[0]]
+    if len(inner) != 1 or not isinstance(inner[0], int) or not isinstance(side, int):
+        return False
+    return side >= SYMMETRIC_SIDE and 2 * inner[0] >= side
+
+
+def _write_symmetric(e: ExpressionEmitter, statement: Statement, product: MatrixProduct) -> None:
+    """The lower half by BLAS (column-major, it is the upper one), the upper half from it."""
+    dtype = statement.tensor.dtype
+    extents = statement.tensor.extents
+    side, inner = e.extent(extents[product.rows[0]]), e.extent(extents[product.inner[0]])
+    transposed = product.left.transposed
+    result = _entry(e, statement.tensor, 0, dtype)
+    arguments = [
+        _cell(e, "i8", str(ord("U"))),
+        _cell(e, "i8", str(ord("N" if transposed else "T"))),
+        _integer_cell(e, side),
+        _integer_cell(e, inner),
+        _number_cell(e, _scale(e, product, dtype)),
+        _entry(e, product.left.tensor, 0, dtype),
+        _integer_cell(e, _at_least_one(e, side if transposed else inner)),
+        _number_cell(e, literal(0, dtype)),
+        result,
+        _integer_cell(e, side),
+    ]
+    _call(e, "syrk", statement, arguments)
+    builder, zero = e.builder, literal(0, INT64)
+    pointer = e.storage(statement.tensor).pointer
+
+    def row(i: Value, _: list[Value]) -> list[Value]:
+        def entry(j: Value, _: list[Value]) -> list[Value]:
+            below = builder.add_integers(builder.multiply_integers(i, side), j)
+            above = builder.add_integers(builder.multiply_integers(j, side), i)
+            e.write(pointer, above, e.read(pointer, below, dtype, builder.depth))
+            return []
+
+        builder.loop(zero, i, [], entry)
+        return []
+
+    builder.loop(zero, side, [], row, nonempty=True)
 
 
 def _letter(operand: Operand) -> str:

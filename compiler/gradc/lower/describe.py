@@ -9,6 +9,7 @@ from gradc.ir.algebra import Substitution
 from gradc.ir.scalar import TRUE, Apply, Load, Number, Scalar, Size, load
 from gradc.ir.tensor import Compute, Extent, Graph, Tensor, input_tensor
 from gradc.ir.text import index_name, scalar_text
+from gradc.lower.blas import is_symmetric
 from gradc.lower.fuse import Lifetimes
 from gradc.lower.kernel import ASSUMED_EXTENT, Cost
 from gradc.lower.tree import Item, Nest, Statement, statements
@@ -64,7 +65,8 @@ def _statement_text(statement: Statement, names: dict[Tensor, str]) -> str:
     if statement.kind == "map":
         line = f"{name} = {body}"
     elif statement.kind == "blas":
-        line = f"{name} = matrix product, {body}"
+        what = "symmetric product" if is_symmetric(statement) else "matrix product"
+        line = f"{name} = {what}, {body}"
     elif statement.kind == "accumulate":
         line = f"{name} += {body}{condition}"
     else:
