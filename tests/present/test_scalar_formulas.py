@@ -50,6 +50,8 @@ DERIVATIVES: list[Case] = [
     (lambda x: -x / np.sqrt(1 - x**2), r"-\frac{1}{(1 - x^{2})^{3/2}}", "-1/(1 - x**2)**(3/2)"),
     (lambda x: np.cos(x) / np.sin(x), r"-\frac{1}{\sin^{2}(x)}", "-1/sin(x)**2"),
     (lambda x: x * np.arctan(x) - np.log(1 + x**2) / 2, r"\arctan(x)", "arctan(x)"),
+    (lambda x: np.log(np.cos(x)), r"-\tan(x)", "-tan(x)"),
+    (lambda x: np.log(x + np.sqrt(x**2 + 1)), r"\frac{1}{\sqrt{x^{2} + 1}}", "1/sqrt(x**2 + 1)"),
     (lambda x: np.log(1 + np.exp(x)), r"\sigma(x)", "sigmoid(x)"),
     (lambda x: x**x, r"x^{x} (1 + \log(x))", "x**x*(1 + log(x))"),
     (

@@ -225,7 +225,22 @@ class DisplayAlgebra:
         if not is_apply(result, "prod"):
             return result
         result = tidy_term(self._apply_product_rules(result))
+        result = self._cancelled_sums(result) if is_apply(result, "prod") else result
         return self._normal_signs(result) if is_apply(result, "prod") else result
+
+    def _cancelled_sums(self, product: Scalar) -> Scalar:
+        """``(1 + x/r) / (x + r)`` as ``1/r``: a sum over another that is a multiple of it."""
+        sums = {b: e for b, e in integer_powers(product).items() if is_apply(b, "sum") and len(b.children) <= 4}
+        for top, bottom in itertools.permutations(sums, 2):
+            if sums[top] < 1 or sums[bottom] > -1 or len(top.children) != len(bottom.children):
+                continue
+            inverse = self.power(bottom.children[0], number(-1, product.dtype))
+            for term in top.children:
+                multiple = self.product([term, inverse])
+                terms = [self.product([multiple, t]) for t in bottom.children]
+                if algebra.sum_of(*terms, flatten=False, dtype=product.dtype) is top:
+                    return self.product([*lowered(product, {top: 1, bottom: -1}), multiple])
+        return product
 
     def _joined_symbolic_powers(self, factors: list[Scalar]) -> list[Scalar]:
         """``x x**(n - 1)`` as ``x**n``."""

@@ -92,6 +92,8 @@ PRODUCTS = (
     Rule("sign(x) * abs(x)", "x"),
     Rule("sign(x) * x", "abs(x)"),
     Rule("tan(x) * cos(x)", "sin(x)"),
+    Rule("sin(x) * cos(x)**-1", "tan(x)"),
+    Rule("sinh(x) * cosh(x)**-1", "tanh(x)"),
     Rule("abs(x) * x**-1", "sign(x)"),
 )
 
