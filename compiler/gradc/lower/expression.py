@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from gradc.errors import CompileError
 from gradc.ir.algebra import conjunction, difference, negated, negation, sum_of
@@ -31,21 +29,13 @@ from gradc.ir.scalar import (
 from gradc.ir.tensor import Extent, Tensor, extent_scalar
 from gradc.ir.walk import free_indices, post_order
 from gradc.lower.flatten import Along, flattened
-from gradc.lower.machine import Machine
+from gradc.lower.memory import MemoryEmitter, VectorisationRefused, varies
 from gradc.lower.powers import factors, signed_terms, small_power
-from gradc.lower.text import FunctionBuilder, Scope, Value, literal, memory_type
+from gradc.lower.text import FunctionBuilder, Value, literal
 from gradc.ops.table import promoted
 
 
-@dataclass
-class Storage:
-    """Where the entries of a tensor are: a buffer, and a stride per axis (None for an axis that holds one entry at a time)."""
-
-    pointer: Value
-    strides: tuple[Value | None, ...]
-
-
-class ExpressionEmitter(Machine):
+class ExpressionEmitter(MemoryEmitter):
     """Evaluates scalars, given the loops that are open and where tensors are stored."""
 
     def __init__(
@@ -58,7 +48,6 @@ class ExpressionEmitter(Machine):
         #: per loop variable: the running index, and its extent
         self.indices: list[Value] = []
         self.extents: list[Extent] = []
-        self._storage: dict[Tensor, Storage] = {}
         self._values: dict[Any, Value] = {}
         self._elements: dict[Any, Value] = {}
         self._facts: dict[Scalar, tuple[bool, int]] = {}
@@ -66,22 +55,8 @@ class ExpressionEmitter(Machine):
         self._masks: dict[Scalar, int] = {}
         self._log: list[Scalar] | None = None
         self._flats: dict[Load, tuple[Along, ...] | None] = {}
-        #: buffer -> the scopes that were open when it was last written
-        self._writers: dict[str, tuple[Scope, ...]] = {}
 
     # ------------------------------------------------------------ what is known
-
-    def store_at(self, tensor: Tensor, storage: Storage) -> None:
-        """Loads of ``tensor`` read this buffer."""
-        self._storage[tensor] = storage
-
-    def storage(self, tensor: Tensor) -> Storage:
-        """The buffer of ``tensor``."""
-        return self._storage[tensor]
-
-    def is_stored(self, tensor: Tensor) -> bool:
-        """Whether ``tensor`` has a buffer."""
-        return tensor in self._storage
 
     def keep_element(self, tensor: Tensor, indices: Sequence[Value], value: Value) -> None:
         """Loads of this entry are this register, as long as the innermost scope is open."""
@@ -412,15 +387,6 @@ class ExpressionEmitter(Machine):
 
     # ------------------------------------------------------------ loads
 
-    def address(self, tensor: Tensor, indices: Sequence[Value]) -> tuple[Value, Value]:
-        """The buffer and the offset, in entries, of one entry (of lane 0's, when the offset has a step)."""
-        storage = self._storage[tensor]
-        offset = literal(0, INT64)
-        for position, stride in zip(indices, storage.strides, strict=True):
-            if stride is not None:
-                offset = self.add(offset, self.multiply(self.convert(position, INT64), stride))
-        return storage.pointer, offset
-
     def _flat(self, node: Load) -> tuple[Along, ...] | None:
         """A load of a whole buffer by joined axes."""
         if node not in self._flats:
@@ -440,7 +406,7 @@ class ExpressionEmitter(Machine):
         return self._read_at(node, self._storage[node.tensor].pointer, offset)
 
     def _read_at(self, node: Load, pointer: Value, offset: Value) -> Value:
-        depth = max(self.builder.barrier, offset.depth, pointer.depth, self._written_depth(pointer))
+        depth = max(self.builder.barrier, offset.depth, pointer.depth, self.written_depth(pointer))
         return self.read(pointer, offset, node.dtype, depth)
 
     def _load(self, node: Load) -> Value:
@@ -448,7 +414,7 @@ class ExpressionEmitter(Machine):
         if flat is not None:
             return self._load_flat(node, flat)
         indices = [self.convert(self._values[i], INT64) for i in node.indices]
-        key = (node.tensor, tuple(i.text for i in indices), self.lanes if any(_varies(i) for i in indices) else 1)
+        key = (node.tensor, tuple(i.text for i in indices), self.lanes if any(varies(i) for i in indices) else 1)
         known = self._elements.get(key) or self._elements.get((*key[:2], self.lanes))
         if known is not None:
             return known
@@ -473,86 +439,6 @@ class ExpressionEmitter(Machine):
         self.builder.fail(outside, [position, extent, literal(axis, INT64)], 1, self.status_slot, depth)
         return position
 
-    def read(self, pointer: Value, offset: Value, dtype: np.dtype[Any], depth: int) -> Value:
-        """Load one entry, or one per lane where the offset varies over lanes."""
-        lanes = self.lanes if _varies(offset) else 1
-        if lanes > 1 and (offset.step is None or offset.step.literal != 1):
-            return self._read_scattered(pointer, offset, dtype, depth)
-        where = self.entry_pointer(pointer, replace(offset, step=None), dtype, depth)
-        kind = memory_type(dtype, lanes)
-        name = self.builder.instruction(f"load {kind}, ptr {where}, align {dtype.itemsize}", depth)
-        if dtype == BOOL:
-            zero = "0" if lanes == 1 else "zeroinitializer"
-            name = self.builder.instruction(f"icmp ne {kind} {name}, {zero}", depth)
-        return Value(name, dtype, depth, lanes)
-
-    def _read_scattered(self, pointer: Value, offset: Value, dtype: np.dtype[Any], depth: int) -> Value:
-        result = Value("poison", dtype, depth, self.lanes)
-        for lane in range(self.lanes):
-            one = self.read(pointer, self.lane_offset(offset, lane), dtype, depth)
-            text = f"insertelement {result.type} {result.text}, {one.type} {one.text}, i32 {lane}"
-            result = Value(self.builder.instruction(text, depth), dtype, depth, self.lanes)
-        return result
-
-    def lane_offset(self, offset: Value, lane: int) -> Value:
-        """The offset of one lane."""
-        if offset.lanes > 1:
-            return self.extract(offset, lane)
-        base = replace(offset, step=None)
-        return base if offset.step is None else self.add(base, self.multiply(offset.step, literal(lane, INT64)))
-
-    def entry_pointer(self, pointer: Value, offset: Value, dtype: np.dtype[Any], depth: int) -> str:
-        """The address of the entry at an offset."""
-        if offset.literal == 0:
-            return pointer.text
-        kind = memory_type(dtype)
-        return self.builder.instruction(f"getelementptr {kind}, ptr {pointer.text}, i64 {offset.text}", depth)
-
-    def note_write(self, pointer: Value) -> None:
-        """The code at hand writes to this buffer: later reads of it stay behind."""
-        self._writers[pointer.text] = tuple(self.builder.scopes)
-
-    def _written_depth(self, pointer: Value) -> int:
-        """The outermost scope in which a read comes after the last write: the innermost that both are in.
-
-        Where every index is a literal (loops of one trip, unrolled ones, a row's own buffer) the offset alone would let
-        the read go in front of the loop that writes.
-        """
-        shared = 0
-        for ours, theirs in zip(self.builder.scopes, self._writers.get(pointer.text, ()), strict=False):
-            if ours is not theirs:
-                break
-            shared = ours.depth
-        return shared
-
-    def write(self, pointer: Value, offset: Value, value: Value) -> None:
-        """Store to an entry, or to one per lane, in the innermost scope."""
-        self.note_write(pointer)
-        depth = self.builder.depth
-        lanes = self.lanes if _varies(offset) else 1
-        if lanes == 1 and _varies(value):
-            raise VectorisationRefused
-        if lanes > 1:
-            value = self.vector(value)
-        if lanes > 1 and (offset.step is None or offset.step.literal != 1):
-            for lane in range(lanes):
-                self._write_one(pointer, self.lane_offset(offset, lane), self.extract(value, lane), depth)
-            return
-        self._write_one(pointer, replace(offset, step=None), value, depth)
-
-    def _write_one(self, pointer: Value, offset: Value, value: Value, depth: int) -> None:
-        where = self.entry_pointer(pointer, offset, value.dtype, depth)
-        text = value.text
-        if value.dtype == BOOL:
-            text = self.builder.instruction(f"zext {value.type} {text} to {memory_type(BOOL, value.lanes)}", depth)
-        kind = memory_type(value.dtype, value.lanes)
-        self.builder.line(f"store {kind} {text}, ptr {where}, align {value.dtype.itemsize}")
-
-
-class VectorisationRefused(Exception):
-    """Vector code can't express this; the loop is written with one lane."""
-
-
 def _in_range(node: Load, extents: Sequence[Extent]) -> bool:
     if any(position >= len(extents) for position in free_indices(*node.indices)):
         return False  # a loop further in, which is not open yet
@@ -567,10 +453,6 @@ def _in_range(node: Load, extents: Sequence[Extent]) -> bool:
     return True
 
 
-def _varies(value: Value) -> bool:
-    return value.lanes > 1 or value.step is not None
-
-
 def _is_gathered(position: Scalar) -> bool:
     return not isinstance(position, Index | Number | Size) and any(
         isinstance(node, Load) for node in post_order([position])
@@ -580,5 +462,3 @@ def _is_gathered(position: Scalar) -> bool:
 def _nearest_float(value: Any) -> float:
     return value.numerator / value.denominator if isinstance(value, Fraction) else float(value)
 
-
-__all__ = ["ExpressionEmitter", "Storage", "VectorisationRefused"]

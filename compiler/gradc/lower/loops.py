@@ -8,7 +8,8 @@ from dataclasses import replace
 from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Index
 from gradc.ir.walk import free_indices
 from gradc.lower.blas import write_product
-from gradc.lower.expression import ExpressionEmitter, VectorisationRefused
+from gradc.lower.expression import ExpressionEmitter
+from gradc.lower.memory import VectorisationRefused
 from gradc.lower.ranges import domain_bounds, guard_edges, pieces
 from gradc.lower.reducers import (
     State,

@@ -9,8 +9,9 @@ from gradc.errors import CompileError
 from gradc.ir.scalar import INT64, Apply, Number, Scalar, Size
 from gradc.ir.tensor import Constant, Extent, Graph, Input, Tensor
 from gradc.ir.walk import post_order
-from gradc.lower.expression import ExpressionEmitter, Storage
+from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.loops import TreeEmitter
+from gradc.lower.memory import Storage
 from gradc.lower.text import FunctionBuilder, Module, Value, literal
 from gradc.lower.tree import Item, Statement, statements
 from gradc_runtime import extents as runtime_extents
