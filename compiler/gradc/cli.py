@@ -23,6 +23,9 @@ DONE, REFUTED, UNUSABLE = 0, 1, 2
 
 _FILE_AND_FUNCTION = re.compile(r"(?P<file>.+\.py):(?P<function>[^\W\d]\w*)")
 
+#: Signs of a formula over arrays.
+_ARRAYS = re.compile(r"@|\[|\.T\b|\\top")
+
 _EXAMPLES = """examples:
   gradc derive "2*x**4 + x**3 + 3*x**2 + 5*x + 1" --wrt x --at x=2
   gradc derive "sum((X @ w - y)**2)" --wrt w --shape X=m,n --shape w=n --shape y=m --latex
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)  # type: ignore[no-any-return]
     except GradcError as problem:
-        return _unusable(str(problem))
+        return _unusable(f"{problem}{_advice(options)}")
     except RecursionError:
         return _unusable("this is nested too deeply")
     except KeyboardInterrupt:
@@ -45,6 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone, as with | head: nothing is wrong
         return DONE
+
+
+def _advice(options: argparse.Namespace) -> str:
+    """What to do about shapes that don't fit, where none were given."""
+    formula = getattr(options, "function", "")
+    if not formula or options.shape or options.at or not _ARRAYS.search(formula):
+        return ""
+    return "\n  arguments are numbers unless their shapes are given: --shape X=m,n --shape w=n"
 
 
 def _unusable(message: str) -> int:

@@ -115,6 +115,8 @@ def test_verify(capsys, hand, points, status, word):
         (["derive", "x", "--at", "x=__import__('os')"], "unknown function"),
         (["derive", "x", "--shape", "x=-1"], "a shape is"),
         (["derive", "X @ w", "--shape", "X=2,3", "--shape", "w=4"], "matmul"),
+        (["derive", "X @ w"], "--shape X=m,n"),
+        (["derive", "x[0]*x[1]"], "--shape X=m,n"),
         (["derive", "nowhere.py:f"], "there is no file"),
         (["verify", "x**2", "2*z"], "unknown name 'z'"),
         (["verify", "x**2", "2*x", "--wrt", "y"], "no y"),

@@ -94,4 +94,5 @@ def components(factors: Exponents, bound: Bounds) -> list[tuple[list[int], Expon
 def is_small(extents: Iterable[Extent]) -> bool:
     """Whether a sum over these extents has few places, all of them known."""
     known = list(extents)
-    return all(isinstance(e, int) for e in known) and prod(known) <= _LARGEST_UNROLLED
+    fixed = [extent for extent in known if isinstance(extent, int)]
+    return len(fixed) == len(known) and prod(fixed) <= _LARGEST_UNROLLED

@@ -250,11 +250,16 @@ def evaluate_syntax(root: Syntax, names: Mapping[str, Any], text: str = "") -> A
             values.append(node.combine(operands, names))
         except ParseError as problem:
             raise located(str(problem), text, node.position) from None
-        except GradcError:
-            raise
+        except GradcError as problem:  # the place in the text says more than the line that evaluates it
+            raise type(problem)(str(located(_first_part(problem), text, node.position))) from problem
         except (TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as problem:
-            raise located(f"this can't be computed: {problem}", text, node.position) from problem
+            raise located(f"this can't be computed: {_first_part(problem)}", text, node.position) from problem
     return _result(values[0])
+
+
+def _first_part(problem: Exception) -> str:
+    """The message without the line of code that tracing adds."""
+    return str(problem).split("\n  in ")[0]
 
 
 def _result(value: Any) -> Any:
