@@ -36,7 +36,20 @@ def python_float_among_entries(y):
     return np.array([np.sum(y), y[0] ** 2, 1.5])
 
 
+def appended_differences(y):
+    v = np.where(y**2 > -1.0, y, np.log(y))
+    return np.append(v, v - y)
+
+
+def masked_blocks(z):
+    v = z.copy()
+    v[v > 0] = 0.5
+    return np.block([[v, v], [v * 2, v]])
+
+
 CASES = [
+    (appended_differences, [np.array([[1.3, 1.517], [0.2, 0.3]])]),
+    (masked_blocks, [np.array([[-0.335, -1.009], [0.439, 1.159]])]),
     (python_float_among_entries, [np.array([0.5, -0.3])]),
     (product_along_an_axis, [np.array([[0.267, -0.017, -1.538, -1.594]])]),
     (cumulated_product, [np.array([0.076, -0.007, -0.535, -1.588])]),

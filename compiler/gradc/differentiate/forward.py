@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradc.differentiate.partials import local_derivatives, multiply, one_of
+from gradc.differentiate.partials import local_derivatives, multiply, one_of, where_reached
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
 from gradc.errors import TraceError
 from gradc.ir.algebra import Substitution, conjunction, convert, equal, guarded, sum_of
@@ -76,8 +76,13 @@ class _Sweep:
         moved = [index(k if k < rank else k + seeds) for k in range(len(node.extents))]
         shift = Substitution({index(k): i for k, i in enumerate(moved)})
         directions = [index(rank + k) for k in range(seeds)]
+        reached = where_reached(node.body)
         terms = [
-            multiply(self._tangent(item, shift, directions), shift(multiply(seed, partial))) for item, partial in found
+            guarded(
+                shift(reached[item]),
+                multiply(self._tangent(item, shift, directions), shift(multiply(seed, partial))),
+            )
+            for item, partial in found
         ]
         body = guarded(shift(node.domain), sum_of(*terms, dtype=node.dtype))
         shape = node.shape + self._seed_shape

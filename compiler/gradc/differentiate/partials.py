@@ -137,6 +137,24 @@ def local_derivatives(root: Scalar, seed: Scalar, wanted: Callable[[Load], bool]
     return found[::-1]
 
 
+def where_reached(root: Scalar) -> dict[Load, Scalar]:
+    """For each load below ``root``, where it is evaluated: the guards above it. Only there is its index in range."""
+    order = post_order([root])
+    parts: dict[Scalar, list[Scalar]] = {root: [TRUE]}
+    reached: dict[Load, Scalar] = {}
+    for node in reversed(order):
+        here = TRUE if TRUE in parts[node] else disjunction(*parts[node])
+        if isinstance(node, Load):
+            reached[node] = here
+        for child in node.children:
+            if child.children or isinstance(child, Load):
+                inside = conjunction(here, node.predicate) if isinstance(node, Guard) and child is node.body else here
+                parts.setdefault(child, []).append(inside)
+            else:
+                parts.setdefault(child, [TRUE])
+    return reached
+
+
 def _differentiable_children(node: Scalar) -> tuple[Scalar, ...]:
     if isinstance(node, Guard):
         return (node.body,)
