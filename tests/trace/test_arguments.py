@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, namedtuple
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -45,6 +45,38 @@ def test_nested_containers_come_back_as_they_were() -> None:
     assert g.table["a"][0] == 1.0
     assert g.table["a"][1] is None
     assert g.scale == 6.0
+
+
+class Line(NamedTuple):
+    slope: Any
+    shift: Any
+
+    def at(self, x: Any) -> Any:
+        return STRETCH * self.slope * x + self.shift
+
+
+@dataclass
+class Curve:
+    bend: Any
+
+    def at(self, x: Any) -> Any:
+        return STRETCH * self.bend * x**2
+
+
+STRETCH = 1.0
+
+
+def test_methods_of_containers_follow_what_they_read() -> None:
+    global STRETCH
+    line = Line(2.0, 1.0)
+    f = jit(lambda p, q, x: p.at(x) + q.at(x) + line.at(x))
+    assert f(Line(1.0, 0.0), Curve(3.0), 2.0) == 2.0 + 12.0 + 5.0
+    STRETCH = 2.0
+    assert f(Line(1.0, 0.0), Curve(3.0), 2.0) == 4.0 + 24.0 + 9.0
+    before = f.traces
+    assert f(Line(2.0, 0.0), Curve(0.0), 2.0) == 8.0 + 9.0
+    assert f.traces == before
+    STRETCH = 1.0
 
 
 def test_results_in_containers() -> None:

@@ -45,6 +45,25 @@ def leaf_paths(structure: Any, name: str) -> list[str]:
     return [accessor.codify(name) for accessor in structure.accessors()]
 
 
+def container_classes(tree: Any) -> set[type]:
+    """The namedtuple classes and dataclasses in ``tree``: what it holds that has methods."""
+    found: set[type] = set()
+    pending = [tree]
+    while pending:
+        item = pending.pop()
+        kind = type(item)
+        if isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list | tuple):
+            pending.extend(item)
+            if hasattr(kind, "_fields"):
+                found.add(kind)
+        elif kind in _dataclasses:
+            pending.extend(vars(item).values() if hasattr(item, "__dict__") else ())
+            found.add(kind)
+    return found
+
+
 def _is_new_dataclass(leaf: Any) -> bool:
     kind = type(leaf)
     return dataclasses.is_dataclass(kind) and kind not in _dataclasses and not kind.__module__.startswith("gradc.")

@@ -129,6 +129,8 @@ def class_attribute(kind: type, name: str) -> Any:
 def _plain_function(found: Any) -> Any:
     if isinstance(found, property):
         return found.fget
+    if isinstance(found, functools.cached_property):
+        return found.func
     return found.__func__ if isinstance(found, staticmethod | classmethod) else found
 
 
@@ -191,7 +193,7 @@ class ClassProxy:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         target = self.__dict__["__gradc__"][0]
-        _rely_on_numbers(target)
+        rely_on_numbers(target)
         return target(*args, **kwargs)
 
     def __instancecheck__(self, instance: Any) -> bool:
@@ -202,7 +204,7 @@ class ClassProxy:
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         target = self.__dict__["__gradc__"][0]
-        _rely_on_numbers(target)
+        rely_on_numbers(target)
         return (target,)
 
     def __getitem__(self, key: Any) -> Any:
@@ -223,10 +225,14 @@ def _class_stand_in(kind: type, path: Path, stand_in: StandInOf) -> Any:
 # ---------------------------------------------------------------- code that runs as it is
 
 
-def _rely_on_numbers(kind: type) -> None:
-    """Instances made while tracing run their methods as they are: what those read from globals and closures is watched."""
+def rely_on_numbers(kind: type) -> None:
+    """Watch what the methods of a class read from globals and closures: those of its instances that the trace makes run as
+    they are.
+    """
     pending: list[Any] = []
     for base in kind.__mro__[:-1]:
+        if base.__module__ == "builtins":
+            continue
         for name, member in vars(base).items():
             function = _plain_function(member)
             if isinstance(function, types.FunctionType):
@@ -267,8 +273,6 @@ def _watched(function: types.FunctionType) -> list[Any]:
 _WITHOUT_NUMBERS = (
     types.ModuleType,
     types.BuiltinFunctionType,
-    types.MemberDescriptorType,
-    types.GetSetDescriptorType,
     types.NoneType,
     np.ufunc,
 )
@@ -280,7 +284,7 @@ def _watch(value: Any, path: Path) -> Any:
         equal_to(value, path)
     elif isinstance(value, types.FunctionType | type):
         identical(value, path)
-    elif not isinstance(value, _WITHOUT_NUMBERS):
+    elif not isinstance(value, _WITHOUT_NUMBERS) and not hasattr(type(value), "__get__"):
         trace.volatile = True
     return value
 

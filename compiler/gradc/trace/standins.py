@@ -28,7 +28,7 @@ from gradc.trace.modules import (
     random_error,
     traced_builtins,
 )
-from gradc.trace.objects import is_proxy, other_stand_in
+from gradc.trace.objects import is_proxy, other_stand_in, rely_on_numbers
 from gradc.trace.paths import Path, equal_to, identical, same_kind
 from gradc.trace.records import Root
 from gradc.trace.specs import supported
@@ -128,7 +128,10 @@ def _container(value: Any, path: Path) -> Any:
         made.extend(stand_in(item, path.item(k)) for k, item in enumerate(value))
         return made
     items = [stand_in(item, path.item(k)) for k, item in enumerate(value)]
-    return kind(*items) if hasattr(kind, "_fields") else tuple(items)
+    if not hasattr(kind, "_fields"):
+        return tuple(items)
+    rely_on_numbers(kind)
+    return kind(*items)
 
 
 # ---------------------------------------------------------------- functions

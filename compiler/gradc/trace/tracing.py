@@ -15,8 +15,9 @@ from gradc.errors import DTypeError, TraceError
 from gradc.ir.scalar import FLOAT64, DType
 from gradc.ir.tensor import Graph, Input
 from gradc.ir.walk import graph_order
-from gradc.trace.containers import flatten, leaf_paths, unflatten
+from gradc.trace.containers import container_classes, flatten, leaf_paths, unflatten
 from gradc.trace.context import Trace, tracing
+from gradc.trace.objects import rely_on_numbers
 from gradc.trace.paths import Path, root_path
 from gradc.trace.records import Argument, Capture, Condition, Root, Traced
 from gradc.trace.specs import Spec, supported
@@ -123,6 +124,8 @@ def lift_arguments(
 
     def lifted(value: Any, name: str, floats: bool) -> Any:
         leaves, tree = flatten(value)
+        for kind in container_classes(value):
+            rely_on_numbers(kind)
         made = []
         for leaf, path in zip(leaves, leaf_paths(tree, name), strict=True):
             spec = leaf_spec(leaf, floats)
