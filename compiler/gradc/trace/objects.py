@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 import inspect
+import os
 import sys
 import types
 from collections.abc import Callable
@@ -249,7 +250,16 @@ def rely_on_numbers(kind: type) -> None:
             pending.extend(_watched(value))
 
 
+_STDLIB = os.__file__.rpartition(os.sep)[0]
+
+
 def _is_watched(function: types.FunctionType) -> bool:
+    """Whether a function is the user's: not a library's, and not one that `dataclasses` wrote."""
+    file = function.__code__.co_filename
+    if file.startswith(_STDLIB) and "site-packages" not in file:
+        return False
+    if file == "<string>" and function.__name__.startswith("__"):
+        return False
     return _module_of(function) not in sys.stdlib_module_names and _module_of(function) not in _OWN
 
 
