@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
+from weakref import WeakKeyDictionary
 
 from gradc.ir.algebra import Substitution, product_of
 from gradc.ir.scalar import TRUE, Apply, Index, Load, NamedConstant, Number, Scalar, index, load
@@ -86,9 +86,17 @@ def is_matrix_product(tensor: Compute) -> bool:
     return as_matrix_product(tensor) is not None
 
 
-@lru_cache(maxsize=4096)
+_known: WeakKeyDictionary[Compute, MatrixProduct | None] = WeakKeyDictionary()
+
+
 def as_matrix_product(tensor: Compute) -> MatrixProduct | None:
     """The comprehension as a product of two matrices (a batch of them), if it is one and large enough."""
+    if tensor not in _known:
+        _known[tensor] = _recognised(tensor)
+    return _known[tensor]
+
+
+def _recognised(tensor: Compute) -> MatrixProduct | None:
     contraction = as_contraction(tensor)
     if contraction is None or len(contraction.factors) != 2:
         return None
