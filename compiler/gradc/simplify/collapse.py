@@ -15,11 +15,13 @@ from gradc.ir.scalar import Apply, Index, Load, NamedConstant, Number, Scalar, i
 from gradc.ir.tensor import Compute
 from gradc.ir.walk import post_order
 
-Monomial = tuple[tuple[Scalar, Fraction], ...]
-Polynomial = dict[Monomial, Fraction | float]
+Exponent = int | Fraction
+Monomial = tuple[tuple[Scalar, Exponent], ...]
+Polynomial = dict[Monomial, int | Fraction | float]
 
 _MOST_TERMS = 96
-_MOST_NODES = 400
+_MOST_NODES = 240
+_MOST_FACTORS = 20
 _LARGEST_POWER = 4
 
 
@@ -44,7 +46,10 @@ def collapsed(root: Scalar) -> Scalar:
 def _may_cancel(root: Scalar) -> bool:
     """Whether there are coefficients of both signs: what cancels has both."""
     signs = set()
-    for node in post_order([root])[: _MOST_NODES + 1]:
+    nodes = post_order([root])
+    if len(nodes) > _MOST_NODES:
+        return False
+    for node in nodes:
         if isinstance(node, Number) and isinstance(node.value, int | Fraction | float):
             signs.add(node.value < 0)
         elif is_apply(node, "sub") or is_apply(node, "neg"):
@@ -107,7 +112,7 @@ class _Expansion:
             return {(): _exact(node.value)} if node.value != 0 else {}
         operands = [self._memo[operand] for operand in self._operands(node)]
         if not operands:
-            return {((node, Fraction(1)),): Fraction(1)}
+            return {((node, 1),): 1}
         if isinstance(node, Load):
             return operands[0]
         assert isinstance(node, Apply)
@@ -116,8 +121,8 @@ class _Expansion:
         return _ARITHMETIC[node.op.name](*operands)
 
 
-def _exact(value: object) -> Fraction | float:
-    return Fraction(value) if isinstance(value, int | Fraction) else float(value)  # type: ignore[arg-type]
+def _exact(value: object) -> int | Fraction | float:
+    return value if isinstance(value, int | Fraction) else float(value)  # type: ignore[arg-type]
 
 
 def _looked_through(item: Load) -> Scalar | None:
@@ -148,7 +153,7 @@ def _scaled(polynomial: Polynomial, factor: int) -> Polynomial:
 
 
 def _multiplied(*polynomials: Polynomial) -> Polynomial:
-    product: Polynomial = {(): Fraction(1)}
+    product: Polynomial = {(): 1}
     for polynomial in polynomials:
         if len(product) * len(polynomial) > _MOST_TERMS:
             raise _TooLargeError
@@ -158,9 +163,11 @@ def _multiplied(*polynomials: Polynomial) -> Polynomial:
 
 
 def _joined(left: Monomial, right: Monomial) -> Monomial:
+    if len(left) + len(right) > _MOST_FACTORS:
+        raise _TooLargeError
     exponents = dict(left)
     for atom, exponent in right:
-        exponents[atom] = exponents.get(atom, Fraction(0)) + exponent
+        exponents[atom] = exponents.get(atom, 0) + exponent
     present = [(atom, exponent) for atom, exponent in exponents.items() if exponent]
     return tuple(sorted(present, key=lambda pair: pair[0].digest))
 
@@ -168,23 +175,22 @@ def _joined(left: Monomial, right: Monomial) -> Monomial:
 def _powered(node: Apply, base: Polynomial) -> Polynomial:
     value = node.args[1].value  # type: ignore[attr-defined]
     if not isinstance(value, int | Fraction):
-        return {((node, Fraction(1)),): Fraction(1)}
-    exponent = Fraction(value)
-    if exponent.denominator == 1 and len(base) == 1:
+        return {((node, 1),): 1}
+    if isinstance(value, int) and len(base) == 1:
         ((monomial, coefficient),) = base.items()
-        if coefficient == 1 or exponent > 0:
-            powers = tuple((atom, e * exponent) for atom, e in monomial)
-            return {powers: coefficient ** int(exponent)}
-    if exponent.denominator == 1 and 0 < exponent <= _LARGEST_POWER:
-        return _multiplied(*[base] * int(exponent))
-    return {((node.args[0], exponent),): Fraction(1)}
+        if coefficient == 1 or value > 0:
+            return {tuple((atom, e * value) for atom, e in monomial): coefficient**value}
+    if isinstance(value, int) and 0 < value <= _LARGEST_POWER:
+        return _multiplied(*[base] * value)
+    return {((node.args[0], value),): 1}
 
 
 def _divided(left: Polynomial, right: Polynomial) -> Polynomial:
     if len(right) != 1:
         raise _TooLargeError
     ((monomial, coefficient),) = right.items()
-    inverse: Polynomial = {tuple((atom, -e) for atom, e in monomial): 1 / coefficient}
+    one_over = Fraction(1) / coefficient if isinstance(coefficient, int | Fraction) else 1 / coefficient
+    inverse: Polynomial = {tuple((atom, -e) for atom, e in monomial): one_over}
     return _multiplied(left, inverse)
 
 
