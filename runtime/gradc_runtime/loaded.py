@@ -49,6 +49,8 @@ class Signature:
     workspace: Extent
     constant_count: int
     releases_gil: bool
+    #: whether it calls BLAS routines that would spread over threads by themselves
+    limits_blas_threads: bool = False
 
     @property
     def constant_slot(self) -> int:
@@ -101,9 +103,8 @@ class LoadedKernel:
         self.object_code = object_code
         self.signature = signature
         self._constants = tuple(constants)
-        blas = symbols(external)
-        self._uses_blas = bool(blas)
-        self._library = engine().load(object_code, ["gradc_objects", "gradc_pointers"], blas)
+        self._library = engine().load(object_code, ["gradc_objects", "gradc_pointers"], symbols(external))
+        self._limits_blas_threads = signature.limits_blas_threads
         self._by_object = objects_are_readable()
         prototype = ctypes.CFUNCTYPE if signature.releases_gil else ctypes.PYFUNCTYPE
         entry = "gradc_objects" if self._by_object else "gradc_pointers"
@@ -146,7 +147,7 @@ class LoadedKernel:
         if sizes:
             slot = self.signature.size_slot
             slots[slot : slot + len(sizes)] = list(sizes)
-        if self._uses_blas:
+        if self._limits_blas_threads:
             with one_thread:
                 status = self._entry(frame.address)
         else:

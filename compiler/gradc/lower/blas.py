@@ -6,6 +6,7 @@ Arrays are row-major and BLAS is column-major: it computes the transposed produc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from gradc.ir.scalar import INT64, DType
 from gradc.ir.tensor import Tensor
@@ -15,6 +16,8 @@ from gradc.lower.text import Value, literal
 from gradc.lower.tree import Statement
 from gradc_runtime.blas import PREFIX
 
+#: OpenBLAS keeps general products of at most this many multiplications on the calling thread.
+UNTHREADED = 1 << 18
 #: Smaller symmetric products are written whole.
 SYMMETRIC_SIDE = 96
 
@@ -78,6 +81,15 @@ def is_symmetric(statement: Statement) -> bool:
     if len(inner) != 1 or not isinstance(inner[0], int) or not isinstance(side, int):
         return False
     return side >= SYMMETRIC_SIDE and 2 * inner[0] >= side
+
+
+def may_use_threads(statement: Statement) -> bool:
+    """Whether BLAS may spread this product over threads, unless it is told not to."""
+    if statement.product is None:
+        return False
+    extents = [statement.tensor.extents[axis] for axis in range(len(statement.product.batch), len(statement.tensor.extents))]
+    work = prod(extent if isinstance(extent, int) else UNTHREADED + 1 for extent in extents)
+    return work > UNTHREADED or is_symmetric(statement)
 
 
 def _write_symmetric(e: ExpressionEmitter, statement: Statement, product: MatrixProduct) -> None:

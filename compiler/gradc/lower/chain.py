@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute
 from gradc.ir.walk import graph_order
+from gradc.lower.blas import may_use_threads
 from gradc.lower.contractions import fold_scale, split
 from gradc.lower.describe import cost_of, describe
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
@@ -43,7 +44,12 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], None] = lambda
     placement = _place(graph, tensors, functions, needs)
     names = size_names(graph, ordered)
     cost = cost_of(graph, functions, needs, placement.workspace_bytes)
-    signature = signature_of(placement, names, releases_gil=bool(names) or cost.flops > BRIEF)
+    signature = signature_of(
+        placement,
+        names,
+        releases_gil=bool(names) or cost.flops > BRIEF,
+        limits_blas_threads=any(map(may_use_threads, ordered)),
+    )
     writer = ProgramWriter(placement, signature, needs.kept_axes, engine().host)
     text = writer.write(functions)
     level = FAST_TO_COMPILE if max(sum(map(weight_of, items)) for items in functions) > LARGE else NORMAL

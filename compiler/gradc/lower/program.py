@@ -61,7 +61,9 @@ def runtime_extent(value: Extent, names: Sequence[str]) -> runtime_extents.Exten
     raise CompileError(f"an extent of the form {value!r} can't be computed from the shapes of the arguments")
 
 
-def signature_of(placement: Placement, names: tuple[str, ...], releases_gil: bool) -> Signature:
+def signature_of(
+    placement: Placement, names: tuple[str, ...], *, releases_gil: bool, limits_blas_threads: bool
+) -> Signature:
     """How the kernel is called."""
 
     def spec(tensor: Tensor, name: str) -> ArraySpec:
@@ -74,6 +76,7 @@ def signature_of(placement: Placement, names: tuple[str, ...], releases_gil: boo
         runtime_extent(placement.workspace_bytes, names),
         len(placement.constants),
         releases_gil,
+        limits_blas_threads,
     )
 
 
