@@ -52,3 +52,10 @@ def test_command_lines(command, output, capsys):
     main(shlex.split(command)[1:])
     printed = capsys.readouterr().out
     assert doctest.OutputChecker().check_output(output, printed, FLAGS), printed
+
+
+def test_speed_table_is_the_recorded_one():
+    recorded = (README.parent / "benchmarks" / "RESULTS.md").read_text()
+    rows = [line for line in TEXT.splitlines() if line.startswith("|")]
+    assert len(rows) > 5
+    assert "\n".join(rows) in recorded
