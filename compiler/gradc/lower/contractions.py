@@ -14,7 +14,7 @@ from gradc.ir.walk import operands_of
 from gradc.lower.rewrite import with_tensors
 
 #: Multiplications, and the least extent, below which a product is left to loops of our own.
-SMALL, NARROW = 20**3, 8
+SMALL, NARROW = 12**3, 8
 #: What a symbolic extent counts as.
 ASSUMED = 256
 
