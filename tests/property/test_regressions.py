@@ -47,7 +47,14 @@ def masked_blocks(z):
     return np.block([[v, v], [v * 2, v]])
 
 
+def appended_functions(y):
+    v = np.exp(y - np.max(y)) / 2.0
+    w = np.where(v**2 > -1.0, v, np.log(v))
+    return np.append(w, w - v)
+
+
 CASES = [
+    (appended_functions, [np.array([[1.3, 1.517], [0.2, 0.3]])]),
     (appended_differences, [np.array([[1.3, 1.517], [0.2, 0.3]])]),
     (masked_blocks, [np.array([[-0.335, -1.009], [0.439, 1.159]])]),
     (python_float_among_entries, [np.array([0.5, -0.3])]),

@@ -119,6 +119,7 @@ def local_derivatives(root: Scalar, seed: Scalar, wanted: Callable[[Load], bool]
             relevant.add(node)
     if root not in relevant:
         return []
+    reached = where_reached(root)
     pending: dict[Scalar, list[Scalar]] = {root: [seed]}
     found: list[tuple[Load, Scalar]] = []
     for node in reversed(order):
@@ -131,21 +132,19 @@ def local_derivatives(root: Scalar, seed: Scalar, wanted: Callable[[Load], bool]
         if isinstance(node, Load):
             found.append((node, adjoint))
             continue
-        for child, contribution in _pulled_back(node, adjoint, relevant):
+        for child, contribution in _pulled_back(node, adjoint, relevant, reached[node]):
             if not is_number(contribution, 0):
                 pending.setdefault(child, []).append(contribution)
     return found[::-1]
 
 
-def where_reached(root: Scalar) -> dict[Load, Scalar]:
-    """For each load below ``root``, where it is evaluated: the guards above it. Only there is its index in range."""
+def where_reached(root: Scalar) -> dict[Scalar, Scalar]:
+    """For each scalar below ``root``, where it is evaluated: the guards above it. Only there are loads in range."""
     order = post_order([root])
     parts: dict[Scalar, list[Scalar]] = {root: [TRUE]}
-    reached: dict[Load, Scalar] = {}
+    reached: dict[Scalar, Scalar] = {}
     for node in reversed(order):
-        here = TRUE if TRUE in parts[node] else disjunction(*parts[node])
-        if isinstance(node, Load):
-            reached[node] = here
+        here = reached[node] = TRUE if TRUE in parts[node] else disjunction(*parts[node])
         for child in node.children:
             if child.children or isinstance(child, Load):
                 inside = conjunction(here, node.predicate) if isinstance(node, Guard) and child is node.body else here
@@ -163,8 +162,10 @@ def _differentiable_children(node: Scalar) -> tuple[Scalar, ...]:
     return ()
 
 
-def _pulled_back(node: Scalar, adjoint: Scalar, relevant: set[Scalar]) -> list[tuple[Scalar, Scalar]]:
-    """What the adjoint of ``node`` gives to each of its operands."""
+def _pulled_back(
+    node: Scalar, adjoint: Scalar, relevant: set[Scalar], reached: Scalar
+) -> list[tuple[Scalar, Scalar]]:
+    """What the adjoint of ``node``, which is evaluated where ``reached``, gives to each of its operands."""
     if isinstance(node, Guard):
         return [(node.body, guarded(node.predicate, adjoint))]
     if isinstance(node, Number) or not isinstance(node, Apply):
@@ -178,6 +179,8 @@ def _pulled_back(node: Scalar, adjoint: Scalar, relevant: set[Scalar]) -> list[t
         contribution = multiply(adjoint, partial, shared)
         if may_be_singular(partial):
             contribution = guarded(support_of(adjoint), contribution)
+        if reached is not TRUE and not isinstance(partial, Number):
+            contribution = guarded(reached, contribution)
         result.append((child, _as_dtype(contribution, child)))
     return result
 
