@@ -251,7 +251,9 @@ def main() -> int:
     options = parser.parse_args()
     failures, start = 0, time.perf_counter()
     seeds = options.seeds or range(options.start, options.start + options.count)
-    for seed in seeds:
+    for done, seed in enumerate(seeds):
+        if done and done % 50 == 0:
+            sys.stderr.write(f"{done} of {len(seeds)}, {failures} failures, {time.perf_counter() - start:.0f} s\n")
         program = random_program(seed)
         failure = failure_of(program)
         if failure is not None:
