@@ -380,12 +380,95 @@ def test_classes_as_namespaces_and_as_makers_of_objects() -> None:
     assert g(X) == 30.0
     Gain.factor = 4.0
     assert traced_once(f, 1.0) == (4.0, 0)
-    assert traced_once(g, X) == (60.0, 1)
+    assert traced_once(g, X) == (60.0, 0)
     GAIN = 1.0
-    assert traced_once(g, X) == (20.0, 1)
     assert traced_once(g, X) == (20.0, 0)
     Gain.factor, GAIN = 2.0, 3.0
     assert traced_once(g, X) == (30.0, 0)
+
+
+class Dual:
+    """A small algebra of its own."""
+
+    def __init__(self, re: Any, im: Any = 0.0) -> None:
+        self.re, self.im = re, im
+
+    def __add__(self, other: Any) -> Dual:
+        return Dual(self.re + other.re, self.im + other.im)
+
+    def __mul__(self, other: Any) -> Dual:
+        if not isinstance(other, Dual):
+            return type(self)(self.re * other, self.im * other)
+        return type(self)(self.re * other.re, self.re * other.im + self.im * other.re)
+
+    @classmethod
+    def variable(cls, x: Any) -> Dual:
+        return cls(x, 1.0)
+
+    @property
+    def pair(self) -> Any:
+        out = np.zeros(2)
+        out[0], out[1] = self.re, self.im
+        return out * SCALE
+
+
+SCALE = 1.0
+
+
+def test_objects_made_while_tracing() -> None:
+    global SCALE
+
+    def f(x: Any) -> Any:
+        t = Dual.variable(x)
+        return (t * t * 3.0 + t).pair
+
+    g = jit(f)
+    np.testing.assert_array_equal(g(2.0), [14.0, 13.0])
+    SCALE = 2.0
+    value, traces = traced_once(g, 2.0)
+    np.testing.assert_array_equal(value, [28.0, 26.0])
+    assert traces == 0
+    SCALE = 1.0
+    with pytest.raises(TypeError):
+        jit(lambda x: Dual())(1.0)
+
+
+def test_instances_that_cannot_be_followed_are_watched() -> None:
+    global SCALE
+
+    class Doubled:
+        def __init__(self, x: Any) -> None:
+            self.x = x
+
+        def twice(self) -> Any:
+            return self.__class__(self.x * 2)
+
+        def scaled(self) -> Any:
+            return self.x * SCALE
+
+    g = jit(lambda x: Doubled(x).twice().scaled())
+    assert g(2.0) == 4.0
+    SCALE = 3.0
+    assert g(2.0) == 12.0
+    SCALE = 1.0
+
+    class Fixed:
+        __slots__ = ("x",)
+
+        def __new__(cls, x: Any) -> Any:
+            self = object.__new__(cls)
+            self.x = x
+            return self
+
+        def scaled(self) -> Any:
+            return self.x * SCALE
+
+    f = jit(lambda x: Fixed(x).scaled())
+    assert f(2.0) == 2.0
+    SCALE = 3.0
+    assert traced_once(f, 2.0) == (6.0, 1)
+    SCALE = 1.0
+    assert traced_once(f, 2.0) == (2.0, 0)
 
 
 def test_standard_containers_and_namespaces() -> None:

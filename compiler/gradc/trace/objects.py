@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import enum
 import functools
 import inspect
@@ -89,11 +90,24 @@ class ObjectProxy:
             trace.rely_on(f"{path.text} is {known[2].text}", lambda root: read(root) is first(root), target)
             return known[0]
         same_kind(target, path)
-        kind: Any = type(target)
-        proxy: Any = object.__new__(_proxy_class(kind))
-        proxy.__dict__["__gradc__"] = (target, path, stand_in)
+        proxy = ObjectProxy.around(target, path, stand_in)
         trace.copies["object", id(target)] = (proxy, target, path)
         return proxy
+
+    @staticmethod
+    def around(target: Any, path: Path, stand_in: StandInOf) -> Any:
+        """A new proxy."""
+        kind: Any = type(target)
+        if _reaches_class(kind):  # self.__class__(...) makes a plain instance
+            rely_on_numbers(kind)
+        proxy: Any = object.__new__(_proxy_class(kind))
+        proxy.__dict__["__gradc__"] = (target, path, stand_in)
+        return proxy
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """``type(self)(...)`` in a method makes another object of the class."""
+        kind: type = cls.__dict__["__gradc_class__"]
+        return _class_stand_in(kind, Path(kind.__name__, lambda _: kind), _stand_in())(*args, **kwargs)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # isinstance sees the target's class
@@ -167,14 +181,20 @@ _NOT_FORWARDED = frozenset(
 def _proxy_class(kind: type) -> type:
     names = {n for base in kind.__mro__[:-1] for n in vars(base) if n.startswith("__") and n.endswith("__")}
     members = {n: _forwarded(n) for n in names - _NOT_FORWARDED if callable(class_attribute(kind, n))}
-    return type(f"Traced{kind.__name__}", (ObjectProxy,), members)
+    return type(f"Traced{kind.__name__}", (ObjectProxy,), {"__gradc_class__": kind, **members})
+
+
+def _stand_in() -> StandInOf:
+    from gradc.trace.standins import stand_in
+
+    return stand_in
 
 
 # ---------------------------------------------------------------- classes
 
 
 class ClassProxy:
-    """A class of the user's: its attributes are found as stand-ins, calling it makes a plain instance."""
+    """A class of the user's: its attributes are found as stand-ins; calling it makes an `ObjectProxy` where that can be."""
 
     def __init__(self, target: type, path: Path, stand_in: StandInOf) -> None:
         self.__dict__["__gradc__"] = (target, path, stand_in)
@@ -193,9 +213,17 @@ class ClassProxy:
         return value
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        target = self.__dict__["__gradc__"][0]
-        rely_on_numbers(target)
-        return target(*args, **kwargs)
+        target, path, stand_in = self.__dict__["__gradc__"]
+        if not _is_plain(target):
+            rely_on_numbers(target)
+            return target(*args, **kwargs)
+        blank = target.__new__(target)
+        proxy = ObjectProxy.around(blank, Path(f"{path.text}()", lambda _: blank), stand_in)
+        if class_attribute(target, "__init__") is not object.__init__:
+            method_copy(target, "__init__", path, stand_in)(proxy, *args, **kwargs)
+        elif args or kwargs:
+            raise TypeError(f"{target.__name__}() takes no arguments")
+        return proxy
 
     def __instancecheck__(self, instance: Any) -> bool:
         return isinstance(instance, self.__dict__["__gradc__"][0])
@@ -210,6 +238,28 @@ class ClassProxy:
 
     def __getitem__(self, key: Any) -> Any:
         return self.__dict__["__gradc__"][0][key]
+
+
+@functools.cache
+def _reaches_class(kind: type) -> bool:
+    """Whether a method takes ``self.__class__``."""
+    functions = [_plain_function(member) for base in kind.__mro__[:-1] for member in vars(base).values()]
+    codes = [f.__code__ for f in functions if isinstance(f, types.FunctionType) and _is_watched(f)]
+    return any("__class__" in _names_in(code) for code in codes)
+
+
+def _is_plain(kind: type) -> bool:
+    """Whether objects of a class are nothing but what ``__init__`` sets: then even those made while tracing are followed."""
+    if type(kind) not in (type, abc.ABCMeta) or inspect.isabstract(kind) or hasattr(kind, "__dataclass_fields__"):
+        return False
+    defaults = {
+        "__new__": object.__new__,
+        "__setattr__": object.__setattr__,
+        "__getattribute__": object.__getattribute__,
+    }
+    return all(class_attribute(kind, n) is default for n, default in defaults.items()) and not hasattr(
+        kind, "__getattr__"
+    )
 
 
 def _class_stand_in(kind: type, path: Path, stand_in: StandInOf) -> Any:
