@@ -94,12 +94,15 @@ class ProgramWriter:
 
     def write(self, functions: Sequence[Sequence[Item]]) -> str:
         """The module's text."""
-        names = []
-        for number_, items in enumerate(functions):
-            name = f"gradc_part_{number_}"
-            self._write_part(name, items)
-            names.append(name)
-        self._write_entries(names)
+        if len(functions) == 1:
+            self._write_part("gradc_pointers", functions[0])
+        else:
+            names = [f"gradc_part_{position}" for position in range(len(functions))]
+            for name, items in zip(names, functions, strict=True):
+                self._write_part(name, items)
+            self._write_sequence(names)
+        self._write_object_entry()
+        self.module.functions.append('attributes #0 = { nounwind "prefer-vector-width"="512" }')
         return str(self.module)
 
     def _write_part(self, name: str, items: Sequence[Item]) -> None:
@@ -151,7 +154,8 @@ class ProgramWriter:
                 step = emitter.builder.multiply_integers(step, emitter.extent(tensor.shape[axis]))
         return tuple(strides)
 
-    def _write_entries(self, parts: Sequence[str]) -> None:
+    def _write_sequence(self, parts: Sequence[str]) -> None:
+        """The entry that calls the parts in order, until one fails."""
         lines = ["define i32 @gradc_pointers(ptr %frame) #0 {", "entry:"]
         for position, part in enumerate(parts):
             lines.append(f"  %s{position} = call i32 @{part}(ptr %frame)")
@@ -160,8 +164,6 @@ class ProgramWriter:
             lines += [f"fail{position}:", f"  ret i32 %s{position}", f"next{position}:"]
         lines += ["  ret i32 0", "}"]
         self.module.functions.append("\n".join(lines))
-        self._write_object_entry()
-        self.module.functions.append('attributes #0 = { nounwind "prefer-vector-width"="512" }')
 
     def _write_object_entry(self) -> None:
         """The frame holds array objects: put their data pointers in their place."""
