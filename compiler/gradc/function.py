@@ -372,6 +372,10 @@ def _signature(
             keys.append((value.dtype, value.shape))
             leaves.append(value)
             numbers = False
+        elif kind is np.float64:
+            keys.append(np.float64)
+            leaves.append(value)
+            numbers = False
         else:
             numbers &= _add_tree(value, keys, leaves)
     for name, value in kwargs.items():
