@@ -122,6 +122,33 @@ def test_python_numbers() -> None:
     assert jit(lambda x: 1 / x)(0.0) == math.inf
 
 
+def test_integers_as_numpy_has_them() -> None:
+    for f, a in (
+        (lambda a: a + 1, np.array([255], np.uint8)),
+        (lambda a: a.sum(), np.array([100, 100], np.int8)),
+        (lambda a: (a // -2) * 100 + a % -2, np.array([-5, 5])),
+        (lambda a: a // 0, np.array([1, 2])),
+        (lambda a: (a // -2) * 100 + a % 0.3, np.array([-5.0, 5.0])),
+    ):
+        with np.errstate(all="ignore"):
+            expected = f(a)
+        result = jit(f)(a)
+        np.testing.assert_allclose(result, expected, rtol=1e-14)
+        assert result.dtype == expected.dtype
+    assert jit(lambda a: a + 1)(2**70) == 2.0**70
+    with pytest.raises(ValueError, match="negative integer powers"):
+        jit(lambda a: a**-1)(np.array([1, 2]))
+    with pytest.raises(DTypeError, match="boolean subtract"):
+        jit(lambda a: (a > 0) - (a < 0))(X)
+
+
+def test_containers_of_the_caller_are_not_changed() -> None:
+    numbers, table = [1.0, 2.0], {"a": 1.0}
+    assert jit(lambda n: (n.append(1.0), sum(n))[1])(numbers) == 4.0
+    assert jit(lambda d: (d.update(b=d["a"] * 2), d)[1])(table) == {"a": 1.0, "b": 2.0}
+    assert (numbers, table) == ([1.0, 2.0], {"a": 1.0})
+
+
 def test_static_values() -> None:
     f = jit(lambda x, mode, flag=False: np.sin(x) if mode == "sin" and not flag else -x)
     assert f(1.0, "sin") == math.sin(1.0)
