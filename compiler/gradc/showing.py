@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from gradc.errors import ArgumentError
+from gradc.ir.tensor import Input, Tensor
 
 if TYPE_CHECKING:
     from gradc.compiled import Record
@@ -62,7 +63,8 @@ class Shown:
         for position, (kind, wrt) in enumerate(labels):
             suffix = f"[{position}]" if kind == "" and count > 1 else ""
             plain.append(_plain_label(kind, f"{name}{suffix}", wrt))
-            latex.append(_latex_label(kind, f"{name}{suffix}", wrt))
+            full = f"{name}{suffix}"
+            latex.append(_latex_label(kind, full, wrt, _symbols(full, record.graph.inputs)))
         return plain, latex
 
     def ir(self, *args: Any, stage: Stage = "simplified", **kwargs: Any) -> str:
@@ -108,17 +110,25 @@ def _plain_label(kind: str, name: str, wrt: Sequence[str]) -> str:
     return f"d{power}{name}/{''.join(f'd{path}' for path in wrt)}"
 
 
-def _latex_label(kind: str, name: str, wrt: Sequence[str]) -> str:
+def _symbols(name: str, inputs: Sequence[Tensor]) -> dict[str, str]:
+    """The LaTeX of each input, as the formula itself writes it, and of the function's own name."""
     from gradc.present.symbols import symbols_of
 
-    (symbol, *variables) = symbols_of([name, *wrt], [0] * (len(wrt) + 1))
+    names = [t.name for t in inputs if isinstance(t, Input)]
+    symbols = symbols_of([*names, name], [*[t.rank for t in inputs], 0])
+    return {name: symbols[-1].latex} | {path: symbol.latex for path, symbol in zip(names, symbols[:-1], strict=True)}
+
+
+def _latex_label(kind: str, name: str, wrt: Sequence[str], symbols: dict[str, str]) -> str:
+    symbol = symbols[name]
     if kind in ("", "value"):
-        return symbol.latex
+        return symbol
     if kind in _NABLA:
-        return f"{_NABLA[kind][1]} {symbol.latex}"
+        return f"{_NABLA[kind][1]} {symbol}"
+    variables = [symbols.get(path, path) for path in wrt]
     power = f"^{{{len(wrt)}}}" if len(wrt) > 1 else ""
     if len(set(wrt)) == 1 and len(wrt) > 1:
-        below = rf"\partial {variables[0].latex}^{{{len(wrt)}}}"
+        below = rf"\partial {variables[0]}^{{{len(wrt)}}}"
     else:
-        below = r" \, ".join(rf"\partial {v.latex}" for v in variables)
-    return rf"\frac{{\partial{power} {symbol.latex}}}{{{below}}}"
+        below = r" \, ".join(rf"\partial {variable}" for variable in variables)
+    return rf"\frac{{\partial{power} {symbol}}}{{{below}}}"
