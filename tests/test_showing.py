@@ -29,7 +29,7 @@ def test_stages() -> None:
     assert "cos(x[i])" in F.ir(*specs, stage="simplified")
     assert "for i < n" in F.ir(*specs, stage="lowered")
     assert "define" in F.llvm(*specs)
-    assert ".text" in F.asm(*specs)
+    assert "ret" in F.asm(*specs)
     assert F.cost(*specs).flops > 0
     with pytest.raises(gradc.ArgumentError, match="stage is one of"):
         F.ir(*specs, stage="parsed")  # type: ignore[arg-type]
