@@ -131,6 +131,24 @@ def test_inputs_missing_from_the_signature_stay_visible():
     assert_round_trip(graph)
 
 
+def test_selection_is_told_from_a_domain():
+    positive, big = apply("less", number(0.0), load(x, (i,))), apply("less", number(3.0), load(x, (i,)))
+    chosen = apply("where", positive, load(x, (i,)), number(1.0))
+    either = apply("and", apply("or", positive, big), apply("not_equal", i, number(0)))
+    graph = Graph(
+        (x,),
+        (
+            compute((n,), chosen),
+            compute((), chosen, reduce_extents=(n,), reducer="sum"),
+            compute((), chosen, reduce_extents=(n,), reducer="sum", domain=either),
+            compute((), apply("add", chosen, chosen), reduce_extents=(n,), reducer="max"),
+        ),
+    )
+    assert "where (" in str(graph)
+    assert "where(" in str(graph)
+    assert_round_trip(graph)
+
+
 def test_domains_guards_reducers_and_extents():
     prefix = comprehension((n,), lambda i, k: load(x, (k,)), reduce=(n,), domain=lambda i, k: less_equal(k, i))
     padded = compute((sum_of(n, 2),), guard(less_equal(i, n), load(x, (sum_of(i, -1),))))

@@ -31,6 +31,7 @@ from random_programs import Program, shrink
 import gradc
 from gradc.evaluate import COMPLEX, evaluate
 from gradc.ir.check import check
+from gradc.ir.parse import parse_graph
 from gradc.trace import trace
 
 _STEP = 1e-30
@@ -116,6 +117,14 @@ class Trial:
             np.hstack([np.ravel(v) for v in before]),
             0,
         )
+
+    def text(self) -> None:
+        """The traced and the differentiated graph read back from their text."""
+        slope = trace(gradc.grad(self.total, argnums=self.argument), tuple(self.point)).graph
+        for graph in (self.graph, slope):
+            again = parse_graph(str(graph))
+            if any(a is not b for a, b in zip(again.outputs, graph.outputs, strict=True)):
+                raise Failure("text", f"\n{graph}\nis read as\n{again}")
 
     def single_precision(self) -> None:
         """float32 stays float32 exactly where NumPy keeps it."""
@@ -216,6 +225,7 @@ def failure_in(function: Callable[..., Any], point: list[Any], others: list[list
     try:
         trial = Trial(function, point)
         trial.values()
+        trial.text()
         trial.first_order()
         trial.second_order()
         trial.single_precision()

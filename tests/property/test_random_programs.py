@@ -6,7 +6,7 @@ from grammar import random_program
 from random_programs import Program, Statement, shrink
 from runner import failure_of, report
 
-SAMPLE = 40
+SAMPLE = 30
 FULL = 2000
 
 

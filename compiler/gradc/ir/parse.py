@@ -373,7 +373,8 @@ class _Parser:
                 axes.append(extent(self.expression(_ABOVE_COMPARISON)))
         self._skip_lets()
         domain: Scalar = TRUE
-        if self._accept("where"):
+        if reducer is not None and self._sees("where") and not self._sees_call():
+            self._expect("where")
             domain = self.expression()
             self._expect(":")
         body = self.expression()
@@ -381,6 +382,18 @@ class _Parser:
         if node.dtype != result.dtype:
             raise self._error(f"this is {node.dtype}, declared as {result.dtype}")
         return node
+
+    def _sees_call(self) -> bool:
+        """Whether ``where`` begins an application of the op, not a domain: its parentheses hold commas."""
+        depth = 0
+        for token in self._tokens[self._at + 1 :]:
+            if token.kind == "symbol":
+                depth += (token.text in "([{") - (token.text in ")]}")
+                if token.text == "," and depth == 1:
+                    return True
+            if depth == 0:
+                return False
+        return False
 
     # ------------------------------------------------------------ nodes with several results
 
