@@ -13,6 +13,7 @@ from gradc.differentiate import gradient, jacobian_forward, jacobian_reverse
 from gradc.errors import ArgumentError, DTypeError, ShapeError
 from gradc.ir.scalar import load, number
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
+from gradc.ir.walk import graph_order
 from gradc.simplify import simplify_outputs
 from gradc.trace.containers import flatten
 from gradc.trace.context import Trace, tracing
@@ -34,6 +35,7 @@ from gradc.verify.wording import tensor_words
 Show = Callable[[Graph], tuple[str, str]]
 
 _LONGEST_SHOWN = 160
+_LARGEST_SHOWN = 300
 #: Entries that are looked at one by one for a hint.
 _MOST_ENTRIES = 3
 
@@ -441,6 +443,8 @@ def _is_diagonal(jacobian: Graph, fixed: Mapping[Input, Any], rank: int) -> bool
 
 def _shown(graph: Graph, show: Show | None) -> tuple[str, str]:
     """The outputs as text and LaTeX, where they are short enough to read."""
+    if len(graph_order(graph.outputs)) > _LARGEST_SHOWN:
+        return "", ""
     if show is not None:
         text, latex = show(graph)
         return (text, latex) if len(text) <= _LONGEST_SHOWN and "\n" not in text else ("", "")

@@ -17,6 +17,7 @@ from gradc.verify.sample import Point, is_finite, points, values_at
 _POINTS = 4
 _TRIED = 40
 _LARGEST_NAMED = 1000
+_LARGEST_RATIO = 1e6
 _TOLERANCE = 1e-25
 _DOUBLE_TOLERANCE = 1e-8
 
@@ -92,6 +93,8 @@ class Sample:
 
 def rational(value: Any, largest: int = _LARGEST_NAMED) -> Fraction | None:
     """The small fraction that the value is, or None."""
+    if not abs(value) < _LARGEST_RATIO:
+        return None
     close = Fraction(float(value)).limit_denominator(largest)
     if close == 0 or abs(close.numerator) > largest:
         return None

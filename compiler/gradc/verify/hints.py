@@ -16,8 +16,11 @@ from gradc.ir.tensor import Graph, Input
 from gradc.verify.factor_hints import constant_hint, constant_ratio, factors, missing_factor, own_factors, two_factors
 from gradc.verify.hint_sample import Related, Sample, same
 from gradc.verify.repairs import find_repair
-from gradc.verify.sample import Point, values_at
+from gradc.verify.sample import Point, graph_size, values_at
 from gradc.verify.term_hints import term_hints, term_multiples
+
+#: Larger graphs are only compared as a whole.
+_LARGEST_EXAMINED = 1500
 
 
 def find_hint(
@@ -54,6 +57,9 @@ def _hints(
     yield from _as_a_whole(sample)
     yield from _mistaken_for(sample, related, derived.inputs, hand.outputs[sample.position].shape)
     ratio = constant_ratio(sample, sample.hand)
+    if graph_size(derived, hand) > _LARGEST_EXAMINED:
+        yield "" if ratio is None else constant_hint(ratio, sample, derived)
+        return
     candidates = factors(sample, derived, fixed)
     own = own_factors(hand.outputs[sample.position], hand.inputs)
     if ratio is not None:

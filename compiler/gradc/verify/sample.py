@@ -25,6 +25,7 @@ Array = np.ndarray[Any, Any]
 DIGITS = 30
 _WORKING_DIGITS = 50
 _SECOND_LOOK_DIGITS = 150
+_TOLERANCE = 10.0**-DIGITS
 #: Operations above which a point is evaluated in double precision instead.
 _LARGEST_EXACT_WORK = 40_000
 #: Digits in which large arrays are compared, of the largest entry: sums in double precision lose a few.
@@ -133,6 +134,12 @@ def work(graph: Graph, sizes: Mapping[str, int]) -> int:
     return total
 
 
+def graph_size(*graphs: Graph) -> int:
+    """How many scalar expressions there are."""
+    nodes = [node for graph in graphs for node in graph_order(graph.outputs)]
+    return sum(len(post_order([node.body])) for node in nodes if isinstance(node, Compute))
+
+
 def _volume(extents: Sequence[Extent], sizes: Mapping[str, int]) -> int:
     volume = 1
     for extent in extents:
@@ -172,19 +179,33 @@ class Difference:
 def differences(derived: Graph, hand: Graph, point: Point) -> tuple[list[Difference], Values, Values]:
     """Every output of the two graphs compared at the point.
 
-    Entries that differ by less than the precision shows are looked at again with many more digits: a true equality with
-    cancellation converges to 0, a small true difference stays.
+    Entries that seem to differ are looked at again with many more digits: where the two are equal, the gap that
+    cancellation left shrinks with the precision; a true difference, however small, stays what it is.
     """
     ours, theirs = values_at(derived, point), values_at(hand, point)
-    digits = min(ours.digits, theirs.digits)
-    found = [_compared(a, b, digits) for a, b in zip(ours.outputs, theirs.outputs, strict=True)]
-    if digits == DIGITS and any(difference.differs.any() for difference in found):
+    if min(ours.digits, theirs.digits) < DIGITS:
+        return [_compared_roughly(a, b) for a, b in zip(ours.outputs, theirs.outputs, strict=True)], ours, theirs
+    found = [_compared(a, b) for a, b in zip(ours.outputs, theirs.outputs, strict=True)]
+    if any(difference.differs.any() for difference in found):
         exact = values_at(derived, point, _SECOND_LOOK_DIGITS), values_at(hand, point, _SECOND_LOOK_DIGITS)
-        found = [_compared(a, b, 2 * DIGITS) for a, b in zip(exact[0].outputs, exact[1].outputs, strict=True)]
+        first = zip(ours.outputs, theirs.outputs, strict=True)
+        second = zip(exact[0].outputs, exact[1].outputs, strict=True)
+        found = [_compared(*now, before) for now, before in zip(second, first, strict=True)]
     return found, ours, theirs
 
 
-def _compared(derived: Array, hand: Array, digits: int) -> Difference:
+def _compared_roughly(derived: Array, hand: Array) -> Difference:
+    """Large arrays in double precision, to some digits of the largest entry."""
+    ours, theirs = as_floats(derived), as_floats(hand)
+    finite = is_finite(ours)
+    both = finite & is_finite(theirs)
+    scale = max(np.max(np.abs(ours[both]), initial=0.0), np.max(np.abs(theirs[both]), initial=0.0))
+    with np.errstate(invalid="ignore"):
+        far = ~(np.abs(ours - theirs) <= 10.0**-DOUBLE_DIGITS * scale)
+    return Difference(finite, finite & far)
+
+
+def _compared(derived: Array, hand: Array, before: tuple[Array, Array] | None = None) -> Difference:
     import mpmath
 
     shape = np.shape(derived)
@@ -192,26 +213,15 @@ def _compared(derived: Array, hand: Array, digits: int) -> Difference:
     finite = is_finite(ours)
     both = finite & is_finite(theirs)
     differs = finite & ~both
-    if digits < DIGITS:
-        ours, theirs = as_floats(ours), as_floats(theirs)
-        scale = max(float(np.max(np.abs(ours[both]), initial=0.0)), float(np.max(np.abs(theirs[both]), initial=0.0)))
-        differs[both] = ~(np.abs(ours[both] - theirs[both]) <= 10.0**-digits * scale)
-        return Difference(finite.reshape(shape), differs.reshape(shape))
+    first = None if before is None else [np.reshape(values, -1) for values in before]
     with mpmath.workdps(_SECOND_LOOK_DIGITS):
         for place in np.flatnonzero(both):
-            differs[place] = not _close(ours[place], theirs[place], digits)
+            gap = abs(ours[place] - theirs[place])
+            close = gap <= _TOLERANCE * max(abs(ours[place]), abs(theirs[place]))
+            if not close and first is not None:
+                close = gap <= _TOLERANCE * abs(first[0][place] - first[1][place])
+            differs[place] = not close
     return Difference(finite.reshape(shape), differs.reshape(shape))
-
-
-def _close(a: Any, b: Any, digits: int) -> bool:
-    gap = abs(a - b)
-    if gap == 0:
-        return True
-    tolerance = 10.0**-digits
-    if gap <= tolerance * max(abs(a), abs(b)):
-        return True
-    # Near zero relative closeness says nothing: absolute closeness far below any magnitude that occurs does.
-    return bool(digits > DIGITS and gap < 1e-100)
 
 
 def is_finite(values: Array) -> Array:
