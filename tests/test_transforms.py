@@ -294,3 +294,14 @@ class TestComposition:
     def test_a_constant_has_gradient_zero(self) -> None:
         assert gradc.grad(lambda x: 3)(1.0) == 0.0
         assert gradc.value_and_grad(lambda x: 3.5)(1.0) == (3.5, 0.0)
+
+    def test_a_gathered_piece_of_a_longer_array_reads_only_inside_it(self) -> None:
+        chosen = np.array([0, 3, 1, -1])
+
+        def f(x: Any) -> Any:
+            taken = np.take(x, chosen)
+            return np.append(np.stack([taken, taken]), taken)
+
+        x = np.array([0.3, -1.0, 2.0, 0.7])
+        for mode in (gradc.jacfwd, gradc.jacrev):
+            np.testing.assert_array_equal(mode(f)(x), np.eye(4)[np.tile(chosen, 3)])

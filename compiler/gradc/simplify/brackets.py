@@ -33,7 +33,7 @@ from gradc.ir.scalar import (
     number,
 )
 from gradc.ir.tensor import Compute, Extent, Shape, compute, extent_scalar
-from gradc.ir.walk import free_indices
+from gradc.ir.walk import free_indices, loads_of
 from gradc.simplify.patterns import conjuncts, expand, inline_patterns
 from gradc.simplify.solve import System, solve
 
@@ -70,7 +70,9 @@ def _split_pattern(system: System) -> tuple[Scalar, Scalar]:
     ties = system.brackets()
     if not ties:
         return TRUE, _reduced(system, list(outputs))
-    tie = conjunction(*ties)
+    # a bracket that holds a load is only evaluated where the load is in range
+    ranges = [p for p in conjuncts(system.term.predicate) if p not in ties] if loads_of(*ties) else []
+    tie = conjunction(*ties, *[p for p in ranges if max(free_indices(p), default=0) < system.output_rank])
     solve(system, outputs)
     free_outputs = [k for k in system.alive if k < system.output_rank]
     # what could not be solved for an axis stays inside the coefficient as a guard
