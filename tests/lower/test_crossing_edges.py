@@ -21,3 +21,16 @@ def test_the_piece_between_crossing_edges_is_empty():
     graph, rng = parse_graph(APART), np.random.default_rng(0)
     values = [rng.integers(1, 5, t.shape).astype(float) for t in graph.inputs]
     np.testing.assert_array_equal(compile_graph(graph)(values)[0], evaluate(graph, values)[0])
+
+
+BAND = """graph(a: float64[2]) {
+  t0: float64[5, 23] = [-1 * j + i <= 0 and -1 + -1 * i + j <= 0] a[1 + -1 * j + i]
+  t1: float64[5, 3, 4] = sum l<23:
+    where -1 * floordiv(mod(1 + l, 6), 2) + j == 0 and -1 * floordiv(1 + l, 6) + k == 0: t0[i, l]
+  return t1
+}"""
+
+
+def test_an_empty_first_piece_runs_not_once():
+    graph, a = parse_graph(BAND), np.array([3.0, 10.0])
+    np.testing.assert_array_equal(compile_graph(graph)([a])[0], evaluate(graph, [a])[0])

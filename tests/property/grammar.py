@@ -254,7 +254,6 @@ np.sum([np.outer(row, row) for row in {a}], axis=0)
 np.concatenate({a})
 np.block([[{a}, {a}], [{a} * 2, {a}]])
 np.array([[np.sum({a}), 1.0], [2.0, {a}[0, 0]]])
-np.apply_along_axis(np.sum, 0, {a})
 {a}[::-1].T[1:].ravel()
 """.strip().splitlines()
 PAIRS = """

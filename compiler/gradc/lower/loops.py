@@ -227,14 +227,12 @@ class TreeEmitter:
             self._cold = outer
             return [v for s in together for v in self._states.pop(s)]
 
-        whole = ranged.lower is ZERO and not ranged.facts
-        nonempty = ranged.nonempty or (whole and isinstance(nest.extent, int) and nest.extent > 0)
         results = builder.loop(
             ranged.lower,
             ranged.upper,
             [v for s in together for v in starts[s]],
             body,
-            nonempty=nonempty,
+            nonempty=ranged.nonempty,
             descending=nest.descending,
         )
         return _unflatten(ranged.carried, totals, results)

@@ -11,7 +11,7 @@ from gradc.ir.algebra import convert, equal, guarded, product_of, sum_of
 from gradc.ir.scalar import INT64, index, number
 from gradc.ir.tensor import compute
 from gradc.trace.context import trace_error
-from gradc.trace.elementwise import apply_ufunc, astype, broadcast_indices, result_dtype
+from gradc.trace.elementwise import apply_ufunc, astype, broadcast_indices
 from gradc.trace.joining import stack
 from gradc.trace.registry import implements
 from gradc.trace.shaping import shape_of
@@ -206,6 +206,6 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> TracedArra
     base = lift(x)
     count = base.shape[0] if N is None else operator.index(N)
     powers = range(count) if increasing else range(count - 1, -1, -1)
-    dtype = result_dtype([base, lift(0)])
+    dtype = np.promote_types(base.dtype, np.int64)  # as NumPy: float32 becomes float64
     columns = [astype(base, dtype) ** p if p else ones_like(base, dtype) for p in powers]
     return stack(columns, axis=1)
