@@ -440,7 +440,7 @@ class VectorField(Differential):
                 f"{shape_text(point.shape)}"
             )
         terms = [load(_partial(component, point, k)) for k, component in enumerate(components)]
-        return Outcome((compute((), _zero_if_it_expands_to_it(sum_of(*terms))),), leaf_tree())
+        return Outcome((compute((), sum_of(*terms)),), leaf_tree())
 
     def _curl(self, components: list[Tensor], point: Tensor) -> Outcome:
         if len(components) != 3 or point.shape != (3,):
@@ -453,7 +453,6 @@ class VectorField(Differential):
             return load(_partial(components[i], point, k))
 
         curls = [difference(entry((r + 2) % 3, (r + 1) % 3), entry((r + 1) % 3, (r + 2) % 3)) for r in range(3)]
-        curls = [_zero_if_it_expands_to_it(curl) for curl in curls]
         body = sum_of(*[guarded(equal(index(0), r), c) for r, c in enumerate(curls)], dtype=point.dtype)
         return Outcome((compute((3,), body),), leaf_tree())
 
@@ -461,22 +460,6 @@ class VectorField(Differential):
 def leaf_tree() -> Any:
     """The structure of a single array."""
     return flatten(0)[1]
-
-
-def _zero_if_it_expands_to_it(component: Scalar) -> Scalar:
-    """The component, or 0 where it is 0 written at length: ``div curl V``, ``curl grad f``.
-
-    Simplification does not expand products, so there ``y (a + b) - y a - y b`` stays as it is.
-    """
-    from gradc.verify.normal_form import NormalForm
-    from gradc.verify.polynomial import TooLarge, Unsupported
-
-    form = NormalForm(steps=20_000, seconds=1.0)
-    try:
-        (flat,) = simplify_outputs([compute((), component)])
-        return number(0, component.dtype) if form.is_zero(form.entry(flat)) else component
-    except (TooLarge, Unsupported, RecursionError):
-        return component
 
 
 def _components(outputs: Sequence[Tensor], operator: str) -> list[Tensor]:
