@@ -71,13 +71,13 @@ def resolve(rules: Sequence[ShapeRule], shapes: Sequence[tuple[int, ...]], names
         expected = tuple(evaluate(extent, known) for extent in rule.shape)
         if expected != shape:
             where = ", ".join(f"{n} = {v}" for n, v in zip(names, known, strict=True))
-            raise SizeMismatch(f"{rule.name} has shape {shape}, but {expected} is needed" + (f" ({where})" if where else ""))
+            raise SizeMismatch(
+                f"{rule.name} has shape {shape}, but {expected} is needed" + (f" ({where})" if where else "")
+            )
     return tuple(known)
 
 
-def _solve_shifted(
-    rules: Sequence[ShapeRule], shapes: Sequence[tuple[int, ...]], sizes: list[int | None]
-) -> None:
+def _solve_shifted(rules: Sequence[ShapeRule], shapes: Sequence[tuple[int, ...]], sizes: list[int | None]) -> None:
     """Sizes that appear only as ``n + c``."""
     for rule, shape in zip(rules, shapes, strict=True):
         for extent, actual in zip(rule.shape, shape, strict=True):

@@ -17,6 +17,4 @@ def objects_are_readable() -> bool:
     if object.__basicsize__ != 16 or ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
     probes = [np.arange(3.0), np.zeros((2, 5), np.int32)[1:], np.array(1.5)]
-    return all(
-        ctypes.c_int64.from_address(id(probe) + DATA_OFFSET).value == probe.ctypes.data for probe in probes
-    )
+    return all(ctypes.c_int64.from_address(id(probe) + DATA_OFFSET).value == probe.ctypes.data for probe in probes)

@@ -185,9 +185,7 @@ class LoadedKernel:
             if not value.flags.c_contiguous:
                 raise WrongDType(f"{spec.name} is not C-contiguous; pass np.ascontiguousarray({spec.name})")
 
-    def _checked_out(
-        self, out: Sequence[np.ndarray], makers: Makers
-    ) -> list[np.ndarray]:
+    def _checked_out(self, out: Sequence[np.ndarray], makers: Makers) -> list[np.ndarray]:
         if len(out) != len(makers):
             raise WrongDType(f"the kernel has {len(makers)} results, out has {len(out)}")
         for array, (shape, dtype) in zip(out, makers, strict=True):

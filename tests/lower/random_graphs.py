@@ -63,7 +63,11 @@ class RandomGraph:
             return self._predicate(axes, indices)
 
         node = comprehension(
-            shape, body, reduce=reduce, reducer=reducer, domain=domain if reduce and self.random.random() < 0.3 else None
+            shape,
+            body,
+            reduce=reduce,
+            reducer=reducer,
+            domain=domain if reduce and self.random.random() < 0.3 else None,
         )
         if reducer == "argmax":
             return comprehension(shape, lambda *i: convert(load(node, i), FLOAT))
@@ -105,9 +109,7 @@ class RandomGraph:
             value = guarded(predicate, value)
         return value
 
-    def _place(
-        self, extent: Extent, axes: Sequence[Extent], indices: Sequence[Scalar], guards: list[Scalar]
-    ) -> Scalar:
+    def _place(self, extent: Extent, axes: Sequence[Extent], indices: Sequence[Scalar], guards: list[Scalar]) -> Scalar:
         fitting = [i for i, e in zip(indices, axes, strict=True) if e == extent]
         if not fitting:
             return number(0)

@@ -145,9 +145,16 @@ def test_reducers(reducer: str, dtype: str, extent: int) -> None:
     values = (1 + values / 50 if reducer == "prod" and dtype[0] == "f" else values).astype(dtype)
     x = vector(extent, dtype=dtype)
     (result,) = run([x], [comprehension((), lambda i: load(x, (i,)), reduce=(extent,), reducer=reducer)], values)
-    expected = REDUCERS[reducer](values) if dtype[0] == "f" or "arg" in reducer else REDUCERS[reducer](values, dtype=dtype) \
-        if reducer in ("sum", "prod") else REDUCERS[reducer](values)
-    np.testing.assert_allclose(result, expected, rtol=2e-5 if dtype == "f4" else 1e-13, atol=1e-5 if dtype == "f4" else 1e-13)
+    expected = (
+        REDUCERS[reducer](values)
+        if dtype[0] == "f" or "arg" in reducer
+        else REDUCERS[reducer](values, dtype=dtype)
+        if reducer in ("sum", "prod")
+        else REDUCERS[reducer](values)
+    )
+    np.testing.assert_allclose(
+        result, expected, rtol=2e-5 if dtype == "f4" else 1e-13, atol=1e-5 if dtype == "f4" else 1e-13
+    )
 
 
 @pytest.mark.parametrize("reducer", ["max", "min", "argmax", "argmin"])
@@ -206,9 +213,7 @@ def test_symbolic_extents(n: int) -> None:
     square = comprehension((extent,), lambda i: power_of(load(x, (i,)), 2))
     outer = comprehension((extent, extent), lambda i, j: apply("mul", load(x, (i,)), load(x, (j,))))
     norm = comprehension((), lambda i: load(square, (i,)), reduce=(extent,))
-    gaps = comprehension(
-        (difference(extent, 1),), lambda i: apply("sub", load(x, (sum_of(i, 1),)), load(x, (i,)))
-    )
+    gaps = comprehension((difference(extent, 1),), lambda i: apply("sub", load(x, (sum_of(i, 1),)), load(x, (i,))))
     values = rng.normal(size=n)
     outputs = [square, outer, norm] + ([gaps] if n else [])
     results = run([x], outputs, values)
@@ -310,14 +315,17 @@ def test_reshape_transpose_flip_concatenate(n: int) -> None:
     A = matrix(n, 6)
     reshaped = comprehension(
         (3, 2 * n),
-        lambda i, j: load(A, (floor_divide(sum_of(product_of(i, 2 * n), j), 6), modulo(sum_of(product_of(i, 2 * n), j), 6))),
+        lambda i, j: load(
+            A, (floor_divide(sum_of(product_of(i, 2 * n), j), 6), modulo(sum_of(product_of(i, 2 * n), j), 6))
+        ),
     )
     transposed = comprehension((6, n), lambda i, j: load(A, (j, i)))
     flipped = comprehension((n, 6), lambda i, j: load(A, (difference(n - 1, i), j)))
     joined = comprehension(
         (2 * n,),
         lambda i: sum_of(
-            guarded(less(i, n), load(A, (i, number(0)))), guarded(less_equal(n, i), load(A, (difference(i, n), number(1))))
+            guarded(less(i, n), load(A, (i, number(0)))),
+            guarded(less_equal(n, i), load(A, (difference(i, n), number(1)))),
         ),
     )
     results = run([A], [reshaped, transposed, flipped, joined], values)
@@ -381,9 +389,7 @@ def test_matrix_vector_products_and_inner_products() -> None:
     A, X, Y = matrix(300, 200), vector(200), vector(300, "y")
     forward = comprehension((300,), lambda i, k: product_of(load(A, (i, k)), load(X, (k,))), reduce=(200,))
     backward = comprehension((200,), lambda j, k: product_of(2, load(A, (k, j)), load(Y, (k,))), reduce=(300,))
-    form = comprehension(
-        (), lambda i, j: product_of(load(Y, (i,)), load(A, (i, j)), load(X, (j,))), reduce=(300, 200)
-    )
+    form = comprehension((), lambda i, j: product_of(load(Y, (i,)), load(A, (i, j)), load(X, (j,))), reduce=(300, 200))
     results = run([A, X, Y], [forward, backward, form], a, x, y)
     for result, expected in zip(results, (a @ x, 2 * a.T @ y, y @ a @ x), strict=True):
         np.testing.assert_allclose(result, expected, rtol=1e-11, atol=1e-11)
@@ -392,9 +398,7 @@ def test_matrix_vector_products_and_inner_products() -> None:
 def test_batched_products() -> None:
     a, b = rng.normal(size=(50, 4, 5)), rng.normal(size=(50, 5, 3))
     A, B = input_tensor("A", (50, 4, 5), "f8"), input_tensor("B", (50, 5, 3), "f8")
-    node = comprehension(
-        (50, 4, 3), lambda s, i, j, k: product_of(load(A, (s, i, k)), load(B, (s, k, j))), reduce=(5,)
-    )
+    node = comprehension((50, 4, 3), lambda s, i, j, k: product_of(load(A, (s, i, k)), load(B, (s, k, j))), reduce=(5,))
     np.testing.assert_allclose(run([A, B], [node], a, b)[0], a @ b, atol=1e-13)
 
 
@@ -427,7 +431,9 @@ def test_outputs_may_be_inputs_constants_and_repeated() -> None:
     double = comprehension((3,), lambda i: product_of(2, load(x, (i,))))
     values = np.array([1.0, 2.0, 3.0])
     results = run([x], [x, double, literal, double, x, double], values)
-    for result, expected in zip(results, (values, 2 * values, literal.value, 2 * values, values, 2 * values), strict=True):
+    for result, expected in zip(
+        results, (values, 2 * values, literal.value, 2 * values, values, 2 * values), strict=True
+    ):
         np.testing.assert_array_equal(result, expected)
     assert results[0] is not values
     assert results[1] is not results[3]
@@ -448,7 +454,9 @@ def test_where_and_connectives() -> None:
     x = vector(20)
 
     def body(i: Scalar) -> Scalar:
-        inside = apply("and", apply("greater", load(x, (i,)), number(-1, "f8")), apply("less", load(x, (i,)), number(1, "f8")))
+        inside = apply(
+            "and", apply("greater", load(x, (i,)), number(-1, "f8")), apply("less", load(x, (i,)), number(1, "f8"))
+        )
         return apply("where", inside, load(x, (i,)), number(0.25, "f8"))
 
     expected = np.where((values > -1) & (values < 1), values, 0.25)

@@ -245,7 +245,9 @@ def test_a_chain_of_many_scalars_compiles_in_linear_time() -> None:
     def seconds(count: int) -> float:
         node: Tensor = x
         for _ in range(count):
-            node = comprehension((), lambda node=node: apply("add", apply("mul", load(node), number(0.5, "f8")), load(x)))
+            node = comprehension(
+                (), lambda node=node: apply("add", apply("mul", load(node), number(0.5, "f8")), load(x))
+            )
         before = time.perf_counter()
         kernel = compile_graph(Graph((x,), (node,)))
         took = time.perf_counter() - before
@@ -324,9 +326,7 @@ def test_a_masked_sum_is_a_running_sum() -> None:
     """The adjoint of a cumulated sum has its condition in the body; it runs from the end."""
     n = 3000
     x = vector(n)
-    node = comprehension(
-        (n,), lambda i, j: guarded(less_equal(i, j), product_of(2, load(x, (j,)))), reduce=(n,)
-    )
+    node = comprehension((n,), lambda i, j: guarded(less_equal(i, j), product_of(2, load(x, (j,)))), reduce=(n,))
     kernel = compile_graph(Graph((x,), (node,)))
     assert "running" in kernel.lowered
     values = np.random.default_rng(0).normal(size=n)

@@ -113,7 +113,9 @@ def test_blas_runs_on_one_thread_and_gives_the_others_back() -> None:
 
 
 def test_the_runtime_needs_no_compiler() -> None:
-    code = "import sys, gradc_runtime.loaded; assert not any(m == 'gradc' or m.startswith('gradc.') for m in sys.modules)"
+    code = (
+        "import sys, gradc_runtime.loaded; assert not any(m == 'gradc' or m.startswith('gradc.') for m in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "runtime"})
 
 

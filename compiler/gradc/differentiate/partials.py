@@ -162,9 +162,7 @@ def _differentiable_children(node: Scalar) -> tuple[Scalar, ...]:
     return ()
 
 
-def _pulled_back(
-    node: Scalar, adjoint: Scalar, relevant: set[Scalar], reached: Scalar
-) -> list[tuple[Scalar, Scalar]]:
+def _pulled_back(node: Scalar, adjoint: Scalar, relevant: set[Scalar], reached: Scalar) -> list[tuple[Scalar, Scalar]]:
     """What the adjoint of ``node``, which is evaluated where ``reached``, gives to each of its operands."""
     if isinstance(node, Guard):
         return [(node.body, guarded(node.predicate, adjoint))]

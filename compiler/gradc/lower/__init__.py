@@ -20,7 +20,9 @@ def _check_lowerable(graph: Graph) -> None:
     for node in graph_order(graph.outputs):
         if isinstance(node, MultiNode):
             name = type(node).__name__
-            raise CompileError(f"{name} nodes are not lowered to machine code yet; evaluate this graph with gradc.evaluate")
+            raise CompileError(
+                f"{name} nodes are not lowered to machine code yet; evaluate this graph with gradc.evaluate"
+            )
         if isinstance(node, Input) and node not in graph.inputs:
             raise CompileError(f"the graph reads {node.name}, which is not among its inputs")
     assert all(isinstance(t, Tensor) for t in graph.outputs)

@@ -87,7 +87,9 @@ def may_use_threads(statement: Statement) -> bool:
     """Whether BLAS may spread this product over threads, unless it is told not to."""
     if statement.product is None:
         return False
-    extents = [statement.tensor.extents[axis] for axis in range(len(statement.product.batch), len(statement.tensor.extents))]
+    extents = [
+        statement.tensor.extents[axis] for axis in range(len(statement.product.batch), len(statement.tensor.extents))
+    ]
     work = prod(extent if isinstance(extent, int) else UNTHREADED + 1 for extent in extents)
     return work > UNTHREADED or is_symmetric(statement)
 
@@ -167,6 +169,3 @@ def _number_cell(e: ExpressionEmitter, value: Value) -> str:
 
 def _at_least_one(e: ExpressionEmitter, value: Value) -> Value:
     return e.builder.maximum_integers(value, literal(1, INT64))
-
-
-

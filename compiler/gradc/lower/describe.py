@@ -109,9 +109,7 @@ def _bytes(tensor: Tensor, axes: Iterable[int] | None = None) -> int:
     return tensor.dtype.itemsize * prod(_assumed(tensor.shape[a]) for a in chosen)
 
 
-def cost_of(
-    graph: Graph, functions: Sequence[Sequence[Item]], needs: Lifetimes, workspace: Extent
-) -> Cost:
+def cost_of(graph: Graph, functions: Sequence[Sequence[Item]], needs: Lifetimes, workspace: Extent) -> Cost:
     """What a call costs: functions count as their table's cost, buffers as read and written once each."""
     ordered = [s for items in functions for s in statements(list(items))]
     own = set(graph.outputs)

@@ -433,11 +433,10 @@ class ExpressionEmitter(MemoryEmitter):
         depth = max(self.builder.barrier, position.depth, extent.depth)
         if position.lanes > 1 or position.step is not None:
             raise VectorisationRefused
-        outside = Value(
-            self.builder.instruction(f"icmp uge i64 {position.text}, {extent.text}", depth), BOOL, depth
-        )
+        outside = Value(self.builder.instruction(f"icmp uge i64 {position.text}, {extent.text}", depth), BOOL, depth)
         self.builder.fail(outside, [position, extent, literal(axis, INT64)], 1, self.status_slot, depth)
         return position
+
 
 def _in_range(node: Load, extents: Sequence[Extent]) -> bool:
     if any(position >= len(extents) for position in free_indices(*node.indices)):
@@ -461,4 +460,3 @@ def _is_gathered(position: Scalar) -> bool:
 
 def _nearest_float(value: Any) -> float:
     return value.numerator / value.denominator if isinstance(value, Fraction) else float(value)
-

@@ -22,6 +22,7 @@ UNROLL_LIMIT = 512
 #: ... unless its extent is more than this: then vectors serve it better.
 UNROLLED_EXTENT = 10
 
+
 @dataclass(eq=False)
 class _Group:
     """A loop under construction."""
@@ -283,4 +284,3 @@ def weight_of(item: Item) -> int:
         return item.weight
     inner = sum(weight_of(i) for i in item.items)
     return inner * item.extent if item.unrolled and isinstance(item.extent, int) else inner
-

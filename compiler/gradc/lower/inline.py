@@ -72,7 +72,9 @@ def _may_inline(new: Compute, uses: _Uses, is_output: bool) -> bool:
     nodes = post_order([new.body])
     if len(nodes) > LARGEST_BODY:
         return False
-    if sum(n.op.cost for n in nodes if isinstance(n, Apply) and n.dtype.kind in "fc") <= CHEAP and not _has_guard(nodes):
+    if sum(n.op.cost for n in nodes if isinstance(n, Apply) and n.dtype.kind in "fc") <= CHEAP and not _has_guard(
+        nodes
+    ):
         return True
     if is_output or len(uses.readers) != 1:
         return False
@@ -88,7 +90,9 @@ def _covers(indices: Sequence[Scalar], reader: Compute) -> bool:
     """Whether the reader visits each entry once: its indices are its axes, each once, perhaps shifted."""
     seen: list[int] = []
     for position in indices:
-        axes = [atom.position for atom, c in linear_terms(position)[0].items() if isinstance(atom, Index) and abs(c) == 1]
+        axes = [
+            atom.position for atom, c in linear_terms(position)[0].items() if isinstance(atom, Index) and abs(c) == 1
+        ]
         if len(axes) != 1 or any(isinstance(n, Load) or is_apply(n, "mod") for n in post_order([position])):
             return False
         seen += axes
@@ -127,8 +131,10 @@ def _fits(body: Compute, reader: Compute) -> bool:
     """Whether an open body may go into this reader: a matrix product stays one."""
     if not is_matrix_product(reader) or isinstance(body.body, Number):
         return True
-    return isinstance(body.body, Load) and sorted(free_indices(*body.body.indices)) == list(range(body.rank)) and all(
-        isinstance(position, Index) for position in body.body.indices
+    return (
+        isinstance(body.body, Load)
+        and sorted(free_indices(*body.body.indices)) == list(range(body.rank))
+        and all(isinstance(position, Index) for position in body.body.indices)
     )
 
 

@@ -50,7 +50,9 @@ def _pieces(tensor: Compute) -> Compute:
             continue
         children = [memo[child] for child in node.args]
         same = all(a is b for a, b in zip(children, node.args, strict=True))
-        new: Scalar = node if same else apply(node.op, *children, dtype=node.dtype if node.op.name == "convert" else None)
+        new: Scalar = (
+            node if same else apply(node.op, *children, dtype=node.dtype if node.op.name == "convert" else None)
+        )
         weight = 1 + sum(size[child] for child in node.args)
         if node is not body and (uses[node] > 1 or weight > PIECE):
             new, weight = load(compute((), new)), 1

@@ -66,7 +66,9 @@ class TreeEmitter:
     def _unrolled(self, nest: Nest, beginning: Sequence[Statement]) -> None:
         e = self.e
         positions = range(nest.extent) if isinstance(nest.extent, int) else range(0)
-        outer = {s: self._states[s] for s in statements(nest.items) if s.kind == "reduce" and s.first_reduce < nest.depth}
+        outer = {
+            s: self._states[s] for s in statements(nest.items) if s.kind == "reduce" and s.first_reduce < nest.depth
+        }
         for statement in (*beginning, *outer):
             self._states[statement] = []
         scans = [s for s in statements(nest.items) if s.kind == "scan" and s.first_reduce == nest.depth]
@@ -395,7 +397,9 @@ def _is_float_sum(statement: Statement) -> bool:
     return statement.tensor.reducer == "sum" and statement.tensor.dtype.kind == "f"
 
 
-def _unflatten(order: Sequence[Statement], like: dict[Statement, State], values: Sequence[Value]) -> dict[Statement, State]:
+def _unflatten(
+    order: Sequence[Statement], like: dict[Statement, State], values: Sequence[Value]
+) -> dict[Statement, State]:
     result: dict[Statement, State] = {}
     position = 0
     for statement in order:

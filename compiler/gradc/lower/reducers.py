@@ -67,9 +67,7 @@ def compensated_add(machine: Machine, total: State, term: Value) -> State:
     high, low = total
     moved = machine.add(high, term)
     part = machine.subtract(moved, high)
-    lost = machine.add(
-        machine.subtract(high, machine.subtract(moved, part)), machine.subtract(term, part)
-    )
+    lost = machine.add(machine.subtract(high, machine.subtract(moved, part)), machine.subtract(term, part))
     return [moved, machine.add(low, lost)]
 
 

@@ -30,9 +30,7 @@ def with_body(tensor: Compute, body: Scalar, domain: Scalar) -> Compute:
     """The comprehension over the same axes with another body and domain."""
     if body is tensor.body and domain is tensor.domain:
         return tensor
-    return compute(
-        tensor.shape, body, reduce_extents=tensor.reduce_extents, reducer=tensor.reducer, domain=domain
-    )
+    return compute(tensor.shape, body, reduce_extents=tensor.reduce_extents, reducer=tensor.reducer, domain=domain)
 
 
 def with_tensors(tensor: Compute, replaced: dict[Tensor, Tensor]) -> Compute:

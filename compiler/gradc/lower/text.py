@@ -356,4 +356,3 @@ class FunctionBuilder:
         cold = [line for _, block in self._cold for line in block]
         body = "\n".join(["entry:", *scope.lines, *cold])
         self.module.functions.append(f"define i32 @{self.name}(ptr %frame) {self._attributes}{{\n{body}\n}}")
-
