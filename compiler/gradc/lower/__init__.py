@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradc.config import checking
 from gradc.errors import CompileError
 from gradc.ir.tensor import Compute, Constant, Graph, Input, MultiNode, Tensor
 from gradc.ir.walk import graph_order
@@ -13,6 +14,10 @@ def compile_graph(graph: Graph) -> Kernel:
     from gradc.lower.chain import compile_checked
 
     _check_lowerable(graph)
+    if checking():
+        from gradc.ir.check import check
+
+        return compile_checked(graph, lambda _, between: check(between))
     return compile_checked(graph)
 
 

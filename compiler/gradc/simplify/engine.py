@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from gradc.config import checking
 from gradc.ir.algebra import Substitution, guarded, power_of, product_of, rebuild, reindexed, sum_of
 from gradc.ir.bounds import tidy_node
 from gradc.ir.build import as_tensor
@@ -31,7 +32,12 @@ _LARGEST_FLAT = 24
 
 def simplify(graph: Graph) -> Graph:
     """The compute form of a graph: same inputs, same values, less work."""
-    return Graph(graph.inputs, simplify_outputs(graph.outputs))
+    written = Graph(graph.inputs, inline_producers(graph.outputs))
+    if checking():
+        from gradc.ir.check import check
+
+        check(written)
+    return Graph(graph.inputs, rewrite(written.outputs))
 
 
 def simplify_outputs(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
