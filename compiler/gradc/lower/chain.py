@@ -27,7 +27,7 @@ BRIEF = 3000.0
 LARGE = 4000
 
 
-def compile_checked(graph: Graph, observe: Callable[[str, Graph], None] = lambda name, graph: None) -> Kernel:
+def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lambda name, graph: None) -> Kernel:
     """Lower a graph of inputs, constants and comprehensions."""
     tensors = ordered_tensors(graph)
     for name, run in PASSES:
