@@ -53,7 +53,16 @@ def appended_functions(y):
     return np.append(w, w - v)
 
 
+def shifted_selection(x):
+    v1 = np.take(x, [0, -1, 0], axis=-1)
+    v2 = np.where(v1 > 0.0, np.sqrt(v1), v1**2)
+    v3 = v2.copy()
+    v3[1:] = v2[:-1]
+    return v3
+
+
 CASES = [
+    (shifted_selection, [np.array([0.097, 1.571])]),
     (appended_functions, [np.array([[1.3, 1.517], [0.2, 0.3]])]),
     (appended_differences, [np.array([[1.3, 1.517], [0.2, 0.3]])]),
     (masked_blocks, [np.array([[-0.335, -1.009], [0.439, 1.159]])]),

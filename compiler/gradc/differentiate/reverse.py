@@ -13,7 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradc.differentiate.partials import local_derivatives, may_be_singular, multiply, one_of, support_of
+from gradc.differentiate.partials import (
+    local_derivatives,
+    may_be_singular,
+    multiply,
+    one_of,
+    support_of,
+    where_reached,
+)
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
 from gradc.errors import TraceError
 from gradc.ir.algebra import Substitution, conjunction, convert, disjunction, equal, guarded, less, sum_of
@@ -22,7 +29,7 @@ from gradc.ir.intern import Node
 from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, index, is_apply, is_number, load, number
 from gradc.ir.source import carry_lines, lines_of
 from gradc.ir.tensor import Compute, Constant, Input, Shape, Tensor, compute, extent_scalar
-from gradc.ir.walk import graph_order, operands_of
+from gradc.ir.walk import graph_order, loads_of, operands_of
 from gradc.simplify.brackets import summed
 from gradc.simplify.patterns import is_pattern
 
@@ -156,8 +163,11 @@ class _Sweep:
         domain = shift(node.domain)
         bar = multiply(adjoint.value, seed if seed_is_shifted else shift(seed))
         body = shift(node.body)
+        reached = where_reached(body) if any(loads_of(*item.indices) for item in loads_of(body)) else {}
         for item, partial in local_derivatives(body, one_of(body), lambda item: item.tensor in self._active):
             guard = conjunction(adjoint.support, domain) if may_be_singular(partial) else domain
+            if loads_of(*item.indices):  # its bracket reads them, and only here they are in range
+                guard = conjunction(guard, reached[item])
             self._contribute_load(node, item, multiply(bar, partial), guard)
 
     def _contribute_load(self, node: Compute, item: Load, partial: Scalar, predicate: Scalar) -> None:
