@@ -305,3 +305,9 @@ class TestComposition:
         x = np.array([0.3, -1.0, 2.0, 0.7])
         for mode in (gradc.jacfwd, gradc.jacrev):
             np.testing.assert_array_equal(mode(f)(x), np.eye(4)[np.tile(chosen, 3)])
+
+    def test_sinc_of_something_tiny(self) -> None:
+        x = np.array([0.0, 1e-200, -1e-30, 0.5])
+        np.testing.assert_array_equal(gradc.jit(np.sinc)(x), np.sinc(x))
+        slope = gradc.elementwise_grad(np.sinc)(x)
+        np.testing.assert_allclose(slope, [0.0, 0.0, 0.0, -4 / np.pi], atol=1e-15)

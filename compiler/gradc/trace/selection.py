@@ -162,8 +162,10 @@ def sinc(x: Any) -> TracedArray:
     """``sin(pi x) / (pi x)``, 1 at 0."""
     array: Any = lift(x)
     turned = array * np.pi
-    safe = where(apply_ufunc(np.equal, [array, 0]), 1.0, turned)
-    return where(apply_ufunc(np.equal, [array, 0]), 1.0, apply_ufunc(np.sin, [safe]) / safe)
+    # below this the value is 1 to the last digit, and the square that its derivative divides by may underflow
+    tiny = apply_ufunc(np.less, [apply_ufunc(np.absolute, [array]), 1e-18])
+    safe = where(tiny, 1.0, turned)
+    return where(tiny, 1.0, apply_ufunc(np.sin, [safe]) / safe)
 
 
 # ---------------------------------------------------------------- complex parts
