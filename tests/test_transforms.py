@@ -311,3 +311,9 @@ class TestComposition:
         np.testing.assert_array_equal(gradc.jit(np.sinc)(x), np.sinc(x))
         slope = gradc.elementwise_grad(np.sinc)(x)
         np.testing.assert_allclose(slope, [0.0, 0.0, 0.0, -4 / np.pi], atol=1e-15)
+
+    def test_a_comparison_of_python_numbers_does_not_widen_float32(self) -> None:
+        y = np.ones(3, np.float32)
+        f = gradc.jit(lambda y, z: np.maximum(y, (z > 0) * z))
+        assert f(y, 1.5).dtype == np.float32
+        assert f(y, np.float32(1.5)).dtype == np.float32

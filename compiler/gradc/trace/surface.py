@@ -235,10 +235,10 @@ def unary(ufunc: np.ufunc, x: TracedArray) -> TracedArray:
 
 
 def compared(ufunc: np.ufunc, left: TracedArray, right: Any) -> Any:
-    """A comparison; with None or text it is what Python says."""
+    """A comparison; with None or text it is what Python says. That of Python numbers is a Python bool."""
     if right is None or not _is_operand(right):
         return _COMPARED_TO_NOTHING.get(ufunc.__name__, NotImplemented)
-    return apply_ufunc(ufunc, [left, right])
+    return apply_ufunc(ufunc, [left, right], weak=True)
 
 
 def in_place(ufunc: np.ufunc, x: TracedArray, other: Any) -> Any:
