@@ -61,7 +61,14 @@ def shifted_selection(x):
     return v3
 
 
+def empty_write(y):
+    v = np.full((1, 1), 0.7) * y
+    v.ravel()[1:] = 0.25
+    return v
+
+
 CASES = [
+    (empty_write, [np.array([0.181])]),
     (shifted_selection, [np.array([0.097, 1.571])]),
     (appended_functions, [np.array([[1.3, 1.517], [0.2, 0.3]])]),
     (appended_differences, [np.array([[1.3, 1.517], [0.2, 0.3]])]),

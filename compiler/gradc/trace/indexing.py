@@ -350,7 +350,9 @@ def assign(x: TracedArray, value: Any) -> None:
     """``x[...] = value``."""
     lifted = lift(value)
     new = _fitting(lifted, x)
-    x.write(TRUE, entry(new, _assigned_indices(new, x.extents)))
+    indices = _assigned_indices(new, x.extents)
+    if 0 not in x.extents:  # an empty selection writes nothing
+        x.write(TRUE, entry(new, indices))
 
 
 def _fitting(value: TracedArray, target: TracedArray) -> Tensor:
