@@ -67,7 +67,14 @@ def empty_write(y):
     return v
 
 
+def appended_scatter(x):
+    copied = x.copy()
+    copied[[0, 1]] += x[[1, 0]]
+    return np.append(x * 1.0, copied)
+
+
 CASES = [
+    (appended_scatter, [np.array([-0.877, -0.148, -0.473, 0.207])]),
     (empty_write, [np.array([0.181])]),
     (shifted_selection, [np.array([0.097, 1.571])]),
     (appended_functions, [np.array([[1.3, 1.517], [0.2, 0.3]])]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Index
+from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Index, Scalar
 from gradc.ir.walk import free_indices
 from gradc.lower.blas import write_product
 from gradc.lower.expression import ExpressionEmitter
@@ -333,10 +333,26 @@ class TreeEmitter:
 
     def _accumulate(self, statement: Statement) -> None:
         """``out[target] += value``; where the target may not exist, only if it does."""
-        e, builder = self.e, self.e.builder
-        target = [e.convert(e.value(i), INT64) for i in statement.target]
+        e = self.e
         inside = e.without_facts(statement.domain)
+        if inside is TRUE or all(e.is_safe(i) for i in statement.target):
+            self._accumulate_where(statement, inside)
+            return
+        # the place itself is read from an array, perhaps out of range where the domain does not hold
+        holds = e.convert(e.value(inside), BOOL)
+        if holds.lanes > 1 or holds.step is not None:
+            raise VectorisationRefused
+        if holds.literal is None:
+            e.builder.branch(holds, lambda: self._accumulate_where(statement, TRUE), [])
+        elif holds.literal:
+            self._accumulate_where(statement, TRUE)
+
+    def _accumulate_where(self, statement: Statement, inside: Scalar) -> list[Value]:
+        e, builder = self.e, self.e.builder
         holds = literal(True, BOOL) if inside is TRUE else e.convert(e.value(inside), BOOL)
+        if holds.literal is not None and not holds.literal:
+            return []
+        target = [e.convert(e.value(i), INT64) for i in statement.target]
         if statement.guarded:
             for place, position, extent in zip(statement.target, target, statement.tensor.shape, strict=True):
                 if isinstance(place, Index):
@@ -363,6 +379,7 @@ class TreeEmitter:
             add()
         elif holds.literal is None:
             builder.branch(holds, add, [])
+        return []
 
     def _zero(self, statement: Statement) -> None:
         """Clear the part of the buffer that the loops from here inwards add into."""
