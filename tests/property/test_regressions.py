@@ -73,7 +73,13 @@ def appended_scatter(x):
     return np.append(x * 1.0, copied)
 
 
+def gathered_pieces(x):
+    doubled = x * 2.0
+    return np.sin(np.concatenate([doubled, doubled**2], axis=-1))[:, np.array([0, 7, -1, 3, 5])]
+
+
 CASES = [
+    (gathered_pieces, [np.array([[0.889, -1.003, 0.113, 1.216], [-1.548, 0.677, 1.281, 1.341]])]),
     (appended_scatter, [np.array([-0.877, -0.148, -0.473, 0.207])]),
     (empty_write, [np.array([0.181])]),
     (shifted_selection, [np.array([0.097, 1.571])]),

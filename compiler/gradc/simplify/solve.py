@@ -76,9 +76,7 @@ class System:
 
 
 def in_range(value: Scalar, extent: Extent) -> list[Scalar]:
-    """``0 <= value < extent``. An index read from an array was checked where it was first used."""
-    if loads_of(value):
-        return []
+    """``0 <= value < extent``: also of an index read from an array, which may belong to another piece of what it indexes."""
     return [less_equal(0, value), less(value, extent_scalar(extent))]
 
 
