@@ -311,6 +311,7 @@ class TestComposition:
         np.testing.assert_array_equal(gradc.jit(np.sinc)(x), np.sinc(x))
         slope = gradc.elementwise_grad(np.sinc)(x)
         np.testing.assert_allclose(slope, [0.0, 0.0, 0.0, -4 / np.pi], atol=1e-15)
+        assert gradc.hessian(np.sinc)(0.0) == pytest.approx(-(np.pi**2) / 3)
 
     def test_a_comparison_of_python_numbers_does_not_widen_float32(self) -> None:
         y = np.ones(3, np.float32)

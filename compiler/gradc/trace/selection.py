@@ -162,10 +162,11 @@ def sinc(x: Any) -> TracedArray:
     """``sin(pi x) / (pi x)``, 1 at 0."""
     array: Any = lift(x)
     turned = array * np.pi
-    # below this the value is 1 to the last digit, and the square that its derivative divides by may underflow
-    tiny = apply_ufunc(np.less, [apply_ufunc(np.absolute, [array]), 1e-18])
-    safe = where(tiny, 1.0, turned)
-    return where(tiny, 1.0, apply_ufunc(np.sin, [safe]) / safe)
+    # near 0 the series, which is exact to the last digit there and has the derivatives that a quotient loses
+    near = apply_ufunc(np.less, [apply_ufunc(np.absolute, [array]), 1e-4])
+    safe = where(near, 1.0, turned)
+    square = turned * turned
+    return where(near, 1.0 - square / 6.0 + square * square / 120.0, apply_ufunc(np.sin, [safe]) / safe)
 
 
 # ---------------------------------------------------------------- complex parts
