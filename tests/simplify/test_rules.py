@@ -12,7 +12,7 @@ import gradc.ops  # noqa: F401  (fills the op table)
 from gradc.evaluate import MPMATH, NUMPY, evaluate
 from gradc.ir.scalar import FLOAT64, Scalar, apply, load, number
 from gradc.ir.tensor import Graph, Input, compute, input_tensor
-from gradc.simplify.rules import DERIVED, ENLARGES_DOMAIN, EXACT, WRITTEN, Pattern, Rule
+from gradc.simplify.rules import AS_WRITTEN, DERIVED, ENLARGES_DOMAIN, EXACT, WRITTEN, Pattern, Rule
 
 RULES = [*WRITTEN.rules, *DERIVED.rules]
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 1e-300, -1e-300, 1e300, 40.0, -800.0, 800.0]
@@ -66,3 +66,7 @@ def test_sides_agree_at_special_values(rule: Rule) -> None:
             assert np.isfinite(right), (point, left, right)
         elif np.isnan(left) and all(np.isnan(p) for p in point) and rule.licence != ENLARGES_DOMAIN:
             assert np.isnan(right) or not variables(rule.result)
+
+
+def test_what_the_user_wrote_is_only_touched_by_rules_that_may() -> None:
+    assert {rule.licence for rule in WRITTEN.rules} <= AS_WRITTEN

@@ -15,13 +15,12 @@ from gradc.ir.algebra import (
     floor_divide,
     is_index_predicate,
     linear_terms,
-    modulo,
     product_of,
     rebuild,
     substitute,
     sum_of,
 )
-from gradc.ir.scalar import FALSE, TRUE, Apply, Index, Number, Scalar, Size, is_apply, number
+from gradc.ir.scalar import FALSE, TRUE, Apply, Index, Scalar, Size, is_apply, number
 from gradc.ir.tensor import Extent, extent_scalar
 from gradc.ir.walk import post_order
 
@@ -137,6 +136,3 @@ def tidy_node(node: Scalar, extents: Sequence[Extent]) -> Scalar:
         if below and never_positive(product_of(number(-1), inner), extents):
             return number(0) if is_apply(node, "floordiv") else inner
     return node
-
-
-__all__ = ["Number", "decide", "floor_divide", "modulo", "never_positive", "tidy_indices"]

@@ -54,8 +54,3 @@ def intern(digest: bytes, build: Callable[[], NodeT]) -> NodeT:
             node.digest = digest
             _nodes[digest] = node
     return node  # type: ignore[return-value]
-
-
-def live_nodes() -> int:
-    """How many nodes are alive: for tests that nothing leaks."""
-    return len(_nodes)

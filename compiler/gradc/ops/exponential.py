@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from gradc.ir.algebra import power_of, product_of, sum_of
-from gradc.ir.scalar import E, Number, Op, Scalar, apply, number, register
+from gradc.ir.algebra import power_of, sum_of
+from gradc.ir.scalar import Op, apply, number, register
 from gradc.ops import emit, forms
-from gradc.ops.table import floating, function, minus, one, over, times
+from gradc.ops.table import floating, function, minus, over, times
 
 LOG_2 = math.log(2.0)
 LOG_10 = math.log(10.0)
@@ -83,4 +83,3 @@ register(
         cost=40,
     )
 )
-__all__ = ["E", "Number", "Scalar", "one", "product_of"]
