@@ -64,7 +64,7 @@ def _statement_text(statement: Statement, names: dict[Tensor, str]) -> str:
     name = f"{names[statement.tensor]}[{target}]"
     if statement.kind == "map":
         line = f"{name} = {body}"
-    elif statement.kind == "blas":
+    elif statement.kind == "product":
         what = "symmetric product" if is_symmetric(statement) else "matrix product"
         line = f"{name} = {what}, {body}"
     elif statement.kind == "accumulate":
@@ -99,7 +99,7 @@ def _assumed(extent: Extent) -> int:
 
 def _flops(statement: Statement) -> float:
     tensor = statement.tensor
-    times = prod(_assumed(e) for e in (tensor.extents if statement.kind == "blas" else statement.extents))
+    times = prod(_assumed(e) for e in (tensor.extents if statement.kind == "product" else statement.extents))
     each = sum(n.op.cost for n in statement.nodes if isinstance(n, Apply) and n.dtype.kind == "f")
     return float(times * (each + (tensor.reducer is not None)))
 
@@ -115,7 +115,7 @@ def cost_of(graph: Graph, functions: Sequence[Sequence[Item]], needs: Lifetimes,
     own = set(graph.outputs)
     passing = sum(_bytes(t) for t in (*graph.inputs, *graph.outputs))
     between = sum(_bytes(t, needs.kept_axes.get(t)) for t in needs.stored if t not in own)
-    loops = sum(isinstance(item, Nest) or item.kind == "blas" for items in functions for item in items)
+    loops = sum(isinstance(item, Nest) or item.kind == "product" for items in functions for item in items)
     return Cost(
         flops=sum(_flops(s) for s in ordered),
         bytes_moved=float(passing + 2 * between),

@@ -177,43 +177,79 @@ class TreeEmitter:
     def _vector_run(
         self, ranged: Ranged, totals: dict[Statement, State], lanes: int, copies: int
     ) -> dict[Statement, State]:
-        """``lanes`` iterations at a time, ``copies`` times per turn with accumulators of their own; then the rest."""
+        """``lanes`` iterations at a time, ``copies`` times per turn with accumulators of their own; a last vector in part."""
         e, builder, carried = self.e, self.e.builder, ranged.carried
-        stride = lanes * copies
-        span = builder.subtract_integers(ranged.upper, ranged.lower)
-        edge = builder.add_integers(ranged.lower, builder.rounded_down(span, stride))
         with e.vectorised(lanes):
-            starts = {s: [e.vector(v) for v in self._initial(s)] for s in carried}
+            states = {s: [e.vector(v) for v in self._initial(s)] for s in carried}
+        span = builder.subtract_integers(ranged.upper, ranged.lower)
+        whole = isinstance(span.literal, int) and span.literal % lanes == 0
+        edge = ranged.lower
+        if copies or whole:
+            stride = lanes * max(copies, 1)
+            edge = builder.add_integers(ranged.lower, builder.rounded_down(span, stride))
+            states = self._full_vectors(replace(ranged, upper=edge), states, lanes, max(copies, 1))
+        rest = replace(ranged, lower=edge, nonempty=ranged.nonempty and not copies)
+        states = self._full_vectors(rest, states, lanes, 1) if whole else self._part_vectors(rest, states, lanes)
+        return {s: self._merged(s, totals[s], self._across_lanes(s, states[s])) for s in carried}
+
+    def _full_vectors(
+        self, ranged: Ranged, starts: dict[Statement, State], lanes: int, copies: int
+    ) -> dict[Statement, State]:
+        """Whole turns of ``copies`` vectors."""
+        e, builder, carried = self.e, self.e.builder, ranged.carried
+        with e.vectorised(lanes):
+            fresh = {s: [e.vector(v) for v in self._initial(s)] for s in carried}
 
         def body(position: Value, phis: list[Value]) -> list[Value]:
-            per_copy = [phis[k::copies] for k in range(copies)]
             finals: list[list[Value]] = []
-            with e.vectorised(lanes):
-                for copy in range(copies):
-                    self._states.update(_unflatten(carried, starts, per_copy[copy]))
-                    shifted = builder.add_integers(position, literal(copy * lanes, INT64))
-                    with (
-                        e.axis(ranged.nest.depth, replace(shifted, step=ONE), ranged.nest.extent),
-                        e.assuming(ranged.facts),
-                        e.forgetting(ranged.nest.depth),
-                    ):
-                        self.items(ranged.nest.items)
-                    finals.append([e.vector(v) for s in carried for v in self._states.pop(s)])
+            for copy in range(copies):
+                shifted = builder.add_integers(position, literal(copy * lanes, INT64))
+                with e.vectorised(lanes):
+                    finals.append(self._vector_body(ranged, shifted, starts, phis[copy::copies]))
             return [finals[copy][k] for k in range(len(phis) // copies) for copy in range(copies)]
 
-        flat = [v for s in carried for v in starts[s] for _ in range(copies)]
-        results = builder.loop(ranged.lower, edge, flat, body, step=stride)
-        states = dict(totals)
-        for position, statement in enumerate(carried):
-            seen = self._gathered(statement, results[position * copies : (position + 1) * copies])
-            states[statement] = self._merged(statement, totals[statement], seen)
-        return self._plain_run(replace(ranged, lower=edge, nonempty=False), states)
+        flat = [v for s in carried for v, w in zip(starts[s], fresh[s], strict=True) for v in [v] + [w] * (copies - 1)]
+        results = builder.loop(ranged.lower, ranged.upper, flat, body, step=lanes * copies)
+        return {s: self._gathered(s, results[k * copies : (k + 1) * copies]) for k, s in enumerate(carried)}
+
+    def _part_vectors(self, ranged: Ranged, starts: dict[Statement, State], lanes: int) -> dict[Statement, State]:
+        """One vector at a time, of which only the lanes in range count."""
+        e, builder, carried = self.e, self.e.builder, ranged.carried
+
+        def body(position: Value, phis: list[Value]) -> list[Value]:
+            with e.vectorised(lanes), e.only(e.lanes_below(position, ranged.upper)):
+                return self._vector_body(ranged, position, starts, phis)
+
+        flat = [v for s in carried for v in starts[s]]
+        results = builder.loop(ranged.lower, ranged.upper, flat, body, step=lanes, nonempty=ranged.nonempty)
+        return _unflatten(carried, starts, results)
+
+    def _vector_body(
+        self, ranged: Ranged, position: Value, like: dict[Statement, State], phis: list[Value]
+    ) -> list[Value]:
+        """One vector of iterations, the first at ``position``; the carried values after it."""
+        e, nest = self.e, ranged.nest
+        self._states.update(_unflatten(ranged.carried, like, phis))
+        with (
+            e.axis(nest.depth, replace(position, step=ONE, literal=None), nest.extent),
+            e.assuming(ranged.facts),
+            e.forgetting(nest.depth),
+        ):
+            self.items(nest.items)
+        finals = [e.vector(v) for s in ranged.carried for v in self._states.pop(s)]
+        if e.active is None:
+            return finals
+        return [e.select(e.active, final, before) for final, before in zip(finals, phis, strict=True)]
 
     def _gathered(self, statement: Statement, parts: list[Value]) -> State:
+        """The accumulators of the copies as one."""
         reducer = statement.tensor.reducer or ""
         while len(parts) > 1:
             parts = [combine(self.e, reducer, [a], [b])[0] for a, b in zip(parts[::2], parts[1::2], strict=True)]
-        return [across_lanes(self.e, reducer, parts[0])]
+        return parts
+
+    def _across_lanes(self, statement: Statement, state: State) -> State:
+        return [across_lanes(self.e, statement.tensor.reducer or "", value) for value in state]
 
     def _plain_run(self, ranged: Ranged, totals: dict[Statement, State]) -> dict[Statement, State]:
         """The iterations one by one."""
@@ -291,7 +327,7 @@ class TreeEmitter:
             self._absorb(statement, self._seen(statement))
         elif statement.kind == "scan":
             self._scan(statement)
-        elif statement.kind == "blas":
+        elif statement.kind == "product":
             write_product(self.e, statement)
         else:
             self._accumulate(statement)

@@ -93,7 +93,7 @@ def _blas(tensor: Compute) -> Statement | None:
     count = len(product_.batch)
     return Statement(
         tensor,
-        "blas",
+        "product",
         tensor.shape[:count],
         tuple(index(axis) if axis < count else number(0) for axis in range(tensor.rank)),
         tensor.body,

@@ -18,7 +18,7 @@ class Statement:
 
     ``body``, ``domain`` and ``target`` are over loop depths (`Index` d is the loop at depth d). A ``map`` stores one entry
     per iteration; a ``reduce`` combines in registers over the loops from ``first_reduce`` inwards; an ``accumulate`` adds
-    into the buffer (``guarded`` where the target's entry may not exist); a ``scan`` stores its running value; a ``blas`` is a
+    into the buffer (``guarded`` where the target's entry may not exist); a ``scan`` stores its running value; a ``product`` is a
     matrix product inside the loops of its batch.
     """
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gradc.ir.scalar import Apply, Index, Load, Scalar
+from gradc.ir.tensor import Extent
 from gradc.ir.walk import post_order
 from gradc.lower.powers import small_power
 from gradc.lower.text import Value
-from gradc.lower.tree import Nest, Statement, statements
+from gradc.lower.tree import Item, Nest, Statement
 
 #: Plain additions per accumulator before a block's sum goes to a compensated total.
 ADDITIONS = 32
@@ -18,6 +20,10 @@ SHORT = 32
 _ACROSS_LANES = ("sum", "max", "min", "any", "all")
 #: Ops of at least this cost call the C library.
 _CALL_COST = 16
+#: A body of more work is written once, masked: its code costs more to compile than masks cost to run.
+WRITTEN_ONCE = 80.0
+#: ... where registers are this wide: there masks are registers of their own, and cost next to nothing.
+MASKED_BITS = 512
 
 
 @dataclass(frozen=True)
@@ -38,17 +44,16 @@ class Ranged:
 
 
 def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
-    """Lanes, and copies of the body per turn; (1, 1) for a loop that runs one by one."""
+    """Lanes, and copies of the body per turn; (1, 1) for a loop that runs one by one.
+
+    No copies: every vector is masked as the last one must be, and the body is written once only.
+    """
     nest = ranged.nest
     if ranged.scans or nest.descending or not ranged.innermost or not ranged.main:
         return 1, 1
-    width, weight = 4, 0
-    for statement in statements(nest.items):
-        if statement.kind in ("scan", "blas"):
-            return 1, 1
-        if statement.kind == "accumulate" and not _adds_along(statement, nest.depth):
-            return 1, 1
-        if statement in ranged.carried and statement.tensor.reducer not in _ACROSS_LANES:
+    width, weight = 4, 0.0
+    for statement, times in _repeated(nest.items):
+        if not _may_run_across_lanes(statement, ranged):
             return 1, 1
         for node in post_order([statement.body, statement.domain]):
             if isinstance(node, Load):
@@ -56,18 +61,42 @@ def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
             elif isinstance(node, Apply):
                 if _is_library_call(node):
                     return 1, 1
-                weight += 1
+                weight += times * max(node.op.cost, 1.0)
                 if node.dtype.kind == "f":
                     width = max(width, node.dtype.itemsize)
         width = max(width, statement.tensor.dtype.itemsize)
     lanes = vector_bits // (8 * width)
     extent = nest.extent
-    if isinstance(extent, int) and extent < lanes:
+    if isinstance(extent, int) and 2 * extent < lanes:
         return 1, 1
-    copies = 1 if weight > 40 else 4 if ranged.carried else 2
+    return lanes, _copies(extent, lanes, weight, bool(ranged.carried), vector_bits)
+
+
+def _copies(extent: Extent, lanes: int, weight: float, reduces: bool, vector_bits: int) -> int:
+    """How many vectors per turn: enough to hide the latency of short bodies, few enough for the length of the loop."""
+    copies = 1 if weight > 40 else 4 if reduces else 2
+    if weight > WRITTEN_ONCE and vector_bits >= MASKED_BITS:
+        return 0
     while isinstance(extent, int) and copies > 1 and extent < 2 * lanes * copies:
         copies //= 2
-    return lanes, copies
+    return 0 if isinstance(extent, int) and extent < 2 * lanes and extent % lanes else copies
+
+
+def _repeated(items: Sequence[Item], times: int = 1) -> Iterator[tuple[Statement, int]]:
+    """The statements, with how often unrolled loops write them."""
+    for item in items:
+        if isinstance(item, Statement):
+            yield item, times
+        else:
+            yield from _repeated(item.items, times * (item.extent if isinstance(item.extent, int) else 1))
+
+
+def _may_run_across_lanes(statement: Statement, ranged: Ranged) -> bool:
+    if statement.kind in ("scan", "product"):
+        return False
+    if statement.kind == "accumulate" and not _adds_along(statement, ranged.nest.depth):
+        return False
+    return statement not in ranged.carried or statement.tensor.reducer in _ACROSS_LANES
 
 
 def _adds_along(statement: Statement, depth: int) -> bool:
@@ -86,4 +115,4 @@ def _is_library_call(node: Apply) -> bool:
 
 def block_length(lanes: int, copies: int) -> int:
     """Iterations whose plain partial sums are exact enough: each accumulator sees `ADDITIONS` of them."""
-    return ADDITIONS * lanes * copies
+    return ADDITIONS * lanes * max(copies, 1)
