@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from gradc.ir.scalar import BOOL, INT64, DType
@@ -36,6 +37,8 @@ class MemoryEmitter(Machine):
         self._storage: dict[Tensor, Storage] = {}
         #: buffer -> the scopes that were open when it was last written
         self._writers: dict[str, tuple[Scope, ...]] = {}
+        #: the lanes that are in range, where some are not: only they read and write
+        self.active: Value | None = None
 
     def store_at(self, tensor: Tensor, storage: Storage) -> None:
         """Loads of ``tensor`` read this buffer."""
@@ -58,18 +61,71 @@ class MemoryEmitter(Machine):
                 offset = self.add(offset, self.multiply(self.convert(position, INT64), stride))
         return storage.pointer, offset
 
+    @contextmanager
+    def only(self, active: Value) -> Iterator[None]:
+        """Within, lanes outside ``active`` neither read (they hold 0) nor write."""
+        outer, self.active = self.active, active
+        try:
+            yield
+        finally:
+            self.active = outer
+
+    def lanes_below(self, position: Value, upper: Value) -> Value:
+        """The lanes whose index, ``position`` in lane 0, is below ``upper``."""
+        left = self.builder.subtract_integers(upper, position)
+        if isinstance(left.literal, int):
+            lanes = ", ".join(f"i1 {'true' if lane < left.literal else 'false'}" for lane in range(self.lanes))
+            return Value(f"<{lanes}>", BOOL, position.depth, self.lanes)
+        return self.compare("greater", left, self._multiples(literal(1, INT64)))
+
     def read(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> Value:
         """Load one entry, or one per lane where the offset varies over lanes."""
         lanes = self.lanes if varies(offset) else 1
-        if lanes > 1 and (offset.step is None or offset.step.literal != 1):
+        if lanes > 1 and self.active is not None:
+            return self._loaded(self._read_active(pointer, offset, dtype, max(depth, self.active.depth)))
+        if lanes > 1 and not _is_consecutive(offset):
             return self._read_scattered(pointer, offset, dtype, depth)
         where = self.entry_pointer(pointer, replace(offset, step=None), dtype, depth)
         kind = memory_type(dtype, lanes)
         name = self.builder.instruction(f"load {kind}, ptr {where}, align {dtype.itemsize}", depth)
-        if dtype == BOOL:
-            zero = "0" if lanes == 1 else "zeroinitializer"
-            name = self.builder.instruction(f"icmp ne {kind} {name}, {zero}", depth)
-        return Value(name, dtype, depth, lanes)
+        return self._loaded(Value(name, dtype, depth, lanes))
+
+    def _loaded(self, value: Value) -> Value:
+        """What was loaded, in the form of registers."""
+        if value.dtype != BOOL:
+            return value
+        zero = "0" if value.lanes == 1 else "zeroinitializer"
+        text = f"icmp ne {memory_type(BOOL, value.lanes)} {value.text}, {zero}"
+        return replace(value, text=self.builder.instruction(text, value.depth))
+
+    def _read_active(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> Value:
+        """The lanes that are in range, 0 in the others."""
+        assert self.active is not None
+        kind = memory_type(dtype, self.lanes)
+        if _is_consecutive(offset):
+            name, where = (
+                "load",
+                f"ptr align {dtype.itemsize} " + self.entry_pointer(pointer, replace(offset, step=None), dtype, depth),
+            )
+            parameters = ["ptr", self.active.type, kind]
+        else:
+            name, where = (
+                "gather",
+                f"<{self.lanes} x ptr> align {dtype.itemsize} " + self._lane_pointers(pointer, offset, dtype, depth),
+            )
+            parameters = [f"<{self.lanes} x ptr>", self.active.type, kind]
+        full = f"llvm.masked.{name}.{_suffix(dtype, self.lanes)}" + (".p0" if name == "load" else f".v{self.lanes}p0")
+        self.builder.module.declare(full, kind, parameters)
+        text = f"call {kind} @{full}({where}, {self.active.type} {self.active.text}, {kind} zeroinitializer)"
+        return Value(self.builder.instruction(text, depth), dtype, depth, self.lanes)
+
+    def _lane_pointers(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> str:
+        """A vector of the addresses of the lanes' entries."""
+        offsets = self.vector(offset)
+        kind = memory_type(dtype)
+        return self.builder.instruction(
+            f"getelementptr {kind}, ptr {pointer.text}, {offsets.type} {offsets.text}", max(depth, offsets.depth)
+        )
 
     def _read_scattered(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> Value:
         result = Value("poison", dtype, depth, self.lanes)
@@ -119,16 +175,50 @@ class MemoryEmitter(Machine):
             raise VectorisationRefused
         if lanes > 1:
             value = self.vector(value)
-        if lanes > 1 and (offset.step is None or offset.step.literal != 1):
+        if lanes > 1 and self.active is not None:
+            self._write_active(pointer, offset, value, depth)
+            return
+        if lanes > 1 and not _is_consecutive(offset):
             for lane in range(lanes):
                 self._write_one(pointer, self.lane_offset(offset, lane), self.extract(value, lane), depth)
             return
         self._write_one(pointer, replace(offset, step=None), value, depth)
 
+    def _write_active(self, pointer: Value, offset: Value, value: Value, depth: int) -> None:
+        """The lanes that are in range."""
+        assert self.active is not None
+        dtype, kind = value.dtype, memory_type(value.dtype, value.lanes)
+        stored = f"{kind} {self._as_stored(value, depth)}"
+        if _is_consecutive(offset):
+            name, place = "store", "ptr"
+            where = self.entry_pointer(pointer, replace(offset, step=None), dtype, depth)
+        else:
+            name, place = "scatter", f"<{self.lanes} x ptr>"
+            where = self._lane_pointers(pointer, offset, dtype, depth)
+        full = f"llvm.masked.{name}.{_suffix(dtype, self.lanes)}" + (".p0" if name == "store" else f".v{self.lanes}p0")
+        self.builder.module.declare(full, "void", [kind, place, self.active.type])
+        mask = f"{self.active.type} {self.active.text}"
+        self.builder.line(f"call void @{full}({stored}, {place} align {dtype.itemsize} {where}, {mask})")
+
+    def _as_stored(self, value: Value, depth: int) -> str:
+        """The register in the form of memory."""
+        if value.dtype != BOOL:
+            return value.text
+        return self.builder.instruction(f"zext {value.type} {value.text} to {memory_type(BOOL, value.lanes)}", depth)
+
     def _write_one(self, pointer: Value, offset: Value, value: Value, depth: int) -> None:
         where = self.entry_pointer(pointer, offset, value.dtype, depth)
-        text = value.text
-        if value.dtype == BOOL:
-            text = self.builder.instruction(f"zext {value.type} {text} to {memory_type(BOOL, value.lanes)}", depth)
+        text = self._as_stored(value, depth)
         kind = memory_type(value.dtype, value.lanes)
         self.builder.line(f"store {kind} {text}, ptr {where}, align {value.dtype.itemsize}")
+
+
+def _is_consecutive(offset: Value) -> bool:
+    """Whether the lanes are neighbours in memory."""
+    return offset.step is not None and offset.step.literal == 1
+
+
+def _suffix(dtype: DType, lanes: int) -> str:
+    """How LLVM's intrinsics name a vector in memory."""
+    kind = memory_type(dtype)
+    return f"v{lanes}" + {"double": "f64", "float": "f32"}.get(kind, kind)

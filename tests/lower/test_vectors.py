@@ -1,0 +1,91 @@
+"""Loops on vectors: every length, layout and dtype gives what NumPy gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import gradc
+
+LENGTHS = [1, 2, 3, 5, 7, 8, 9, 11, 15, 16, 17, 23, 31, 33, 63, 65, 127, 300, 1031]
+
+MAPS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "map": lambda x: (2 * x + 1) * x,
+    "heavy map": lambda x: np.exp(-x * x) * np.sin(x) / (1 + x * x) + np.log1p(x * x) * np.cos(3 * x),
+    "shifted": lambda x: x[1:] - x[:-1],
+    "mask": lambda x: x > 0.25,
+    "chosen": lambda x: np.where(x > 0.25, x * x, -x),
+    "reversed": lambda x: 2 * x[::-1],
+    "every second": lambda x: x[::2] + 1,
+    "spread": lambda x: np.stack([x, 2 * x, x * x], axis=1),
+    "spread widely": lambda x: np.stack([x * k for k in range(11)], axis=1),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_maps_of_every_length(name: str, dtype: str) -> None:
+    function = MAPS[name]
+    compiled = gradc.jit(function)
+    rtol = 1e-12 if dtype == "float64" else 2e-5
+    for n in LENGTHS:
+        x = np.linspace(-2, 2, n).astype(dtype)
+        np.testing.assert_allclose(compiled(x), function(x), rtol=rtol, atol=1e-6 if dtype == "float32" else 1e-14)
+
+
+REDUCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "sum": np.sum,
+    "max": np.max,
+    "min": np.min,
+    "any": lambda x: np.any(x > 1.9),
+    "all": lambda x: np.all(x > -1.9),
+    "sum of products": lambda x: np.sum(x * x[::-1]),
+    "several": lambda x: np.sum(x) * np.max(x) + np.sum(x * x),
+}
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_reductions_of_every_length(name: str, dtype: str) -> None:
+    function = REDUCTIONS[name]
+    compiled = gradc.jit(function)
+    for n in LENGTHS:
+        x = np.cos(np.arange(n) * 1.7).astype(dtype) * 2
+        expected = function(x.astype("float64"))
+        np.testing.assert_allclose(compiled(x), expected, rtol=1e-12 if dtype == "float64" else 1e-4, atol=1e-5)
+
+
+def test_lanes_beyond_the_end_neither_read_nor_write() -> None:
+    """The last vector of a loop ends in the middle of a larger array."""
+    compiled = gradc.jit(lambda x: 3 * x)
+    for n in LENGTHS:
+        page = np.full(n + 32, 7.0)
+        out = page[8 : 8 + n]
+        result = compiled(np.arange(n, dtype=float), out=out)
+        assert result is out
+        np.testing.assert_array_equal(out, 3 * np.arange(n))
+        assert (page[:8] == 7).all() and (page[8 + n :] == 7).all()
+
+
+@pytest.mark.parametrize("columns", range(1, 20))
+@pytest.mark.parametrize("rows", [1, 7, 8, 29])
+def test_rows_as_lanes(rows: int, columns: int) -> None:
+    """Values of one row in a lane: reads and writes at the stride of a row."""
+
+    def function(a: np.ndarray) -> np.ndarray:
+        parts = [a[:, k] * a[:, columns - 1 - k] + k for k in range(columns)]
+        return np.stack(parts, axis=1)
+
+    a = np.arange(rows * columns, dtype=float).reshape(rows, columns) / 3
+    np.testing.assert_allclose(gradc.jit(function)(a), function(a), rtol=1e-14)
+
+
+@pytest.mark.parametrize("columns", [2, 3, 5, 8, 13])
+def test_some_columns_of_rows(columns: int) -> None:
+    def function(a: np.ndarray) -> np.ndarray:
+        return a[:, 0] - 2 * a[:, columns - 1] + a[:, columns // 2]
+
+    a = np.arange(37 * columns, dtype=float).reshape(37, columns) ** 0.5
+    np.testing.assert_allclose(gradc.jit(function)(a), function(a), rtol=1e-13, atol=1e-13)
