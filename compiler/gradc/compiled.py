@@ -17,7 +17,9 @@ from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.ir.walk import graph_order
 from gradc.simplify import simplify
 from gradc.stages import CertifiedKernel, observed, report
-from gradc.trace.records import Capture, Condition, Root, Traced
+from gradc.trace.access import Root
+from gradc.trace.conditions import Condition
+from gradc.trace.records import Capture, Traced
 
 
 class Record:

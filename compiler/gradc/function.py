@@ -16,8 +16,9 @@ from gradc.errors import ArgumentError, DTypeError, ShapeError
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.showing import Shown
+from gradc.trace.conditions import Satisfies
 from gradc.trace.containers import flatten, unflatten
-from gradc.trace.context import Trace, active_trace, tracing
+from gradc.trace.context import Trace, active_trace, current_trace, tracing
 from gradc.trace.elementwise import astype
 from gradc.trace.paths import StandInOf, constant_path, root_path
 from gradc.trace.records import Traced
@@ -313,14 +314,12 @@ class Function(Shown):
 
     def __gradc_stand_in__(self, path: Any, stand_in: StandInOf) -> Function:
         """What traced code finds instead: the same transform of the traced copy."""
-        transform, read, static = self.transform, path.read, self.static_argnums
-        trace = active_trace()
-        assert trace is not None
-        trace.rely_on(
-            f"transform of {path.text}",
-            lambda root: read(root).transform == transform and read(root).static_argnums == static,
-            self,
-        )
+        transform, static = self.transform, self.static_argnums
+
+        def is_same(present: Function) -> bool:
+            return present.transform == transform and present.static_argnums == static
+
+        current_trace().rely_on(Satisfies(path, "transform of", is_same), self)
         return Function(stand_in(self.function, path.attribute("function")), transform, static)
 
     # ------------------------------------------------------------ looking inside

@@ -5,6 +5,7 @@ In the order in which it happens:
 `tracing`      runs the function and keeps the graph; `specs`, `containers`, `records` say what goes in and comes out
 `standins`     the traced copy of the function; `paths`, `modules`, `objects` say what it finds instead of globals, modules,
                objects; what it reaches by itself becomes an input that is read at each call
+`access`       how it is reached, and `conditions`, what the trace relies on about it
 `context`      the trace that is under way: captures, pinned values, the user's line
 `tracer`       the traced array; `operators` its operators, `storage` what its views and writes share
 `surface`      from a NumPy call to its meaning, by the tables of `elementwise`, `reductions`, `contraction`, `shaping`,
@@ -13,7 +14,8 @@ In the order in which it happens:
 Every operation makes one small comprehension, exactly as written: nothing is merged or simplified here.
 """
 
-from gradc.trace.records import Argument, Capture, Condition, Traced
+from gradc.trace.conditions import Condition
+from gradc.trace.records import Argument, Capture, Traced
 from gradc.trace.tracer import TracedArray
 from gradc.trace.tracing import trace
 

@@ -6,7 +6,7 @@ import linecache
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
@@ -16,7 +16,9 @@ import numpy as np
 from gradc.errors import DTypeError, ShapeError, TraceError
 from gradc.ir.source import SourceLine, record_line
 from gradc.ir.tensor import Input, Tensor, input_tensor
-from gradc.trace.records import Capture, Condition, Reader, Root
+from gradc.trace.access import Path, Root
+from gradc.trace.conditions import Condition
+from gradc.trace.records import Capture
 
 #: Folders whose frames are not the user's, as code objects spell them.
 _OWN_CODE = (*sys.modules["gradc"].__path__, *np.__path__)
@@ -39,7 +41,7 @@ class Trace:
         self.values: dict[Input, Any] = {}
         self.pinned: dict[Input, Any] = {}
         self.aliases: dict[Input, Any] = {}
-        self.conditions: dict[tuple[str, int], tuple[Condition, Any]] = {}
+        self.conditions: dict[tuple[str, type, int], tuple[Condition, Any]] = {}
         self.copies: dict[Any, Any] = {}
         self.volatile = False
         self._names: dict[str, int] = {}
@@ -57,17 +59,17 @@ class Trace:
             self.values[tensor] = value
         return tensor
 
-    def capture(self, path: str, value: np.ndarray | np.generic | complex, read: Reader, weak: bool) -> Input:
+    def capture(self, path: Path, value: np.ndarray | np.generic | complex, weak: bool) -> Input:
         """The input for an array or number that the function reached by itself."""
         content = np.asarray(value)
-        tensor = input_tensor(self.unique_name(path), content.shape, content.dtype.newbyteorder("="))
+        tensor = input_tensor(self.unique_name(path.text), content.shape, content.dtype.newbyteorder("="))
         self.values[tensor] = content
-        self.captures[tensor] = Capture(path, tensor, read, weak)
+        self.captures[tensor] = Capture(path, tensor, weak)
         return tensor
 
-    def rely_on(self, path: str, holds: Callable[[Root], bool], subject: Any) -> None:
-        """The trace is only valid while ``holds(function)``; ``subject`` is what the condition is about."""
-        self.conditions.setdefault((path, id(subject)), (Condition(path, holds), subject))
+    def rely_on(self, condition: Condition, subject: Any) -> None:
+        """The trace is only valid while the condition holds; ``subject`` is what it is about."""
+        self.conditions.setdefault((condition.path.text, type(condition), id(subject)), (condition, subject))
 
     def pin(self, tensor: Input) -> Any:
         """The value of an input, which the trace depends on from now on."""

@@ -323,10 +323,10 @@ def _type_of(value: TracedArray) -> type:
 def _imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
     scope = globals.real if hasattr(globals, "real") else globals
     module = importlib.__import__(name, scope, locals, fromlist, level)
-    from gradc.trace.paths import Path
+    from gradc.trace.access import known_path
     from gradc.trace.standins import stand_in
 
-    return stand_in(module, Path(module.__name__, lambda _: module))
+    return stand_in(module, known_path(module.__name__, module))
 
 
 @functools.cache

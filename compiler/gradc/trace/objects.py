@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from gradc.trace.access import Path, class_attribute, content, item, known_path, member, method, plain_function
+from gradc.trace.conditions import SameAs, Satisfies
 from gradc.trace.context import current_trace
 from gradc.trace.modules import NumpyFunction
-from gradc.trace.paths import Path, StandInOf, equal_to, identical, same_kind
+from gradc.trace.paths import StandInOf, equal_to, identical, same_kind
 
 #: Standard classes that are nothing but attributes.
 _NAMESPACES = frozenset({("types", "SimpleNamespace"), ("argparse", "Namespace")})
@@ -86,8 +88,7 @@ class ObjectProxy:
         trace = current_trace()
         known = trace.copies.get(("object", id(target)))
         if known is not None:
-            read, first = path.read, known[2].read
-            trace.rely_on(f"{path.text} is {known[2].text}", lambda root: read(root) is first(root), target)
+            trace.rely_on(SameAs(path, known[2]), target)
             return known[0]
         same_kind(target, path)
         proxy = ObjectProxy.around(target, path, stand_in)
@@ -107,7 +108,7 @@ class ObjectProxy:
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """``type(self)(...)`` in a method makes another object of the class."""
         kind: type = cls.__dict__["__gradc_class__"]
-        return _class_stand_in(kind, Path(kind.__name__, lambda _: kind), _stand_in())(*args, **kwargs)
+        return _class_stand_in(kind, known_path(kind.__name__, kind), _stand_in())(*args, **kwargs)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # isinstance sees the target's class
@@ -129,35 +130,15 @@ class ObjectProxy:
         try:
             value = getattr(target, name)
         except AttributeError:
-            read = path.read
-            current_trace().rely_on(f"no {path.text}.{name}", lambda root: not hasattr(read(root), name), target)
+            current_trace().rely_on(Satisfies(path, f"no {name} in", lambda owner: not hasattr(owner, name)), target)
             raise
         value = self.__dict__[name] = stand_in(value, path.attribute(name))
         return value
 
 
-def class_attribute(kind: type, name: str) -> Any:
-    """What the class holds under this name, without binding it."""
-    return next((base.__dict__[name] for base in kind.__mro__ if name in base.__dict__), None)
-
-
-def _plain_function(found: Any) -> Any:
-    if isinstance(found, property):
-        return found.fget
-    if isinstance(found, functools.cached_property):
-        return found.func
-    return found.__func__ if isinstance(found, staticmethod | classmethod) else found
-
-
 def method_copy(kind: type, name: str, path: Path, stand_in: StandInOf) -> Any:
     """The traced copy of the function behind a method or property."""
-    read = path.read
-
-    def read_function(root: Any) -> Any:
-        owner = read(root)
-        return _plain_function(class_attribute(owner if isinstance(owner, type) else type(owner), name))
-
-    return stand_in(_plain_function(class_attribute(kind, name)), Path(f"{path.text}.{name}", read_function))
+    return stand_in(plain_function(class_attribute(kind, name)), Path(f"{path.text}.{name}", path, method, name))
 
 
 def _forwarded(name: str) -> Callable[..., Any]:
@@ -218,7 +199,7 @@ class ClassProxy:
             rely_on_numbers(target)
             return target(*args, **kwargs)
         blank = target.__new__(target)
-        proxy = ObjectProxy.around(blank, Path(f"{path.text}()", lambda _: blank), stand_in)
+        proxy = ObjectProxy.around(blank, known_path(f"{path.text}()", blank), stand_in)
         if class_attribute(target, "__init__") is not object.__init__:
             method_copy(target, "__init__", path, stand_in)(proxy, *args, **kwargs)
         elif args or kwargs:
@@ -243,7 +224,7 @@ class ClassProxy:
 @functools.cache
 def _reaches_class(kind: type) -> bool:
     """Whether a method takes ``self.__class__``."""
-    functions = [_plain_function(member) for base in kind.__mro__[:-1] for member in vars(base).values()]
+    functions = [plain_function(value) for base in kind.__mro__[:-1] for value in vars(base).values()]
     codes = [f.__code__ for f in functions if isinstance(f, types.FunctionType) and _is_watched(f)]
     return any("__class__" in _names_in(code) for code in codes)
 
@@ -284,12 +265,12 @@ def rely_on_numbers(kind: type) -> None:
     for base in kind.__mro__[:-1]:
         if base.__module__ == "builtins":
             continue
-        for name, member in vars(base).items():
-            function = _plain_function(member)
+        for name, value in vars(base).items():
+            function = plain_function(value)
             if isinstance(function, types.FunctionType):
                 pending.append(function)
             elif not name.startswith("_"):
-                _watch(member, Path(f"{base.__name__}.{name}", lambda _, base=base, name=name: vars(base)[name]))  # type: ignore[misc]
+                _watch(value, Path(f"{base.__name__}.{name}", known_path(base.__name__, base), member, name))
     seen: set[int] = set()
     while pending:
         value = pending.pop()
@@ -316,17 +297,18 @@ def _is_watched(function: types.FunctionType) -> bool:
 def _watched(function: types.FunctionType) -> list[Any]:
     """Watch the numbers that a function reads, and list the functions that it may call."""
     scope = function.__globals__
+    scope_path = known_path("globals", scope)
     found: list[Any] = [
-        _watch(scope[name], Path(name, lambda _, name=name: scope[name]))  # type: ignore[misc]
+        _watch(scope[name], Path(name, scope_path, item, name))
         for name in sorted(_names_in(function.__code__))
         if name in scope
     ]
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
-            content = cell.cell_contents
+            value = cell.cell_contents
         except ValueError:
             continue
-        found.append(_watch(content, Path(name, lambda _, cell=cell: cell.cell_contents)))  # type: ignore[misc]
+        found.append(_watch(value, Path(name, known_path(f"cell {name}", cell), content)))
     return found
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradc.ir.tensor import Graph, Input, Tensor
-
-Root = Any
-Reader = Callable[[Root], Any]
+from gradc.trace.access import Path, Root
+from gradc.trace.conditions import Condition
 
 
 @dataclass(frozen=True)
@@ -29,18 +27,18 @@ class Argument:
 class Capture:
     """An array or number that the function reached by itself; ``read(function)`` gives its present value."""
 
-    path: str
+    route: Path
     input: Input
-    read: Reader
     weak: bool = False
 
+    @property
+    def path(self) -> str:
+        """The user's words for it."""
+        return self.route.text
 
-@dataclass(frozen=True)
-class Condition:
-    """Something the trace relied on: ``holds(function)`` tells whether it is still so."""
-
-    path: str
-    holds: Callable[[Root], bool]
+    def read(self, function: Root) -> Any:
+        """The present value."""
+        return self.route.read(function)
 
 
 @dataclass(frozen=True)

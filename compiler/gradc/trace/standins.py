@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from gradc.trace.access import Path, cell, content, default, item, keyword_default, known_path
+from gradc.trace.conditions import HasCode, HasKeys, HasLength, SameAs
 from gradc.trace.context import current_trace
 from gradc.trace.modules import (
     LIBRARY_FUNCTIONS,
@@ -29,8 +31,7 @@ from gradc.trace.modules import (
     traced_builtins,
 )
 from gradc.trace.objects import is_proxy, other_stand_in, rely_on_numbers
-from gradc.trace.paths import Path, equal_to, identical, same_kind
-from gradc.trace.records import Root
+from gradc.trace.paths import equal_to, identical, same_kind
 from gradc.trace.specs import supported
 from gradc.trace.tracer import TracedArray
 
@@ -48,7 +49,7 @@ _CONTAINERS = (list, tuple, dict, OrderedDict, defaultdict, deque)
 def static_leaf(value: Any, name: str) -> Any:
     """An argument that is not an array or a number, as traced code sees it: its attributes are captures too."""
     plain = isinstance(value, (*IMMUTABLE, int, float, complex, tuple, np.generic))
-    return value if plain else stand_in(value, Path(name, lambda _: value))
+    return value if plain else stand_in(value, known_path(name, value))
 
 
 def stand_in(value: Any, path: Path) -> Any:
@@ -88,7 +89,7 @@ def _captured(value: Any, path: Path) -> Any:
         trace.volatile = True
         return value
     weak = not isinstance(value, np.ndarray | np.generic)
-    tensor = trace.capture(path.text, value, path.read, weak)
+    tensor = trace.capture(path, value, weak)
     return TracedArray(tensor, weak=weak, immutable=not isinstance(value, np.ndarray))
 
 
@@ -105,22 +106,20 @@ def _container(value: Any, path: Path) -> Any:
     if len(value) > _LARGEST_CONTAINER:
         trace.volatile = True
         return value
-    read, kind = path.read, type(value)
+    kind = type(value)
     known = trace.copies.get(("container", id(value)))
     if known is not None:
-        first = known[2]
-        trace.rely_on(f"{path.text} is {first.text}", lambda root: read(root) is first.read(root), value)
+        trace.rely_on(SameAs(path, known[2]), value)
         return known[0]
     if issubclass(kind, dict):
         keys = list(value)
-        trace.rely_on(f"keys of {path.text}", lambda root: type(read(root)) is kind and list(read(root)) == keys, value)
+        trace.rely_on(HasKeys(path, kind, keys), value)
         made: Any = copy.copy(value)
         made.clear()
         trace.copies["container", id(value)] = (made, value, path)
         made.update({key: stand_in(item, path.item(key)) for key, item in value.items()})
         return made
-    length = len(value)
-    trace.rely_on(f"length of {path.text}", lambda root: type(read(root)) is kind and len(read(root)) == length, value)
+    trace.rely_on(HasLength(path, kind, len(value)), value)
     if kind in (list, deque):
         made = copy.copy(value)
         made.clear()
@@ -143,10 +142,11 @@ class TracingGlobals(dict[str, Any]):
     def __init__(self, real: dict[str, Any]) -> None:
         super().__init__({"__builtins__": traced_builtins(), "__name__": real.get("__name__")})
         self.real = real
+        self.path = known_path("globals", real)
 
     def __missing__(self, name: str) -> Any:
         real = self.real
-        value = stand_in(real[name], Path(name, lambda _: real[name]))
+        value = stand_in(real[name], Path(name, self.path, item, name))
         self[name] = value
         return value
 
@@ -188,8 +188,7 @@ def _copied_once(function: types.FunctionType, path: Path) -> Any:
         return identical(function, path)
     known = trace.copies.get(id(function))
     if known is not None:
-        read, read_first = path.read, known[2].read
-        trace.rely_on(f"{path.text} is {known[2].text}", lambda root: read(root) is read_first(root), function)
+        trace.rely_on(SameAs(path, known[2]), function)
         return known[0]
     _same_code(function, path)
     scope = function.__globals__ if library is not None else _tracing_globals(function)
@@ -201,7 +200,7 @@ def _copied(function: types.FunctionType, scope: dict[str, Any], path: Path) -> 
     trace = current_trace()
     names = function.__code__.co_freevars
     cells = [
-        _cell(cell, name, k, path) for k, (cell, name) in enumerate(zip(function.__closure__ or (), names, strict=True))
+        _cell(real, name, k, path) for k, (real, name) in enumerate(zip(function.__closure__ or (), names, strict=True))
     ]
     twin = types.FunctionType(
         function.__code__, scope, function.__name__, None, tuple(made for made, _ in cells) if names else None
@@ -237,39 +236,27 @@ def _prefetch_class_bodies(code: types.CodeType, scope: TracingGlobals) -> None:
 
 
 def _same_code(function: types.FunctionType, path: Path) -> None:
-    code, scope, read = function.__code__, function.__globals__, path.read
-
-    def holds(root: Root) -> bool:
-        present = read(root)
-        return getattr(present, "__code__", None) is code and present.__globals__ is scope
-
-    current_trace().rely_on(f"code of {path.text}", holds, function)
+    current_trace().rely_on(HasCode(path, function.__code__, function.__globals__), function)
 
 
-def _cell(cell: types.CellType, name: str, position: int, path: Path) -> tuple[types.CellType, Callable[[], None]]:
+def _cell(real: types.CellType, name: str, position: int, path: Path) -> tuple[types.CellType, Callable[[], None]]:
     """The stand-in of a closure cell, and how to fill it."""
     trace = current_trace()
-    up = path.read
-
-    def read_cell(root: Root) -> types.CellType:
-        return up(root).__closure__[position]  # type: ignore[no-any-return]
-
-    known = trace.copies.get(("cell", id(cell)))
+    where = Path(f"cell {name} of {path.text}", path, cell, position)
+    known = trace.copies.get(("cell", id(real)))
     if known is not None:
-        first = known[2]
-        trace.rely_on(f"cell {name} of {path.text}", lambda root: read_cell(root) is first(root), cell)
+        trace.rely_on(SameAs(where, known[2]), real)
         return known[0], lambda: None
     made = types.CellType()
-    trace.copies["cell", id(cell)] = (made, cell, read_cell)
+    trace.copies["cell", id(real)] = (made, real, where)
 
     def fill() -> None:
         try:
-            content = cell.cell_contents
+            value = real.cell_contents
         except ValueError:  # not bound yet
             return
-        if name != "__class__":  # super() needs the class itself
-            content = stand_in(content, Path(name, lambda root: read_cell(root).cell_contents))
-        made.cell_contents = content
+        # super() needs the class itself
+        made.cell_contents = value if name == "__class__" else stand_in(value, Path(name, where, content))
 
     return made, fill
 
@@ -278,14 +265,11 @@ def _copy_defaults(function: types.FunctionType, twin: types.FunctionType, path:
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     if function.__defaults__:
         first = len(names) - len(function.__defaults__)
-        up = path.read
         twin.__defaults__ = tuple(
-            stand_in(value, Path(names[first + k], lambda root, k=k: up(root).__defaults__[k]))  # type: ignore[misc]
-            for k, value in enumerate(function.__defaults__)
+            stand_in(value, Path(names[first + k], path, default, k)) for k, value in enumerate(function.__defaults__)
         )
     if function.__kwdefaults__:
-        up = path.read
         twin.__kwdefaults__ = {
-            name: stand_in(value, Path(name, lambda root, name=name: up(root).__kwdefaults__[name]))  # type: ignore[misc]
+            name: stand_in(value, Path(name, path, keyword_default, name))
             for name, value in function.__kwdefaults__.items()
         }

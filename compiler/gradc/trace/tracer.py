@@ -32,6 +32,7 @@ from gradc.ir.tensor import (
 )
 from gradc.ir.tensor import extent as extent_from
 from gradc.ir.walk import graph_order, loads_of, post_order
+from gradc.trace.access import known_path
 from gradc.trace.context import (
     Trace,
     active_trace,
@@ -308,7 +309,7 @@ def _lift_array(value: np.ndarray) -> TracedArray:
     check_array(value)
     trace.volatile = True
     content = np.array(value)  # whoever holds it may change it before the kernel runs
-    return TracedArray(trace.capture("array", content, lambda _: content, False))
+    return TracedArray(trace.capture(known_path("array", content), content, False))
 
 
 def constant_array(value: np.ndarray | np.generic) -> TracedArray:

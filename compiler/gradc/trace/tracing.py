@@ -15,11 +15,13 @@ from gradc.errors import DTypeError, TraceError
 from gradc.ir.scalar import FLOAT64, DType
 from gradc.ir.tensor import Graph, Input
 from gradc.ir.walk import graph_order
+from gradc.trace.access import Path, Root
+from gradc.trace.conditions import Condition, HasContent
 from gradc.trace.containers import container_classes, flatten, leaf_paths, unflatten
 from gradc.trace.context import Trace, tracing
 from gradc.trace.objects import rely_on_numbers
-from gradc.trace.paths import Path, root_path
-from gradc.trace.records import Argument, Capture, Condition, Root, Traced
+from gradc.trace.paths import root_path
+from gradc.trace.records import Argument, Capture, Traced
 from gradc.trace.specs import Spec, supported
 from gradc.trace.standins import is_copy, stand_in, static_leaf
 from gradc.trace.tracer import TracedArray, check_array, lift
@@ -245,25 +247,11 @@ def used_captures(trace: Trace, outputs: Sequence[Any]) -> tuple[Capture, ...]:
 def conditions_of(trace: Trace) -> tuple[Condition, ...]:
     """What the trace relies on: types and identities along the paths, and the content of pinned captures."""
     pinned = [
-        Condition(f"value of {capture.path}", _same_content(capture, trace.pinned[tensor]))
+        HasContent(capture.route, trace.pinned[tensor])
         for tensor, capture in trace.captures.items()
         if tensor in trace.pinned
     ]
     return (*[condition for condition, _ in trace.conditions.values()], *pinned)
-
-
-def _same_content(capture: Capture, content: np.ndarray) -> Callable[[Root], bool]:
-    read = capture.read
-
-    def holds(root: Root) -> bool:
-        present = np.asarray(read(root))
-        return (
-            present.shape == content.shape
-            and present.dtype.newbyteorder("=") == content.dtype
-            and present.astype(content.dtype, copy=False).tobytes() == content.tobytes()
-        )
-
-    return holds
 
 
 def trace(
