@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeGuard
 
 from gradc.errors import CompileError
 from gradc.ir.algebra import conjunction, difference, negated, negation, sum_of
@@ -39,9 +39,14 @@ class ExpressionEmitter(MemoryEmitter):
     """Evaluates scalars, given the loops that are open and where tensors are stored."""
 
     def __init__(
-        self, builder: FunctionBuilder, sizes: dict[str, Value], status_slot: int, vector_bits: int = 128
+        self,
+        builder: FunctionBuilder,
+        sizes: dict[str, Value],
+        status_slot: int,
+        vector_bits: int = 128,
+        has_fma: bool = False,
     ) -> None:
-        super().__init__(builder)
+        super().__init__(builder, has_fma)
         self.vector_bits = vector_bits
         self.sizes = sizes
         self.status_slot = status_slot
@@ -173,7 +178,7 @@ class ExpressionEmitter(MemoryEmitter):
             if name in ("power", "pow") and small_power(node) is not None:
                 return node.args[:1]
             if name == "sum":
-                return [term for term, _ in signed_terms(node)]
+                return self._sum_needs(node)
         return node.children
 
     def _emit(self, node: Scalar) -> Value:
@@ -268,10 +273,68 @@ class ExpressionEmitter(MemoryEmitter):
 
     # ------------------------------------------------------------ mathematical sums, products, powers
 
+    def _sum_needs(self, node: Apply) -> list[Scalar]:
+        """The terms; of those that are multiplied while they are added, the factors."""
+        plain, fused = self._sum_parts(node)
+        return [term for term, _ in plain] + [base for product, _ in fused for base, _ in factors(product)]
+
+    def _sum_parts(self, node: Apply) -> tuple[list[tuple[Scalar, int]], list[tuple[Apply, int]]]:
+        """The terms of a sum with their signs: those to be added, and the products for fused multiplication and addition.
+
+        ``x x - y y`` stays 0 where x = y: of products only, with both signs, none is fused.
+        """
+        terms = signed_terms(node)
+        if not self.has_fma or node.dtype.kind != "f":
+            return terms, []
+        fused = [(t, sign) for t, sign in terms if self._is_fusible(t, node)]
+        plain = [entry for entry in terms if not self._is_fusible(entry[0], node)]
+        if not plain:
+            if len({sign for _, sign in fused}) > 1:
+                return terms, []
+            plain, fused = [*fused[:1]], fused[1:]
+        return plain, fused
+
+    def _is_fusible(self, term: Scalar, node: Apply) -> TypeGuard[Apply]:
+        """A product without a division, not known yet, which is exact before it is added."""
+        return (
+            isinstance(term, Apply)
+            and term.op.name == "prod"
+            and term.dtype == node.dtype
+            and term not in self._values
+            and all(exponent > 0 for _, exponent in factors(term))
+        )
+
     def _emit_sum(self, node: Apply) -> Value:
-        terms = [(self._as(term, node), sign) for term, sign in signed_terms(node)]
+        plain, fused = self._sum_parts(node)
+        total = self._total([(self._as(term, node), sign) for term, sign in plain], node)
+        for product, sign in fused:
+            total = self.multiply_add(product, total, sign)
+        return total
+
+    def multiply_add(self, product: Apply, total: Value, sign: int = 1) -> Value:
+        """``total + sign * product`` in one rounding; the factors' values are known."""
+        values = [self._power_by_multiplication(self._as(b, product), e) for b, e in factors(product)]
+        *rest, last = sorted(values, key=lambda value: value.depth)
+        scale = self._product(rest)
+        return self.fused_multiply_add(self.negate(scale) if sign < 0 else scale, last, total)
+
+    def added_product(self, body: Scalar, total: Value) -> Value | None:
+        """``total + body`` in one rounding, where the body is a product."""
+        if not self.has_fma or not isinstance(body, Apply) or body.dtype != total.dtype or body in self._values:
+            return None
+        if body.op.name == "mul":
+            left, right = (self.convert(self.value(arg), body.dtype) for arg in body.args)
+            return self.fused_multiply_add(left, right, total)
+        product: Apply = body
+        if not self._is_fusible(product, product):
+            return None
+        for base, _ in factors(product):
+            self.value(base)
+        return self.multiply_add(product, total)
+
+    def _total(self, terms: list[tuple[Value, int]], node: Apply) -> Value:
         if node.dtype.kind == "f":
-            terms.sort(key=lambda term: term[1], reverse=True)
+            terms.sort(key=lambda term: (-term[1], term[0].depth))
         total, sign = terms[0]
         if sign < 0:
             total = self.negate(total)
@@ -298,6 +361,8 @@ class ExpressionEmitter(MemoryEmitter):
         return self.divide(top, self._product(below)) if below else top
 
     def _product(self, values: list[Value]) -> Value:
+        """In pairs, those first that belong in front of the loop."""
+        values.sort(key=lambda value: value.depth)
         while len(values) > 1:
             paired = [self.multiply(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
             values = paired + ([values[-1]] if len(values) % 2 else [])

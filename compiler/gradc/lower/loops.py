@@ -324,13 +324,22 @@ class TreeEmitter:
         if statement.kind == "map":
             self._assign(statement, self.e.value(statement.body))
         elif statement.kind == "reduce":
-            self._absorb(statement, self._seen(statement))
+            self._reduce(statement)
         elif statement.kind == "scan":
             self._scan(statement)
         elif statement.kind == "product":
             write_product(self.e, statement)
         else:
             self._accumulate(statement)
+
+    def _reduce(self, statement: Statement) -> None:
+        state = self._states[statement]
+        if len(state) == 1 and statement.domain is TRUE and _is_float_sum(statement):
+            added = self.e.added_product(statement.body, state[0])
+            if added is not None:
+                self._states[statement] = [added]
+                return
+        self._absorb(statement, self._seen(statement))
 
     def _seen(self, statement: Statement) -> State:
         """What one iteration contributes: the body inside the domain, the neutral element outside."""

@@ -49,8 +49,10 @@ done:
 class Machine:
     """Emits operations into a function; operands may be one value or a vector, and are brought to a common form."""
 
-    def __init__(self, builder: FunctionBuilder) -> None:
+    def __init__(self, builder: FunctionBuilder, has_fma: bool = False) -> None:
         self.builder = builder
+        #: whether the target multiplies and adds in one instruction
+        self.has_fma = has_fma
         #: how many lanes the enclosing vector loop has
         self.lanes = 1
         self._vectors: dict[Any, Value] = {}

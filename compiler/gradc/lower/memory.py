@@ -32,8 +32,8 @@ def varies(value: Value) -> bool:
 class MemoryEmitter(Machine):
     """Reads and writes entries of the tensors that have a buffer."""
 
-    def __init__(self, builder: FunctionBuilder) -> None:
-        super().__init__(builder)
+    def __init__(self, builder: FunctionBuilder, has_fma: bool = False) -> None:
+        super().__init__(builder, has_fma)
         self._storage: dict[Tensor, Storage] = {}
         #: buffer -> the scopes that were open when it was last written
         self._writers: dict[str, tuple[Scope, ...]] = {}

@@ -107,7 +107,8 @@ class ProgramWriter:
 
     def _write_part(self, name: str, items: Sequence[Item]) -> None:
         builder = FunctionBuilder(self.module, name, "#0 ")
-        emitter = ExpressionEmitter(builder, {}, self._signature.status_slot, self._host.vector_bits)
+        host = self._host
+        emitter = ExpressionEmitter(builder, {}, self._signature.status_slot, host.vector_bits, host.has_fma)
         for position, size in enumerate(self._signature.size_names):
             emitter.sizes[size] = self._frame_value(builder, self._signature.size_slot + position)
         for tensor in _mentioned(items):
