@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Index, Scalar
 from gradc.ir.walk import free_indices
-from gradc.lower.blas import write_product
+from gradc.lower.products import write_product
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.memory import VectorisationRefused
 from gradc.lower.ranges import domain_bounds, guard_edges, pieces
@@ -59,7 +59,7 @@ class TreeEmitter:
         else:
             self._looped(nest, beginning)
         for statement in beginning:
-            self._finish(statement, self._states.pop(statement))
+            self.finish(statement, self._states.pop(statement))
 
     # ------------------------------------------------------------ unrolled loops
 
@@ -87,17 +87,9 @@ class TreeEmitter:
     # ------------------------------------------------------------ real loops
 
     def _looped(self, nest: Nest, beginning: Sequence[Statement]) -> None:
-        inside = list(statements(nest.items))
-        carried = [s for s in inside if s.kind == "reduce" and s.first_reduce <= nest.depth]
-        scans = [s for s in inside if s.kind == "scan" and s.first_reduce == nest.depth]
+        carried = carried_by(nest)
         outer = {s: self._states.get(s, []) for s in carried}
-        totals = self._initial_states(carried)
-        compensates = self._compensates(nest, carried)
-        if compensates:
-            for statement in filter(_is_float_sum, carried):
-                totals[statement] = [*totals[statement], literal(0, statement.tensor.dtype)]
-        for ranged in self._ranges(nest, carried, scans):
-            totals = self._summed(ranged, totals) if compensates else self._run(ranged, totals)
+        totals = self.share(nest, ZERO, self.e.extent(nest.extent))
         for statement in carried:
             if statement in beginning:
                 self._states[statement] = totals[statement]
@@ -105,10 +97,24 @@ class TreeEmitter:
                 self._states[statement] = outer[statement]
                 self._absorb(statement, totals[statement])
 
-    def _ranges(self, nest: Nest, carried: list[Statement], scans: list[Statement]) -> list[Ranged]:
-        """The loop's range, within the bounds that its domains allow, cut at the edges of guards."""
+    def share(self, nest: Nest, lower: Value, upper: Value) -> dict[Statement, State]:
+        """The loop's iterations within ``range(lower, upper)``; the states that its reductions have reached after them."""
+        carried = carried_by(nest)
+        scans = [s for s in statements(nest.items) if s.kind == "scan" and s.first_reduce == nest.depth]
+        totals = self._initial_states(carried)
+        compensates = compensates_sums(nest)
+        if compensates:
+            for statement in filter(is_float_sum, carried):
+                totals[statement] = [*totals[statement], literal(0, statement.tensor.dtype)]
+        for ranged in self._ranges(nest, carried, scans, lower, upper):
+            totals = self._summed(ranged, totals) if compensates else self._run(ranged, totals)
+        return totals
+
+    def _ranges(
+        self, nest: Nest, carried: list[Statement], scans: list[Statement], lower: Value, upper: Value
+    ) -> list[Ranged]:
+        """The range, within the bounds that its domains allow, cut at the edges of guards."""
         e, builder = self.e, self.e.builder
-        lower, upper = ZERO, e.extent(nest.extent)
         bounds = domain_bounds(nest)
         for edge in bounds:
             at = e.value(edge.at)
@@ -133,10 +139,6 @@ class TreeEmitter:
                 stop = builder.maximum_integers(builder.minimum_integers(upper, e.value(piece.upper)), start)
             result.append(replace(whole, lower=start, upper=stop, facts=(*known, *piece.facts), main=piece.main))
         return result
-
-    @staticmethod
-    def _compensates(nest: Nest, carried: list[Statement]) -> bool:
-        return not (isinstance(nest.extent, int) and nest.extent <= SHORT) and any(map(_is_float_sum, carried))
 
     def _summed(self, ranged: Ranged, totals: dict[Statement, State]) -> dict[Statement, State]:
         """Float sums over a long axis: plain partial sums of blocks go to compensated totals."""
@@ -297,7 +299,7 @@ class TreeEmitter:
     def _merged(self, statement: Statement, state: State, seen: State) -> State:
         reducer = statement.tensor.reducer
         assert reducer is not None
-        if not _is_float_sum(statement):
+        if not is_float_sum(statement):
             return combine(self.e, reducer, state, seen) if state else seen
         if len(seen) == 2:
             seen = [compensated_result(self.e, seen)]
@@ -307,7 +309,8 @@ class TreeEmitter:
             return compensated_add(self.e, state, seen[0])
         return combine(self.e, reducer, state, seen)
 
-    def _finish(self, statement: Statement, state: State) -> None:
+    def finish(self, statement: Statement, state: State) -> None:
+        """Assign the result of a reduction that has come to its end."""
         if not state:
             state = self._initial(statement)
         if statement.tensor.reducer in ("argmax", "argmin"):
@@ -334,7 +337,7 @@ class TreeEmitter:
 
     def _reduce(self, statement: Statement) -> None:
         state = self._states[statement]
-        if len(state) == 1 and statement.domain is TRUE and _is_float_sum(statement):
+        if len(state) == 1 and statement.domain is TRUE and is_float_sum(statement):
             added = self.e.added_product(statement.body, state[0])
             if added is not None:
                 self._states[statement] = [added]
@@ -455,8 +458,19 @@ class TreeEmitter:
         ]
 
 
-def _is_float_sum(statement: Statement) -> bool:
+def is_float_sum(statement: Statement) -> bool:
+    """Whether rounding makes the order of the additions matter."""
     return statement.tensor.reducer == "sum" and statement.tensor.dtype.kind == "f"
+
+
+def carried_by(nest: Nest) -> list[Statement]:
+    """The reductions that go on from one iteration of the loop to the next."""
+    return [s for s in statements(nest.items) if s.kind == "reduce" and s.first_reduce <= nest.depth]
+
+
+def compensates_sums(nest: Nest) -> bool:
+    """Whether the float sums that the loop carries keep what rounding loses."""
+    return not (isinstance(nest.extent, int) and nest.extent <= SHORT) and any(map(is_float_sum, carried_by(nest)))
 
 
 def _unflatten(
