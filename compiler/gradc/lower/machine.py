@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradc.ir.scalar import BOOL, INT64, DType
+from gradc.lower import mathematics
 from gradc.lower.text import FunctionBuilder, Value, literal, llvm_type
 
 _FLOAT_RELATIONS = {
@@ -53,9 +54,12 @@ class Machine:
         self.builder = builder
         #: whether the target multiplies and adds in one instruction
         self.has_fma = has_fma
+        #: the width of the target's vectors
+        self.vector_bits = 128
         #: how many lanes the enclosing vector loop has
         self.lanes = 1
         self._vectors: dict[Any, Value] = {}
+        self._formulas: dict[Any, tuple[Value, ...]] = {}
 
     # ------------------------------------------------------------ forms
 
@@ -308,10 +312,12 @@ class Machine:
     # ------------------------------------------------------------ calls and conversions
 
     def call(self, name: str, *args: Value) -> Value:
-        """An intrinsic, ``llvm.sqrt``, or a function of the C library, ``libm.sin``."""
+        """An intrinsic, ``llvm.sqrt``, or an elementary function, ``libm.sin``: code of ours, or a call of the C library."""
         args = self._alike(*args)
         dtype = args[0].dtype
         family, function = name.split(".", 1)
+        if family == "libm" and self.has_fma and mathematics.is_inline(function, dtype):
+            return self._elementary(mathematics.FUNCTIONS[function], args)
         if name in ("libm.sin", "libm.cos") and args[0].lanes == 1:
             name = f"llvm.{function}"  # LLVM makes one call of both
         elif family == "libm":
@@ -321,6 +327,23 @@ class Machine:
         self.builder.module.declare(f"{name}.{suffix}", kind, [kind] * len(args))
         operands = ", ".join(f"{kind} {{{k}}}" for k in range(len(args)))
         return self._operation(f"call {kind} @{name}.{suffix}({operands})", dtype, *args)
+
+    def _elementary(self, function: mathematics.Function, args: tuple[Value, ...]) -> Value:
+        """A function of `mathematics`; what its family shares is computed once per operand."""
+        result = self._formula(function.family, args)[function.position]
+        return result if function.finish is None else self._formula(function.finish, (*args, result))[0]
+
+    def _formula(self, definition: mathematics.Definition, args: tuple[Value, ...]) -> tuple[Value, ...]:
+        first = args[0]
+        key = (definition, first.dtype, first.lanes, *[arg.text for arg in args])
+        known = self._formulas.get(key)
+        if known is None:
+            depth = max(arg.depth for arg in args)
+            template = mathematics.template(definition, len(args), first.dtype.itemsize, first.lanes, self.vector_bits)
+            registers = self.builder.paste(template, [arg.text for arg in args], depth)
+            known = tuple(Value(register, first.dtype, depth, first.lanes) for register in registers)
+            self.builder.remember(self._formulas, key, known, depth)
+        return known
 
     def _per_lane(self, function: str, dtype: DType, *args: Value) -> Value:
         kind = llvm_type(dtype)

@@ -82,6 +82,22 @@ ZERO = literal(0, INT64)
 ONE = literal(1, INT64)
 
 
+@dataclass(frozen=True)
+class Template:
+    """Recorded code, ready to be pasted: see `gradc.lower.mathematics.formula`."""
+
+    lines: str
+    #: blocks out of the way of the hot path
+    cold: str
+    #: the label of the last block, when there are several
+    label: str | None
+    results: tuple[str, ...]
+    #: declarations: name, result, arguments
+    declarations: tuple[tuple[str, str, tuple[str, ...]], ...]
+    #: internal functions: name and text
+    helpers: tuple[tuple[str, str], ...]
+
+
 @dataclass
 class Scope:
     """A stretch of code under construction."""
@@ -92,6 +108,13 @@ class Scope:
     lines: list[str] = field(default_factory=list)
     #: entries of memo tables that end with this scope
     remembered: list[tuple[dict[Any, Any], Any]] = field(default_factory=list)
+    #: what completes the scope's text before it ends
+    closing: list[Callable[[], None]] = field(default_factory=list)
+
+    def complete(self) -> None:
+        """Let those who wait for the end of the scope write their code."""
+        for action in self.closing:
+            action()
 
 
 class Module:
@@ -111,6 +134,10 @@ class Module:
         if name not in self._helpers:
             self._helpers.add(name)
             self.functions.insert(0, text)
+
+    def has_helper(self, name: str) -> bool:
+        """Whether the internal function is there."""
+        return name in self._helpers
 
     @property
     def declarations(self) -> list[str]:
@@ -132,6 +159,9 @@ class FunctionBuilder:
         self._count = 0
         #: blocks out of the way, each with the depth of the scope that leads there
         self._cold: list[tuple[int, list[str]]] = []
+        #: sums of integers: the operand without its literal, and the literal
+        self._shifted: dict[str, tuple[Value, int]] = {}
+        self._integers: dict[tuple[str, str, str], Value] = {}
         self.scopes = [Scope(0, "entry", conditional=False)]
 
     # ------------------------------------------------------------ names, lines, scopes
@@ -174,6 +204,7 @@ class FunctionBuilder:
 
     def close(self) -> Scope:
         """End the innermost scope; its text is the caller's to place."""
+        self.scopes[-1].complete()
         scope = self.scopes.pop()
         for table, key in scope.remembered:
             table.pop(key, None)
@@ -281,6 +312,29 @@ class FunctionBuilder:
             self._phi([(last, inside.label), (first, came_from)]) for first, last in zip(carried, finals, strict=True)
         ]
 
+    def paste(self, template: Template, operands: Sequence[str], depth: int) -> tuple[str, ...]:
+        """Add recorded code to the scope at ``depth``; the registers of its results."""
+        scope = self.scopes[depth]
+        unique = self.fresh("")
+        for declaration in template.declarations:
+            self.module.declare(*declaration)
+        for helper in template.helpers:
+            self.module.helper(*helper)
+
+        def filled(text: str) -> str:
+            text = text.replace("#", unique).replace("?L", "%" + scope.label)
+            for position, operand in enumerate(operands):
+                text = text.replace(f"?{position}", operand)
+            return text
+
+        scope.lines.append(filled(template.lines))
+        if template.cold:
+            self._cold.append((depth, [filled(template.cold)]))
+        results = tuple(filled(result) for result in template.results)
+        if template.label is not None:
+            scope.label = filled(template.label)
+        return results
+
     def fail(self, predicate: Value, explanation: Sequence[Value], status: int, slot: int, depth: int) -> None:
         """Return ``status`` where the predicate holds, with up to four numbers that explain it in the frame."""
         cold, fine = self.fresh("cold"), self.fresh("fine")
@@ -304,15 +358,44 @@ class FunctionBuilder:
             return b
         if b.literal == 0:
             return a
-        depth = max(a.depth, b.depth)
-        return Value(self.instruction(f"add i64 {a.text}, {b.text}", depth), INT64, depth)
+        (left, here), (right, there) = self.split_offset(a), self.split_offset(b)
+        if right.literal == 0:
+            return self.add_shift(left, here + there)
+        if left.literal == 0:
+            return self.add_shift(right, here + there)
+        return self.add_shift(self._integer_operation("add", left, right), here + there)
+
+    def split_offset(self, value: Value) -> tuple[Value, int]:
+        """An integer as a register and a literal to add."""
+        if isinstance(value.literal, int):
+            return ZERO, value.literal
+        return self._shifted.get(value.text, (replace(value, step=None), 0))
+
+    def add_shift(self, value: Value, shift: int) -> Value:
+        """``value + shift``; the literals of sums stay apart, so that neighbouring entries share an address."""
+        if not shift:
+            return value
+        if isinstance(value.literal, int):
+            return literal(value.literal + shift, INT64)
+        result = self._integer_operation("add", value, literal(shift, INT64))
+        self._shifted[result.text] = value, shift
+        return result
+
+    def _integer_operation(self, name: str, a: Value, b: Value) -> Value:
+        """An operation of int64, once per scope."""
+        key = (name, a.text, b.text)
+        known = self._integers.get(key)
+        if known is None:
+            depth = max(a.depth, b.depth)
+            known = Value(self.instruction(f"{name} i64 {a.text}, {b.text}", depth), INT64, depth)
+            self.remember(self._integers, key, known, depth)
+        return known
 
     def subtract_integers(self, a: Value, b: Value) -> Value:
         """``a - b`` of int64."""
         if isinstance(b.literal, int):
             return self.add_integers(a, literal(-b.literal, INT64))
-        depth = max(a.depth, b.depth)
-        return Value(self.instruction(f"sub i64 {a.text}, {b.text}", depth), INT64, depth)
+        return self._integer_operation("sub", a, b)
 
     def multiply_integers(self, a: Value, b: Value) -> Value:
         """``a * b`` of int64."""
@@ -323,8 +406,10 @@ class FunctionBuilder:
                 return y
             if x.literal == 0:
                 return ZERO
-        depth = max(a.depth, b.depth)
-        return Value(self.instruction(f"mul i64 {a.text}, {b.text}", depth), INT64, depth)
+            root, shift = self.split_offset(y)
+            if shift and isinstance(x.literal, int):
+                return self.add_shift(self._integer_operation("mul", root, x), shift * x.literal)
+        return self._integer_operation("mul", a, b)
 
     def rounded_down(self, value: Value, multiple: int) -> Value:
         """The largest multiple of a power of two that is at most ``value``."""
@@ -352,6 +437,7 @@ class FunctionBuilder:
     def finish(self) -> None:
         """Close the function and give it to the module."""
         scope = self.scopes[0]
+        scope.complete()
         scope.lines.append("  ret i32 0")
         cold = [line for _, block in self._cold for line in block]
         body = "\n".join(["entry:", *scope.lines, *cold])

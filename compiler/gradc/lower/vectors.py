@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gradc.ir.scalar import Apply, Index, Load, Scalar
 from gradc.ir.tensor import Extent
 from gradc.ir.walk import post_order
+from gradc.lower.mathematics import is_inline
 from gradc.lower.powers import small_power
 from gradc.lower.text import Value
 from gradc.lower.tree import Item, Nest, Statement
@@ -109,7 +110,7 @@ def _is_library_call(node: Apply) -> bool:
     """Calls of the C library take one number: around them vectors only add traffic."""
     lower = node.op.lower
     if isinstance(lower, str):
-        return lower.startswith("libm.")
+        return lower.startswith("libm.") and not is_inline(lower.removeprefix("libm."), node.dtype)
     return node.op.cost >= _CALL_COST and small_power(node) is None
 
 

@@ -1,0 +1,64 @@
+"""Exponentials: ``x = k log 2 + r`` with ``|r| <= log(2) / 2``, a polynomial for ``e^r``, and a power of two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradc.lower.mathematics.formula import DOUBLE, Formula, Real, Whole, polynomial
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """``e^x = 2^k (1 + r + tail)``; the low bits of ``power`` hold k. ``rough`` is r before its last rounding."""
+
+    power: Whole
+    count: Real
+    remainder: Real
+    rough: Real
+
+    def lost(self, ln2_low: float) -> Real:
+        """What the remainder lost to rounding."""
+        return self.count.times_plus(-ln2_low, self.rough - self.remainder)
+
+
+def reduced(f: Formula, x: Real) -> Reduced:
+    """The reduction of an argument in the range of the exponential."""
+    ln2_high, ln2_low = f.coefficients("ln2")
+    shifted = x.times_plus(f.coefficients("one_over_ln2")[0], f.format.rounder)
+    count = shifted - f.format.rounder
+    rough = count.times_plus(-ln2_high, x)
+    return Reduced(shifted.bits(), count, count.times_plus(-ln2_low, rough), rough)
+
+
+def two_to(f: Formula, power: Whole, offset: int) -> Real:
+    """``2^(k + offset)``, a normal number, for k in the low bits."""
+    return ((power + (f.format.bias + offset)) << f.format.mantissa).as_real()
+
+
+def scaled(f: Formula, y: Real, part: Reduced, is_small: Real | None, threshold: float) -> Real:
+    """``2^k y``, rounded once, also where it is subnormal or overflows; ``is_small < threshold`` finds the former."""
+    if f.is_full_width:
+        return f.scale(y, part.count)
+    extra = 2 * f.format.mantissa + 4
+    assert is_small is not None
+    small = is_small < threshold
+    offset = f.whole_where(small, f.format.bias + extra, f.format.bias - 1)
+    power = ((part.power + offset) << f.format.mantissa).as_real()
+    return y * power * f.where(small, 2.0**-extra, 2.0)
+
+
+def exponentials(f: Formula, x: Real) -> tuple[Real, Real]:
+    """``exp x`` and ``expm1 x``."""
+    largest, smallest, normal = (710.0, -746.0, -708.0) if f.format is DOUBLE else (89.0, -104.5, -87.0)
+    clamped = x.at_most(largest).at_least(smallest)
+    part = reduced(f, clamped)
+    r = part.remainder
+    series = polynomial(r, f.coefficients("exp"))
+    exp = scaled(f, 1.0 + series.times_plus(r * r, r), part, clamped, normal)
+    # e^x - 1 = 2 (h + h r + h tail - 1/2) with h = 2^(k - 1), which is finite where the result is
+    half = two_to(f, part.power, -1)
+    tail = (r * r).times_plus(series, part.lost(f.coefficients("ln2")[1]))
+    near = half.times_plus(tail, half.times_plus(r, half - 0.5))
+    far = x < (-40.0 if f.format is DOUBLE else -18.0)
+    expm1 = f.where(far, -1.0, near + near)
+    return exp, f.where(x.equals(0.0), x, expm1)

@@ -1,0 +1,366 @@
+"""Formulas: straight-line code for one dtype and number of lanes, written once and pasted wherever it is called.
+
+A formula is recorded by running an ordinary Python function on `Real` numbers, whose operators write LLVM assembly. What
+comes out is a `Template`: text in which ``#`` stands for a number that makes its registers unique, ``?0`` and ``?1``
+for the operands, and ``?L`` for the label of the block it is pasted into. Pasting costs microseconds, however long the
+formula is.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gradc.ir.scalar import DType
+from gradc.lower.mathematics import coefficients
+from gradc.lower.text import Template, literal, llvm_type
+
+
+@dataclass(frozen=True)
+class Format:
+    """The binary format of a float."""
+
+    dtype: DType
+    #: bits after the leading one
+    mantissa: int
+    bias: int
+
+    @property
+    def rounder(self) -> float:
+        """Adding this rounds to an integer, and leaves it in the low bits: 1.5 times the first float without fraction."""
+        return 1.5 * 2.0**self.mantissa
+
+    @property
+    def smallest_normal(self) -> float:
+        """The smallest number of full precision."""
+        return 2.0 ** (1 - self.bias)
+
+    def bits(self, number: float) -> int:
+        """The bits of a float, as an unsigned integer."""
+        if self.mantissa == 52:
+            return int(struct.unpack("<Q", struct.pack("<d", number))[0])
+        return int(struct.unpack("<I", struct.pack("<f", number))[0])
+
+
+DOUBLE = Format(np.dtype("f8"), 52, 1023)
+SINGLE = Format(np.dtype("f4"), 23, 127)
+
+
+class Formula:
+    """The code of a formula under construction."""
+
+    def __init__(self, form: Format, lanes: int, vector_bits: int = 0) -> None:
+        self.format = form
+        self.lanes = lanes
+        #: whether the vectors fill the registers of AVX-512, which has instructions of its own for powers of two
+        self.is_full_width = vector_bits == 512 and lanes * form.dtype.itemsize == 64
+        self._count = 0
+        self._lines: list[str] = []
+        self._cold: list[str] = []
+        self._label: str | None = None
+        self._declarations: dict[str, tuple[str, str, tuple[str, ...]]] = {}
+        self._helpers: dict[str, str] = {}
+
+    # ------------------------------------------------------------ types
+
+    @cached_property
+    def real(self) -> str:
+        """The type of floats."""
+        return llvm_type(self.format.dtype, self.lanes)
+
+    @cached_property
+    def whole(self) -> str:
+        """The type of integers as wide as the floats."""
+        return llvm_type(np.dtype(f"i{self.format.dtype.itemsize}"), self.lanes)
+
+    @cached_property
+    def truth(self) -> str:
+        """The type of predicates."""
+        return llvm_type(np.dtype(bool), self.lanes)
+
+    @cached_property
+    def suffix(self) -> str:
+        """What LLVM adds to the name of an intrinsic of floats."""
+        return ("" if self.lanes == 1 else f"v{self.lanes}") + f"f{self.format.dtype.itemsize * 8}"
+
+    def splat(self, kind: str, text: str) -> str:
+        """A literal in every lane."""
+        return text if self.lanes == 1 else f"splat ({kind} {text})"
+
+    # ------------------------------------------------------------ recording
+
+    def operand(self, position: int) -> Real:
+        """The operand at a position."""
+        return Real(self, f"?{position}")
+
+    def number(self, value: float) -> Real:
+        """A literal."""
+        text = literal(value, self.format.dtype).text
+        return Real(self, self.splat(llvm_type(self.format.dtype), text))
+
+    def integer(self, value: int) -> Whole:
+        """A literal, by its bits."""
+        width = self.format.dtype.itemsize * 8
+        value &= (1 << width) - 1
+        return Whole(self, self.splat(f"i{width}", str(value - (1 << width) if value >> (width - 1) else value)))
+
+    def emit(self, text: str) -> str:
+        """Add an instruction; its register."""
+        self._count += 1
+        name = f"%m#.{self._count}"
+        self._lines.append(f"  {name} = {text}")
+        return name
+
+    def declare(self, name: str, result: str, arguments: Sequence[str]) -> None:
+        """Name a function that the code calls."""
+        self._declarations[name] = (name, result, tuple(arguments))
+
+    def intrinsic(self, name: str, *operands: Real) -> Real:
+        """``llvm.name`` of floats."""
+        full = f"llvm.{name}.{self.suffix}"
+        self.declare(full, self.real, [self.real] * len(operands))
+        arguments = ", ".join(f"{self.real} {operand.text}" for operand in operands)
+        return Real(self, self.emit(f"call {self.real} @{full}({arguments})"))
+
+    def where(self, holds: Truth, a: Real | float, b: Real | float) -> Real:
+        """``a`` where the predicate holds, else ``b``; both are evaluated."""
+        a, b = self.real_of(a), self.real_of(b)
+        return Real(self, self.emit(f"select {self.truth} {holds.text}, {self.real} {a.text}, {self.real} {b.text}"))
+
+    def whole_where(self, holds: Truth, a: Whole | int, b: Whole | int) -> Whole:
+        """``a`` where the predicate holds, else ``b``."""
+        a, b = self.whole_of(a), self.whole_of(b)
+        return Whole(self, self.emit(f"select {self.truth} {holds.text}, {self.whole} {a.text}, {self.whole} {b.text}"))
+
+    def real_of(self, value: Real | float) -> Real:
+        """A literal where ``value`` is a number."""
+        return value if isinstance(value, Real) else self.number(value)
+
+    def whole_of(self, value: Whole | int) -> Whole:
+        """A literal where ``value`` is a number."""
+        return value if isinstance(value, Whole) else self.integer(value)
+
+    def scale(self, x: Real, power: Real) -> Real:
+        """``2^power x`` in one instruction, where `is_full_width`; the power is whole."""
+        name = f"llvm.x86.avx512.mask.scalef.p{'d' if self.format is DOUBLE else 's'}.512"
+        mask = f"i{self.lanes}"
+        self.declare(name, self.real, [self.real, self.real, self.real, mask, "i32 immarg"])
+        operands = f"{self.real} {x.text}, {self.real} {power.text}, {self.real} zeroinitializer, {mask} -1, i32 4"
+        return Real(self, self.emit(f"call {self.real} @{name}({operands})"))
+
+    def coefficients(self, name: str) -> tuple[float, ...]:
+        """Numbers of the format, by name: see `coefficients`."""
+        return (coefficients.DOUBLE if self.format is DOUBLE else coefficients.SINGLE)[name]
+
+    def rarely(self, holds: Truth, helper: str, *operands: Real) -> Real:
+        """The last operand; where the predicate holds in some lane, what a function out of the way makes of all operands."""
+        some = holds.any()
+        hot = operands[-1]
+        self._count += 1
+        cold, join = f"cold#.{self._count}", f"join#.{self._count}"
+        before = f"%{self._label}" if self._label else "?L"
+        arguments = ", ".join(f"{self.real} {operand.text}" for operand in operands)
+        self._lines += [f"  br i1 {some}, label %{cold}, label %{join}", f"{join}:"]
+        self._cold += [
+            f"{cold}:",
+            f"  %c#.{self._count} = call {self.real} @{helper}({arguments}) cold",
+            f"  br label %{join}",
+        ]
+        incoming = f"[ {hot.text}, {before} ], [ %c#.{self._count}, %{cold} ]"
+        self._label = join
+        return Real(self, self.emit(f"phi {self.real} {incoming}"))
+
+    def helper(self, name: str, text: str) -> None:
+        """An internal function that the code calls."""
+        self._helpers[name] = text
+
+    def template(self, results: Sequence[Real]) -> Template:
+        """What was recorded."""
+        return Template(
+            "\n".join(self._lines),
+            "\n".join(self._cold),
+            self._label,
+            tuple(result.text for result in results),
+            tuple(self._declarations.values()),
+            tuple(self._helpers.items()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """A float per lane."""
+
+    formula: Formula
+    text: str
+
+    def _binary(self, name: str, left: Real | float, right: Real | float) -> Real:
+        f = self.formula
+        left, right = f.real_of(left), f.real_of(right)
+        return Real(f, f.emit(f"{name} {f.real} {left.text}, {right.text}"))
+
+    def __add__(self, other: Real | float) -> Real:
+        return self._binary("fadd", self, other)
+
+    def __radd__(self, other: float) -> Real:
+        return self._binary("fadd", other, self)
+
+    def __sub__(self, other: Real | float) -> Real:
+        return self._binary("fsub", self, other)
+
+    def __rsub__(self, other: float) -> Real:
+        return self._binary("fsub", other, self)
+
+    def __mul__(self, other: Real | float) -> Real:
+        return self._binary("fmul", self, other)
+
+    def __rmul__(self, other: float) -> Real:
+        return self._binary("fmul", other, self)
+
+    def __truediv__(self, other: Real | float) -> Real:
+        return self._binary("fdiv", self, other)
+
+    def __rtruediv__(self, other: float) -> Real:
+        return self._binary("fdiv", other, self)
+
+    def __neg__(self) -> Real:
+        f = self.formula
+        return Real(f, f.emit(f"fneg {f.real} {self.text}"))
+
+    def __abs__(self) -> Real:
+        return self.formula.intrinsic("fabs", self)
+
+    def times_plus(self, factor: Real | float, addend: Real | float) -> Real:
+        """``self * factor + addend``, rounded once."""
+        f = self.formula
+        return f.intrinsic("fma", self, f.real_of(factor), f.real_of(addend))
+
+    def with_sign_of(self, other: Real) -> Real:
+        """Magnitude of this, sign of the other."""
+        return self.formula.intrinsic("copysign", self, other)
+
+    def square_root(self) -> Real:
+        """Correctly rounded."""
+        return self.formula.intrinsic("sqrt", self)
+
+    def bits(self) -> Whole:
+        """The bits."""
+        f = self.formula
+        return Whole(f, f.emit(f"bitcast {f.real} {self.text} to {f.whole}"))
+
+    def _compared(self, relation: str, other: Real | float) -> Truth:
+        f = self.formula
+        return Truth(f, f.emit(f"fcmp {relation} {f.real} {self.text}, {f.real_of(other).text}"))
+
+    def __lt__(self, other: Real | float) -> Truth:
+        return self._compared("olt", other)
+
+    def __le__(self, other: Real | float) -> Truth:
+        return self._compared("ole", other)
+
+    def __gt__(self, other: Real | float) -> Truth:
+        return self._compared("ogt", other)
+
+    def __ge__(self, other: Real | float) -> Truth:
+        return self._compared("oge", other)
+
+    def equals(self, other: Real | float) -> Truth:
+        """Equal, and neither is NaN."""
+        return self._compared("oeq", other)
+
+    def is_unordered(self, other: Real) -> Truth:
+        """Whether either is NaN."""
+        return self._compared("uno", other)
+
+    def at_most(self, limit: Real | float) -> Real:
+        """The smaller of the two; NaN stays."""
+        return self.formula.where(self > limit, limit, self)
+
+    def at_least(self, limit: Real | float) -> Real:
+        """The larger of the two; NaN stays."""
+        return self.formula.where(self < limit, limit, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An integer per lane, as wide as the floats."""
+
+    formula: Formula
+    text: str
+
+    def _binary(self, name: str, other: Whole | int) -> Whole:
+        f = self.formula
+        return Whole(f, f.emit(f"{name} {f.whole} {self.text}, {f.whole_of(other).text}"))
+
+    def __add__(self, other: Whole | int) -> Whole:
+        return self._binary("add", other)
+
+    def __sub__(self, other: Whole | int) -> Whole:
+        return self._binary("sub", other)
+
+    def __and__(self, other: Whole | int) -> Whole:
+        return self._binary("and", other)
+
+    def __or__(self, other: Whole | int) -> Whole:
+        return self._binary("or", other)
+
+    def __xor__(self, other: Whole | int) -> Whole:
+        return self._binary("xor", other)
+
+    def __lshift__(self, count: int) -> Whole:
+        return self._binary("shl", count)
+
+    def __rshift__(self, count: int) -> Whole:
+        """Zeros come in from the left."""
+        return self._binary("lshr", count)
+
+    def as_real(self) -> Real:
+        """The float of these bits."""
+        f = self.formula
+        return Real(f, f.emit(f"bitcast {f.whole} {self.text} to {f.real}"))
+
+    def is_odd(self) -> Truth:
+        """The lowest bit."""
+        f = self.formula
+        return Truth(f, f.emit(f"trunc {f.whole} {self.text} to {f.truth}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A predicate per lane."""
+
+    formula: Formula
+    text: str
+
+    def _binary(self, name: str, other: Truth) -> Truth:
+        f = self.formula
+        return Truth(f, f.emit(f"{name} {f.truth} {self.text}, {other.text}"))
+
+    def __and__(self, other: Truth) -> Truth:
+        return self._binary("and", other)
+
+    def __or__(self, other: Truth) -> Truth:
+        return self._binary("or", other)
+
+    def __xor__(self, other: Truth) -> Truth:
+        return self._binary("xor", other)
+
+    def any(self) -> str:
+        """The register of whether it holds in some lane."""
+        f = self.formula
+        if f.lanes == 1:
+            return self.text
+        name = f"llvm.vector.reduce.or.v{f.lanes}i1"
+        f.declare(name, "i1", [f.truth])
+        return f.emit(f"call i1 @{name}({f.truth} {self.text})")
+
+
+def polynomial(x: Real, coefficients: Sequence[float]) -> Real:
+    """``c[0] + c[1] x + c[2] x^2 + ...`` by Horner's rule."""
+    result: Real | float = coefficients[-1]
+    for coefficient in reversed(coefficients[:-1]):
+        result = x.formula.real_of(result).times_plus(x, coefficient)
+    return x.formula.real_of(result)

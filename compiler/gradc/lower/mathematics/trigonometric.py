@@ -1,0 +1,130 @@
+"""Sine, cosine: ``|x| = k pi/2 + r`` with ``|r| <= pi/4``, in parts; polynomials for both on that interval.
+
+Where some lane is so large that the parts of pi/2 don't suffice, a function out of the way asks the C library for those lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gradc.lower.mathematics.formula import DOUBLE, Formula, Real, Whole, polynomial
+from gradc.lower.text import literal, llvm_type
+
+
+def _limit(f: Formula) -> float:
+    """Arguments from here on are left to the C library."""
+    return 2.0**30 if f.format is DOUBLE else 2.0**16
+
+
+@dataclass(frozen=True, slots=True)
+class Angle:
+    """An angle as a number of right angles (in the low bits of ``turns``) and a rest, with what its rounding lost."""
+
+    turns: Whole
+    rest: Real
+    lost: Real
+    square: Real
+
+
+def angle(f: Formula, x: Real) -> Angle:
+    """The reduction of an angle."""
+    first, second, third = f.coefficients("half_pi")
+    shifted = x.times_plus(f.coefficients("two_over_pi")[0], f.format.rounder)
+    count = shifted - f.format.rounder
+    rough = count.times_plus(-first, x)
+    rest = count.times_plus(-second, rough)
+    lost = count.times_plus(-third, count.times_plus(-second, rough - rest))
+    return Angle(shifted.bits(), rest, lost, rest * rest)
+
+
+def _sine(f: Formula, a: Angle) -> Real:
+    series = (a.rest * a.square).times_plus(polynomial(a.square, f.coefficients("sin")), a.lost)
+    return a.rest + series
+
+
+def _cosine(f: Formula, a: Angle) -> Real:
+    half = a.square * 0.5
+    high = 1.0 - half
+    low = (1.0 - high) - half
+    series = polynomial(a.square, f.coefficients("cos"))
+    return high + (a.square * a.square).times_plus(series, (-a.rest).times_plus(a.lost, low))
+
+
+def _sign(f: Formula, turns: Whole) -> Whole:
+    """The sign bit set in the third and fourth quarter."""
+    width = f.format.dtype.itemsize * 8
+    return (turns << (width - 2)) & (1 << (width - 1))
+
+
+def sine_and_cosine(f: Formula, x: Real) -> tuple[Real, Real]:
+    """``sin x`` and ``cos x``."""
+    a = angle(f, abs(x))
+    sine, cosine = _sine(f, a), _cosine(f, a)
+    odd = a.turns.is_odd()
+    minus = x.bits() & (1 << (f.format.dtype.itemsize * 8 - 1))
+    sin = f.where(odd, cosine, sine).bits() ^ _sign(f, a.turns) ^ minus
+    cos = f.where(odd, sine, cosine).bits() ^ _sign(f, a.turns + 1)
+    return sin.as_real(), cos.as_real()
+
+
+def far_from_zero(name: str) -> Callable[[Formula, Real, Real], tuple[Real]]:
+    """The result so far, but what the C library's function says in lanes beyond the limit."""
+
+    def finish(f: Formula, x: Real, near: Real) -> tuple[Real]:
+        symbol = name if f.format is DOUBLE else name + "f"
+        element = llvm_type(f.format.dtype)
+        f.declare(symbol, element, [element])
+        helper = f"gradc_far_{symbol}_{f.suffix}"
+        text = _ONE_LANE if f.lanes == 1 else _PER_LANE
+        limit = _limit(f)
+        f.helper(
+            helper,
+            text.format(
+                helper=helper,
+                kind=f.real,
+                element=element,
+                lanes=f.lanes,
+                symbol=symbol,
+                limit=literal(limit, f.format.dtype).text,
+            ),
+        )
+        return (f.rarely(abs(x) >= limit, helper, x, near),)
+
+    return finish
+
+
+_ONE_LANE = """define internal {kind} @{helper}({kind} %x, {kind} %near) noinline cold nounwind {{
+  %far = call {kind} @{symbol}({kind} %x)
+  ret {kind} %far
+}}"""
+
+_PER_LANE = """define internal {kind} @{helper}({kind} %x, {kind} %near) noinline cold nounwind {{
+entry:
+  %operands = alloca {kind}
+  %results = alloca {kind}
+  store {kind} %x, ptr %operands
+  store {kind} %near, ptr %results
+  br label %lane
+lane:
+  %i = phi i64 [ 0, %entry ], [ %following, %next ]
+  %from = getelementptr {element}, ptr %operands, i64 %i
+  %operand = load {element}, ptr %from
+  %above = fcmp oge {element} %operand, {limit}
+  %minus = fneg {element} %operand
+  %below = fcmp oge {element} %minus, {limit}
+  %far = or i1 %above, %below
+  br i1 %far, label %ask, label %next
+ask:
+  %answer = call {element} @{symbol}({element} %operand)
+  %to = getelementptr {element}, ptr %results, i64 %i
+  store {element} %answer, ptr %to
+  br label %next
+next:
+  %following = add i64 %i, 1
+  %more = icmp ult i64 %following, {lanes}
+  br i1 %more, label %lane, label %done
+done:
+  %result = load {kind}, ptr %results
+  ret {kind} %result
+}}"""
