@@ -9,7 +9,12 @@ from dataclasses import dataclass, replace
 from gradc.ir.scalar import BOOL, INT64, DType
 from gradc.ir.tensor import Tensor
 from gradc.lower.machine import Machine
+from gradc.lower.strided import ColumnAccess
 from gradc.lower.text import FunctionBuilder, Scope, Value, literal, memory_type
+
+
+#: Rows of more entries are not read whole: their columns are too far apart to share cache lines.
+LARGEST_STRIDE = 4096
 
 
 class VectorisationRefused(Exception):
@@ -39,6 +44,7 @@ class MemoryEmitter(Machine):
         self._writers: dict[str, tuple[Scope, ...]] = {}
         #: the lanes that are in range, where some are not: only they read and write
         self.active: Value | None = None
+        self._columns = ColumnAccess(builder)
 
     def store_at(self, tensor: Tensor, storage: Storage) -> None:
         """Loads of ``tensor`` read this buffer."""
@@ -80,11 +86,12 @@ class MemoryEmitter(Machine):
 
     def read(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> Value:
         """Load one entry, or one per lane where the offset varies over lanes."""
+        self._columns.settle("write", pointer.text)
         lanes = self.lanes if varies(offset) else 1
         if lanes > 1 and self.active is not None:
             return self._loaded(self._read_active(pointer, offset, dtype, max(depth, self.active.depth)))
         if lanes > 1 and not _is_consecutive(offset):
-            return self._read_scattered(pointer, offset, dtype, depth)
+            return self._read_apart(pointer, offset, dtype, depth)
         where = self.entry_pointer(pointer, replace(offset, step=None), dtype, depth)
         kind = memory_type(dtype, lanes)
         name = self.builder.instruction(f"load {kind}, ptr {where}, align {dtype.itemsize}", depth)
@@ -127,6 +134,21 @@ class MemoryEmitter(Machine):
             f"getelementptr {kind}, ptr {pointer.text}, {offsets.type} {offsets.text}", max(depth, offsets.depth)
         )
 
+    def _read_apart(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> Value:
+        if offset.step is not None and offset.step.literal == -1:
+            return self._read_backwards(pointer, offset, dtype, depth)
+        if not _is_strided(offset, dtype):
+            return self._read_scattered(pointer, offset, dtype, depth)
+        return Value(self._columns.read(pointer.text, offset, dtype, self.lanes, depth), dtype, depth, self.lanes)
+
+    def _read_backwards(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> Value:
+        """Neighbours in memory, the last lane's first."""
+        first = self.builder.add_shift(replace(offset, step=None), 1 - self.lanes)
+        ahead = self.read(pointer, replace(first, step=literal(1, INT64)), dtype, depth)
+        mask = ", ".join(f"i32 {lane}" for lane in reversed(range(self.lanes)))
+        text = f"shufflevector {ahead.type} {ahead.text}, {ahead.type} poison, <{self.lanes} x i32> <{mask}>"
+        return replace(ahead, text=self.builder.instruction(text, depth))
+
     def _read_scattered(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> Value:
         result = Value("poison", dtype, depth, self.lanes)
         for lane in range(self.lanes):
@@ -151,6 +173,7 @@ class MemoryEmitter(Machine):
 
     def note_write(self, pointer: Value) -> None:
         """The code at hand writes to this buffer: later reads of it stay behind."""
+        self._columns.settle("read", pointer.text)
         self._writers[pointer.text] = tuple(self.builder.scopes)
 
     def written_depth(self, pointer: Value) -> int:
@@ -178,6 +201,10 @@ class MemoryEmitter(Machine):
         if lanes > 1 and self.active is not None:
             self._write_active(pointer, offset, value, depth)
             return
+        if lanes > 1 and _is_strided(offset, value.dtype):
+            self._columns.write(pointer.text, offset, value, depth)
+            return
+        self._columns.settle("write", pointer.text)
         if lanes > 1 and not _is_consecutive(offset):
             for lane in range(lanes):
                 self._write_one(pointer, self.lane_offset(offset, lane), self.extract(value, lane), depth)
@@ -216,6 +243,12 @@ class MemoryEmitter(Machine):
 def _is_consecutive(offset: Value) -> bool:
     """Whether the lanes are neighbours in memory."""
     return offset.step is not None and offset.step.literal == 1
+
+
+def _is_strided(offset: Value, dtype: DType) -> bool:
+    """Whether the lanes are a known distance apart, in rows that hold more than one of them."""
+    step = None if offset.step is None else offset.step.literal
+    return isinstance(step, int) and 1 < step <= LARGEST_STRIDE and dtype != BOOL and dtype.itemsize >= 4
 
 
 def _suffix(dtype: DType, lanes: int) -> str:
