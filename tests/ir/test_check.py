@@ -37,7 +37,8 @@ xi = load(x, (i,))
 def forged(kind, **fields):
     """A node that the constructors refuse to make."""
     node = object.__new__(kind)
-    for name, value in {"digest": repr(fields).encode(), **fields}.items():
+    below = {"children": fields.get("args", ()), "free": frozenset(), "loads_below": None}
+    for name, value in {"digest": repr(fields).encode(), **below, **fields}.items():
         setattr(node, name, value)
     return node
 

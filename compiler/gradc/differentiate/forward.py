@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from gradc.differentiate.partials import local_derivatives, multiply, one_of, where_reached
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
 from gradc.errors import TraceError
-from gradc.ir.algebra import Substitution, conjunction, convert, equal, guarded, sum_of
+from gradc.ir.algebra import Reindexing, conjunction, convert, equal, guarded, sum_of
 from gradc.ir.build import as_tensor
 from gradc.ir.scalar import Load, Number, Scalar, index, is_number, load, number
 from gradc.ir.source import carry_lines
@@ -74,7 +74,7 @@ class _Sweep:
         rank, seeds = node.rank, len(self._seed_shape)
         # axes: the node's outputs, the seeds, then the node's reduce axes
         moved = [index(k if k < rank else k + seeds) for k in range(len(node.extents))]
-        shift = Substitution({index(k): i for k, i in enumerate(moved)})
+        shift = Reindexing(dict(enumerate(moved)))
         directions = [index(rank + k) for k in range(seeds)]
         reached = where_reached(node.body)
         terms = [
@@ -93,5 +93,5 @@ class _Sweep:
         carry_lines(node, tangent)
         self.tangents[result or node] = tangent
 
-    def _tangent(self, item: Load, shift: Substitution, directions: Sequence[Scalar]) -> Scalar:
+    def _tangent(self, item: Load, shift: Reindexing, directions: Sequence[Scalar]) -> Scalar:
         return load(self.tangents[item.tensor], [*[shift(i) for i in item.indices], *directions])

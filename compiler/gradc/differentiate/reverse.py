@@ -23,7 +23,7 @@ from gradc.differentiate.partials import (
 )
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
 from gradc.errors import TraceError
-from gradc.ir.algebra import Substitution, conjunction, convert, disjunction, equal, guarded, less, sum_of
+from gradc.ir.algebra import Reindexing, conjunction, convert, disjunction, equal, guarded, less, sum_of
 from gradc.ir.build import as_tensor
 from gradc.ir.intern import Node
 from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, index, is_apply, is_number, load, number
@@ -152,10 +152,10 @@ class _Sweep:
         if parts:
             self._pull_back_product(inner, self._collect(inner, parts))
 
-    def _shifted(self, node: Compute) -> Substitution:
+    def _shifted(self, node: Compute) -> Reindexing:
         """Moves the node's indices behind the seed axes."""
         seeds = len(self._seed_shape)
-        return Substitution({index(k): index(k + seeds) for k in range(len(node.extents))})
+        return Reindexing({k: index(k + seeds) for k in range(len(node.extents))})
 
     def _pull_back_body(self, node: Compute, adjoint: _Adjoint, seed: Scalar, seed_is_shifted: bool = False) -> None:
         """Contribute ``Tbar * seed * (d body / d load)`` for each load of the body."""
@@ -180,7 +180,7 @@ class _Sweep:
         plain, guards = self._plain_axes(node, item)
         left = [k for k in range(len(node.extents)) if k not in plain]
         places = {**plain, **{k: seeds + rank + position for position, k in enumerate(left)}}
-        move = Substitution({index(seeds + k): index(place) for k, place in places.items()})
+        move = Reindexing({seeds + k: index(place) for k, place in places.items()})
         brackets = [equal(index(seeds + a), move(e)) for a, e in enumerate(item.indices)]
         body = guarded(conjunction(move(predicate), *guards, *brackets), move(partial))
         contribution = summed(shape, [node.extents[k] for k in left], convert(body, item.tensor.dtype))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradc.ir.algebra import Substitution, conjunction, guarded, product_of, reindexed, sum_of
+from gradc.ir.algebra import Reindexing, conjunction, guarded, product_of, reindexed, sum_of
 from gradc.ir.scalar import TRUE, Guard, Load, Scalar, index, is_number, load, number
 from gradc.ir.tensor import Compute, Shape, Tensor, compute, extent_scalar
 from gradc.ir.walk import loads_of
@@ -53,7 +53,7 @@ def _term(jacobian: Tensor, term: Term, row_rank: int) -> SparseTerm:
     axes = range(jacobian.rank)
     system = System(dict(enumerate(jacobian.shape)), jacobian.rank, term, alive=list(axes))
     solve(system, axes)
-    rename = Substitution({index(k): index(place) for place, k in enumerate(system.alive)})
+    rename = Reindexing({k: index(place) for place, k in enumerate(system.alive)})
     shape = [jacobian.shape[k] for k in system.alive]
     predicate = rename(system.term.predicate)
     at = [rename(system.positions.get(k, index(k))) for k in axes]

@@ -8,7 +8,7 @@ expressions (indices, extents) are polynomials in normal form: flattened, expand
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -294,12 +294,12 @@ def _connective(name: str, predicates: Iterable[Scalar], neutral: Scalar, absorb
             return absorbing
         elif predicate is not neutral:
             parts[predicate] = None
-    if any(negation(p) in parts for p in parts):
-        return absorbing
-    if len(parts) > 1:
-        parts = _without_implied(parts, strongest=name == "and")
     if not parts:
         return neutral
+    if len(parts) > 1:
+        if any(negation(p) in parts for p in parts):
+            return absorbing
+        parts = _without_implied(parts, strongest=name == "and")
     ordered = sorted(parts, key=_digest)
     return ordered[0] if len(ordered) == 1 else apply(name, *ordered)
 
@@ -544,10 +544,12 @@ class Substitution:
             return memo[root]
         for node in post_order([root], prune=memo.__contains__):
             if node not in memo:
-                old = node.children
-                new = [memo[child] for child in old]
-                unchanged = all(a is b for a, b in zip(old, new, strict=True))
-                memo[node] = node if unchanged else self._builder(node, new)
+                for child in node.children:
+                    if memo[child] is not child:
+                        memo[node] = self._builder(node, [memo[child] for child in node.children])
+                        break
+                else:
+                    memo[node] = node
         return memo[root]
 
 
@@ -556,6 +558,30 @@ def substitute(root: Scalar, mapping: dict[Scalar, Scalar]) -> Scalar:
     return Substitution(mapping)(root)
 
 
+class Reindexing:
+    """Replace `Index` k by ``places[k]``, memoised: what depends on no index that changes is not entered."""
+
+    def __init__(self, places: Mapping[int, Scalar]) -> None:
+        moved = {k: place for k, place in places.items() if place is not index(k)}
+        self._memo: dict[Scalar, Scalar] = {index(k): place for k, place in moved.items()}
+        self._moved = frozenset(moved)
+
+    def __call__(self, root: Scalar) -> Scalar:
+        memo, moved = self._memo, self._moved
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in memo or moved.isdisjoint(node.free):
+                stack.pop()
+                continue
+            waiting = [child for child in node.children if child not in memo and not moved.isdisjoint(child.free)]
+            if waiting:
+                stack += waiting
+            else:
+                memo[stack.pop()] = rebuild(node, [memo.get(child, child) for child in node.children])
+        return memo.get(root, root)
+
+
 def reindexed(root: Scalar, indices: Sequence[Scalar]) -> Scalar:
     """``root`` with `Index` k replaced by ``indices[k]``."""
-    return substitute(root, {index(k): value for k, value in enumerate(indices)})
+    return Reindexing(dict(enumerate(indices)))(root)

@@ -1,16 +1,17 @@
 """Hash-consing: structurally equal nodes are one object.
 
-Every node carries a *content digest*, a hash of its kind, its payload and the digests of its children. The digest is
-the key of the table (so structural equality is identity) and the canonical order of operands (so that the same function
-has the same IR text in every process, whatever the hash seed or the addresses).
+A node is found by its *key*, a tuple of its kind, its payload and its children; as children are unique already, comparing
+keys compares no more than identities. Every node also carries a *content digest*, a hash of its kind, its payload and the
+digests of its children: the canonical order of operands, so that the same function has the same IR text in every process,
+whatever the hash seed or the addresses.
 """
 
 from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 try:  # hashlib loads all of OpenSSL before it hands out this very function
     from _blake2 import blake2b
@@ -19,7 +20,7 @@ except ImportError:
 
 NodeT = TypeVar("NodeT", bound="Node")
 
-_nodes: weakref.WeakValueDictionary[bytes, Node] = weakref.WeakValueDictionary()
+_nodes: weakref.WeakValueDictionary[Hashable, Node] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
 
@@ -39,18 +40,24 @@ class Node:
         raise TypeError(f"a {type(self).__name__} is hash-consed and can't be pickled; use its text form")
 
 
+_LENGTHS = [length.to_bytes(4, "little") for length in range(256)]
+
+
 def digest_of(*parts: bytes) -> bytes:
     """The content digest of the given parts; each part is length-prefixed, so no two lists of parts collide."""
-    content = b"".join([len(part).to_bytes(4, "little") + part for part in parts])
-    return blake2b(content, digest_size=16).digest()
+    pieces: list[bytes] = []
+    for part in parts:
+        length = len(part)
+        pieces.append(_LENGTHS[length] if length < 256 else length.to_bytes(4, "little"))
+        pieces.append(part)
+    return blake2b(b"".join(pieces), digest_size=16).digest()
 
 
-def intern(digest: bytes, build: Callable[[], NodeT]) -> NodeT:
-    """The one node with this digest: the existing one, or the one that ``build`` makes."""
+#: The node with this key, or None: what a constructor asks before it builds anything.
+find: Callable[[Hashable], Any] = _nodes.get
+
+
+def intern(key: Hashable, node: NodeT) -> NodeT:
+    """The one node with this key: the existing one, or else ``node``, which is complete with its digest."""
     with _lock:
-        node = _nodes.get(digest)
-        if node is None:
-            node = build()
-            node.digest = digest
-            _nodes[digest] = node
-    return node  # type: ignore[return-value]
+        return _nodes.setdefault(key, node)  # type: ignore[return-value]

@@ -26,11 +26,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from gradc.ir.intern import Node, digest_of, intern
+from gradc.ir.intern import Node, digest_of, find, intern
 
 if TYPE_CHECKING:
     from gradc.ir.tensor import Tensor
@@ -104,16 +104,21 @@ def register(op: Op) -> Op:
     return op
 
 
+ScalarT = TypeVar("ScalarT", bound="Scalar")
+_NOTHING: frozenset[int] = frozenset()
+
+
 class Scalar(Node):
     """A scalar expression: immutable, hash-consed, with a dtype."""
 
-    __slots__ = ("dtype",)
+    __slots__ = ("children", "dtype", "free", "loads_below")
     dtype: DType
-
-    @property
-    def children(self) -> tuple[Scalar, ...]:
-        """The scalar operands (for a `Load`: its indices)."""
-        return ()
+    #: the scalar operands (for a `Load`: its indices)
+    children: tuple[Scalar, ...]
+    #: the axis positions that the scalar depends on
+    free: frozenset[int]
+    #: the loads among its operands; filled by `walk.loads_of` when it is first asked for
+    loads_below: tuple[Load, ...] | None
 
     def __repr__(self) -> str:
         from gradc.ir.text import scalar_text
@@ -149,10 +154,6 @@ class Load(Scalar):
     tensor: Tensor
     indices: tuple[Scalar, ...]
 
-    @property
-    def children(self) -> tuple[Scalar, ...]:
-        return self.indices
-
 
 class Apply(Scalar):
     """An operation applied to its arguments."""
@@ -161,10 +162,6 @@ class Apply(Scalar):
     op: Op
     args: tuple[Scalar, ...]
 
-    @property
-    def children(self) -> tuple[Scalar, ...]:
-        return self.args
-
 
 class Guard(Scalar):
     """``[predicate] body``: Knuth's strongly zero bracket. The body is not evaluated where the predicate is false."""
@@ -172,10 +169,6 @@ class Guard(Scalar):
     __slots__ = ("body", "predicate")
     predicate: Scalar
     body: Scalar
-
-    @property
-    def children(self) -> tuple[Scalar, ...]:
-        return (self.predicate, self.body)
 
 
 def number(value: NumberValue | np.generic, dtype: DType | type | str | None = None) -> Number:
@@ -196,14 +189,14 @@ def _integer_literal(value: int, dtype: DType) -> Number:
 
 def _literal(value: NumberValue, dtype: DType) -> Number:
     value = _normal_value(value, dtype)
-    digest = digest_of(b"num", dtype.str.encode(), _bits(value))
-
-    def build() -> Number:
-        node = object.__new__(Number)
-        node.dtype, node.value = dtype, value
-        return node
-
-    return intern(digest, build)
+    bits = _bits(value)
+    key = (Number, dtype, bits)
+    node: Number | None = find(key)
+    if node is None:
+        node = _scalar(Number, dtype, (), digest_of(b"num", dtype.str.encode(), bits))
+        node.value = value
+        node = intern(key, node)
+    return node
 
 
 def _default_dtype(value: NumberValue) -> DType:
@@ -263,67 +256,82 @@ def _bits(value: NumberValue) -> bytes:
     return b"n" + value.name.encode()
 
 
+def _scalar(kind: type[ScalarT], dtype: DType, children: tuple[Scalar, ...], digest: bytes) -> ScalarT:
+    """A fresh node of a kind, but for the fields that are the kind's own."""
+    node = object.__new__(kind)
+    node.dtype, node.children, node.digest, node.loads_below = dtype, children, digest, None
+    free = _NOTHING
+    for child in children:
+        if not child.free <= free:
+            free = child.free | free
+    node.free = free
+    return node
+
+
+@lru_cache(maxsize=256)
 def index(position: int) -> Index:
     """The index of the axis at ``position`` of the enclosing Compute."""
-
-    def build() -> Index:
-        node = object.__new__(Index)
-        node.dtype, node.position = INT64, position
-        return node
-
-    return intern(digest_of(b"idx", b"%d" % position), build)
+    key = (Index, position)
+    node: Index | None = find(key)
+    if node is None:
+        node = _scalar(Index, INT64, (), digest_of(b"idx", b"%d" % position))
+        node.position, node.free = position, frozenset((position,))
+        node = intern(key, node)
+    return node
 
 
 def size(name: str) -> Size:
     """The named extent ``name``."""
-
-    def build() -> Size:
-        node = object.__new__(Size)
-        node.dtype, node.name = INT64, name
-        return node
-
-    return intern(digest_of(b"size", name.encode()), build)
+    key = (Size, name)
+    node: Size | None = find(key)
+    if node is None:
+        node = _scalar(Size, INT64, (), digest_of(b"size", name.encode()))
+        node.name = name
+        node = intern(key, node)
+    return node
 
 
 def load(tensor: Tensor, indices: Sequence[Scalar | int] = ()) -> Load:
     """``tensor[indices]``."""
-    exact = tuple(number(i) if isinstance(i, int) else i for i in indices)
-    if len(exact) != len(tensor.shape):
-        raise ValueError(f"a tensor of shape {tensor.shape} takes {len(tensor.shape)} indices, not {len(exact)}")
-
-    def build() -> Load:
-        node = object.__new__(Load)
-        node.dtype, node.tensor, node.indices = tensor.dtype, tensor, exact
-        return node
-
-    return intern(digest_of(b"load", tensor.digest, *[i.digest for i in exact]), build)
+    exact = tuple([number(i) if isinstance(i, int) else i for i in indices])
+    key = (Load, tensor, exact)
+    node: Load | None = find(key)
+    if node is None:
+        if len(exact) != len(tensor.shape):
+            raise ValueError(f"a tensor of shape {tensor.shape} takes {len(tensor.shape)} indices, not {len(exact)}")
+        node = _scalar(Load, tensor.dtype, exact, digest_of(b"load", tensor.digest, *[i.digest for i in exact]))
+        node.tensor, node.indices = tensor, exact
+        node = intern(key, node)
+    return node
 
 
 def apply(op: Op | str, *args: Scalar, dtype: DType | None = None) -> Apply:
     """``op(*args)``, exactly as given: nothing is simplified. ``dtype`` is given only for ``convert``."""
     row = OPS[op] if isinstance(op, str) else op
-    if row.arity is not None and len(args) != row.arity:
-        raise ValueError(f"{row.name} takes {row.arity} arguments, not {len(args)}")
-    result = dtype if dtype is not None else row.result_dtype([arg.dtype for arg in args])
-    digest = digest_of(b"apply", row.name.encode(), result.str.encode(), *[arg.digest for arg in args])
-
-    def build() -> Apply:
-        node = object.__new__(Apply)
-        node.dtype, node.op, node.args = result, row, args
-        return node
-
-    return intern(digest, build)
+    key = (row, args, dtype)
+    node: Apply | None = find(key)
+    if node is None:
+        if row.arity is not None and len(args) != row.arity:
+            raise ValueError(f"{row.name} takes {row.arity} arguments, not {len(args)}")
+        inferred = row.result_dtype([arg.dtype for arg in args]) if dtype is None or row.name != "convert" else dtype
+        result = inferred if dtype is None else dtype
+        digest = digest_of(b"apply", row.name.encode(), result.str.encode(), *[arg.digest for arg in args])
+        node = _scalar(Apply, result, args, digest)
+        node.op, node.args = row, args
+        # but for convert, a dtype that the arguments imply is no part of the key
+        node = intern((row, args, None if result == inferred and row.name != "convert" else result), node)
+    return node
 
 
 def guard(predicate: Scalar, body: Scalar) -> Guard:
     """``[predicate] body``, exactly as given. `gradc.ir.algebra.guarded` is the simplifying constructor."""
-
-    def build() -> Guard:
-        node = object.__new__(Guard)
-        node.dtype, node.predicate, node.body = body.dtype, predicate, body
-        return node
-
-    return intern(digest_of(b"guard", predicate.digest, body.digest), build)
+    key = (Guard, predicate, body)
+    node: Guard | None = find(key)
+    if node is None:
+        node = _scalar(Guard, body.dtype, (predicate, body), digest_of(b"guard", predicate.digest, body.digest))
+        node.predicate, node.body = predicate, body
+        node = intern(key, node)
+    return node
 
 
 TRUE = number(True)

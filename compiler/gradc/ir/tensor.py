@@ -19,11 +19,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
-from gradc.ir.intern import Node, digest_of, intern
-from gradc.ir.scalar import TRUE, DType, Number, Scalar, number
+from gradc.ir.intern import Node, digest_of, find, intern
+from gradc.ir.scalar import INT64, TRUE, DType, Number, Scalar, number
 
 Extent = int | Scalar
 Shape = tuple[Extent, ...]
@@ -189,17 +190,31 @@ class Graph:
         return graph_text(self)
 
 
+TensorT = TypeVar("TensorT", bound=Tensor)
+
+
+def _tensor(kind: type[TensorT], shape: Shape, dtype: DType, digest: bytes) -> TensorT:
+    """A fresh node of a kind, but for the fields that are the kind's own."""
+    node = object.__new__(kind)
+    node.shape, node.dtype, node.digest = shape, dtype, digest
+    return node
+
+
+def _exact_shape(shape: Sequence[Extent]) -> Shape:
+    return tuple([e if type(e) is int else extent(e) for e in shape])
+
+
 def input_tensor(name: str, shape: Sequence[Extent], dtype: DType | type | str) -> Input:
     """The input called ``name``."""
-    exact_shape, exact_dtype = tuple(extent(e) for e in shape), np.dtype(dtype)
-    digest = digest_of(b"input", name.encode(), _shape_bits(exact_shape), exact_dtype.str.encode())
-
-    def build() -> Input:
-        node = object.__new__(Input)
-        node.name, node.shape, node.dtype = name, exact_shape, exact_dtype
-        return node
-
-    return intern(digest, build)
+    exact_shape, exact_dtype = _exact_shape(shape), np.dtype(dtype)
+    key = (Input, name, exact_shape, exact_dtype)
+    node: Input | None = find(key)
+    if node is None:
+        digest = digest_of(b"input", name.encode(), _shape_bits(exact_shape), exact_dtype.str.encode())
+        node = _tensor(Input, exact_shape, exact_dtype, digest)
+        node.name = name
+        node = intern(key, node)
+    return node
 
 
 def constant(value: np.ndarray) -> Constant:
@@ -207,14 +222,14 @@ def constant(value: np.ndarray) -> Constant:
     frozen = np.array(value, dtype=value.dtype.newbyteorder("="), order="C", copy=True)
     frozen.flags.writeable = False
     content = digest_of(frozen.tobytes())
-    digest = digest_of(b"constant", frozen.dtype.str.encode(), _shape_bits(frozen.shape), content)
-
-    def build() -> Constant:
-        node = object.__new__(Constant)
-        node.shape, node.dtype, node.value = frozen.shape, frozen.dtype, frozen
-        return node
-
-    return intern(digest, build)
+    key = (Constant, frozen.dtype, frozen.shape, content)
+    node: Constant | None = find(key)
+    if node is None:
+        digest = digest_of(b"constant", frozen.dtype.str.encode(), _shape_bits(frozen.shape), content)
+        node = _tensor(Constant, frozen.shape, frozen.dtype, digest)
+        node.value = frozen
+        node = intern(key, node)
+    return node
 
 
 def compute(
@@ -226,13 +241,15 @@ def compute(
     domain: Scalar = TRUE,
 ) -> Compute:
     """The comprehension with this body, exactly as given: construction only infers the dtype."""
-    exact_shape = tuple(extent(e) for e in shape)
-    exact_reduce = tuple(extent(e) for e in reduce_extents)
+    exact_shape, exact_reduce = _exact_shape(shape), _exact_shape(reduce_extents)
+    key = (Compute, exact_shape, body, exact_reduce, reducer, domain)
+    node: Compute | None = find(key)
+    if node is not None:
+        return node
     if reducer is None and (exact_reduce or domain is not TRUE):
         raise ValueError("a Compute without a reducer has neither reduce axes nor a domain; use a Guard in the body")
     if reducer is not None and reducer not in REDUCERS:
         raise ValueError(f"unknown reducer {reducer!r}; one of {', '.join(REDUCERS)}")
-    dtype = np.dtype(np.int64) if reducer in ("argmax", "argmin") else body.dtype
     digest = digest_of(
         b"compute",
         _shape_bits(exact_shape),
@@ -241,27 +258,23 @@ def compute(
         domain.digest,
         body.digest,
     )
-
-    def build() -> Compute:
-        node = object.__new__(Compute)
-        node.shape, node.dtype, node.reduce_extents = exact_shape, dtype, exact_reduce
-        node.reducer, node.domain, node.body = reducer, domain, body
-        node.operands = None  # filled by `walk.operands_of` when it is first asked for
-        return node
-
-    return intern(digest, build)
+    node = _tensor(Compute, exact_shape, INT64 if reducer in ("argmax", "argmin") else body.dtype, digest)
+    node.reduce_extents, node.reducer, node.domain, node.body = exact_reduce, reducer, domain, body
+    node.operands = None  # filled by `walk.operands_of` when it is first asked for
+    return intern(key, node)
 
 
 def projection(source: MultiNode, position: int) -> Projection:
     """Result number ``position`` of ``source``."""
-    result = source.results[position]
-
-    def build() -> Projection:
-        node = object.__new__(Projection)
-        node.source, node.position, node.shape, node.dtype = source, position, result.shape, result.dtype
-        return node
-
-    return intern(digest_of(b"projection", source.digest, b"%d" % position), build)
+    key = (Projection, source, position)
+    node: Projection | None = find(key)
+    if node is None:
+        result = source.results[position]
+        digest = digest_of(b"projection", source.digest, b"%d" % position)
+        node = _tensor(Projection, result.shape, result.dtype, digest)
+        node.source, node.position = source, position
+        node = intern(key, node)
+    return node
 
 
 def _result_bits(results: Sequence[ResultType]) -> bytes:
@@ -292,14 +305,12 @@ def loop(
         *[t.digest for t in operands],
     )
 
-    def build() -> Loop:
-        node = object.__new__(Loop)
-        node.body, node.condition, node.trip = body, condition, trip
-        node.state_count, node.sequence_count, node.captured_count = len(init), len(sequences), len(captured)
-        node.operands, node.results = operands, states + stacked
-        return node
-
-    return intern(digest, build)
+    node = object.__new__(Loop)
+    node.body, node.condition, node.trip = body, condition, trip
+    node.state_count, node.sequence_count, node.captured_count = len(init), len(sequences), len(captured)
+    node.operands, node.results = operands, states + stacked
+    node.digest = digest
+    return intern(digest, node)
 
 
 def cond(predicate: Tensor, true_graph: Graph, false_graph: Graph, operands: Sequence[Tensor]) -> Cond:
@@ -307,13 +318,11 @@ def cond(predicate: Tensor, true_graph: Graph, false_graph: Graph, operands: Seq
     results = tuple(ResultType(t.shape, t.dtype) for t in true_graph.outputs)
     digest = digest_of(b"cond", predicate.digest, true_graph.digest, false_graph.digest, *[t.digest for t in operands])
 
-    def build() -> Cond:
-        node = object.__new__(Cond)
-        node.true_graph, node.false_graph = true_graph, false_graph
-        node.operands, node.results = (predicate, *operands), results
-        return node
-
-    return intern(digest, build)
+    node = object.__new__(Cond)
+    node.true_graph, node.false_graph = true_graph, false_graph
+    node.operands, node.results = (predicate, *operands), results
+    node.digest = digest
+    return intern(digest, node)
 
 
 def extern(
@@ -328,13 +337,11 @@ def extern(
         b"extern", name.encode(), repr(exact).encode(), _result_bits(results), *[t.digest for t in operands]
     )
 
-    def build() -> Extern:
-        node = object.__new__(Extern)
-        node.name, node.parameters = name, exact
-        node.operands, node.results = tuple(operands), tuple(results)
-        return node
-
-    return intern(digest, build)
+    node = object.__new__(Extern)
+    node.name, node.parameters = name, exact
+    node.operands, node.results = tuple(operands), tuple(results)
+    node.digest = digest
+    return intern(digest, node)
 
 
 def call(graph: Graph, operands: Sequence[Tensor], policy: str, tag: str = "") -> Call:
@@ -342,10 +349,8 @@ def call(graph: Graph, operands: Sequence[Tensor], policy: str, tag: str = "") -
     results = tuple(ResultType(t.shape, t.dtype) for t in graph.outputs)
     digest = digest_of(b"call", graph.digest, policy.encode(), tag.encode(), *[t.digest for t in operands])
 
-    def build() -> Call:
-        node = object.__new__(Call)
-        node.graph, node.policy, node.tag = graph, policy, tag
-        node.operands, node.results = tuple(operands), results
-        return node
-
-    return intern(digest, build)
+    node = object.__new__(Call)
+    node.graph, node.policy, node.tag = graph, policy, tag
+    node.operands, node.results = tuple(operands), results
+    node.digest = digest
+    return intern(digest, node)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from weakref import WeakKeyDictionary
 
 from gradc.ir.intern import Node
-from gradc.ir.scalar import Index, Load, Scalar
+from gradc.ir.scalar import Load, Scalar
 from gradc.ir.tensor import Compute, Graph, MultiNode, Projection, Tensor
 
 
@@ -38,12 +38,22 @@ def post_order(roots: Iterable[Scalar], prune: Callable[[Scalar], bool] | None =
 
 def loads_of(*scalars: Scalar) -> list[Load]:
     """The unique loads below the scalars (loads inside indices included), in evaluation order."""
-    return [node for node in post_order(scalars) if isinstance(node, Load)]
+    if len(scalars) == 1:
+        return _loads_of_one(scalars[0])
+    return list(dict.fromkeys([item for scalar in scalars for item in _loads_of_one(scalar)]))
+
+
+def _loads_of_one(scalar: Scalar) -> list[Load]:
+    below = scalar.loads_below
+    if below is None:
+        found = [node for node in post_order(scalar.children) if isinstance(node, Load)]
+        below = scalar.loads_below = tuple(found)
+    return [*below, scalar] if isinstance(scalar, Load) else list(below)
 
 
 def free_indices(*scalars: Scalar) -> frozenset[int]:
     """The axis positions that the scalars depend on."""
-    return frozenset(node.position for node in post_order(scalars) if isinstance(node, Index))
+    return scalars[0].free if len(scalars) == 1 else frozenset().union(*[scalar.free for scalar in scalars])
 
 
 def use_counts(roots: Sequence[Scalar]) -> dict[Scalar, int]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradc.ir.algebra import (
-    Substitution,
+    Reindexing,
     conjunction,
     guarded,
     product_of,
@@ -117,8 +117,7 @@ def _sum_node(
     """The Compute that sums ``[predicate] value``, over just the output axes it depends on."""
     used = free_indices(predicate, value)
     axes = [k for k in outputs if k in used]
-    positions = {k: index(position) for position, k in enumerate([*axes, *summed_axes])}
-    rewrite = Substitution({index(k): p for k, p in positions.items()})
+    rewrite = Reindexing({k: index(position) for position, k in enumerate([*axes, *summed_axes])})
     node = compute(
         [system.extents[k] for k in axes],
         rewrite(value),
@@ -134,7 +133,7 @@ def _stored(tie: Scalar, coefficient: Scalar, shape: Shape) -> Scalar:
     if tie is TRUE or _is_simple(coefficient):
         return coefficient
     axes = sorted(free_indices(coefficient))
-    rewrite = Substitution({index(k): index(position) for position, k in enumerate(axes)})
+    rewrite = Reindexing({k: index(position) for position, k in enumerate(axes)})
     node = compute([shape[k] for k in axes], rewrite(coefficient))
     return load(node, [index(k) for k in axes])
 

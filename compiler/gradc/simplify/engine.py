@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradc.config import checking
-from gradc.ir.algebra import Substitution, guarded, power_of, product_of, rebuild, reindexed, sum_of
+from gradc.ir.algebra import guarded, power_of, product_of, rebuild, reindexed, sum_of
 from gradc.ir.bounds import tidy_node
 from gradc.ir.build import as_tensor
 from gradc.ir.scalar import TRUE, Apply, DType, Guard, Load, Number, Scalar, apply, index, is_apply, load, number
@@ -214,7 +214,7 @@ def _without_shift_derivative(shift: Load, item: Load) -> Scalar | None:
     if not is_apply(exponent, "sub") or not isinstance(exponent.children[1], Load):
         return None
     inner = exponent.children[1]
-    at_item = Substitution({index(k): i for k, i in enumerate(item.indices)})(inner)
+    at_item = reindexed(inner, item.indices)
     if at_item is not shift:
         return None
     body = apply("exp", apply("sub", exponent.children[0], apply("stop_gradient", inner)))

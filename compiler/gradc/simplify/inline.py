@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 
-from gradc.ir.algebra import Substitution
+from gradc.ir.algebra import Substitution, reindexed
 from gradc.ir.scalar import Apply, Index, Load, Number, Scalar, index, is_apply, load
 from gradc.ir.source import carry_lines
 from gradc.ir.tensor import Compute, Tensor, compute
@@ -137,14 +137,7 @@ class _Inliner:
             renamed = load(image, [self._replace(i) for i in item.indices])
             if may_inline(renamed, self._single.get(image, False), self._rank):
                 assert isinstance(image, Compute)
-                self._replace.put(item, _at(image.body, renamed.indices))
+                self._replace.put(item, reindexed(image.body, renamed.indices))
             elif renamed is not item:
                 self._replace.put(item, renamed)
         return self._replace(body)
-
-
-def _at(body: Scalar, indices: Sequence[Scalar]) -> Scalar:
-    """The body at these indices; the body itself where they are the identity."""
-    if all(i is index(k) for k, i in enumerate(indices)) or isinstance(body, Number):
-        return body
-    return Substitution({index(k): value for k, value in enumerate(indices)})(body)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gradc.ir.algebra import (
-    Substitution,
+    Reindexing,
     conjunction,
     equal,
     floor_divide,
@@ -63,8 +63,7 @@ class System:
 
     def replace(self, solved: dict[int, Scalar], used: Sequence[Scalar], extra: Sequence[Scalar] = ()) -> None:
         """Substitute the solved axes, drop the brackets used, and add the guards that the extents do not imply."""
-        mapping: dict[Scalar, Scalar] = {index(k): value for k, value in solved.items()}
-        rewrite = Substitution(mapping)
+        rewrite = Reindexing(solved)
         rest = [p for p in conjuncts(self.term.predicate) if p not in used]
         ranges = [p for k, value in solved.items() for p in in_range(value, self.extents[k])]
         self.alive = [k for k in self.alive if k not in solved]
