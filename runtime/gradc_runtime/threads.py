@@ -12,12 +12,12 @@ import os
 import threading
 import time
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gradc_runtime.engine import Library, engine
-from gradc_runtime.threads_code import MOST_THREADS, OFFSETS, PYTHON_FUNCTIONS, SIZE, pool_text
+from gradc_runtime.threads_code import MOST_THREADS, OFFSETS, PYTHON_FUNCTIONS, SIZE, YIELD, pool_text
 
-#: The symbol that kernels call: ``i64 (ptr task, ptr data, i64 chunks, i64 length)``, 0 or the first failure.
+#: The symbol that kernels call: ``i64 (ptr task, ptr data, i64 chunks, i64 length, i64 most_threads)``.
 PARALLEL_FOR = "gradc_parallel_for"
 #: The environment variable that sets the number of threads.
 VARIABLE = "GRADC_NUM_THREADS"
@@ -119,10 +119,16 @@ class _Pool:
 
 
 def _compiled() -> Library:
-    api = ctypes.pythonapi
-    functions = {name: ctypes.cast(getattr(api, name), ctypes.c_void_p).value or 0 for name in PYTHON_FUNCTIONS}
-    code = engine().compile(pool_text(engine().host.triple))
+    functions = {name: _address(getattr(ctypes.pythonapi, name)) for name in PYTHON_FUNCTIONS}
+    yielding = getattr(ctypes.pythonapi, YIELD, None)  # which looks in all of the process
+    if yielding is not None:
+        functions[YIELD] = _address(yielding)
+    code = engine().compile(pool_text(engine().host.triple, yields=yielding is not None))
     return engine().load(code, [PARALLEL_FOR, _STATE, _SPIN], functions)
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 def _field(library: Library, name: str, kind: type[_Integer]) -> _Integer:

@@ -4,7 +4,8 @@ One job runs at a time. Its owner, the thread that called ``gradc_parallel_for``
 are left, closes the gate and waits for those inside. A worker enters only through the open gate, so that nobody waits
 for a worker that is late, absent (after a fork) or has nothing left to take. Whoever finds the pool taken, a nested call
 or another Python thread, runs its chunks alone. Chunks are handed out in order, which makes the first failure in the order
-of the program the same for any number of threads: every chunk before a failing one has been handed out and is finished.
+of the program the same for any number of threads: every chunk before a failing one has been handed out and is finished. Each thread in
+a job has a *slot*, 0 for the owner, by which a chunk finds memory that no other thread uses meanwhile.
 
 A worker spins a little after a job and then sleeps on a lock of its own; threads and locks are those of CPython
 (``PyThread_*``), but no worker ever has a Python state: it runs machine code only, needs no GIL, and an interpreter that exits
@@ -36,7 +37,7 @@ OFFSETS = {
     "waiting": 32,  # i32: the owner sleeps, or is about to
     "gate": 64,  # i32: OPEN, plus the number of workers inside
     "next": 128,  # i64: the first chunk that is not handed out
-    "task": 192,  # ptr: i32 task(ptr data, i64 chunk, i64 length)
+    "task": 192,  # ptr: i32 task(ptr data, i64 chunk, i64 length, i64 slot)
     "data": 200,  # ptr
     "length": 208,  # i64
     "chunks": 216,  # i64
@@ -49,6 +50,8 @@ _WORKER_BYTES = 64
 _PARKED = 8
 SIZE = _WORKERS + _WORKER_BYTES * (MOST_THREADS - 1)
 _OPEN = 1 << 30
+YIELD = "sched_yield"
+_TURNS_TO_YIELD = 32
 
 _PAUSES = {
     "x86": ("declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"),
@@ -56,8 +59,8 @@ _PAUSES = {
 }
 
 
-def pool_text(triple: str) -> str:
-    """The pool's module for a target."""
+def pool_text(triple: str, *, yields: bool) -> str:
+    """The pool's module for a target; ``yields`` if there is POSIX's ``sched_yield`` to offer the core to other threads."""
     family = "x86" if triple.startswith(("x86_64", "i686")) else triple.partition("-")[0].replace("arm64", "aarch64")
     declaration, pause = _PAUSES.get(family, ("", ""))
     fields = {name: f"getelementptr (i8, ptr @gradc_pool, i64 {offset})" for name, offset in OFFSETS.items()}
@@ -67,11 +70,13 @@ def pool_text(triple: str) -> str:
         workers=_WORKERS,
         worker_bytes=_WORKER_BYTES,
         parked=_PARKED,
-        most=MOST_THREADS,
         open=_OPEN,
         shut=~_OPEN,
         pause=pause,
         pause_declaration=declaration,
+        yielding=_TURNS_TO_YIELD - 1,
+        yield_declaration=f"declare i32 @{YIELD}()" if yields else "",
+        **{"yield": f"%ok = call i32 @{YIELD}()" if yields else ""},
     )
 
 
@@ -84,15 +89,30 @@ declare void @PyThread_release_lock(ptr)
 declare i64 @PyThread_start_new_thread(ptr, ptr)
 declare i64 @llvm.smin.i64(i64, i64)
 $pause_declaration
+$yield_declaration
 
 ; ------------------------------------------------------------ waiting
+
+; One turn of a waiting loop. Now and then the core is offered to others: the thread that is waited for may need it.
+define internal void @rest(i64 %turn) {
+entry:
+  $pause
+  %place = and i64 %turn, $yielding
+  %generous = icmp eq i64 %place, $yielding
+  br i1 %generous, label %yield, label %done
+yield:
+  $yield
+  br label %done
+done:
+  ret void
+}
 
 define void @gradc_spin(i64 %turns) {
 entry:
   br label %turn
 turn:
   %k = phi i64 [ 0, %entry ], [ %k1, %turn ]
-  $pause
+  call void @rest(i64 %k)
   %seen = load atomic i32, ptr $gate monotonic, align 4
   %k1 = add i64 %k, 1
   %more = icmp slt i64 %k1, %turns
@@ -127,7 +147,7 @@ done:
 ; ------------------------------------------------------------ chunks
 
 ; Take chunks until none are left. After a failure no further ones are handed out.
-define internal void @take() {
+define internal void @take(i64 %slot) {
 entry:
   %task = load ptr, ptr $task, align 8
   %data = load ptr, ptr $data, align 8
@@ -139,7 +159,7 @@ turn:
   %some = icmp slt i64 %chunk, %chunks
   br i1 %some, label %run, label %done
 run:
-  %status = call i32 %task(ptr %data, i64 %chunk, i64 %length)
+  %status = call i32 %task(ptr %data, i64 %chunk, i64 %length, i64 %slot)
   %failed = icmp ne i32 %status, 0
   br i1 %failed, label %fail, label %turn
 fail:
@@ -161,7 +181,7 @@ turn:
   %some = icmp slt i64 %chunk, %chunks
   br i1 %some, label %run, label %done
 run:
-  %status = call i32 %task(ptr %data, i64 %chunk, i64 %length)
+  %status = call i32 %task(ptr %data, i64 %chunk, i64 %length, i64 0)
   %failed = icmp ne i32 %status, 0
   %following = add i64 %chunk, 1
   br i1 %failed, label %fail, label %turn
@@ -184,6 +204,7 @@ entry:
   %own = ptrtoint ptr %where to i64
   %distance = sub i64 %own, %base
   %number = udiv i64 %distance, $worker_bytes
+  %slot = add i64 %number, 1
   br label %begin
 begin:
   %limit = load atomic i64, ptr $spins monotonic, align 8
@@ -193,7 +214,7 @@ look:
   %job = call i1 @enter(i64 %number)
   br i1 %job, label %work, label %idle
 work:
-  call void @take()
+  call void @take(i64 %slot)
   call void @leave()
   br label %begin
 idle:
@@ -201,7 +222,7 @@ idle:
   %patient = icmp slt i64 %k1, %limit
   br i1 %patient, label %again, label %park
 again:
-  $pause
+  call void @rest(i64 %k1)
   br label %look
 park:
   store atomic i32 1, ptr %flag seq_cst, align 4
@@ -219,7 +240,8 @@ rest:
   br label %begin
 }
 
-; Enter the job, if there is one with something left to do for this worker. What is read before entering is a hint only.
+; Enter the job, if there is one with something left to do for this worker. What was read before entering may have been of
+; an earlier job.
 define internal i1 @enter(i64 %number) {
 entry:
   %gate = load atomic i32, ptr $gate seq_cst, align 4
@@ -238,7 +260,16 @@ try:
   %inside = add i32 %gate, 1
   %pair = cmpxchg ptr $gate, i32 %gate, i32 %inside seq_cst seq_cst
   %entered = extractvalue { i32, i1 } %pair, 1
-  ret i1 %entered
+  br i1 %entered, label %check, label %no
+check:
+  %helpers.now = load atomic i64, ptr $helpers monotonic, align 8
+  %welcome = icmp slt i64 %number, %helpers.now
+  br i1 %welcome, label %yes, label %out
+out:
+  call void @leave()
+  ret i1 false
+yes:
+  ret i1 true
 no:
   ret i1 false
 }
@@ -309,12 +340,13 @@ done:
 
 ; ------------------------------------------------------------ the call
 
-; Run task(data, chunk, length) for all chunks; 0, or the first failed chunk << 32 | its status.
-define i64 @gradc_parallel_for(ptr %task, ptr %data, i64 %chunks, i64 %length) {
+; Run task(data, chunk, length, slot) for all chunks, with slots < most; 0, or the first failed chunk << 32 | its status.
+define i64 @gradc_parallel_for(ptr %task, ptr %data, i64 %chunks, i64 %length, i64 %most) {
 entry:
   %threads32 = load atomic i32, ptr $threads monotonic, align 4
   %threads = sext i32 %threads32 to i64
-  %smaller = call i64 @llvm.smin.i64(i64 %threads, i64 %chunks)
+  %fitting = call i64 @llvm.smin.i64(i64 %threads, i64 %most)
+  %smaller = call i64 @llvm.smin.i64(i64 %fitting, i64 %chunks)
   %several = icmp sgt i64 %smaller, 1
   br i1 %several, label %ask, label %single
 single:
@@ -325,8 +357,7 @@ ask:
   %free = icmp eq i32 %taken, 0
   br i1 %free, label %own, label %single
 own:
-  %most = call i64 @llvm.smin.i64(i64 %smaller, i64 $most)
-  %wanted = add i64 %most, -1
+  %wanted = add i64 %smaller, -1
   %started32 = load i32, ptr $started, align 4
   %started = zext i32 %started32 to i64
   %short = icmp slt i64 %started, %wanted
@@ -359,7 +390,7 @@ call.one:
   %w1 = add i64 %w, 1
   br label %calling
 share:
-  call void @take()
+  call void @take(i64 0)
   %before = atomicrmw and ptr $gate, i32 $shut seq_cst
   %empty = icmp eq i32 %before, $open
   br i1 %empty, label %over, label %wait
@@ -376,7 +407,7 @@ patience:
   %patient = icmp slt i64 %k1, %limit
   br i1 %patient, label %again, label %park
 again:
-  $pause
+  call void @rest(i64 %k1)
   br label %look
 park:
   %owner = load ptr, ptr $owner_lock, align 8
