@@ -167,7 +167,8 @@ class Formula:
         self._lines += [f"  br i1 {some}, label %{cold}, label %{join}", f"{join}:"]
         self._cold += [
             f"{cold}:",
-            f"  %c#.{self._count} = call {self.real} @{helper}({arguments}) cold",
+            # the function keeps every register: nothing around the hot path is spilled for a call that hardly ever happens
+            f'  %c#.{self._count} = call {self.real} @{helper}({arguments}) cold "no_caller_saved_registers"',
             f"  br label %{join}",
         ]
         incoming = f"[ {hot.text}, {before} ], [ %c#.{self._count}, %{cold} ]"

@@ -13,8 +13,8 @@ from gradc.lower.text import literal, llvm_type
 
 
 def _limit(f: Formula) -> float:
-    """Arguments from here on are left to the C library."""
-    return 2.0**30 if f.format is DOUBLE else 2.0**16
+    """Arguments from here on are left to the C library: below, the parts of pi/2 give a rest that is exact enough."""
+    return 2.0**22 if f.format is DOUBLE else 2.0**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,14 @@ def angle(f: Formula, x: Real) -> Angle:
     shifted = x.times_plus(f.coefficients("two_over_pi")[0], f.format.rounder)
     count = shifted - f.format.rounder
     rough = count.times_plus(-first, x)
-    rest = count.times_plus(-second, rough)
-    lost = count.times_plus(-third, count.times_plus(-second, rough - rest))
-    return Angle(shifted.bits(), rest, lost, rest * rest)
+    if f.format is DOUBLE:  # count * second is a float
+        rest = count.times_plus(-second, rough)
+        lost = count.times_plus(-second, rough - rest)
+    else:
+        product = count * second
+        rest = rough - product
+        lost = ((rough - rest) - product) - count.times_plus(second, -product)
+    return Angle(shifted.bits(), rest, count.times_plus(-third, lost), rest * rest)
 
 
 def _sine(f: Formula, a: Angle) -> Real:
@@ -94,12 +99,12 @@ def far_from_zero(name: str) -> Callable[[Formula, Real, Real], tuple[Real]]:
     return finish
 
 
-_ONE_LANE = """define internal {kind} @{helper}({kind} %x, {kind} %near) noinline cold nounwind {{
+_ONE_LANE = """define internal {kind} @{helper}({kind} %x, {kind} %near) "no_caller_saved_registers" noinline cold nounwind {{
   %far = call {kind} @{symbol}({kind} %x)
   ret {kind} %far
 }}"""
 
-_PER_LANE = """define internal {kind} @{helper}({kind} %x, {kind} %near) noinline cold nounwind {{
+_PER_LANE = """define internal {kind} @{helper}({kind} %x, {kind} %near) "no_caller_saved_registers" noinline cold nounwind {{
 entry:
   %operands = alloca {kind}
   %results = alloca {kind}
