@@ -28,6 +28,11 @@ class Host:
     vector_bits: int
     has_fma: bool
 
+    @property
+    def vector_registers(self) -> int:
+        """How many vectors the machine holds in registers."""
+        return 32 if self.vector_bits == 512 or "aarch64" in self.triple else 16
+
 
 class Library:
     """Linked object code; `address` gives its entry points."""
@@ -70,7 +75,13 @@ class Engine:
         host = self.host
         target = self._llvm.Target.from_triple(host.triple)
         return target.create_target_machine(
-            cpu=host.cpu, features=host.features, opt=level, codemodel="jitdefault", jit=True
+            cpu=host.cpu,
+            features=host.features,
+            opt=level,
+            # constants and functions of one kernel are near each other, so instructions address them directly
+            reloc="pic",
+            codemodel="small",
+            jit=True,
         )
 
     def _machine(self, level: int) -> Any:

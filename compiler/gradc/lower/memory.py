@@ -12,7 +12,6 @@ from gradc.lower.machine import Machine
 from gradc.lower.strided import ColumnAccess
 from gradc.lower.text import FunctionBuilder, Scope, Value, literal, memory_type
 
-
 #: Rows of more entries are not read whole: their columns are too far apart to share cache lines.
 LARGEST_STRIDE = 4096
 

@@ -198,7 +198,7 @@ def _read_windows(columns: Columns, wanted: list[int]) -> list[list[int]]:
 
 
 def _pick(write: _Writer, columns: Columns, wanted: list[int]) -> None:
-    """All rows' entries as consecutive vectors (the last one overlaps, to end with the last entry), then columns out of these."""
+    """All entries between as consecutive vectors (the last ends with the last entry), and the columns out of these."""
     lanes, stride, first = columns.lanes, columns.stride, wanted[0]
     count = (lanes - 1) * stride + wanted[-1] - first + 1
     starts = [*range(0, count - lanes, lanes), count - lanes]
