@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradc.compiled import Record, lock, prepared
+from gradc.compiled_plan import Call, plan_of
 from gradc.errors import ArgumentError, DTypeError, ShapeError
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Graph, Input, Tensor
@@ -33,6 +34,8 @@ from gradc.trace.tracing import (
     traced_call,
     used_captures,
 )
+from gradc_runtime.entry import FastCallable
+from gradc_runtime.layout import calls_are_possible
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ def _table_of(key: Hashable, keep: Any) -> Table:
 # ---------------------------------------------------------------- Function
 
 
-class Function(Shown):
+class Function(FastCallable, Shown):
     """A function under a transform: callable, traced at the first call, compiled once per signature.
 
     >>> import numpy as np
@@ -169,6 +172,7 @@ class Function(Shown):
         self.static_argnums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
         functools.update_wrapper(self, function, updated=())
         self._last: Record | None = None
+        self._served: dict[Hashable, int] = {}
 
     @functools.cached_property
     def _table(self) -> Table:
@@ -204,9 +208,10 @@ class Function(Shown):
         if active_trace() is not None:
             return self._inlined(args, kwargs)
         out = None
+        if kwargs and not self._takes_out:
+            out = kwargs.pop("out", None)
+        given, named = args, kwargs
         if kwargs:
-            if not self._takes_out:
-                out = kwargs.pop("out", None)
             args, kwargs = self._bound(args, kwargs)
         key, leaves, numbers = _signature(args, kwargs, self.static_argnums)
         record, captured = self._record(key, leaves, args, kwargs)
@@ -214,10 +219,30 @@ class Function(Shown):
         values = [_value(leaf, tensor) for leaf, tensor in zip(leaves, inputs, strict=False)]
         values += captured
         if out is not None:
-            return _run_into(record, values, out)
+            _run_into(record, values, out)
+            self._consider_plan(record, Call(given, named, out, self.static_argnums, numbers))
+            return out
         results = record.kernel(values)
+        self._consider_plan(record, Call(given, named, None, self.static_argnums, numbers))
         shown = [_shown(result, numbers) for result in results]
         return shown[0] if record.tree is None else unflatten(record.tree, shown)
+
+    def _consider_plan(self, record: Record, call: Call) -> None:
+        """After calls number 2, 4, 8, ... that Python served with this record: let machine code serve the next."""
+        key = (record, call.form)
+        served = self._served[key] = self._served.get(key, 0) + 1
+        if (
+            served < 2
+            or served & (served - 1)
+            or type(self).__call__ is not Function.__call__
+            or not calls_are_possible()
+        ):
+            return
+        plan = plan_of(record, self.function, call, record)
+        if plan is not None:
+            self.add_plan(plan)
+        if len(self._served) > _SIGNATURES_KEPT:
+            self._served.clear()
 
     def _record(
         self, key: Hashable, leaves: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -230,15 +255,19 @@ class Function(Shown):
                 if (not record.conditions and not record.pins) or record.holds(function, leaves):
                     captured = record.captured(function) if record.captures else []
                     if captured is not None:
-                        self._last = record
+                        self._note_last(record)
                         return record, captured
         record = self._derived(args, kwargs)
-        self._last = record
+        self._note_last(record)
         if not record.volatile:
             self._table.keep_record(key, record)
         captured = record.captured(function)
         assert captured is not None
         return record, captured
+
+    def _note_last(self, record: Record) -> None:
+        self._last = record
+        self.forget_last_plan()
 
     def _differentiated(self, count: int) -> frozenset[int]:
         return frozenset(k + count if k < 0 else k for k in self.transform.differentiated())
@@ -319,7 +348,7 @@ class Function(Shown):
         def is_same(present: Function) -> bool:
             return present.transform == transform and present.static_argnums == static
 
-        current_trace().rely_on(Satisfies(path, "transform of", is_same), self)
+        current_trace().rely_on(Satisfies(path, "transform of", is_same, by_identity=True), self)
         return Function(stand_in(self.function, path.attribute("function")), transform, static)
 
     # ------------------------------------------------------------ looking inside
@@ -327,8 +356,10 @@ class Function(Shown):
     def record_for(self, *args: Any, **kwargs: Any) -> Record:
         """All stages for these example values or specs; with none, those of the last call, or else scalars."""
         if not args and not kwargs:
-            if self._last is not None:
-                return self._last
+            plan = self.last_plan()
+            last = self._last if plan is None else plan.tag
+            if last is not None:
+                return last
             args = tuple(scalar() for _ in self.parameters)
         args, kwargs = self._bound(args, kwargs)
         key, leaves, _ = _signature(args, kwargs, self.static_argnums)

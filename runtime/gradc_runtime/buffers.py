@@ -19,23 +19,39 @@ def aligned_bytes(count: int) -> np.ndarray:
     return raw[start : start + count]
 
 
+def kept_workspaces(count: int) -> int:
+    """How many workspaces of so many bytes are kept for later calls: large ones are not hoarded."""
+    return 16 if count < LARGE else 1
+
+
+class Workspaces:
+    """Workspaces that are free; taking and giving back are atomic list operations, in Python and in machine code."""
+
+    def __init__(self) -> None:
+        self.free: list[np.ndarray] = []
+
+    def take(self, count: int) -> np.ndarray:
+        """At least ``count`` bytes."""
+        try:
+            block = self.free.pop()
+        except IndexError:
+            return aligned_bytes(count)
+        return block if block.size >= count else aligned_bytes(count)
+
+    def give_back(self, block: np.ndarray) -> None:
+        """Return a workspace after the call."""
+        if len(self.free) < kept_workspaces(block.size):
+            self.free.append(block)
+
+
 class Frame:
     """What the machine code is given: pointers to inputs, outputs, constants and workspace, then sizes, then a status."""
 
-    __slots__ = ("address", "slots", "workspace", "workspace_bytes")
+    __slots__ = ("address", "slots")
 
     def __init__(self, slot_count: int) -> None:
         self.slots = (ctypes.c_int64 * slot_count)()
         self.address = ctypes.addressof(self.slots)
-        self.workspace: np.ndarray | None = None
-        self.workspace_bytes = -1
-
-    def reserve(self, workspace_slot: int, count: int) -> None:
-        """Make the workspace at least ``count`` bytes."""
-        if count > self.workspace_bytes:
-            self.workspace = aligned_bytes(count)
-            self.workspace_bytes = count
-            self.slots[workspace_slot] = self.workspace.ctypes.data
 
 
 class FramePool:
@@ -57,6 +73,6 @@ class FramePool:
             return frame
 
     def give_back(self, frame: Frame) -> None:
-        """Return a frame after the call; large workspaces are not hoarded."""
-        if len(self._free) < (16 if frame.workspace_bytes < LARGE else 1):
+        """Return a frame after the call."""
+        if len(self._free) < 16:
             self._free.append(frame)

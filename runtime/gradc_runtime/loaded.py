@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy import empty
 
-from gradc_runtime.blas import one_thread, symbols
-from gradc_runtime.buffers import FramePool
+from gradc_runtime import blas, threads
+from gradc_runtime.blas import one_thread
+from gradc_runtime.buffers import FramePool, Workspaces
 from gradc_runtime.engine import engine
 from gradc_runtime.extents import Extent, ShapeRule, SizeMismatch, evaluate, resolve
-from gradc_runtime.layout import objects_are_readable
+from gradc_runtime.layout import DATA_OFFSET, objects_are_readable
 
 OK, INDEX_ERROR = 0, 1
 #: Slots at the end of a frame where the machine code explains a failure.
@@ -90,6 +91,10 @@ def _data_pointer(array: np.ndarray) -> int:
     return int(array.ctypes.data)
 
 
+def _read_data_pointer(array: np.ndarray) -> int:
+    return ctypes.c_int64.from_address(id(array) + DATA_OFFSET).value
+
+
 class LoadedKernel:
     """Machine code with its signature: call it with C-contiguous arrays of exactly the dtypes of the signature."""
 
@@ -102,16 +107,21 @@ class LoadedKernel:
     ) -> None:
         self.object_code = object_code
         self.signature = signature
-        self._constants = tuple(constants)
-        self._library = engine().load(object_code, ["gradc_objects", "gradc_pointers"], symbols(external))
+        #: arrays that the machine code reads
+        self.constants = tuple(constants)
+        #: intermediate results of calls, shared by all ways of calling
+        self.workspaces = Workspaces()
+        own_symbols = blas.symbols(external) | threads.symbols(external)
+        self._library = engine().load(object_code, ["gradc_objects", "gradc_pointers"], own_symbols)
         self._limits_blas_threads = signature.limits_blas_threads
         self._by_object = objects_are_readable()
         prototype = ctypes.CFUNCTYPE if signature.releases_gil else ctypes.PYFUNCTYPE
         entry = "gradc_objects" if self._by_object else "gradc_pointers"
         self._entry = prototype(ctypes.c_int32, ctypes.c_void_p)(self._library.address(entry))
-        fixed = [(signature.constant_slot + k, c.ctypes.data) for k, c in enumerate(self._constants)]
+        fixed = [(signature.constant_slot + k, c.ctypes.data) for k, c in enumerate(self.constants)]
         self._pool = FramePool(signature.slot_count, fixed)
         self._address: Callable[[np.ndarray], int] = id if self._by_object else _data_pointer
+        self._data_address = _read_data_pointer if self._by_object else _data_pointer
         self._is_fixed = not signature.size_names
         self._input_count = len(signature.inputs)
         self._input_checks = [(spec.dtype, spec.shape if self._is_fixed else None) for spec in signature.inputs]
@@ -134,8 +144,9 @@ class LoadedKernel:
         results = [empty(shape, dtype) for shape, dtype in makers] if fresh else self._checked_out(out or (), makers)
         frame = self._pool.take()
         slots = frame.slots
-        if workspace > frame.workspace_bytes:
-            frame.reserve(self.signature.workspace_slot, workspace)
+        if workspace:
+            block = self.workspaces.take(workspace)
+            slots[self.signature.workspace_slot] = self._data_address(block)
         slot = 0
         address = self._address
         for array in values:
@@ -152,10 +163,17 @@ class LoadedKernel:
                 status = self._entry(frame.address)
         else:
             status = self._entry(frame.address)
+        if workspace:
+            self.workspaces.give_back(block)
         if status:
             self._raise(status, slots)
         self._pool.give_back(frame)
         return results
+
+    @property
+    def pointer_entry(self) -> int:
+        """The address of the machine code that takes a frame of data pointers."""
+        return self._library.address("gradc_pointers")
 
     def _raise(self, status: int, slots: Any) -> None:
         where = self.signature.status_slot

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradc_runtime.blas import one_thread, symbols, thread_setter
-from gradc_runtime.buffers import FramePool, aligned_bytes
+from gradc_runtime.buffers import LARGE, FramePool, Workspaces, aligned_bytes
 from gradc_runtime.engine import engine
 from gradc_runtime.extents import ShapeRule, SizeMismatch, evaluate, resolve
 from gradc_runtime.layout import objects_are_readable
@@ -88,14 +88,26 @@ def test_extents_are_resolved_from_shapes() -> None:
 def test_frames_are_kept_for_the_next_call() -> None:
     pool = FramePool(4, [(2, 99)])
     first = pool.take()
-    first.reserve(3, 1000)
     assert first.slots[2] == 99
-    assert first.slots[3] % 64 == 0
     second = pool.take()
     assert second is not first
     pool.give_back(first)
     assert pool.take() is first
-    assert aligned_bytes(10).ctypes.data % 64 == 0
+
+
+def test_workspaces_are_kept_for_calls_that_need_no_more() -> None:
+    workspaces = Workspaces()
+    block, other = workspaces.take(1000), workspaces.take(1000)
+    assert block.ctypes.data % 64 == 0
+    assert other is not block
+    workspaces.give_back(block)
+    assert workspaces.take(1000) is block
+    workspaces.give_back(block)
+    assert workspaces.take(2000).size >= 2000
+    large = [aligned_bytes(LARGE) for _ in range(3)]
+    for each in large:
+        workspaces.give_back(each)
+    assert len(workspaces.free) == 1
 
 
 def test_blas_runs_on_one_thread_and_gives_the_others_back() -> None:

@@ -58,6 +58,11 @@ class Kernel:
         return engine().assembly(self.llvm, self._level)
 
     @property
+    def loaded(self) -> LoadedKernel:
+        """The linked machine code."""
+        return self._loaded
+
+    @property
     def object_code(self) -> bytes:
         """The machine code, fit for a cache."""
         return self._loaded.object_code

@@ -150,6 +150,8 @@ class Satisfies(Condition):
 
     name: str
     predicate: Callable[[Any], bool]
+    #: whether one object always gives one answer
+    by_identity: bool = False
 
     @property
     def text(self) -> str:

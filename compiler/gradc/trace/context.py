@@ -19,6 +19,7 @@ from gradc.ir.tensor import Input, Tensor, input_tensor
 from gradc.trace.access import Path, Root
 from gradc.trace.conditions import Condition
 from gradc.trace.records import Capture
+from gradc_runtime.entry import suspended_calls
 
 #: Folders whose frames are not the user's, as code objects spell them.
 _OWN_CODE = (*sys.modules["gradc"].__path__, *np.__path__)
@@ -96,12 +97,13 @@ def current_trace() -> Trace:
 
 @contextmanager
 def tracing(trace: Trace) -> Iterator[Trace]:
-    """Make ``trace`` the active one."""
-    _threads.traces.append(trace)
-    try:
-        yield trace
-    finally:
-        _threads.traces.pop()
+    """Make ``trace`` the active one. Calls of compiled functions are served in Python meanwhile: they join the trace."""
+    with suspended_calls:
+        _threads.traces.append(trace)
+        try:
+            yield trace
+        finally:
+            _threads.traces.pop()
 
 
 # ---------------------------------------------------------------- the user's line

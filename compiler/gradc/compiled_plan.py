@@ -1,0 +1,307 @@
+"""From a record and the form of a call to a plan by which machine code serves such calls (`gradc_runtime.entry_plan`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradc.compiled_guards import Guards
+from gradc.trace.containers import flatten, unflatten
+from gradc.trace.tracing import parameter_names
+from gradc_runtime.entry import Plan
+from gradc_runtime.entry_plan import NoPlan, PlanWriter, byte_count
+
+if TYPE_CHECKING:
+    from gradc.compiled import Record
+    from gradc_runtime.loaded import LoadedKernel
+
+#: Classes whose objects a plan compares by value; others are compared by identity.
+_COMPARED = (str, bytes, int, float)
+#: Steps that make a Python number of a result without axes.
+_NUMBERS = {"float64": "build_float", "float32": "build_single", "int64": "build_integer", "bool": "build_truth"}
+#: NumPy scalars that hold their value as arrays do.
+_SCALARS = frozenset("?bhilqpBHILQPfd")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as the user made it, ``out`` taken from the named arguments."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    out: Any
+    static: tuple[int, ...]
+    #: whether all arguments are Python numbers, and so the results
+    numbers: bool
+
+    @property
+    def form(self) -> tuple[int, tuple[str, ...], bool]:
+        """What plans of one record differ by."""
+        return len(self.args), tuple(self.kwargs), self.out is not None
+
+
+def plan_of(record: Record, function: Any, call: Call, tag: Any) -> Plan | None:
+    """The plan for calls like this one, which the record has just served; None where Python must serve them."""
+    from gradc.lower.kernel import Kernel
+
+    if record.volatile or type(record.kernel) is not Kernel or record.kernel.loaded.signature.size_names:
+        return None
+    try:
+        return _PlanMaker(record, function, call, record.kernel.loaded).plan(tag)
+    except NoPlan:
+        return None
+
+
+class _PlanMaker:
+    def __init__(self, record: Record, function: Any, call: Call, kernel: LoadedKernel) -> None:
+        self._record, self._function, self._call = record, function, call
+        self._signature = kernel.signature
+        self._writer = PlanWriter(kernel)
+        self._inputs = 0
+        #: slot and bytes of the arrays among the inputs
+        self._arrays: list[tuple[int, int]] = []
+
+    def plan(self, tag: Any) -> Plan:
+        """All steps in order."""
+        self._arguments()
+        self._captures()
+        outputs = self._signature.outputs
+        if self._call.out is not None:
+            returned = self._given_outputs()
+            self._writer.run()
+            self._writer.step("build_kept", returned)
+            return self._writer.finish(tag)
+        places = [
+            self._writer.new_result(k) if spec.shape else self._writer.new_number(k) for k, spec in enumerate(outputs)
+        ]
+        self._writer.run()
+        self._result(places)
+        return self._writer.finish(tag)
+
+    # ------------------------------------------------------------ arguments
+
+    def _arguments(self) -> None:
+        """The arguments, in the order of the inputs: those by position, then those named."""
+        writer, call = self._writer, self._call
+        names = parameter_names(self._function)
+        known = names.keywords | set(names.positional)
+        if not known.issuperset(call.kwargs) or (call.out is not None and not isinstance(call.out, tuple | np.ndarray)):
+            raise NoPlan
+        count = len(call.kwargs) + (call.out is not None)
+        if count:
+            writer.step("named", len(call.args), count)
+        else:
+            writer.step("positional", len(call.args))
+        for position, value in enumerate(call.args):
+            writer.step("argument", 8 * position)
+            self._argument(value, position, len(call.args))
+        rest = dict(call.kwargs)
+        position = len(call.args)
+        for name in names.positional[position:]:
+            if name not in rest:
+                break
+            self._keyword(name)
+            self._argument(rest.pop(name), position, None)
+            position += 1
+        for name, value in rest.items():
+            self._keyword(name)
+            self._argument(value, None, None)
+
+    def _keyword(self, name: str) -> None:
+        self._writer.step("keyword", self._writer.refer(sys.intern(name)))
+
+    def _argument(self, value: Any, position: int | None, count: int | None) -> None:
+        static = self._call.static
+        if static and (count is None or position in static or position - count in static):  # type: ignore[operator]
+            if count is None:
+                raise NoPlan
+            self._static(value)
+            return
+        leaves, tree = flatten(value)
+        inputs: dict[tuple[Any, ...], int | None] = {}
+        for path, leaf in zip(tree.paths(), leaves, strict=True):
+            inputs[tuple(path)] = self._inputs if _is_input(leaf) else None
+            self._inputs += _is_input(leaf)
+        self._tree(value, (), inputs, lent=False)
+
+    def _tree(self, value: Any, path: tuple[Any, ...], inputs: dict[tuple[Any, ...], int | None], lent: bool) -> None:
+        """The object found is a container or leaf like ``value``; ``lent``: others may take it away during the call."""
+        writer, kind = self._writer, type(value)
+        if path in inputs:
+            position = inputs[path]
+            if position is None:
+                self._static(value)
+            else:
+                self._leaf(value, position, lent)
+            return
+        if value is None:
+            writer.step("same", writer.refer(None))
+            return
+        if lent:
+            writer.step("hold")
+        writer.step("of_type", writer.refer(kind))
+        entries: Sequence[tuple[Any, Any]]
+        place = writer.room(8 * len(value)) if kind in (list, dict) or isinstance(value, tuple) else 0
+        if isinstance(value, tuple) and (kind is tuple or hasattr(kind, "_fields")):
+            entries = list(enumerate(value))
+            writer.step("sized", len(value))
+            writer.step("tuple_entries", len(value), place)
+        elif kind is list:
+            entries = list(enumerate(value))
+            writer.step("sized", len(value))
+            writer.step("list_entries", len(value), place)
+        elif kind is dict and all(type(key) in (str, int) for key in value):
+            entries = list(value.items())
+            writer.step("dict_entries", len(value), place, *[writer.refer(key) for key in value])
+        else:
+            raise NoPlan
+        for k, (key, entry) in enumerate(entries):
+            writer.step("register", place + 8 * k)
+            self._tree(entry, (*path, key), inputs, lent or not isinstance(value, tuple))
+
+    def _static(self, value: Any) -> None:
+        """The object found is one that is no input: it is compared."""
+        writer = self._writer
+        if type(value) in _COMPARED:
+            writer.step("of_type", writer.refer(type(value)))
+            writer.step("equal", writer.refer(value))
+        else:
+            writer.step("same", writer.refer(value))
+
+    def _leaf(self, value: Any, position: int, lent: bool) -> None:
+        """The object found is an array or number like ``value``, for this input."""
+        writer, spec, kind = self._writer, self._signature.inputs[position], type(value)
+        slot = writer.input_slot(position)
+        if lent:
+            writer.step("hold")
+        if kind is np.ndarray:
+            fits = value.dtype == spec.dtype and value.dtype.isnative and value.shape == spec.shape
+            if not (fits and value.flags.c_contiguous and value.flags.aligned):
+                raise NoPlan
+            writer.expect_array(slot, value.dtype, value.shape)
+            self._arrays.append((slot, byte_count(value.dtype, value.shape)))
+        elif spec.shape:
+            raise NoPlan
+        elif kind is int and spec.dtype in (np.float64, np.int64):
+            writer.step("of_type", writer.refer(int))
+            writer.step("integer" if spec.dtype == np.int64 else "integer_as_float", slot, writer.room(8))
+        elif (kind is float and spec.dtype == np.float64) or (
+            issubclass(kind, np.generic) and kind is value.dtype.type and value.dtype == spec.dtype and _is_plain(value)
+        ):
+            writer.step("of_type", writer.refer(kind))
+            writer.step("number", slot)
+        else:
+            raise NoPlan
+        for pinned, content in self._record.pins:
+            if pinned == position:
+                expected = np.array(content, spec.dtype).tobytes()
+                writer.step("same_bytes", slot, len(expected), writer.bytes_at(expected))
+
+    # ------------------------------------------------------------ captures
+
+    def _captures(self) -> None:
+        guards = Guards(self._writer, self._function)
+        for condition in self._record.conditions:
+            guards.condition(condition)
+        for position, capture in enumerate(self._record.captures, self._inputs):
+            value = guards.found(capture.route)
+            if capture.weak != (not isinstance(value, np.ndarray | np.generic)) or isinstance(value, bool):
+                raise NoPlan
+            self._leaf(value, position, lent=False)
+
+    # ------------------------------------------------------------ results
+
+    def _given_outputs(self) -> int:
+        """The caller's buffers for the results; the offset where the object to return is kept."""
+        writer, out = self._writer, self._call.out
+        self._keyword("out")
+        returned = writer.room(8)
+        writer.step("keep", returned)
+        if isinstance(out, tuple):
+            if type(out) is not tuple:
+                raise NoPlan
+            place = writer.room(8 * len(out))
+            writer.step("of_type", writer.refer(tuple))
+            writer.step("sized", len(out))
+            writer.step("tuple_entries", len(out), place)
+            buffers = out
+        else:
+            buffers = (out,)
+        if len(buffers) != len(self._signature.outputs):
+            raise NoPlan
+        taken = list(self._arrays)
+        for position, (buffer, spec) in enumerate(zip(buffers, self._signature.outputs, strict=True)):
+            if type(buffer) is not np.ndarray or buffer.shape != spec.shape or not spec.dtype.isnative:
+                raise NoPlan
+            if isinstance(out, tuple):
+                writer.step("register", place + 8 * position)
+            slot, count = writer.output_slot(position), byte_count(spec.dtype, buffer.shape)
+            writer.expect_array(slot, spec.dtype, buffer.shape, writeable=True)
+            for other, other_count in taken:
+                writer.expect_apart(slot, count, other, other_count)
+            taken.append((slot, count))
+        return returned
+
+    def _result(self, places: Sequence[int]) -> None:
+        """Build the result of the outputs, which are kept at these offsets."""
+        tree = self._record.tree
+        skeleton = 0 if tree is None else unflatten(tree, range(len(places)))
+        if _is_built(skeleton):
+            self._build(skeleton, places)
+            return
+        for position in range(len(places)):
+            self._build(position, places)
+        self._writer.step("build_list", len(places))
+        self._writer.step("build_by", self._writer.refer(partial(unflatten, tree)))
+
+    def _build(self, skeleton: Any, places: Sequence[int]) -> None:
+        """A container whose leaves are the numbers of the outputs."""
+        writer = self._writer
+        if skeleton is None:
+            writer.step("build_constant", writer.refer(None))
+        elif isinstance(skeleton, int):
+            self._build_leaf(skeleton, places[skeleton])
+        elif isinstance(skeleton, dict):
+            writer.step("build_dict")
+            for key, entry in skeleton.items():
+                self._build(entry, places)
+                writer.step("build_entry", writer.refer(key))
+        else:
+            for entry in skeleton:
+                self._build(entry, places)
+            writer.step("build_tuple" if isinstance(skeleton, tuple) else "build_list", len(skeleton))
+
+    def _build_leaf(self, position: int, place: int) -> None:
+        writer, spec = self._writer, self._signature.outputs[position]
+        if spec.shape:
+            writer.step("build_kept", place)
+        elif not self._call.numbers:
+            writer.step("build_scalar", place, writer.refer(spec.dtype))
+        elif spec.dtype.name in _NUMBERS:
+            writer.step(_NUMBERS[spec.dtype.name], place)
+        else:
+            raise NoPlan
+
+
+def _is_input(leaf: Any) -> bool:
+    if isinstance(leaf, bool):
+        return False
+    return isinstance(leaf, int | float | complex | np.ndarray | np.generic) or hasattr(type(leaf), "__array__")
+
+
+def _is_plain(value: np.generic) -> bool:
+    return value.dtype.char in _SCALARS
+
+
+def _is_built(skeleton: Any) -> bool:
+    """Whether steps can build the container: it holds only tuples, lists and dicts proper."""
+    if type(skeleton) in (tuple, list):
+        return all(_is_built(entry) for entry in skeleton)
+    if type(skeleton) is dict:
+        return all(_is_built(entry) for entry in skeleton.values())
+    return skeleton is None or type(skeleton) is int
