@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 #: Code generation levels of LLVM: 0 compiles two to six times faster and runs up to three times slower.
 FAST_TO_COMPILE, NORMAL = 0, 1
+
+#: Passes of LLVM that are left out. Emission places what doesn't change in a loop outside of it; what this pass would add is
+#: to take every literal out too, more of them than there are registers, only to spill them.
+_PASSES_LEFT_OUT = ("disable-machine-licm",)
 
 
 @dataclass(frozen=True)
@@ -96,15 +101,26 @@ class Engine:
 
     def compile(self, text: str, level: int = NORMAL) -> bytes:
         """The object code of a module of LLVM assembly."""
-        with self._lock:
+        with self._lock, self._fewer_passes():
             machine = self._machine(level)
             return bytes(machine.emit_object(self._parse(text, machine)))
 
     def assembly(self, text: str, level: int = NORMAL) -> str:
         """The machine's assembly of a module, for reading."""
-        with self._lock:
+        with self._lock, self._fewer_passes():
             machine = self._machine(level)
             return str(machine.emit_assembly(self._parse(text, machine)))
+
+    @contextmanager
+    def _fewer_passes(self) -> Iterator[None]:
+        """The options are LLVM's, and so the process's: others who generate code through llvmlite find them as they were."""
+        for option in _PASSES_LEFT_OUT:
+            self._llvm.set_option("", f"-{option}=true")
+        try:
+            yield
+        finally:
+            for option in _PASSES_LEFT_OUT:
+                self._llvm.set_option("", f"-{option}=false")
 
     def _parse(self, text: str, machine: Any) -> Any:
         module = self._llvm.parse_assembly(text, context=self._llvm.create_context())
