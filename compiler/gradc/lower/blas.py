@@ -6,59 +6,115 @@ Arrays are row-major and BLAS is column-major: it computes the transposed produc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from dataclasses import dataclass, replace
 
-from gradc.ir.scalar import INT64, DType
-from gradc.ir.tensor import Tensor
-from gradc.lower.contractions import MatrixProduct, Operand
+from gradc.ir.scalar import INT64
 from gradc.lower.expression import ExpressionEmitter
-from gradc.lower.text import Value, literal
+from gradc.lower.mirror import mirror_routine
+from gradc.lower.product_routine import Sizes
+from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Statement
 from gradc_runtime.blas import PREFIX
+from gradc_runtime.engine import engine
 
-#: OpenBLAS keeps general products of at most this many multiplications on the calling thread.
-UNTHREADED = 1 << 18
-#: Smaller symmetric products are written whole.
-SYMMETRIC_SIDE = 96
+#: Columns that are computed together of one half of a symmetric product.
+PANEL = 128
 
 
-def write_product(e: ExpressionEmitter, statement: Statement) -> None:
-    """The call for one matrix of the batch."""
-    product = statement.product
-    assert product is not None
-    if is_symmetric(statement):
-        _write_symmetric(e, statement, product)
-        return
+@dataclass(frozen=True)
+class Places:
+    """The addresses of the first entries of the matrices."""
+
+    left: str
+    right: str
+    result: str
+
+
+def write_general(
+    e: ExpressionEmitter, statement: Statement, sizes: Sizes, places: Places, *, accumulates: bool
+) -> None:
+    """``result = left right``, or added to it. Each factor is one that BLAS can read in place."""
     dtype = statement.tensor.dtype
-    extents = statement.tensor.extents
-
-    def size(group: Sequence[int]) -> Value:
-        total = literal(1, INT64)
-        for axis in group:
-            total = e.builder.multiply_integers(total, e.extent(extents[axis]))
-        return total
-
-    rows, columns, inner = size(product.rows), size(product.columns), size(product.inner)
-    count = len(product.batch)
-    places = [_entry(e, t, count, dtype) for t in (product.left.tensor, product.right.tensor, statement.tensor)]
-    left_stride = rows if product.left.transposed else inner
-    right_stride = inner if product.right.transposed else columns
+    left_transposed = sizes.a_inner.literal != 1
+    right_transposed = sizes.b_column.literal != 1
     arguments = [
-        _cell(e, "i8", _letter(product.right)),
-        _cell(e, "i8", _letter(product.left)),
-        _integer_cell(e, columns),
-        _integer_cell(e, rows),
-        _integer_cell(e, inner),
-        _number_cell(e, _scale(e, product, dtype)),
-        places[1],
-        _integer_cell(e, _at_least_one(e, right_stride)),
-        places[0],
-        _integer_cell(e, _at_least_one(e, left_stride)),
-        _number_cell(e, literal(0, dtype)),
-        places[2],
-        _integer_cell(e, _at_least_one(e, columns)),
+        _letter(e, right_transposed),
+        _letter(e, left_transposed),
+        _integer_cell(e, sizes.columns),
+        _integer_cell(e, sizes.rows),
+        _integer_cell(e, sizes.inner),
+        _number_cell(e, scale_of(e, statement)),
+        places.right,
+        _stride_cell(e, sizes.b_column if right_transposed else sizes.b_inner),
+        places.left,
+        _stride_cell(e, sizes.a_inner if left_transposed else sizes.a_row),
+        _number_cell(e, literal(accumulates, dtype)),
+        places.result,
+        _stride_cell(e, sizes.c_row),
     ]
     _call(e, "gemm", statement, arguments)
+
+
+def write_symmetric(e: ExpressionEmitter, statement: Statement, sizes: Sizes, places: Places) -> None:
+    """``A A'`` or ``A' A``: the lower half by BLAS (column-major, it is the upper one), the upper half from it."""
+    dtype = statement.tensor.dtype
+    transposed = sizes.a_inner.literal != 1
+    arguments = [
+        _cell(e, "i8", str(ord("U"))),
+        _letter(e, not transposed),
+        _integer_cell(e, sizes.rows),
+        _integer_cell(e, sizes.inner),
+        _number_cell(e, scale_of(e, statement)),
+        places.left,
+        _stride_cell(e, sizes.a_inner if transposed else sizes.a_row),
+        _number_cell(e, literal(0, dtype)),
+        places.result,
+        _stride_cell(e, sizes.c_row),
+    ]
+    _call(e, "syrk", statement, arguments)
+    _mirror(e, statement, sizes, places)
+
+
+def write_weighted(e: ExpressionEmitter, statement: Statement, sizes: Sizes, places: Places) -> None:
+    """A symmetric product of two different factors: panels of columns from the diagonal down, then the upper half."""
+    builder, dtype = e.builder, statement.tensor.dtype
+
+    def panel(start: Value, _: list[Value]) -> list[Value]:
+        below = builder.subtract_integers(sizes.rows, start)
+        diagonal = builder.multiply_integers(start, builder.add_integers(sizes.c_row, ONE))
+        part = replace(sizes, rows=below, columns=builder.minimum_integers(below, literal(PANEL, INT64)))
+
+        def moved(base: str, offset: Value) -> str:
+            return e.entry_pointer(Value(base, INT64), offset, dtype, builder.depth)
+
+        corner = Places(
+            moved(places.left, builder.multiply_integers(start, sizes.a_row)),
+            moved(places.right, builder.multiply_integers(start, sizes.b_column)),
+            moved(places.result, diagonal),
+        )
+        write_general(e, statement, part, corner, accumulates=False)
+        return []
+
+    side = sizes.rows.literal
+    assert isinstance(side, int)
+    builder.loop(ZERO, literal(-(-side // PANEL) * PANEL, INT64), [], panel, step=PANEL)
+    _mirror(e, statement, sizes, places)
+
+
+def _mirror(e: ExpressionEmitter, statement: Statement, sizes: Sizes, places: Places) -> None:
+    name = mirror_routine(e.builder.module, statement.tensor.dtype, engine().host)
+    e.builder.line(f"call void @{name}(ptr {places.result}, i64 {sizes.rows.text}, i64 {sizes.c_row.text})")
+
+
+def scale_of(e: ExpressionEmitter, statement: Statement) -> Value:
+    """The number that the product is multiplied by."""
+    assert statement.product is not None
+    dtype = statement.tensor.dtype
+    scale = literal(1, dtype)
+    for factor in statement.product.scale:
+        value = e.convert(e.value(factor), dtype)
+        scale = value if scale.literal == 1 else e.multiply(scale, value)
+    return scale
 
 
 def _call(e: ExpressionEmitter, routine: str, statement: Statement, arguments: Sequence[str]) -> None:
@@ -68,85 +124,8 @@ def _call(e: ExpressionEmitter, routine: str, statement: Statement, arguments: S
     e.builder.line(f"call void @{name}({', '.join(f'ptr {a}' for a in arguments)})")
 
 
-def is_symmetric(statement: Statement) -> bool:
-    """Whether it is ``A A'`` or ``A' A``, with an inner extent that is worth filling one half from the other."""
-    product = statement.product
-    if product is None or product.batch or product.left.tensor is not product.right.tensor:
-        return False
-    if product.left.transposed == product.right.transposed or len(product.rows) != 1 or len(product.columns) != 1:
-        return False
-    extents = statement.tensor.extents
-    inner = [extents[axis] for axis in product.inner]
-    side = extents[product.rows[0]]
-    if len(inner) != 1 or not isinstance(inner[0], int) or not isinstance(side, int):
-        return False
-    return side >= SYMMETRIC_SIDE and 2 * inner[0] >= side
-
-
-def may_use_threads(statement: Statement) -> bool:
-    """Whether BLAS may spread this product over threads, unless it is told not to."""
-    if statement.product is None:
-        return False
-    extents = [
-        statement.tensor.extents[axis] for axis in range(len(statement.product.batch), len(statement.tensor.extents))
-    ]
-    work = prod(extent if isinstance(extent, int) else UNTHREADED + 1 for extent in extents)
-    return work > UNTHREADED or is_symmetric(statement)
-
-
-def _write_symmetric(e: ExpressionEmitter, statement: Statement, product: MatrixProduct) -> None:
-    """The lower half by BLAS (column-major, it is the upper one), the upper half from it."""
-    dtype = statement.tensor.dtype
-    extents = statement.tensor.extents
-    side, inner = e.extent(extents[product.rows[0]]), e.extent(extents[product.inner[0]])
-    transposed = product.left.transposed
-    result = _entry(e, statement.tensor, 0, dtype)
-    arguments = [
-        _cell(e, "i8", str(ord("U"))),
-        _cell(e, "i8", str(ord("N" if transposed else "T"))),
-        _integer_cell(e, side),
-        _integer_cell(e, inner),
-        _number_cell(e, _scale(e, product, dtype)),
-        _entry(e, product.left.tensor, 0, dtype),
-        _integer_cell(e, _at_least_one(e, side if transposed else inner)),
-        _number_cell(e, literal(0, dtype)),
-        result,
-        _integer_cell(e, side),
-    ]
-    _call(e, "syrk", statement, arguments)
-    builder, zero = e.builder, literal(0, INT64)
-    pointer = e.storage(statement.tensor).pointer
-
-    def row(i: Value, _: list[Value]) -> list[Value]:
-        def entry(j: Value, _: list[Value]) -> list[Value]:
-            below = builder.add_integers(builder.multiply_integers(i, side), j)
-            above = builder.add_integers(builder.multiply_integers(j, side), i)
-            e.write(pointer, above, e.read(pointer, below, dtype, builder.depth))
-            return []
-
-        builder.loop(zero, i, [], entry)
-        return []
-
-    builder.loop(zero, side, [], row, nonempty=True)
-
-
-def _letter(operand: Operand) -> str:
-    return str(ord("T" if operand.transposed else "N"))
-
-
-def _scale(e: ExpressionEmitter, product: MatrixProduct, dtype: DType) -> Value:
-    scale = literal(1, dtype)
-    for factor in product.scale:
-        value = e.convert(e.value(factor), dtype)
-        scale = value if scale.literal == 1 else e.multiply(scale, value)
-    return scale
-
-
-def _entry(e: ExpressionEmitter, tensor: Tensor, batch: int, dtype: DType) -> str:
-    """The address of the first entry of this iteration's matrix."""
-    position = [e.indices[k] if k < batch else literal(0, INT64) for k in range(tensor.rank)]
-    pointer, offset = e.address(tensor, position)
-    return e.entry_pointer(pointer, offset, dtype, e.builder.depth)
+def _letter(e: ExpressionEmitter, transposed: bool) -> str:
+    return _cell(e, "i8", str(ord("T" if transposed else "N")))
 
 
 def _cell(e: ExpressionEmitter, kind: str, text: str) -> str:
@@ -167,5 +146,6 @@ def _number_cell(e: ExpressionEmitter, value: Value) -> str:
     return _cell(e, value.type, value.text)
 
 
-def _at_least_one(e: ExpressionEmitter, value: Value) -> Value:
-    return e.builder.maximum_integers(value, literal(1, INT64))
+def _stride_cell(e: ExpressionEmitter, value: Value) -> str:
+    """A leading dimension: at least one, also of an empty matrix."""
+    return _integer_cell(e, e.builder.maximum_integers(value, ONE))

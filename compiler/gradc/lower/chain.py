@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute
 from gradc.ir.walk import graph_order
-from gradc.lower.blas import may_use_threads
 from gradc.lower.contractions import fold_scale, split
 from gradc.lower.describe import cost_of, describe
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
@@ -15,6 +14,7 @@ from gradc.lower.inline import inline, reuse
 from gradc.lower.kernel import Kernel
 from gradc.lower.large import take_apart
 from gradc.lower.plan import byte_count, plan
+from gradc.lower.products import uses_blas
 from gradc.lower.program import FUNCTION_LIMIT, Placement, ProgramWriter, signature_of, size_names
 from gradc.lower.statements import statements_of
 from gradc.lower.tree import Item
@@ -48,7 +48,7 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
         placement,
         names,
         releases_gil=bool(names) or cost.flops > BRIEF,
-        limits_blas_threads=any(map(may_use_threads, ordered)),
+        limits_blas_threads=any(map(uses_blas, ordered)),
     )
     writer = ProgramWriter(placement, signature, needs.kept_axes, engine().host)
     text = writer.write(functions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from weakref import WeakKeyDictionary
 
@@ -13,8 +14,10 @@ from gradc.ir.tensor import Compute, Graph, Tensor, compute
 from gradc.ir.walk import operands_of
 from gradc.lower.rewrite import with_tensors
 
-#: Multiplications, and the least extent, below which a product is left to loops of our own.
-SMALL, NARROW = 12**3, 8
+#: Multiplications below which a product is left to loops, which may keep it in registers.
+SMALL = 5**3
+#: Results of at most so many entries whose sums are longer than this are left to loops too.
+FEW, LONG = 16, 64
 #: What a symbolic extent counts as.
 ASSUMED = 256
 
@@ -61,28 +64,26 @@ def as_contraction(tensor: Compute) -> Contraction | None:
 
 
 @dataclass(frozen=True)
-class Operand:
-    """A factor as a matrix: its buffer's rows and columns as groups of axes, and whether it is used transposed."""
-
-    tensor: Tensor
-    transposed: bool
-
-
-@dataclass(frozen=True)
 class MatrixProduct:
-    """``out[batch, rows, columns] = scale * sum over inner of left * right``: work for BLAS."""
+    """``out[.., rows, columns] = scale * sum over inner of left[.., rows, inner] * right[.., inner, columns]``.
+
+    Each group is of axes that lie next to each other in the same order wherever they occur, so that a group is one axis
+    with one stride; the columns' last is the last axis of the result. What can't be grouped is looped over, one matrix at
+    a time: the axes of ``batch`` for results of their own, those of ``repeats`` for what is added to the same result.
+    """
 
     batch: tuple[int, ...]
     rows: tuple[int, ...]
     columns: tuple[int, ...]
     inner: tuple[int, ...]
-    left: Operand
-    right: Operand
+    repeats: tuple[int, ...]
+    left: Load
+    right: Load
     scale: tuple[Scalar, ...]
 
 
 def is_matrix_product(tensor: Compute) -> bool:
-    """Whether it is a large product of two matrices."""
+    """Whether it is a product of two matrices that is worth code of its own."""
     return as_matrix_product(tensor) is not None
 
 
@@ -98,46 +99,53 @@ def as_matrix_product(tensor: Compute) -> MatrixProduct | None:
 
 def _recognised(tensor: Compute) -> MatrixProduct | None:
     contraction = as_contraction(tensor)
-    if contraction is None or len(contraction.factors) != 2:
+    if contraction is None or len(contraction.factors) != 2 or not tensor.rank or not tensor.reduce_extents:
         return None
     left, right = contraction.factors
     a, b = (contraction.axes(f) for f in (left, right))
-    out = tuple(range(tensor.rank))
-    inner = tuple(axis for axis in range(tensor.rank, len(tensor.extents)) if axis in a and axis in b)
-    batch = tuple(axis for axis in out if axis in a and axis in b)
-    if len(inner) != len(tensor.reduce_extents) or not inner or out[: len(batch)] != batch:
-        return None
-    if len(batch) + len([x for x in a if x not in b]) + len([x for x in b if x not in a]) != tensor.rank:
-        return None
-    free = out[len(batch) :]
-    if not free or free[0] in b:
+    last = tensor.rank - 1
+    if last in a:
         left, right, a, b = right, left, b, a
-    rows = tuple(axis for axis in free if axis in a)
-    columns = tuple(axis for axis in free if axis in b)
-    if not rows or not columns or free != rows + columns or not _large(tensor, batch, (rows, columns, inner)):
+    out = tuple(range(tensor.rank))
+    summed = range(tensor.rank, len(tensor.extents))
+    if last in a or not all(axis in a or axis in b for axis in out) or not all(x in a and x in b for x in summed):
         return None
-    inner = tuple(axis for axis in a if axis in inner)
-    first = _as_operand(left, a, batch, rows, inner)
-    second = _as_operand(right, b, batch, inner, columns)
-    if first is None or second is None:
+    columns = next(run for run in _runs([axis for axis in out if axis not in a], out, b) if last in run)
+    rows = _largest(tensor, _runs([axis for axis in out if axis not in b], out, a))
+    inner = _largest(tensor, _runs(summed, a, b))
+    if not rows or not _is_worthwhile(tensor, rows, columns, inner):
         return None
-    return MatrixProduct(batch, rows, columns, inner, first, second, contraction.scale)
+    batch = tuple(axis for axis in out if axis not in rows and axis not in columns)
+    repeats = tuple(axis for axis in summed if axis not in inner)
+    return MatrixProduct(batch, rows, columns, inner, repeats, left, right, contraction.scale)
 
 
-def _as_operand(
-    factor: Load, axes: tuple[int, ...], batch: tuple[int, ...], rows: tuple[int, ...], columns: tuple[int, ...]
-) -> Operand | None:
-    if axes == batch + rows + columns:
-        return Operand(factor.tensor, False)
-    return Operand(factor.tensor, True) if axes == batch + columns + rows else None
+def _runs(axes: Sequence[int], first: tuple[int, ...], second: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The axes in runs that are next to each other, in the same order, in both layouts."""
+    runs: list[tuple[int, ...]] = []
+    following = {a: b for a, b in pairwise(first) if (a, b) in set(pairwise(second))}
+    for axis in sorted(axes, key=first.index):
+        if runs and following.get(runs[-1][-1]) == axis:
+            runs[-1] += (axis,)
+        else:
+            runs.append((axis,))
+    return runs
 
 
-def _large(tensor: Compute, batch: tuple[int, ...], groups: tuple[tuple[int, ...], ...]) -> bool:
-    """Symbolic extents count as large."""
-    sizes = [prod(e if isinstance(e := tensor.extents[axis], int) else ASSUMED for axis in group) for group in groups]
-    if any(size >= 2**31 for size in sizes):
+def assumed_size(tensor: Compute, axes: Sequence[int]) -> int:
+    """How many positions a group of axes has; symbolic extents count as `ASSUMED`."""
+    return prod(e if isinstance(e := tensor.extents[axis], int) else ASSUMED for axis in axes)
+
+
+def _largest(tensor: Compute, runs: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    return max(runs, key=lambda run: assumed_size(tensor, run), default=())
+
+
+def _is_worthwhile(tensor: Compute, *groups: tuple[int, ...]) -> bool:
+    rows, columns, inner = sizes = [assumed_size(tensor, group) for group in groups]
+    if max(sizes) >= 2**31 or min(sizes) < 2 or prod(sizes) < SMALL:
         return False
-    return min(sizes) >= NARROW and prod(sizes) >= SMALL
+    return rows * columns > FEW or inner <= LONG
 
 
 def split(graph: Graph, tensors: Sequence[Tensor]) -> Graph:

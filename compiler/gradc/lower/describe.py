@@ -9,9 +9,9 @@ from gradc.ir.algebra import Substitution
 from gradc.ir.scalar import TRUE, Apply, Load, Number, Scalar, Size, load
 from gradc.ir.tensor import Compute, Extent, Graph, Tensor, input_tensor
 from gradc.ir.text import index_name, scalar_text
-from gradc.lower.blas import is_symmetric
 from gradc.lower.fuse import Lifetimes
 from gradc.lower.kernel import ASSUMED_EXTENT, Cost
+from gradc.lower.symmetry import is_symmetric
 from gradc.lower.tree import Item, Nest, Statement, statements
 
 

@@ -10,6 +10,7 @@ from gradc.ir.walk import free_indices
 from gradc.lower.products import write_product
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.memory import VectorisationRefused
+from gradc.lower.products import write_product
 from gradc.lower.ranges import domain_bounds, guard_edges, pieces
 from gradc.lower.reducers import (
     State,

@@ -58,7 +58,7 @@ def statements_of(tensor: Compute) -> list[Statement]:
     form = Form.of(tensor)
     if tensor.reducer is None:
         return [_in_order(form, "map", range(tensor.rank))]
-    special = _running(form) or _scatter(form) or _blas(tensor)
+    special = _running(form) or _scatter(form) or _matrix_product(tensor)
     if special is not None:
         return [special]
     few = _few_entries(form)
@@ -86,20 +86,22 @@ def _in_order(form: Form, kind: str, order: Sequence[int]) -> Statement:
     )
 
 
-def _blas(tensor: Compute) -> Statement | None:
-    product_ = as_matrix_product(tensor)
-    if product_ is None:
+def _matrix_product(tensor: Compute) -> Statement | None:
+    found = as_matrix_product(tensor)
+    if found is None:
         return None
-    count = len(product_.batch)
+    count = len(found.batch)
+    order = [*found.batch, *(axis for axis in range(len(tensor.extents)) if axis not in found.batch)]
+    rename = Substitution({index(axis): index(depth) for depth, axis in enumerate(order) if axis != depth})
     return Statement(
         tensor,
         "product",
-        tensor.shape[:count],
-        tuple(index(axis) if axis < count else number(0) for axis in range(tensor.rank)),
-        tensor.body,
+        tuple(tensor.extents[axis] for axis in found.batch),
+        tuple(index(found.batch.index(axis)) if axis in found.batch else number(0) for axis in range(tensor.rank)),
+        rename(tensor.body),
         TRUE,
         count,
-        product=product_,
+        product=found,
     )
 
 

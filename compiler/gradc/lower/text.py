@@ -139,6 +139,10 @@ class Module:
         """Whether the internal function is there."""
         return name in self._helpers
 
+    def has_helper(self, name: str) -> bool:
+        """Whether the internal function is there."""
+        return name in self._helpers
+
     @property
     def declarations(self) -> list[str]:
         """The names declared."""

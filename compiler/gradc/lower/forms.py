@@ -1,0 +1,123 @@
+"""The form of a product's routine: which axis vectors run along, and the call of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+from gradc.ir.scalar import INT64, DType
+from gradc.lower.dots import DottedProduct, copies_right, most_columns
+from gradc.lower.product_routine import ProductRoutine, ProductSpec, Sizes
+from gradc.lower.text import FunctionBuilder, Value, literal, llvm_type
+from gradc.lower.tiles import TiledProduct, copies_panels
+from gradc.lower.tiling import LATENCY, tile_size
+from gradc_runtime.engine import Host, engine
+
+#: What an extent counts as that is known only when the kernel runs.
+ASSUMED = 256
+#: What one more call costs, in multiply-adds of vectors.
+CALL = 20
+
+ROUTINES: dict[str, type[ProductRoutine]] = {"tiles": TiledProduct, "dots": DottedProduct}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How to compute a product: the form, of the exchanged factors or not, and about how long it takes."""
+
+    time: float
+    form: str
+    sizes: Sizes
+    exchanged: bool
+
+
+def call_routine(
+    builder: FunctionBuilder, places: tuple[str, str, str], sizes: Sizes, scale: Value, *, accumulates: bool
+) -> None:
+    """``C = scale A B``, for the addresses of A, B and C, by the form that takes the least time."""
+    host, dtype = engine().host, scale.dtype
+    lanes = host.vector_bits // (8 * dtype.itemsize)
+    whole = _best(sizes, lanes, host)
+    columns = sizes.columns.literal
+    if isinstance(columns, int) and columns > lanes and columns % lanes:
+        # the few columns that would have a vector for themselves
+        edge = columns - columns % lanes
+        main = _best(replace(sizes, columns=literal(edge, INT64)), lanes, host)
+        rest = _best(replace(sizes, columns=literal(columns - edge, INT64)), lanes, host)
+        if main.time + rest.time + CALL < whole.time:
+            _call(builder, places, main, scale, host, accumulates=accumulates)
+            right = _moved(builder, places[1], dtype, builder.multiply_integers(literal(edge, INT64), sizes.b_column))
+            result = _moved(builder, places[2], dtype, builder.multiply_integers(literal(edge, INT64), sizes.c_column))
+            _call(builder, (places[0], right, result), rest, scale, host, accumulates=accumulates)
+            return
+    _call(builder, places, whole, scale, host, accumulates=accumulates)
+
+
+def _moved(builder: FunctionBuilder, base: str, dtype: DType, offset: Value) -> str:
+    return builder.instruction(f"getelementptr {llvm_type(dtype)}, ptr {base}, i64 {offset.text}", builder.depth)
+
+
+def _best(sizes: Sizes, lanes: int, host: Host) -> Choice:
+    exchanged = sizes.transposed()
+    candidates = []
+    for form, time_of in _TIMES.items():
+        for swaps, chosen in enumerate((sizes, exchanged)):
+            if form == "tiles" or chosen.a_inner.literal == 1:
+                candidates.append(Choice(time_of(chosen, lanes, host), form, chosen, bool(swaps)))
+    return min(candidates, key=lambda choice: choice.time)
+
+
+def _call(
+    builder: FunctionBuilder,
+    places: tuple[str, str, str],
+    choice: Choice,
+    scale: Value,
+    host: Host,
+    *,
+    accumulates: bool,
+) -> None:
+    module, sizes = builder.module, choice.sizes
+    spec = ProductSpec.of(choice.form, scale.dtype, sizes, scaled=scale.literal != 1, accumulates=accumulates)
+    if not module.has_helper(spec.name):
+        module.helper(spec.name, ROUTINES[choice.form](module, spec, host).text())
+    left, right, result = places
+    arguments = [f"ptr {place}" for place in ((right, left, result) if choice.exchanged else places)]
+    arguments += [f"i64 {value.text}" for value in sizes.values() if not isinstance(value.literal, int)]
+    arguments += [f"{scale.type} {scale.text}"] * spec.scaled
+    builder.line(f"call void @{spec.name}({', '.join(arguments)})")
+
+
+def _assumed(value: Value) -> int:
+    return value.literal if isinstance(value.literal, int) else ASSUMED
+
+
+def _time_of_tiles(sizes: Sizes, lanes: int, host: Host) -> float:
+    """In multiply-adds of vectors, about."""
+    rows, columns, inner = _assumed(sizes.rows), _assumed(sizes.columns), _assumed(sizes.inner)
+    across = ceil(columns / lanes)
+    height, width = tile_size(rows, columns, lanes, host.vector_registers)
+    time = across * rows * inner * max(1.0, LATENCY / (height * width))
+    if sizes.b_column.literal != 1:
+        time += across * inner * (5 if sizes.b_inner.literal == 1 else 2 * lanes)
+    elif copies_panels(sizes):
+        time += across * inner * 2
+    return time + rows * across * _store_time(sizes.c_column, lanes)
+
+
+def _time_of_dots(sizes: Sizes, lanes: int, host: Host) -> float:
+    rows, columns, inner = _assumed(sizes.rows), _assumed(sizes.columns), _assumed(sizes.inner)
+    blocks, steps = ceil(rows / lanes), ceil(inner / lanes)
+    at_once = most_columns(lanes, host.vector_registers)
+    copies = copies_right(sizes)
+    loads = lanes * ceil(columns / at_once) + columns * (1 if copies or sizes.b_inner.literal == 1 else 2 * lanes)
+    each = steps * (max(lanes * columns, loads) + 0.25 * loads) + columns * (
+        3 * lanes + _store_time(sizes.c_row, lanes)
+    )
+    return blocks * each + copies * columns * inner
+
+
+def _store_time(stride: Value, lanes: int) -> int:
+    return 1 if stride.literal == 1 else 2 * lanes
+
+
+_TIMES = {"tiles": _time_of_tiles, "dots": _time_of_dots}
