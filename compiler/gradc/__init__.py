@@ -31,6 +31,7 @@ from gradc.api import (
     vjp,
     vmap,
 )
+from gradc.config import get_num_threads, set_num_threads
 from gradc.errors import (
     ArgumentError,
     CompileError,
@@ -38,6 +39,7 @@ from gradc.errors import (
     GradcError,
     NonScalarOutputError,
     ParseError,
+    SettingError,
     ShapeError,
     TraceError,
 )
@@ -52,6 +54,7 @@ __all__ = [
     "GradcError",
     "NonScalarOutputError",
     "ParseError",
+    "SettingError",
     "ShapeError",
     "TraceError",
     "__version__",
@@ -60,6 +63,7 @@ __all__ = [
     "curl",
     "divergence",
     "elementwise_grad",
+    "get_num_threads",
     "grad",
     "hessian",
     "hvp",
@@ -72,6 +76,7 @@ __all__ = [
     "linearize",
     "matrix",
     "scalar",
+    "set_num_threads",
     "stop_gradient",
     "value_and_grad",
     "vector",

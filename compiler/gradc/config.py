@@ -1,10 +1,11 @@
-"""Settings from the environment, read when they are asked for.
+"""Settings: from the environment, read when they are asked for, and the number of threads.
 
 ====================  ========================================================================================
 ``GRADC_DEBUG``       1..5: print what each stage did (1: times; 2: the simplified graph; 3: the traced and the
                       differentiated one too; 4: the loops; 5: the LLVM assembly)
 ``GRADC_DUMP_TO``     a folder that gets each stage of each kernel as a file
 ``GRADC_CHECK``       1: check the graph between all passes, and kernels against the reference evaluator
+``GRADC_NUM_THREADS`` how many threads a kernel may use, until `set_num_threads`; by default the cores of this process
 ====================  ========================================================================================
 """
 
@@ -12,6 +13,8 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
+
+from gradc.errors import ArgumentError, SettingError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +32,36 @@ def dump_folder() -> Path | None:
 
     text = os.environ.get("GRADC_DUMP_TO", "")
     return Path(text) if text else None
+
+
+def set_num_threads(count: int) -> None:
+    """Let kernels use up to ``count`` threads, the calling one included; the results are the same for any number.
+
+    >>> import gradc
+    >>> before = gradc.get_num_threads()
+    >>> gradc.set_num_threads(2)
+    >>> gradc.get_num_threads()
+    2
+    >>> gradc.set_num_threads(before)
+    """
+    from gradc_runtime import threads
+
+    try:
+        threads.set_num_threads(count)
+    except ValueError as error:
+        raise SettingError(str(error)) from None
+    except TypeError as error:
+        raise ArgumentError(str(error)) from None
+
+
+def get_num_threads() -> int:
+    """How many threads a kernel may use: at first, ``GRADC_NUM_THREADS`` or the number of cores this process may run on."""
+    from gradc_runtime import threads
+
+    try:
+        return threads.get_num_threads()
+    except ValueError as error:
+        raise SettingError(str(error)) from None
 
 
 def checking() -> bool:

@@ -27,6 +27,10 @@ class ArgumentError(GradcError, TypeError):
     """Arguments that don't fit the function's signature."""
 
 
+class SettingError(GradcError, ValueError):
+    """A setting that makes no sense."""
+
+
 class ParseError(GradcError, ValueError):
     """Text that is not a formula."""
 

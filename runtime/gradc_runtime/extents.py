@@ -1,7 +1,7 @@
 """Extents that depend on the call: resolving named sizes from the shapes of the arguments.
 
 An `Extent` is an int or a small program over the named sizes, which are numbered: ``("size", 0)``, ``("sum", a, b)``,
-``("prod", a, b)``, ``("floordiv", a, b)``, ``("mod", a, b)``.
+``("prod", a, b)``, ``("floordiv", a, b)``, ``("mod", a, b)``, ``("min", a, b)``, ``("max", a, b)``.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def evaluate(extent: Extent, sizes: Sequence[int]) -> int:
         return values[0] // values[1]
     if kind == "mod":
         return values[0] % values[1]
-    if kind == "max":
-        return max(values)
+    if kind in ("min", "max"):
+        return min(values) if kind == "min" else max(values)
     raise ValueError(f"unknown extent {extent!r}")
 
 

@@ -29,23 +29,12 @@ _Integer = TypeVar("_Integer", ctypes.c_int32, ctypes.c_int64)
 
 
 def set_num_threads(count: int) -> None:
-    """Let kernels use up to ``count`` threads, the calling one included. Results are the same for any number.
-
-    >>> import gradc
-    >>> before = gradc.get_num_threads()
-    >>> gradc.set_num_threads(2)
-    >>> gradc.get_num_threads()
-    2
-    >>> gradc.set_num_threads(before)
-    """
+    """Let kernels use up to ``count`` threads, the calling one included. Results are the same for any number."""
     _pool.threads = _checked(count)
 
 
 def get_num_threads() -> int:
-    """How many threads a kernel may use.
-
-    At first it is what the environment variable ``GRADC_NUM_THREADS`` says, or the number of cores this process may run on.
-    """
+    """How many threads a kernel may use: at first, ``GRADC_NUM_THREADS`` or the number of cores this process may run on."""
     return _pool.threads
 
 

@@ -4,8 +4,8 @@ One job runs at a time. Its owner, the thread that called ``gradc_parallel_for``
 are left, closes the gate and waits for those inside. A worker enters only through the open gate, so that nobody waits
 for a worker that is late, absent (after a fork) or has nothing left to take. Whoever finds the pool taken, a nested call
 or another Python thread, runs its chunks alone. Chunks are handed out in order, which makes the first failure in the order
-of the program the same for any number of threads: every chunk before a failing one has been handed out and is finished. Each thread in
-a job has a *slot*, 0 for the owner, by which a chunk finds memory that no other thread uses meanwhile.
+of the program the same for any number of threads: every chunk before a failing one has been handed out and is finished.
+Each thread in a job has a *slot*, 0 for the owner, by which a chunk finds memory that no other thread uses meanwhile.
 
 A worker spins a little after a job and then sleeps on a lock of its own; threads and locks are those of CPython
 (``PyThread_*``), but no worker ever has a Python state: it runs machine code only, needs no GIL, and an interpreter that exits

@@ -25,6 +25,7 @@ from gradc.ir.build import comprehension
 from gradc.ir.scalar import Scalar, apply, load, number, size
 from gradc.ir.tensor import Compute, Graph, Input, ResultType, Tensor, compute, extern, input_tensor, projection
 from gradc.lower import compile_graph
+from gradc.lower.parallel import MOST_CHUNKS, MOST_COPIES
 
 
 def vector(extent: int | Scalar, name: str = "x", dtype: str = "f8") -> Input:
@@ -46,7 +47,7 @@ def test_value_and_gradient_share_one_loop() -> None:
     gradient = comprehension((n,), lambda i: apply("cos", load(x, (i,))))
     kernel = compile_graph(Graph((x,), (value, gradient)))
     assert loops(kernel.lowered) == 1
-    assert kernel.workspace_bytes == 0
+    assert kernel.workspace_bytes == MOST_CHUNKS * 64  # the sum so far, of each chunk
     assert kernel.cost.kernels == 1
 
 
@@ -58,9 +59,9 @@ def test_a_row_of_softmax_stays_in_one_outer_iteration() -> None:
     soft = comprehension((400, 300), lambda i, k: apply("div", load(shifted, (i, k)), load(total, (i,))))
     kernel = compile_graph(Graph((A,), (soft,)))
     outer = [line for line in kernel.lowered.splitlines() if not line.startswith(" ")]
-    assert outer == ["for i < 400:"]
-    # the exponentials of one row, not of the matrix
-    assert kernel.workspace_bytes <= 300 * 8 + 64
+    assert outer == ["for i < 400, in parallel:"]
+    # the exponentials of one row per thread, not of the matrix
+    assert kernel.workspace_bytes <= MOST_COPIES * (300 * 8 + 64)
 
 
 def test_regression_reads_its_matrix_once() -> None:

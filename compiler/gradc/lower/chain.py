@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from gradc.ir.algebra import product_of, sum_of
 from gradc.ir.scalar import index, load
-from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute
+from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, extent_scalar
 from gradc.ir.walk import graph_order
 from gradc.lower.contractions import fold_scale, split
 from gradc.lower.describe import cost_of, describe
+from gradc.lower.frame import Placement
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.inline import inline, reuse
 from gradc.lower.kernel import Kernel
 from gradc.lower.large import take_apart
-from gradc.lower.plan import byte_count, plan
+from gradc.lower.parallel import is_shared, mark_shared, shared_memory
+from gradc.lower.plan import aligned, byte_count, plan
 from gradc.lower.products import uses_blas
-from gradc.lower.program import FUNCTION_LIMIT, Placement, ProgramWriter, signature_of, size_names
+from gradc.lower.program import FUNCTION_LIMIT, ProgramWriter, signature_of, size_names
 from gradc.lower.statements import statements_of
 from gradc.lower.tree import Item
 from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
@@ -50,7 +53,7 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
         releases_gil=bool(names) or cost.flops > BRIEF,
         limits_blas_threads=any(map(uses_blas, ordered)),
     )
-    writer = ProgramWriter(placement, signature, needs.kept_axes, engine().host)
+    writer = ProgramWriter(placement, signature, engine().host)
     text = writer.write(functions)
     level = FAST_TO_COMPILE if max(sum(map(weight_of, items)) for items in functions) > LARGE else NORMAL
     object_code = engine().compile(text, level)
@@ -59,12 +62,14 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
 
 
 def _functions(items: list[Item]) -> list[list[Item]]:
-    """The items in runs of about `FUNCTION_LIMIT` operations."""
+    """The items in runs of about `FUNCTION_LIMIT` operations; a loop that threads share is on its own."""
+    mark_shared(items)
     functions: list[list[Item]] = [[]]
     weight = 0
     for item in items:
         own = weight_of(item)
-        if functions[-1] and weight + own > FUNCTION_LIMIT:
+        apart = is_shared([item]) or is_shared(functions[-1])
+        if functions[-1] and (apart or weight + own > FUNCTION_LIMIT):
             functions.append([])
             weight = 0
         functions[-1].append(item)
@@ -103,6 +108,20 @@ PASSES: tuple[tuple[str, Callable[[Graph, Sequence[Tensor]], Graph]], ...] = (
 def _place(graph: Graph, tensors: Sequence[Tensor], functions: Sequence[Sequence[Item]], needs: Lifetimes) -> Placement:
     output_of = {tensor: k for k, tensor in reversed(list(enumerate(graph.outputs)))}
     chosen = {t: byte_count(t, needs.kept_axes.get(t)) for t in tensors if t in needs.stored and t not in output_of}
+    shared = shared_memory(functions, needs)
+    for tensor, copies in shared.copies.items():
+        chosen[tensor] = extent(product_of(extent_scalar(copies), extent_scalar(shared.copy_bytes[tensor])))
     layout = plan(functions, chosen)
-    constants = tuple(t for t in tensors if isinstance(t, Constant))
-    return Placement(graph.inputs, graph.outputs, constants, layout.offsets, layout.total, output_of)
+    records = aligned(layout.total) if shared.record_bytes else layout.total
+    return Placement(
+        graph.inputs,
+        graph.outputs,
+        tuple(t for t in tensors if isinstance(t, Constant)),
+        layout.offsets,
+        extent(sum_of(extent_scalar(records), shared.record_bytes)),
+        output_of,
+        needs.kept_axes,
+        shared.copy_bytes,
+        shared.copies,
+        records,
+    )

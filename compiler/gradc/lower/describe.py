@@ -36,7 +36,8 @@ def _items(items: Iterable[Item], level: int, names: dict[Tensor, str], needs: L
     for item in items:
         if isinstance(item, Nest):
             how = "unrolled " if item.unrolled else "descending " if item.descending else ""
-            lines.append(f"{indent}{how}for {index_name(item.depth)} < {_extent_text(item.extent)}:")
+            together = ", in parallel" if item.shared else ""
+            lines.append(f"{indent}{how}for {index_name(item.depth)} < {_extent_text(item.extent)}{together}:")
             _items(item.items, level + 1, names, needs, lines)
         else:
             *lets, text = _statement_text(item, names).split("\n")
@@ -90,6 +91,8 @@ def _assumed(extent: Extent) -> int:
     name = extent.op.name
     if name == "sum":
         return sum(values)
+    if name in ("minimum", "maximum"):
+        return min(values) if name == "minimum" else max(values)
     if name == "floordiv":
         return values[0] // max(values[1], 1)
     if name == "power":

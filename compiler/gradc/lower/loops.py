@@ -102,11 +102,8 @@ class TreeEmitter:
         """The loop's iterations within ``range(lower, upper)``; the states that its reductions have reached after them."""
         carried = carried_by(nest)
         scans = [s for s in statements(nest.items) if s.kind == "scan" and s.first_reduce == nest.depth]
-        totals = self._initial_states(carried)
+        totals = first_totals(nest)
         compensates = compensates_sums(nest)
-        if compensates:
-            for statement in filter(is_float_sum, carried):
-                totals[statement] = [*totals[statement], literal(0, statement.tensor.dtype)]
         for ranged in self._ranges(nest, carried, scans, lower, upper):
             totals = self._summed(ranged, totals) if compensates else self._run(ranged, totals)
         return totals
@@ -467,6 +464,16 @@ def is_float_sum(statement: Statement) -> bool:
 def carried_by(nest: Nest) -> list[Statement]:
     """The reductions that go on from one iteration of the loop to the next."""
     return [s for s in statements(nest.items) if s.kind == "reduce" and s.first_reduce <= nest.depth]
+
+
+def first_totals(nest: Nest) -> dict[Statement, State]:
+    """The states of the reductions before the loop's first iteration; sums that keep what rounding loses have two parts."""
+    totals: dict[Statement, State] = {}
+    for statement in carried_by(nest):
+        totals[statement] = initial_state(statement.tensor.reducer or "", statement.body.dtype)
+        if compensates_sums(nest) and is_float_sum(statement):
+            totals[statement].append(literal(0, statement.tensor.dtype))
+    return totals
 
 
 def compensates_sums(nest: Nest) -> bool:

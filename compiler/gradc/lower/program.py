@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from gradc.errors import CompileError
-from gradc.ir.scalar import INT64, Apply, Number, Scalar, Size
-from gradc.ir.tensor import Constant, Extent, Graph, Input, Tensor
+from gradc.ir.scalar import Apply, Number, Scalar, Size
+from gradc.ir.tensor import Extent, Graph, Tensor
 from gradc.ir.walk import post_order
-from gradc.lower.expression import ExpressionEmitter
+from gradc.lower.frame import Frame, Placement, mentioned
 from gradc.lower.loops import TreeEmitter
-from gradc.lower.memory import Storage
-from gradc.lower.text import FunctionBuilder, Module, Value, literal
-from gradc.lower.tree import Item, Statement, statements
+from gradc.lower.parallel import is_shared
+from gradc.lower.parallel_code import write_shared
+from gradc.lower.text import FunctionBuilder, Module
+from gradc.lower.tree import Item, Nest, Statement
 from gradc_runtime import extents as runtime_extents
 from gradc_runtime.engine import Host
 from gradc_runtime.layout import DATA_OFFSET
@@ -21,20 +21,11 @@ from gradc_runtime.loaded import ArraySpec, Signature
 
 #: Operations in one function before the next is begun: LLVM's time grows faster than a function's length.
 FUNCTION_LIMIT = 500
-
-
-@dataclass
-class Placement:
-    """Where each tensor lives: inputs, outputs and constants by position, the rest at offsets of the workspace."""
-
-    inputs: tuple[Input, ...]
-    outputs: tuple[Tensor, ...]
-    constants: tuple[Constant, ...]
-    #: offsets in bytes
-    workspace: dict[Tensor, Extent]
-    workspace_bytes: Extent
-    #: what is computed into which output: the first output that is this tensor
-    output_of: dict[Tensor, int]
+#: What the runtime calls the operations of extents.
+_EXTENT_OPS = {name: name for name in ("sum", "prod", "power", "floordiv", "mod")} | {
+    "minimum": "min",
+    "maximum": "max",
+}
 
 
 def size_names(graph: Graph, ordered: Sequence[Statement]) -> tuple[str, ...]:
@@ -56,8 +47,8 @@ def runtime_extent(value: Extent, names: Sequence[str]) -> runtime_extents.Exten
         return int(value.value)  # type: ignore[arg-type]
     if isinstance(value, Size):
         return ("size", names.index(value.name))
-    if isinstance(value, Apply) and value.op.name in ("sum", "prod", "power", "floordiv", "mod"):
-        return (value.op.name, *[runtime_extent(arg, names) for arg in value.args])
+    if isinstance(value, Apply) and value.op.name in _EXTENT_OPS:
+        return (_EXTENT_OPS[value.op.name], *[runtime_extent(arg, names) for arg in value.args])
     raise CompileError(f"an extent of the form {value!r} can't be computed from the shapes of the arguments")
 
 
@@ -83,14 +74,10 @@ def signature_of(
 class ProgramWriter:
     """Writes the module: the functions of the tree, and the entries that call them."""
 
-    def __init__(
-        self, placement: Placement, signature: Signature, kept_axes: dict[Tensor, tuple[int, ...]], host: Host
-    ) -> None:
-        self._host = host
+    def __init__(self, placement: Placement, signature: Signature, host: Host) -> None:
         self.module = Module()
-        self._placement = placement
         self._signature = signature
-        self._kept = kept_axes
+        self._frame = Frame(placement, signature, host)
 
     def write(self, functions: Sequence[Sequence[Item]]) -> str:
         """The module's text."""
@@ -106,54 +93,14 @@ class ProgramWriter:
         return str(self.module)
 
     def _write_part(self, name: str, items: Sequence[Item]) -> None:
-        builder = FunctionBuilder(self.module, name, "#0 ")
-        host = self._host
-        emitter = ExpressionEmitter(builder, {}, self._signature.status_slot, host.vector_bits, host.has_fma)
-        for position, size in enumerate(self._signature.size_names):
-            emitter.sizes[size] = self._frame_value(builder, self._signature.size_slot + position)
-        for tensor in _mentioned(items):
-            self._place(emitter, tensor)
-        TreeEmitter(emitter).items(items)
-        builder.finish()
-
-    def _frame_value(self, builder: FunctionBuilder, slot: int, kind: str = "i64") -> Value:
-        address = builder.instruction(f"getelementptr i64, ptr %frame, i64 {slot}", 0)
-        return Value(builder.instruction(f"load {kind}, ptr {address}, align 8", 0), INT64)
-
-    def _place(self, emitter: ExpressionEmitter, tensor: Tensor) -> None:
-        placement, builder = self._placement, emitter.builder
-        if isinstance(tensor, Input):
-            pointer = self._frame_value(builder, placement.inputs.index(tensor), "ptr")
-        elif isinstance(tensor, Constant):
-            slot = self._signature.constant_slot + placement.constants.index(tensor)
-            pointer = self._frame_value(builder, slot, "ptr")
-        elif tensor in placement.output_of:
-            slot = len(placement.inputs) + placement.output_of[tensor]
-            pointer = self._frame_value(builder, slot, "ptr")
-        elif tensor in placement.workspace:
-            pointer = self._workspace_pointer(emitter, placement.workspace[tensor])
-        else:
+        if is_shared(items):
+            (nest,) = items
+            assert isinstance(nest, Nest)
+            write_shared(self.module, self._frame, name, nest)
             return
-        emitter.store_at(tensor, Storage(pointer, self._strides(emitter, tensor)))
-
-    def _workspace_pointer(self, emitter: ExpressionEmitter, offset: Extent) -> Value:
-        base = emitter.sizes.get("")
-        if base is None:
-            base = emitter.sizes[""] = self._frame_value(emitter.builder, self._signature.workspace_slot, "ptr")
-        if offset == 0:
-            return base
-        where = emitter.extent(offset)
-        return Value(emitter.builder.instruction(f"getelementptr i8, ptr {base.text}, i64 {where.text}", 0), INT64)
-
-    def _strides(self, emitter: ExpressionEmitter, tensor: Tensor) -> tuple[Value | None, ...]:
-        kept = self._kept.get(tensor, tuple(range(tensor.rank)))
-        strides: list[Value | None] = [None] * tensor.rank
-        step = literal(1, INT64)
-        for axis in reversed(kept):
-            strides[axis] = step
-            if axis != kept[0]:
-                step = emitter.builder.multiply_integers(step, emitter.extent(tensor.shape[axis]))
-        return tuple(strides)
+        builder = FunctionBuilder(self.module, name, "#0 ")
+        TreeEmitter(self._frame.emitter(builder, mentioned(items))).items(items)
+        builder.finish()
 
     def _write_sequence(self, parts: Sequence[str]) -> None:
         """The entry that calls the parts in order, until one fails."""
@@ -178,12 +125,3 @@ class ProgramWriter:
             lines.append(f"  store ptr %d{slot}, ptr %a{slot}")
         lines += ["  %s = call i32 @gradc_pointers(ptr %frame)", "  ret i32 %s", "}"]
         self.module.functions.append("\n".join(lines))
-
-
-def _mentioned(items: Sequence[Item]) -> Iterator[Tensor]:
-    """The tensors that the items read or write."""
-    seen: dict[Tensor, None] = {}
-    for statement in statements(list(items)):
-        seen[statement.tensor] = None
-        seen.update(dict.fromkeys(statement.reads))
-    return iter(seen)

@@ -154,12 +154,15 @@ class Module:
 
 
 class FunctionBuilder:
-    """One function: ``i32 @name(ptr %frame)``, returning a status."""
+    """One function: ``i32 @name(ptr %frame)``, perhaps with further parameters, returning a status."""
 
-    def __init__(self, module: Module, name: str, attributes: str = "") -> None:
+    def __init__(self, module: Module, name: str, attributes: str = "", parameters: str = "ptr %frame") -> None:
         self.module = module
         self.name = name
         self._attributes = attributes
+        self._parameters = parameters
+        #: where a failure is explained: the frame, or memory that only this call writes to
+        self.explanation = "%frame"
         self._count = 0
         #: blocks out of the way, each with the depth of the scope that leads there
         self._cold: list[tuple[int, list[str]]] = []
@@ -339,7 +342,7 @@ class FunctionBuilder:
             scope.label = filled(template.label)
         return results
 
-    def fail(self, predicate: Value, explanation: Sequence[Value], status: int, slot: int, depth: int) -> None:
+    def fail(self, predicate: Value, explanation: Sequence[Value], status: int | str, slot: int, depth: int) -> None:
         """Return ``status`` where the predicate holds, with up to four numbers that explain it in the frame."""
         cold, fine = self.fresh("cold"), self.fresh("fine")
         scope = self.scopes[depth]
@@ -347,7 +350,7 @@ class FunctionBuilder:
         block = [f"{cold}:"]
         for position, value in enumerate(explanation):
             address = self.fresh("e")
-            block.append(f"  %{address} = getelementptr i64, ptr %frame, i64 {slot + position}")
+            block.append(f"  %{address} = getelementptr i64, ptr {self.explanation}, i64 {slot + position}")
             block.append(f"  store i64 {value.text}, ptr %{address}")
         self._cold.append((depth, [*block, f"  ret i32 {status}"]))
         self._begin_block(scope, fine)
@@ -445,4 +448,4 @@ class FunctionBuilder:
         scope.lines.append("  ret i32 0")
         cold = [line for _, block in self._cold for line in block]
         body = "\n".join(["entry:", *scope.lines, *cold])
-        self.module.functions.append(f"define i32 @{self.name}(ptr %frame) {self._attributes}{{\n{body}\n}}")
+        self.module.functions.append(f"define i32 @{self.name}({self._parameters}) {self._attributes}{{\n{body}\n}}")

@@ -69,6 +69,8 @@ class Nest:
     items: list[Item] = field(default_factory=list)
     descending: bool = False
     unrolled: bool = False
+    #: whether several threads share its iterations, see `gradc.lower.parallel`
+    shared: bool = False
 
 
 Item = Statement | Nest

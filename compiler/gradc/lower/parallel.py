@@ -1,0 +1,215 @@
+"""Loops that several threads share: which they are, in which chunks, and the memory that their threads need.
+
+An outermost loop whose iterations don't meet in memory is cut into *chunks* by its work alone, never by the number of
+threads, and the code is the same for any number, one included. A reduction that it carries leaves a partial state
+per chunk in a *record*; the states are combined in the order of the chunks. So no bit of a result depends on the number
+of threads. A buffer of one row that all iterations use in turn has a copy per thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+from gradc.ir.algebra import floor_divide, sum_of
+from gradc.ir.scalar import Apply, Index, Load, Scalar, apply, number
+from gradc.ir.tensor import Extent, Tensor, extent, extent_scalar
+from gradc.ir.walk import post_order
+from gradc.lower.fuse import Lifetimes, axis_of_loop
+from gradc.lower.loops import carried_by, first_totals
+from gradc.lower.plan import aligned, byte_count
+from gradc.lower.tree import Item, Nest, Statement, statements
+
+#: Work, in picoseconds, from which a loop is shared: handing it to a sleeping thread takes about as long as half of it.
+WORTH = 60_000_000
+#: Work of a chunk: far more than it takes to hand one out.
+CHUNK_WORK = 6_000_000
+#: However long the loop. The last chunks of a job end at different times: by at most a part in so many.
+MOST_CHUNKS = 64
+#: Longer chunks of vector loops begin at multiples of this.
+CHUNK_GRAIN = 16
+#: Threads of a job that needs copies of buffers, and the bytes of all copies together.
+MOST_COPIES = 16
+LARGEST_COPIES = 8 << 20
+#: A failure's explanation, at the beginning of a chunk's record.
+EXPLANATION_BYTES = 32
+STATE_BYTES = 8
+_RECORD_GRAIN = 64
+
+#: Picoseconds of an operation of unit cost in vector code, and of reading or writing one entry from a near cache.
+_OPERATION, _TRANSFER = 40, 200
+
+
+def mark_shared(items: Sequence[Item]) -> None:
+    """Mark the outermost loops that threads share."""
+    for item in items:
+        if isinstance(item, Nest):
+            item.shared = _divides(item) and _may_be_worth_it(item)
+
+
+def is_shared(items: Sequence[Item]) -> bool:
+    """Whether these items, a function's, are one shared loop."""
+    return any(isinstance(item, Nest) and item.shared for item in items)
+
+
+# ---------------------------------------------------------------- what may be shared
+
+
+def _divides(nest: Nest) -> bool:
+    """Whether parts of the loop may run at the same time, reductions aside, which have states of their own."""
+    if nest.unrolled or nest.descending:
+        return False
+    return all(_stands_alone(s) or _has_partial_states(s) for s in statements(nest.items))
+
+
+def _stands_alone(statement: Statement) -> bool:
+    """Whether each iteration of the outermost loop makes entries of its own."""
+    own = any(isinstance(place, Index) and place.position == 0 for place in statement.target)
+    return own and statement.kind in ("map", "reduce", "scan", "accumulate") and statement.first_reduce > 0
+
+
+def _has_partial_states(statement: Statement) -> bool:
+    """Float products are left out: taken in another order they overflow where they did not."""
+    if statement.kind != "reduce" or statement.first_reduce > 0:
+        return False
+    return not (statement.tensor.reducer == "prod" and statement.tensor.dtype.kind == "f")
+
+
+def may_fail(nest: Nest) -> bool:
+    """Whether an index that is read from an array may be out of range."""
+    return any(
+        isinstance(node, Load) and any(isinstance(inner, Load) for inner in post_order(list(node.indices)))
+        for statement in statements(nest.items)
+        for node in statement.nodes
+    )
+
+
+# ---------------------------------------------------------------- work and chunks
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one iteration of a shared loop costs: a sum of terms, each picoseconds times the extents of inner loops."""
+
+    terms: tuple[tuple[int, tuple[Scalar, ...]], ...]
+
+    @property
+    def fixed(self) -> int | None:
+        """The work where no inner extent depends on the call."""
+        return sum(cost for cost, _ in self.terms) if not any(inner for _, inner in self.terms) else None
+
+
+def work_of(nest: Nest) -> Work:
+    """The work of one iteration, at the speed of vector code on data in a near cache."""
+    terms: list[tuple[int, tuple[Scalar, ...]]] = []
+    for statement in statements(nest.items):
+        operations = sum(node.op.cost for node in statement.nodes if isinstance(node, Apply) and node.dtype.kind == "f")
+        transfers = sum(isinstance(node, Load) for node in statement.nodes) + statement.stored
+        each = int(_OPERATION * (operations + (statement.tensor.reducer is not None))) + _TRANSFER * transfers
+        inner = statement.extents[1:]
+        fixed = prod(e for e in inner if isinstance(e, int))
+        terms.append((max(each, 1) * fixed, tuple(e for e in inner if isinstance(e, Scalar))))
+    return Work(tuple(terms))
+
+
+def _may_be_worth_it(nest: Nest) -> bool:
+    """Loops of symbolic extent decide when they run."""
+    work = work_of(nest).fixed
+    return not isinstance(nest.extent, int) or work is None or (nest.extent > 1 and nest.extent * work >= WORTH)
+
+
+def is_vector_loop(nest: Nest) -> bool:
+    """Whether the lanes of vectors may lie along the shared loop."""
+    return all(isinstance(item, Statement) or item.unrolled for item in nest.items)
+
+
+def chunk_length(count: int, work: int, *, vectors: bool) -> int:
+    """Iterations per chunk of a loop of ``count`` iterations; `gradc.lower.sharing` writes the same as machine code.
+
+    >>> chunk_length(100_000, 4_000, vectors=True), chunk_length(10, 40_000_000, vectors=False)
+    (1568, 1)
+    >>> chunk_length(100, 4_000, vectors=True)
+    100
+    """
+    if count * work < WORTH:
+        return max(count, 1)
+    length = max(-(-count // MOST_CHUNKS), -(-CHUNK_WORK // work))
+    if vectors and length >= 4 * CHUNK_GRAIN:
+        length += -length % CHUNK_GRAIN
+    return length
+
+
+def most_chunks(nest: Nest) -> int:
+    """How many chunks there can be."""
+    work = work_of(nest).fixed
+    if not isinstance(nest.extent, int) or work is None:
+        return MOST_CHUNKS
+    return -(-nest.extent // chunk_length(nest.extent, work, vectors=is_vector_loop(nest)))
+
+
+# ---------------------------------------------------------------- memory
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a chunk leaves behind: the explanation of a failure, and the states of reductions, at these offsets."""
+
+    states: dict[Statement, int]
+    explains: bool
+    byte_count: int
+
+
+def record_of(nest: Nest) -> Record:
+    """The record of each chunk of a shared loop."""
+    explains = may_fail(nest)
+    offset = EXPLANATION_BYTES if explains else 0
+    places: dict[Statement, int] = {}
+    totals = first_totals(nest)
+    for statement in carried_by(nest):
+        places[statement] = offset
+        offset += STATE_BYTES * len(totals[statement])
+    return Record(places, explains, -(-offset // _RECORD_GRAIN) * _RECORD_GRAIN)
+
+
+@dataclass
+class SharedMemory:
+    """What shared loops need of the workspace."""
+
+    #: bytes of the records of the loop that has most of them
+    record_bytes: int = 0
+    #: row buffers that each thread has a copy of: how many copies, and the bytes of one
+    copies: dict[Tensor, Extent] = field(default_factory=dict)
+    copy_bytes: dict[Tensor, Extent] = field(default_factory=dict)
+
+
+def shared_memory(functions: Sequence[Sequence[Item]], needs: Lifetimes) -> SharedMemory:
+    """The records and copies of all shared loops."""
+    result = SharedMemory()
+    for items in functions:
+        for item in items:
+            if isinstance(item, Nest) and item.shared:
+                result.record_bytes = max(result.record_bytes, most_chunks(item) * record_of(item).byte_count)
+                _add_copies(item, needs, result)
+    return result
+
+
+def _add_copies(nest: Nest, needs: Lifetimes, result: SharedMemory) -> None:
+    own: dict[Tensor, Extent] = {}
+    for statement in statements(nest.items):
+        tensor = statement.tensor
+        kept = needs.kept_axes.get(tensor)
+        if kept is not None and statement.first_reduce > 0 and axis_of_loop(statement, 0) not in kept:
+            own[tensor] = aligned(byte_count(tensor, kept))
+    copies = _copies(list(own.values()))
+    for row, count in own.items():
+        result.copies[row], result.copy_bytes[row] = copies, count
+
+
+def _copies(sizes: Sequence[Extent]) -> Extent:
+    """How many threads may have copies of buffers of these sizes."""
+    total = extent(sum_of(*[extent_scalar(size) for size in sizes])) if sizes else 0
+    if isinstance(total, int):
+        return min(max(LARGEST_COPIES // max(total, 1), 1), MOST_COPIES)
+    fitting = floor_divide(number(LARGEST_COPIES), sum_of(total, 1))
+    return extent(apply("minimum", number(MOST_COPIES), apply("maximum", number(1), fitting)))

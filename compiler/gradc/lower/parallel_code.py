@@ -1,0 +1,166 @@
+"""Shared loops as machine code: a function that runs one chunk, and one that has the chunks run and combines their states."""
+
+from __future__ import annotations
+
+from gradc.ir.scalar import BOOL, INT64
+from gradc.lower import parallel
+from gradc.lower.expression import ExpressionEmitter
+from gradc.lower.frame import Frame, mentioned, moved
+from gradc.lower.loops import TreeEmitter, carried_by, first_totals, is_float_sum
+from gradc.lower.parallel import STATE_BYTES, Record, chunk_length, is_vector_loop, record_of, work_of
+from gradc.lower.reducers import State, combine, compensated_add
+from gradc.lower.text import ONE, ZERO, FunctionBuilder, Module, Value, literal
+from gradc.lower.tree import Nest, Statement
+from gradc_runtime.threads import PARALLEL_FOR
+from gradc_runtime.threads_code import MOST_THREADS
+
+
+def write_shared(module: Module, frame: Frame, name: str, nest: Nest) -> None:
+    """The functions of a shared loop; the one called ``name`` runs all of it."""
+    record = record_of(nest)
+    _write_chunk(module, frame, f"{name}_chunk", nest, record)
+    builder = FunctionBuilder(module, name, "#0 ")
+    carried = carried_by(nest)
+    e = frame.emitter(builder, [s.tensor for s in carried if s.stored])
+    count = builder.maximum_integers(e.extent(nest.extent), ZERO)
+    length = _length(e, nest, count)
+    chunks = _divided_up(builder, count, length)
+    module.declare(PARALLEL_FOR, "i64", ["ptr", "ptr", "i64", "i64", "i64"])
+    arguments = f"i64 {chunks.text}, i64 {length.text}, i64 {_most_threads(e, frame, nest).text}"
+    outcome = builder.instruction(f"call i64 @{PARALLEL_FOR}(ptr @{name}_chunk, ptr %frame, {arguments})", 0)
+    if record.explains:
+        _pass_on(e, frame, record, outcome)
+    totals = _combined(e, frame, nest, record, chunks)
+    tree = TreeEmitter(e)
+    for statement in carried:
+        tree.finish(statement, totals[statement])
+    builder.finish()
+
+
+# ---------------------------------------------------------------- how the loop is cut
+
+
+def _length(e: ExpressionEmitter, nest: Nest, count: Value) -> Value:
+    """`chunk_length`, computed when the kernel runs where an extent is symbolic."""
+    work, vectors, builder = work_of(nest), is_vector_loop(nest), e.builder
+    if work.fixed is not None and isinstance(count.literal, int):
+        return literal(chunk_length(count.literal, work.fixed, vectors=vectors), INT64)
+    each = ZERO
+    for cost, extents in work.terms:
+        term = literal(cost, INT64)
+        for extent in extents:
+            term = builder.multiply_integers(term, builder.maximum_integers(e.extent(extent), ZERO))
+        each = builder.add_integers(each, term)
+    by_number = _divided_up(builder, count, literal(parallel.MOST_CHUNKS, INT64))
+    by_work = _divided_up(builder, literal(parallel.CHUNK_WORK, INT64), builder.maximum_integers(each, ONE))
+    length = builder.maximum_integers(by_number, by_work)
+    if vectors:
+        grains = builder.add_integers(length, literal(parallel.CHUNK_GRAIN - 1, INT64))
+        is_long = _compared(builder, "sge", length, literal(4 * parallel.CHUNK_GRAIN, INT64))
+        length = e.select(is_long, builder.rounded_down(grains, parallel.CHUNK_GRAIN), length)
+    is_worth_it = _compared(builder, "sge", builder.multiply_integers(count, each), literal(parallel.WORTH, INT64))
+    return e.select(is_worth_it, length, builder.maximum_integers(count, ONE))
+
+
+def _divided_up(builder: FunctionBuilder, count: Value, size: Value) -> Value:
+    """How many pieces of a positive size there are."""
+    if isinstance(count.literal, int) and isinstance(size.literal, int):
+        return literal(-(-count.literal // size.literal), INT64)
+    raised = builder.add_integers(count, builder.add_integers(size, literal(-1, INT64)))
+    return Value(builder.instruction(f"udiv i64 {raised.text}, {size.text}", raised.depth), INT64, raised.depth)
+
+
+def _compared(builder: FunctionBuilder, relation: str, a: Value, b: Value) -> Value:
+    depth = max(a.depth, b.depth)
+    return Value(builder.instruction(f"icmp {relation} i64 {a.text}, {b.text}", depth), BOOL, depth)
+
+
+def _most_threads(e: ExpressionEmitter, frame: Frame, nest: Nest) -> Value:
+    """As many as have copies of the buffers that each thread needs one of."""
+    copies = frame.placement.copies
+    for tensor in mentioned([nest]):
+        if tensor in copies:
+            return e.extent(copies[tensor])
+    return literal(MOST_THREADS, INT64)
+
+
+# ---------------------------------------------------------------- one chunk
+
+
+def _write_chunk(module: Module, frame: Frame, name: str, nest: Nest, record: Record) -> None:
+    parameters = "ptr %frame, i64 %chunk, i64 %length, i64 %slot"
+    builder = FunctionBuilder(module, name, "#0 ", parameters)
+    chunk, length, slot = (Value(f"%{part}", INT64) for part in ("chunk", "length", "slot"))
+    e = frame.emitter(builder, mentioned([nest]), slot=slot)
+    place = _record_at(e, frame, record, chunk)
+    if record.explains:
+        builder.explanation, e.status_slot = place.text, 0
+    lower = builder.multiply_integers(chunk, length)
+    upper = builder.minimum_integers(builder.add_integers(lower, length), e.extent(nest.extent))
+    totals = TreeEmitter(e).share(nest, lower, upper)
+    for statement, state in totals.items():
+        for part, value in enumerate(state):
+            e.write(_state_at(builder, place, record, statement, part), ZERO, value)
+    builder.finish()
+
+
+def _record_at(e: ExpressionEmitter, frame: Frame, record: Record, chunk: Value) -> Value:
+    if not record.byte_count:
+        return ZERO
+    step = literal(record.byte_count, INT64)
+    first = frame.workspace(e, frame.placement.records)
+    return moved(e.builder, first, e.builder.multiply_integers(chunk, step))
+
+
+def _state_at(builder: FunctionBuilder, place: Value, record: Record, statement: Statement, part: int) -> Value:
+    offset = record.states[statement] + STATE_BYTES * part
+    return moved(builder, place, literal(offset, INT64))
+
+
+# ---------------------------------------------------------------- after all chunks
+
+
+def _pass_on(e: ExpressionEmitter, frame: Frame, record: Record, outcome: str) -> None:
+    """A failure of the first chunk that failed is a failure of the kernel."""
+    builder = e.builder
+    chunk = Value(builder.instruction(f"lshr i64 {outcome}, 32", 0), INT64)
+    status = builder.instruction(f"trunc i64 {outcome} to i32", 0)
+    failed = Value(builder.instruction(f"icmp ne i32 {status}, 0", 0), BOOL)
+    place = _record_at(e, frame, record, chunk)
+    explanation = [
+        e.read(moved(builder, place, literal(STATE_BYTES * part, INT64)), ZERO, INT64, 0) for part in range(4)
+    ]
+    builder.fail(failed, explanation, status, e.status_slot, 0)
+
+
+def _combined(e: ExpressionEmitter, frame: Frame, nest: Nest, record: Record, chunks: Value) -> dict[Statement, State]:
+    """The states of the chunks taken together, in order."""
+    builder, first = e.builder, first_totals(nest)
+
+    def take(chunk: Value, phis: list[Value]) -> list[Value]:
+        place = _record_at(e, frame, record, chunk)
+        rest = iter(phis)
+        result: list[Value] = []
+        for statement, start in first.items():
+            state = [next(rest) for _ in start]
+            seen = [
+                e.read(_state_at(builder, place, record, statement, part), ZERO, value.dtype, builder.depth)
+                for part, value in enumerate(start)
+            ]
+            result += _merged(e, statement, state, seen)
+        return result
+
+    if not first:
+        return {}
+    results = iter(builder.loop(ZERO, chunks, [value for state in first.values() for value in state], take))
+    return {statement: [next(results) for _ in start] for statement, start in first.items()}
+
+
+def _merged(e: ExpressionEmitter, statement: Statement, state: State, seen: State) -> State:
+    if is_float_sum(statement) and len(state) == 2:
+        high, low = compensated_add(e, state, seen[0])
+        return [high, e.add(low, seen[1])]
+    return combine(e, statement.tensor.reducer or "", state, seen)
+
+
+__all__ = ["write_shared"]
