@@ -8,13 +8,14 @@ from gradc.ir.algebra import product_of, sum_of
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, extent_scalar
 from gradc.ir.walk import graph_order
-from gradc.lower.contractions import fold_scale, split
+from gradc.lower.contractions import fold_scale
 from gradc.lower.describe import cost_of, describe
 from gradc.lower.frame import Placement
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.inline import inline, reuse
 from gradc.lower.kernel import Kernel
 from gradc.lower.large import take_apart
+from gradc.lower.ordering import split
 from gradc.lower.parallel import is_shared, mark_shared, shared_memory
 from gradc.lower.plan import aligned, byte_count, plan
 from gradc.lower.products import uses_blas

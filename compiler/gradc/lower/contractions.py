@@ -8,8 +8,8 @@ from itertools import pairwise
 from math import prod
 from weakref import WeakKeyDictionary
 
-from gradc.ir.algebra import Substitution, product_of
-from gradc.ir.scalar import TRUE, Apply, Index, Load, NamedConstant, Number, Scalar, index, load
+from gradc.ir.algebra import product_of
+from gradc.ir.scalar import TRUE, Apply, Index, Load, NamedConstant, Number, Scalar
 from gradc.ir.tensor import Compute, Graph, Tensor, compute
 from gradc.ir.walk import operands_of
 from gradc.lower.rewrite import with_tensors
@@ -20,6 +20,8 @@ SMALL = 5**3
 FEW, LONG = 16, 64
 #: What a symbolic extent counts as.
 ASSUMED = 256
+#: A product of more factors is left as it is.
+MOST_FACTORS = 8
 
 
 @dataclass(frozen=True)
@@ -40,27 +42,37 @@ def as_contraction(tensor: Compute) -> Contraction | None:
         return None
     scale: list[Scalar] = []
     factors: list[Load] = []
-    pending = [tensor.body]
+    for factor in factors_of(tensor.body):
+        if isinstance(factor, Number) and not isinstance(factor.value, NamedConstant):
+            scale.append(factor)
+        elif not isinstance(factor, Load) or factor.dtype != tensor.dtype or not is_plain(factor):
+            return None
+        elif factor.indices:
+            factors.append(factor)
+        else:
+            scale.append(factor)
+        if len(factors) > MOST_FACTORS:
+            return None
+    return Contraction(tuple(scale), tuple(factors)) if factors else None
+
+
+def factors_of(body: Scalar) -> list[Scalar]:
+    """The factors of a product, in order."""
+    factors: list[Scalar] = []
+    pending = [body]
     while pending:
         node = pending.pop()
         if isinstance(node, Apply) and node.op.name in ("mul", "prod"):
             pending.extend(reversed(node.args))
-        elif isinstance(node, Number) and not isinstance(node.value, NamedConstant):
-            scale.append(node)
-        elif isinstance(node, Load) and node.dtype == tensor.dtype:
-            if node.indices:
-                factors.append(node)
-            else:
-                scale.append(node)
         else:
-            return None
-        if len(factors) > 8:
-            return None
-    for factor in factors:
-        axes = [i.position for i in factor.indices if isinstance(i, Index)]
-        if len(axes) != len(factor.indices) or len(set(axes)) != len(axes):
-            return None
-    return Contraction(tuple(scale), tuple(factors)) if len(factors) >= 2 else None
+            factors.append(node)
+    return factors
+
+
+def is_plain(factor: Load) -> bool:
+    """Whether it is read at distinct axes."""
+    axes = [i.position for i in factor.indices if isinstance(i, Index)]
+    return len(axes) == len(factor.indices) == len(set(axes))
 
 
 @dataclass(frozen=True)
@@ -148,23 +160,6 @@ def _is_worthwhile(tensor: Compute, *groups: tuple[int, ...]) -> bool:
     return rows * columns > FEW or inner <= LONG
 
 
-def split(graph: Graph, tensors: Sequence[Tensor]) -> Graph:
-    """The graph with sums of products of three and more factors taken pair by pair, where that is less work."""
-    if not any(isinstance(t, Compute) and len(t.reduce_extents) > 1 for t in tensors):
-        return graph
-    replaced: dict[Tensor, Tensor] = {}
-    for tensor in tensors:
-        if not isinstance(tensor, Compute):
-            replaced[tensor] = tensor
-            continue
-        new = with_tensors(tensor, replaced)
-        contraction = as_contraction(new)
-        if contraction is not None and len(contraction.factors) > 2 and len(new.reduce_extents) > 1:
-            new = _pairwise(new, contraction)
-        replaced[tensor] = new
-    return Graph(graph.inputs, tuple(replaced[t] for t in graph.outputs))
-
-
 def fold_scale(graph: Graph, tensors: Sequence[Tensor]) -> Graph:
     """``c * product`` of a matrix product that nothing else reads, as the product's own scale."""
     if not any(isinstance(t, Compute) and is_matrix_product(t) for t in tensors):
@@ -201,46 +196,3 @@ def _scaled(new: Compute, old: Tensor, uses: dict[Tensor, int]) -> Compute:
         reduce_extents=product.reduce_extents,
         reducer="sum",
     )
-
-
-def _pairwise(tensor: Compute, contraction: Contraction) -> Compute:
-    """In the order that opt_einsum finds; as it was where all at once is hardly more work."""
-    import opt_einsum
-
-    symbols = [opt_einsum.get_symbol(axis) for axis in range(len(tensor.extents))]
-    sizes = [e if isinstance(e, int) else ASSUMED for e in tensor.extents]
-    terms = ["".join(symbols[a] for a in contraction.axes(f)) for f in contraction.factors]
-    text = ",".join(terms) + "->" + "".join(symbols[: tensor.rank])
-    shapes = [tuple(sizes[a] for a in contraction.axes(f)) for f in contraction.factors]
-    path, info = opt_einsum.contract_path(text, *shapes, shapes=True, optimize="auto")
-    at_once = prod(sizes) * (len(contraction.factors) - 1)
-    if 2 * float(info.opt_cost) > 1.5 * at_once or len(path) < 2:
-        return tensor
-    pending = list(contraction.factors)
-    for number_, step in enumerate(path):
-        operands = [pending[k] for k in step]
-        pending = [f for k, f in enumerate(pending) if k not in step]
-        last = number_ == len(path) - 1
-        pending.append(_joined(tensor, contraction, operands, pending, last))
-    assert isinstance(pending[0].tensor, Compute)
-    return pending[0].tensor
-
-
-def _joined(
-    tensor: Compute, contraction: Contraction, operands: Sequence[Load], others: Sequence[Load], last: bool
-) -> Load:
-    """The product of some factors, summed over the axes that nothing else needs, as a load over the rest."""
-    here = {axis for f in operands for axis in contraction.axes(f)}
-    needed = {axis for f in others for axis in contraction.axes(f)} | set(range(tensor.rank))
-    kept = list(range(tensor.rank)) if last else sorted(here & needed)
-    summed = sorted(here - set(kept))
-    renaming = Substitution({index(axis): index(place) for place, axis in enumerate([*kept, *summed])})
-    scale = contraction.scale if last else ()
-    body = product_of(*scale, *[renaming(f) for f in operands], dtype=tensor.dtype)
-    result = compute(
-        [tensor.extents[a] for a in kept],
-        body,
-        reduce_extents=[tensor.extents[a] for a in summed],
-        reducer="sum" if summed else None,
-    )
-    return load(result, [index(axis) for axis in kept])

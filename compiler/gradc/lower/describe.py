@@ -69,7 +69,8 @@ def _statement_text(statement: Statement, names: dict[Tensor, str]) -> str:
         what = "symmetric product" if is_symmetric(statement) else "matrix product"
         line = f"{name} = {what}, {body}"
     elif statement.kind == "accumulate":
-        line = f"{name} += {body}{condition}"
+        how = "+=" if statement.tensor.reducer == "sum" else f"{statement.tensor.reducer}="
+        line = f"{name} {how} {body}{condition}"
     else:
         kind = "running " if statement.kind == "scan" else ""
         line = f"{name} = {kind}{statement.tensor.reducer} of {body}{condition}"

@@ -399,6 +399,7 @@ class TreeEmitter:
         if holds.literal is not None and not holds.literal:
             return []
         target = [e.convert(e.value(i), INT64) for i in statement.target]
+        reducer = statement.tensor.reducer or ""
         if statement.guarded:
             for place, position, extent in zip(statement.target, target, statement.tensor.shape, strict=True):
                 if isinstance(place, Index):
@@ -415,10 +416,10 @@ class TreeEmitter:
         def add() -> list[Value]:
             value = e.value(statement.body)
             if masked:
-                value = e.select(holds, value, literal(0, value.dtype))
+                value = e.select(holds, value, literal(neutral_number(reducer, value.dtype), value.dtype))
             pointer, offset = e.address(statement.tensor, target)
             old = e.read(pointer, offset, value.dtype, builder.depth)
-            e.write(pointer, offset, e.add(old, value))
+            e.write(pointer, offset, combine(e, reducer, [old], [value])[0])
             return []
 
         if holds.literal is True or masked:
@@ -428,7 +429,7 @@ class TreeEmitter:
         return []
 
     def _zero(self, statement: Statement) -> None:
-        """Clear the part of the buffer that the loops from here inwards add into."""
+        """Clear the part of the buffer that the loops from here inwards combine into."""
         e, builder = self.e, self.e.builder
         storage = e.storage(statement.tensor)
         kept = [axis for axis, stride in enumerate(storage.strides) if stride is not None]
@@ -439,9 +440,19 @@ class TreeEmitter:
             stride = storage.strides[axis]
             assert stride is not None
             offset = builder.add_integers(offset, builder.multiply_integers(e.value(statement.target[axis]), stride))
-        count = literal(statement.tensor.dtype.itemsize, INT64)
+        count = ONE
         for axis in kept[len(fixed) :]:
             count = builder.multiply_integers(count, e.extent(statement.tensor.shape[axis]))
+        neutral = literal(neutral_number(statement.tensor.reducer or "", statement.tensor.dtype), statement.tensor.dtype)
+        if neutral.literal:
+
+            def fill(position: Value, _: list[Value]) -> list[Value]:
+                e.write(storage.pointer, builder.add_integers(offset, position), neutral)
+                return []
+
+            builder.loop(ZERO, count, [], fill)
+            return
+        count = builder.multiply_integers(count, literal(statement.tensor.dtype.itemsize, INT64))
         where = e.entry_pointer(storage.pointer, offset, statement.tensor.dtype, builder.depth)
         builder.module.declare("llvm.memset.p0.i64", "void", ["ptr", "i8", "i64", "i1 immarg"])
         builder.line(f"call void @llvm.memset.p0.i64(ptr {where}, i8 0, i64 {count.text}, i1 false)")

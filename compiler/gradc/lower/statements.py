@@ -180,9 +180,12 @@ def _contiguity(tensor: Compute, axis: int) -> int:
 
 
 def _scatter(form: Form) -> Statement | None:
-    """``sum_i [a = idx[i]] v[i]``: an output axis that a bracket fixes by a gather becomes the place to add to."""
+    """``sum_i [a = idx[i]] v[i]``: an output axis that a bracket fixes by a gather becomes the place to add to.
+
+    Likewise the greatest or least of those that go to the same place.
+    """
     tensor = form.tensor
-    if tensor.reducer != "sum":
+    if tensor.reducer not in ("sum", "max", "min"):
         return None
     solved: dict[int, Scalar] = {}
     rest: list[Scalar] = []
