@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from gradc_runtime.buffers import FramePool, Workspaces
 from gradc_runtime.engine import engine
 from gradc_runtime.extents import Extent, ShapeRule, SizeMismatch, evaluate, resolve
 from gradc_runtime.layout import DATA_OFFSET, objects_are_readable
+from gradc_runtime.routines import routines
 
 OK, INDEX_ERROR = 0, 1
 #: Slots at the end of a frame where the machine code explains a failure.
@@ -104,6 +105,7 @@ class LoadedKernel:
         signature: Signature,
         constants: Sequence[np.ndarray] = (),
         external: Sequence[str] = (),
+        routine_texts: Mapping[str, str] | None = None,
     ) -> None:
         self.object_code = object_code
         self.signature = signature
@@ -111,17 +113,19 @@ class LoadedKernel:
         self.constants = tuple(constants)
         #: intermediate results of calls, shared by all ways of calling
         self.workspaces = Workspaces()
+        #: what the machine code calls, see `gradc_runtime.routines`
+        self.routine_texts = dict(routine_texts or {})
+        self._routines = routines(self.routine_texts)
         own_symbols = blas.symbols(external) | threads.symbols(external)
-        self._library = engine().load(object_code, ["gradc_objects", "gradc_pointers"], own_symbols)
+        own_symbols |= {name: library.address(name) for name, library in self._routines.items()}
+        self._library = engine().load(object_code, ["gradc_pointers"], own_symbols)
         self._limits_blas_threads = signature.limits_blas_threads
-        self._by_object = objects_are_readable()
         prototype = ctypes.CFUNCTYPE if signature.releases_gil else ctypes.PYFUNCTYPE
-        entry = "gradc_objects" if self._by_object else "gradc_pointers"
-        self._entry = prototype(ctypes.c_int32, ctypes.c_void_p)(self._library.address(entry))
+        self._entry = prototype(ctypes.c_int32, ctypes.c_void_p)(self.pointer_entry)
         fixed = [(signature.constant_slot + k, c.ctypes.data) for k, c in enumerate(self.constants)]
         self._pool = FramePool(signature.slot_count, fixed)
-        self._address: Callable[[np.ndarray], int] = id if self._by_object else _data_pointer
-        self._data_address = _read_data_pointer if self._by_object else _data_pointer
+        readable = objects_are_readable()
+        self._address: Callable[[np.ndarray], int] = _read_data_pointer if readable else _data_pointer
         self._is_fixed = not signature.size_names
         self._input_count = len(signature.inputs)
         self._input_checks = [(spec.dtype, spec.shape if self._is_fixed else None) for spec in signature.inputs]
@@ -146,7 +150,7 @@ class LoadedKernel:
         slots = frame.slots
         if workspace:
             block = self.workspaces.take(workspace)
-            slots[self.signature.workspace_slot] = self._data_address(block)
+            slots[self.signature.workspace_slot] = self._address(block)
         slot = 0
         address = self._address
         for array in values:

@@ -286,7 +286,7 @@ def test_what_is_not_lowered_says_so() -> None:
 def test_assembly_and_object_code() -> None:
     x = vector(5)
     kernel = compile_graph(Graph((x,), (comprehension((5,), lambda i: apply("exp", load(x, (i,)))),)))
-    assert "gradc_objects" in kernel.assembly()
+    assert "gradc_pointers" in kernel.assembly()
     assert kernel.object_code[:4] in (b"\x7fELF", b"\xcf\xfa\xed\xfe") or kernel.object_code
     assert isinstance(comprehension((), lambda: number(1.0)), Compute)
 

@@ -26,19 +26,6 @@ define i32 @gradc_pointers(ptr %frame) {
   store double %y, ptr %to
   ret i32 0
 }
-define i32 @gradc_objects(ptr %frame) {
-  %to.slot = getelementptr i64, ptr %frame, i64 1
-  %a = load ptr, ptr %frame
-  %b = load ptr, ptr %to.slot
-  %a.data = getelementptr i8, ptr %a, i64 16
-  %b.data = getelementptr i8, ptr %b, i64 16
-  %from = load ptr, ptr %a.data
-  %to = load ptr, ptr %b.data
-  store ptr %from, ptr %frame
-  store ptr %to, ptr %to.slot
-  %s = call i32 @gradc_pointers(ptr %frame)
-  ret i32 %s
-}
 """
 
 

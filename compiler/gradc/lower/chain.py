@@ -55,11 +55,12 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
         limits_blas_threads=any(map(uses_blas, ordered)),
     )
     writer = ProgramWriter(placement, signature, engine().host)
-    text = writer.write(functions)
+    module = writer.write(functions)
     level = FAST_TO_COMPILE if max(sum(map(weight_of, items)) for items in functions) > LARGE else NORMAL
-    object_code = engine().compile(text, level)
-    loaded = LoadedKernel(object_code, signature, [c.value for c in placement.constants], writer.module.declarations)
-    return Kernel(loaded, text, level, cost, lambda: describe(functions, graph.outputs, needs))
+    object_code = engine().compile(module.without_helpers(), level)
+    constants = [c.value for c in placement.constants]
+    loaded = LoadedKernel(object_code, signature, constants, module.declarations, module.routines())
+    return Kernel(loaded, str(module), level, cost, lambda: describe(functions, graph.outputs, needs))
 
 
 def _functions(items: list[Item]) -> list[list[Item]]:

@@ -16,7 +16,6 @@ from gradc.lower.text import FunctionBuilder, Module
 from gradc.lower.tree import Item, Nest, Statement
 from gradc_runtime import extents as runtime_extents
 from gradc_runtime.engine import Host
-from gradc_runtime.layout import DATA_OFFSET
 from gradc_runtime.loaded import ArraySpec, Signature
 
 #: Operations in one function before the next is begun: LLVM's time grows faster than a function's length.
@@ -79,8 +78,8 @@ class ProgramWriter:
         self._signature = signature
         self._frame = Frame(placement, signature, host)
 
-    def write(self, functions: Sequence[Sequence[Item]]) -> str:
-        """The module's text."""
+    def write(self, functions: Sequence[Sequence[Item]]) -> Module:
+        """The module: the function `gradc_pointers`, what it calls, and nothing else."""
         if len(functions) == 1:
             self._write_part("gradc_pointers", functions[0])
         else:
@@ -88,9 +87,7 @@ class ProgramWriter:
             for name, items in zip(names, functions, strict=True):
                 self._write_part(name, items)
             self._write_sequence(names)
-        self._write_object_entry()
-        self.module.functions.append('attributes #0 = { nounwind "prefer-vector-width"="512" }')
-        return str(self.module)
+        return self.module
 
     def _write_part(self, name: str, items: Sequence[Item]) -> None:
         if is_shared(items):
@@ -111,17 +108,4 @@ class ProgramWriter:
             lines.append(f"  br i1 %bad{position}, label %fail{position}, label %next{position}")
             lines += [f"fail{position}:", f"  ret i32 %s{position}", f"next{position}:"]
         lines += ["  ret i32 0", "}"]
-        self.module.functions.append("\n".join(lines))
-
-    def _write_object_entry(self) -> None:
-        """The frame holds array objects: put their data pointers in their place."""
-        count = len(self._signature.inputs) + len(self._signature.outputs)
-        lines = ["define i32 @gradc_objects(ptr %frame) #0 {", "entry:"]
-        for slot in range(count):
-            lines.append(f"  %a{slot} = getelementptr i64, ptr %frame, i64 {slot}")
-            lines.append(f"  %o{slot} = load ptr, ptr %a{slot}")
-            lines.append(f"  %p{slot} = getelementptr i8, ptr %o{slot}, i64 {DATA_OFFSET}")
-            lines.append(f"  %d{slot} = load ptr, ptr %p{slot}")
-            lines.append(f"  store ptr %d{slot}, ptr %a{slot}")
-        lines += ["  %s = call i32 @gradc_pointers(ptr %frame)", "  ret i32 %s", "}"]
         self.module.functions.append("\n".join(lines))

@@ -8,6 +8,7 @@ still be added to a parent while a child is open.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -117,27 +118,26 @@ class Scope:
             action()
 
 
+_INTERNAL = re.compile(r"^define internal (.*)")
+#: What generated functions have in common.
+ATTRIBUTES = 'attributes #0 = { nounwind "prefer-vector-width"="512" }'
+
+
 class Module:
     """The text of one module: functions, and the declarations they need."""
 
     def __init__(self) -> None:
         self.functions: list[str] = []
         self._declarations: dict[str, str] = {}
-        self._helpers: set[str] = set()
+        self._helpers: dict[str, str] = {}
 
     def declare(self, name: str, result: str, arguments: Sequence[str]) -> None:
         """Declare an external function once."""
         self._declarations.setdefault(name, f"declare {result} @{name}({', '.join(arguments)})")
 
     def helper(self, name: str, text: str) -> None:
-        """Add an internal function once."""
-        if name not in self._helpers:
-            self._helpers.add(name)
-            self.functions.insert(0, text)
-
-    def has_helper(self, name: str) -> bool:
-        """Whether the internal function is there."""
-        return name in self._helpers
+        """Add an internal function once. It calls no other helper; kernels share it, see `gradc_runtime.routines`."""
+        self._helpers.setdefault(name, text)
 
     def has_helper(self, name: str) -> bool:
         """Whether the internal function is there."""
@@ -149,8 +149,22 @@ class Module:
         return sorted(self._declarations)
 
     def __str__(self) -> str:
-        declarations = [self._declarations[name] for name in sorted(self._declarations)]
-        return "\n\n".join([*self.functions, "\n".join(declarations)]) + "\n"
+        return self._text([*reversed(self._helpers.values()), *self.functions])
+
+    def _text(self, functions: Sequence[str], declared: Sequence[str] = ()) -> str:
+        """A module of some of the functions, with the declarations that they need."""
+        body = "\n\n".join(functions)
+        declarations = [self._declarations[name] for name in self.declarations if f"@{name}(" in body]
+        return "\n\n".join([body, ATTRIBUTES, "\n".join([*declarations, *declared])]) + "\n"
+
+    def without_helpers(self) -> str:
+        """The module with its helpers declared only."""
+        heads = [_INTERNAL.sub(r"declare \1", text.partition("{")[0]) for text in self._helpers.values()]
+        return self._text(self.functions, heads)
+
+    def routines(self) -> dict[str, str]:
+        """Each helper as a module of its own."""
+        return {name: self._text([_INTERNAL.sub(r"define \1", text)]) for name, text in self._helpers.items()}
 
 
 class FunctionBuilder:
