@@ -56,7 +56,7 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
     )
     writer = ProgramWriter(placement, signature, engine().host)
     module = writer.write(functions)
-    level = FAST_TO_COMPILE if max(sum(map(weight_of, items)) for items in functions) > LARGE else NORMAL
+    level = FAST_TO_COMPILE if max(weight_of(items) for items in functions) > LARGE else NORMAL
     object_code = engine().compile(module.without_helpers(), level)
     constants = [c.value for c in placement.constants]
     loaded = LoadedKernel(object_code, signature, constants, module.declarations, module.routines())
@@ -69,7 +69,7 @@ def _functions(items: list[Item]) -> list[list[Item]]:
     functions: list[list[Item]] = [[]]
     weight = 0
     for item in items:
-        own = weight_of(item)
+        own = weight_of([item])
         apart = is_shared([item]) or is_shared(functions[-1])
         if functions[-1] and (apart or weight + own > FUNCTION_LIMIT):
             functions.append([])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, TypeGuard
+from typing import Any
 
 from gradc.errors import CompileError
 from gradc.ir.algebra import conjunction, difference, negated, negation, sum_of
@@ -28,14 +28,16 @@ from gradc.ir.scalar import (
 )
 from gradc.ir.tensor import Extent, Tensor, extent_scalar
 from gradc.ir.walk import free_indices, post_order
+from gradc.lower.algebraic import AlgebraicEmitter, bases_of
 from gradc.lower.flatten import Along, flattened
-from gradc.lower.memory import MemoryEmitter, VectorisationRefused, varies
-from gradc.lower.powers import factors, signed_terms, small_power
+from gradc.lower.memory import VectorisationRefused, varies
+from gradc.lower.monomials import Token
+from gradc.lower.powers import factors, small_power
 from gradc.lower.text import FunctionBuilder, Value, literal
 from gradc.ops.table import promoted
 
 
-class ExpressionEmitter(MemoryEmitter):
+class ExpressionEmitter(AlgebraicEmitter):
     """Evaluates scalars, given the loops that are open and where tensors are stored."""
 
     def __init__(
@@ -53,12 +55,10 @@ class ExpressionEmitter(MemoryEmitter):
         #: per loop variable: the running index, and its extent
         self.indices: list[Value] = []
         self.extents: list[Extent] = []
-        self._values: dict[Any, Value] = {}
         self._elements: dict[Any, Value] = {}
         self._facts: dict[Scalar, tuple[bool, int]] = {}
         self._safe: dict[Any, bool] = {}
         self._masks: dict[Scalar, int] = {}
-        self._log: list[Scalar] | None = None
         self._flats: dict[Load, tuple[Along, ...] | None] = {}
 
     # ------------------------------------------------------------ what is known
@@ -106,11 +106,22 @@ class ExpressionEmitter(MemoryEmitter):
             yield
         finally:
             log, self._log = self._log, outer
-            for node in log:
-                if self._mask(node) >> depth & 1:
-                    self._values.pop(node, None)
+            for entry in log:
+                if self._depends_on(entry, depth):
+                    if isinstance(entry, Scalar):
+                        self._values.pop(entry, None)
+                    else:
+                        self._tokens.pop(entry, None)
                 elif outer is not None:
-                    outer.append(node)
+                    outer.append(entry)
+
+    def _depends_on(self, entry: Scalar | Token, depth: int) -> bool:
+        parts = [entry] if isinstance(entry, Scalar) else bases_of(entry)
+        return any(self._mask(part) >> depth & 1 for part in parts)
+
+    def depends_from(self, scalar: Scalar, depth: int) -> bool:
+        """Whether a scalar depends on the loop at ``depth`` or on one inside it."""
+        return self._mask(scalar) >> depth != 0
 
     def _mask(self, root: Scalar) -> int:
         """The loops that a scalar depends on, as bits."""
@@ -230,9 +241,6 @@ class ExpressionEmitter(MemoryEmitter):
             return self.call(lower, *arguments)
         return getattr(self, lower)(*arguments)  # type: ignore[no-any-return]
 
-    def _as(self, arg: Scalar, node: Scalar) -> Value:
-        return self.convert(self._values[arg], node.dtype)
-
     def _emit_convert(self, node: Apply) -> Value:
         return self.convert(self._values[node.args[0]], node.dtype)
 
@@ -270,124 +278,6 @@ class ExpressionEmitter(MemoryEmitter):
         if sofar.literal is not None:
             return self.value(predicate) if sofar.literal else sofar
         return self.guarded_value(sofar, predicate, literal(False, BOOL))[0]
-
-    # ------------------------------------------------------------ mathematical sums, products, powers
-
-    def _sum_needs(self, node: Apply) -> list[Scalar]:
-        """The terms; of those that are multiplied while they are added, the factors."""
-        plain, fused = self._sum_parts(node)
-        return [term for term, _ in plain] + [base for product, _ in fused for base, _ in factors(product)]
-
-    def _sum_parts(self, node: Apply) -> tuple[list[tuple[Scalar, int]], list[tuple[Apply, int]]]:
-        """The terms of a sum with their signs: those to be added, and the products for fused multiplication and addition.
-
-        ``x x - y y`` stays 0 where x = y: of products only, with both signs, none is fused.
-        """
-        terms = signed_terms(node)
-        if not self.has_fma or node.dtype.kind != "f":
-            return terms, []
-        fused = [(t, sign) for t, sign in terms if self._is_fusible(t, node)]
-        plain = [entry for entry in terms if not self._is_fusible(entry[0], node)]
-        if not plain:
-            if len({sign for _, sign in fused}) > 1:
-                return terms, []
-            plain, fused = [*fused[:1]], fused[1:]
-        return plain, fused
-
-    def _is_fusible(self, term: Scalar, node: Apply) -> TypeGuard[Apply]:
-        """A product without a division, not known yet, which is exact before it is added."""
-        return (
-            isinstance(term, Apply)
-            and term.op.name == "prod"
-            and term.dtype == node.dtype
-            and term not in self._values
-            and all(exponent > 0 for _, exponent in factors(term))
-        )
-
-    def _emit_sum(self, node: Apply) -> Value:
-        plain, fused = self._sum_parts(node)
-        total = self._total([(self._as(term, node), sign) for term, sign in plain], node)
-        for product, sign in fused:
-            total = self.multiply_add(product, total, sign)
-        return total
-
-    def multiply_add(self, product: Apply, total: Value, sign: int = 1) -> Value:
-        """``total + sign * product`` in one rounding; the factors' values are known."""
-        values = [self._power_by_multiplication(self._as(b, product), e) for b, e in factors(product)]
-        *rest, last = sorted(values, key=lambda value: value.depth)
-        scale = self._product(rest)
-        return self.fused_multiply_add(self.negate(scale) if sign < 0 else scale, last, total)
-
-    def added_product(self, body: Scalar, total: Value) -> Value | None:
-        """``total + body`` in one rounding, where the body is a product."""
-        if not self.has_fma or not isinstance(body, Apply) or body.dtype != total.dtype or body in self._values:
-            return None
-        if body.op.name == "mul":
-            left, right = (self.convert(self.value(arg), body.dtype) for arg in body.args)
-            return self.fused_multiply_add(left, right, total)
-        product: Apply = body
-        if not self._is_fusible(product, product):
-            return None
-        for base, _ in factors(product):
-            self.value(base)
-        return self.multiply_add(product, total)
-
-    def _total(self, terms: list[tuple[Value, int]], node: Apply) -> Value:
-        if node.dtype.kind == "f":
-            terms.sort(key=lambda term: (-term[1], term[0].depth))
-        total, sign = terms[0]
-        if sign < 0:
-            total = self.negate(total)
-        values = [(total, 1), *terms[1:]]
-        while len(values) > 1:  # in pairs: a short chain of dependent additions
-            paired = [self._signed_add(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
-            values = paired + ([values[-1]] if len(values) % 2 else [])
-        return values[0][0]
-
-    def _signed_add(self, a: tuple[Value, int], b: tuple[Value, int]) -> tuple[Value, int]:
-        (x, s), (y, t) = a, b
-        if s == t:
-            return self.add(x, y), s
-        return self.subtract(x, y), s
-
-    def _emit_prod(self, node: Apply) -> Value:
-        """One division at most: factors with negative powers are collected below the line."""
-        above: list[Value] = []
-        below: list[Value] = []
-        for base, exponent in factors(node):
-            value = self._as(base, node)
-            (above if exponent > 0 else below).append(self._power_by_multiplication(value, abs(exponent)))
-        top = self._product(above) if above else literal(1, node.dtype)
-        return self.divide(top, self._product(below)) if below else top
-
-    def _product(self, values: list[Value]) -> Value:
-        """In pairs, those first that belong in front of the loop."""
-        values.sort(key=lambda value: value.depth)
-        while len(values) > 1:
-            paired = [self.multiply(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
-            values = paired + ([values[-1]] if len(values) % 2 else [])
-        return values[0]
-
-    def _emit_power(self, node: Apply) -> Value:
-        exponent = small_power(node)
-        if exponent is None:
-            return self._row(node)
-        value = self._power_by_multiplication(self._as(node.args[0], node), abs(exponent))
-        return value if exponent > 0 else self.divide(literal(1, node.dtype), value)
-
-    _emit_pow = _emit_power
-
-    def _power_by_multiplication(self, base: Value, exponent: Fraction) -> Value:
-        whole, half = divmod(exponent, 1)
-        result = self.call("llvm.sqrt", base) if half else None
-        power, square = int(whole), base
-        while power:
-            if power & 1:
-                result = square if result is None else self.multiply(result, square)
-            power >>= 1
-            if power:
-                square = self.multiply(square, square)
-        return result if result is not None else literal(1, base.dtype)
 
     # ------------------------------------------------------------ guards
 

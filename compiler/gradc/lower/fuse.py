@@ -32,7 +32,7 @@ class _Group:
     order: int
     descending: bool
     members: list[Statement] = field(default_factory=list)
-    weight: int = 0
+    operations: set[Scalar] = field(default_factory=set)
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Fusion:
                 groups.setdefault(group.extent, []).append(group)
                 keyed.append(((group.stage, 0, order), group))
             group.members.append(statement)
-            group.weight += statement.weight
+            group.operations |= statement.operations
             _note(places, statement.tensor, _Place(group.stage, group))
         keyed.sort(key=lambda entry: entry[0])
         return [self._item(depth, entry) for _, entry in keyed]
@@ -119,7 +119,9 @@ class Fusion:
         descending = statement.descending and statement.first_reduce == depth
         best = None
         for group in groups.get(statement.extents[depth], ()):
-            if group.stage < earliest or group.weight > LARGEST_BODY or group.descending != descending or descending:
+            if group.stage < earliest or group.descending != descending or descending:
+                continue
+            if len(group.operations) > LARGEST_BODY:
                 continue
             if group.stage == earliest and holders and holders != {group}:
                 continue
@@ -144,21 +146,13 @@ class Fusion:
 
     # ------------------------------------------------------------ unrolling
 
-    def _mark_unrolled(self, nest: Nest) -> int:
-        """Mark small fixed loops, innermost first; the weight of the nest."""
-        inner = 0
-        all_unrolled = True
-        for item in nest.items:
-            if isinstance(item, Statement):
-                inner += item.weight
-            else:
-                inner += self._mark_unrolled(item)
-                all_unrolled &= item.unrolled
-        if not isinstance(nest.extent, int):
-            return inner
-        total = inner * nest.extent
-        nest.unrolled = all_unrolled and total <= UNROLL_LIMIT and nest.extent <= UNROLLED_EXTENT
-        return total if nest.unrolled else inner
+    def _mark_unrolled(self, nest: Nest) -> None:
+        """Mark small fixed loops, innermost first."""
+        nests = [item for item in nest.items if isinstance(item, Nest)]
+        for inner in nests:
+            self._mark_unrolled(inner)
+        if isinstance(nest.extent, int) and nest.extent <= UNROLLED_EXTENT and all(n.unrolled for n in nests):
+            nest.unrolled = weight_of(nest.items) * nest.extent <= UNROLL_LIMIT
 
 
 def _note(places: dict[Tensor, _Place], tensor: Tensor, place: _Place) -> None:
@@ -278,9 +272,12 @@ def _common_loops(home: tuple[object, ...], readers: Sequence[tuple[object, ...]
     return count
 
 
-def weight_of(item: Item) -> int:
-    """About how many operations an item's code is."""
-    if isinstance(item, Statement):
-        return item.weight
-    inner = sum(weight_of(i) for i in item.items)
-    return inner * item.extent if item.unrolled and isinstance(item.extent, int) else inner
+def weight_of(items: Sequence[Item]) -> int:
+    """About how many operations the code of items is; what several statements share is computed once."""
+    own = [item for item in items if isinstance(item, Statement)]
+    weight = len(own) + len(frozenset[Scalar]().union(*[statement.operations for statement in own]))
+    for item in items:
+        if isinstance(item, Nest):
+            inner = weight_of(item.items)
+            weight += inner * item.extent if item.unrolled and isinstance(item.extent, int) else inner
+    return weight

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Index, Scalar
 from gradc.ir.walk import free_indices
-from gradc.lower.products import write_product
+from gradc.lower.algebraic import plan_of
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.memory import VectorisationRefused
+from gradc.lower.monomials import Monomials
 from gradc.lower.products import write_product
-from gradc.lower.ranges import domain_bounds, guard_edges, pieces
+from gradc.lower.ranges import domain_bounds, guard_edges, pieces, room_of
 from gradc.lower.reducers import (
     State,
     across_lanes,
@@ -22,8 +23,8 @@ from gradc.lower.reducers import (
     neutral_number,
 )
 from gradc.lower.text import ONE, ZERO, Value, literal
-from gradc.lower.tree import Item, Nest, Statement, statements
-from gradc.lower.vectors import SHORT, Ranged, block_length, vector_plan
+from gradc.lower.tree import Item, Nest, Statement, statements, straight_line
+from gradc.lower.vectors import SHORT, Ranged, block_length, is_strided, may_go_back, vector_plan
 
 
 class TreeEmitter:
@@ -32,10 +33,27 @@ class TreeEmitter:
     def __init__(self, emitter: ExpressionEmitter) -> None:
         self.e = emitter
         self._states: dict[Statement, State] = {}
+        self._plans: dict[Nest, Monomials] = {}
         #: whether the code at hand runs for few iterations, at the end of an outer loop
         self._cold = False
 
     # ------------------------------------------------------------ items
+
+    def write(self, items: Sequence[Item]) -> None:
+        """Write the items of a function, in order."""
+        with self.e.sharing(self._shared_factors(items, 0)):
+            self.items(items)
+
+    def _body(self, nest: Nest) -> None:
+        """What happens in one iteration of a loop."""
+        if nest not in self._plans:
+            self._plans[nest] = self._shared_factors(nest.items, nest.depth)
+        with self.e.sharing(self._plans[nest]):
+            self.items(nest.items)
+
+    def _shared_factors(self, items: Sequence[Item], depth: int) -> Monomials:
+        nodes = [node for statement in straight_line(items) for node in statement.nodes]
+        return plan_of(nodes, lambda scalar: not self.e.depends_from(scalar, depth))
 
     def items(self, items: Sequence[Item]) -> None:
         """Write the items in order."""
@@ -135,7 +153,9 @@ class TreeEmitter:
                 start = builder.minimum_integers(builder.maximum_integers(lower, e.value(piece.lower)), upper)
             if piece.upper is not None:
                 stop = builder.maximum_integers(builder.minimum_integers(upper, e.value(piece.upper)), start)
-            result.append(replace(whole, lower=start, upper=stop, facts=(*known, *piece.facts), main=piece.main))
+            room = 0 if bounds or nest.shared else room_of(piece, nest.extent)  # others work on what is before
+            facts = (*known, *piece.facts)
+            result.append(replace(whole, lower=start, upper=stop, facts=facts, main=piece.main, room=room))
         return result
 
     def _summed(self, ranged: Ranged, totals: dict[Statement, State]) -> dict[Statement, State]:
@@ -183,13 +203,21 @@ class TreeEmitter:
             states = {s: [e.vector(v) for v in self._initial(s)] for s in carried}
         span = builder.subtract_integers(ranged.upper, ranged.lower)
         whole = isinstance(span.literal, int) and span.literal % lanes == 0
+        again = may_go_back(ranged, lanes, self.e.buffer_of)
+        if not again and is_strided(ranged.nest):
+            copies = max(copies, 1)  # masks go lane by lane there: not in the loop, only after it
         edge = ranged.lower
         if copies or whole:
             stride = lanes * max(copies, 1)
             edge = builder.add_integers(ranged.lower, builder.rounded_down(span, stride))
             states = self._full_vectors(replace(ranged, upper=edge), states, lanes, max(copies, 1))
         rest = replace(ranged, lower=edge, nonempty=ranged.nonempty and not copies)
-        states = self._full_vectors(rest, states, lanes, 1) if whole else self._part_vectors(rest, states, lanes)
+        if whole:
+            states = self._full_vectors(rest, states, lanes, 1)
+        elif again:
+            states = self._vectors_going_back(rest, states, lanes)
+        else:
+            states = self._part_vectors(rest, states, lanes)
         return {s: self._merged(s, totals[s], self._across_lanes(s, states[s])) for s in carried}
 
     def _full_vectors(
@@ -218,11 +246,32 @@ class TreeEmitter:
 
         def body(position: Value, phis: list[Value]) -> list[Value]:
             with e.vectorised(lanes), e.only(e.lanes_below(position, ranged.upper)):
-                return self._vector_body(ranged, position, starts, phis)
+                return self._counted(e.active, self._vector_body(ranged, position, starts, phis), phis)
 
         flat = [v for s in carried for v in starts[s]]
         results = builder.loop(ranged.lower, ranged.upper, flat, body, step=lanes, nonempty=ranged.nonempty)
         return _unflatten(carried, starts, results)
+
+    def _vectors_going_back(self, ranged: Ranged, starts: dict[Statement, State], lanes: int) -> dict[Statement, State]:
+        """One vector at a time; the last one ends where the range ends, and does again what was done before."""
+        e, builder, carried = self.e, self.e.builder, ranged.carried
+        last = builder.subtract_integers(ranged.upper, literal(lanes, INT64))
+
+        def body(position: Value, phis: list[Value]) -> list[Value]:
+            start = builder.minimum_integers(position, last)
+            with e.vectorised(lanes):
+                fresh = e.lanes_from(builder.subtract_integers(position, start)) if carried else None
+                return self._counted(fresh, self._vector_body(ranged, start, starts, phis), phis)
+
+        flat = [v for s in carried for v in starts[s]]
+        results = builder.loop(ranged.lower, ranged.upper, flat, body, step=lanes, nonempty=ranged.nonempty)
+        return _unflatten(carried, starts, results)
+
+    def _counted(self, lanes: Value | None, finals: list[Value], before: list[Value]) -> list[Value]:
+        """The carried values, changed in these lanes only."""
+        if lanes is None:
+            return finals
+        return [self.e.select(lanes, final, old) for final, old in zip(finals, before, strict=True)]
 
     def _vector_body(
         self, ranged: Ranged, position: Value, like: dict[Statement, State], phis: list[Value]
@@ -235,11 +284,8 @@ class TreeEmitter:
             e.assuming(ranged.facts),
             e.forgetting(nest.depth),
         ):
-            self.items(nest.items)
-        finals = [e.vector(v) for s in ranged.carried for v in self._states.pop(s)]
-        if e.active is None:
-            return finals
-        return [e.select(e.active, final, before) for final, before in zip(finals, phis, strict=True)]
+            self._body(nest)
+        return [e.vector(v) for s in ranged.carried for v in self._states.pop(s)]
 
     def _gathered(self, statement: Statement, parts: list[Value]) -> State:
         """The accumulators of the copies as one."""
@@ -261,7 +307,7 @@ class TreeEmitter:
             self._states.update(_unflatten(together, starts, phis))
             outer, self._cold = self._cold, self._cold or not ranged.main
             with e.axis(nest.depth, position, nest.extent), e.assuming(ranged.facts):
-                self.items(nest.items)
+                self._body(nest)
             self._cold = outer
             return [v for s in together for v in self._states.pop(s)]
 
@@ -443,7 +489,9 @@ class TreeEmitter:
         count = ONE
         for axis in kept[len(fixed) :]:
             count = builder.multiply_integers(count, e.extent(statement.tensor.shape[axis]))
-        neutral = literal(neutral_number(statement.tensor.reducer or "", statement.tensor.dtype), statement.tensor.dtype)
+        neutral = literal(
+            neutral_number(statement.tensor.reducer or "", statement.tensor.dtype), statement.tensor.dtype
+        )
         if neutral.literal:
 
             def fill(position: Value, _: list[Value]) -> list[Value]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from gradc.ir.scalar import BOOL, INT64, DType
-from gradc.ir.tensor import Tensor
+from gradc.ir.tensor import Extent, Tensor
 from gradc.lower.machine import Machine
 from gradc.lower.strided import ColumnAccess
 from gradc.lower.text import FunctionBuilder, Scope, Value, literal, memory_type
@@ -39,6 +39,8 @@ class MemoryEmitter(Machine):
     def __init__(self, builder: FunctionBuilder, has_fma: bool = False) -> None:
         super().__init__(builder, has_fma)
         self._storage: dict[Tensor, Storage] = {}
+        #: addresses in the workspace, by offset
+        self.places: dict[Extent, Value] = {}
         #: buffer -> the scopes that were open when it was last written
         self._writers: dict[str, tuple[Scope, ...]] = {}
         #: the lanes that are in range, where some are not: only they read and write
@@ -52,6 +54,11 @@ class MemoryEmitter(Machine):
     def storage(self, tensor: Tensor) -> Storage:
         """The buffer of ``tensor``."""
         return self._storage[tensor]
+
+    def buffer_of(self, tensor: Tensor) -> str:
+        """What tells buffers apart: tensors that share one have it in common."""
+        storage = self._storage.get(tensor)
+        return f"{id(tensor)}" if storage is None else storage.pointer.text
 
     def is_stored(self, tensor: Tensor) -> bool:
         """Whether ``tensor`` has a buffer."""
@@ -82,6 +89,10 @@ class MemoryEmitter(Machine):
             lanes = ", ".join(f"i1 {'true' if lane < left.literal else 'false'}" for lane in range(self.lanes))
             return Value(f"<{lanes}>", BOOL, position.depth, self.lanes)
         return self.compare("greater", left, self._multiples(literal(1, INT64)))
+
+    def lanes_from(self, first: Value) -> Value:
+        """The lanes from number ``first`` on."""
+        return self.compare("greater_equal", self._multiples(literal(1, INT64)), first)
 
     def read(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> Value:
         """Load one entry, or one per lane where the offset varies over lanes."""

@@ -41,10 +41,11 @@ def signed_terms(node: Apply) -> list[tuple[Scalar, int]]:
     """A sum as terms and signs: ``-1 x`` is subtracted, not multiplied."""
     if node.dtype.kind != "f":
         return [(term, 1) for term in node.args]
-    return [_signed(term) for term in node.args]
+    return [signed(term) for term in node.args]
 
 
-def _signed(term: Scalar) -> tuple[Scalar, int]:
+def signed(term: Scalar) -> tuple[Scalar, int]:
+    """``-1 x y`` as ``x y`` and -1."""
     if is_apply(term, "prod") and is_number(term.children[0], -1):
         rest = term.children[1:]
         return (rest[0] if len(rest) == 1 else apply("prod", *rest)), -1

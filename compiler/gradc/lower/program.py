@@ -96,7 +96,7 @@ class ProgramWriter:
             write_shared(self.module, self._frame, name, nest)
             return
         builder = FunctionBuilder(self.module, name, "#0 ")
-        TreeEmitter(self._frame.emitter(builder, mentioned(items))).items(items)
+        TreeEmitter(self._frame.emitter(builder, mentioned(items))).write(items)
         builder.finish()
 
     def _write_sequence(self, parts: Sequence[str]) -> None:

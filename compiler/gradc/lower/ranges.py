@@ -116,6 +116,17 @@ def pieces(edges: Sequence[Edge], extent: Extent, shortest: int) -> list[Piece]:
     return _interior(edges)
 
 
+def room_of(piece: Piece, extent: Extent) -> int:
+    """The iterations of a piece of which both ends are known; otherwise 0."""
+    lower = 0 if piece.lower is None else piece.lower
+    upper = extent if piece.upper is None else piece.upper
+    ends = [int(end.value) if isinstance(end, Number) else end for end in (lower, upper)]  # type: ignore[arg-type]
+    if not isinstance(extent, int) or not all(isinstance(end, int) for end in ends):
+        return 0
+    low, high = (min(max(int(end), 0), extent) for end in ends)  # type: ignore[arg-type]
+    return max(high - low, 0)
+
+
 def _exact_pieces(edges: Sequence[Edge], extent: Extent, shortest: int) -> list[Piece]:
     """Edges at known places: each long piece knows every predicate; neighbouring short ones are one that tests."""
     places = {edge: int(edge.at.value) for edge in edges if isinstance(edge.at, Number)}  # type: ignore[arg-type]

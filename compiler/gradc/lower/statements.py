@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 from gradc.errors import CompileError
 from gradc.ir.algebra import (
@@ -29,6 +30,9 @@ from gradc.lower.tree import Statement
 SMALL_RESULT = 16
 #: ... unless their bodies together have more nodes than this.
 LARGEST_EXPANSION = 1000
+#: Maps of at most this many entries along axes that brackets depend on are written entry by entry.
+MOST_EXPRESSIONS = 64
+LARGEST_ROW = 32
 _SCANNED = ("sum", "prod", "max", "min")
 
 
@@ -57,7 +61,8 @@ def statements_of(tensor: Compute) -> list[Statement]:
             raise CompileError(f"arrays of {dtype} are not lowered to machine code yet; use float64 or float32")
     form = Form.of(tensor)
     if tensor.reducer is None:
-        return [_in_order(form, "map", range(tensor.rank))]
+        patterned = _patterned_axes(form)
+        return _entry_by_entry(form, patterned) if patterned else [_in_order(form, "map", range(tensor.rank))]
     special = _running(form) or _scatter(form) or _matrix_product(tensor)
     if special is not None:
         return [special]
@@ -123,7 +128,19 @@ def _few_entries(form: Form) -> list[int]:
     return few if len(post_order([form.body, form.domain])) * entries <= LARGEST_EXPANSION else []
 
 
+def _patterned_axes(form: Form) -> list[int]:
+    """Small output axes that brackets of a map depend on: its entries are different expressions, each without a test."""
+    brackets = {node.predicate for node in post_order([form.body]) if isinstance(node, Guard)}
+    brackets = {bracket for bracket in brackets if not loads_of(bracket)}
+    depends = sorted(axis for axis in free_indices(*brackets) if axis < form.tensor.rank)
+    extents = [form.tensor.shape[axis] for axis in depends]
+    few = all(isinstance(e, int) and 0 < e <= LARGEST_ROW for e in extents)
+    entries = prod(e for e in extents if isinstance(e, int))
+    return depends if few and entries <= MOST_EXPRESSIONS else []
+
+
 def _entry_by_entry(form: Form, few: Sequence[int]) -> list[Statement]:
+    """A statement per entry along some axes; the loops run over the others."""
     tensor = form.tensor
     outer = [axis for axis in range(tensor.rank) if axis not in few]
     order = [*outer, *range(tensor.rank, len(tensor.extents))]
@@ -136,7 +153,7 @@ def _entry_by_entry(form: Form, few: Sequence[int]) -> list[Statement]:
         result.append(
             Statement(
                 tensor,
-                "reduce",
+                "map" if tensor.reducer is None else "reduce",
                 tuple(tensor.extents[axis] for axis in order),
                 tuple(rename(index(axis)) for axis in range(tensor.rank)),
                 rename(form.body),

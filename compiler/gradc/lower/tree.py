@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,7 +18,7 @@ class Statement:
 
     ``body``, ``domain`` and ``target`` are over loop depths (`Index` d is the loop at depth d). A ``map`` stores one entry
     per iteration; a ``reduce`` combines in registers over the loops from ``first_reduce`` inwards; an ``accumulate`` adds
-    into the buffer (``guarded`` where the target's entry may not exist); a ``scan`` stores its running value; a ``product`` is a
+    into the buffer (``guarded`` where the entry may not exist); a ``scan`` stores its running value; a ``product`` is a
     matrix product inside the loops of its batch.
     """
 
@@ -50,9 +50,14 @@ class Statement:
         return reads
 
     @cached_property
+    def operations(self) -> frozenset[Scalar]:
+        """What one evaluation computes."""
+        return frozenset(node for node in self.nodes if node.children and not isinstance(node, Load))
+
+    @property
     def weight(self) -> int:
-        """The operations of one evaluation."""
-        return 1 + sum(bool(node.children) and not isinstance(node, Load) for node in self.nodes)
+        """The operations of one evaluation, on its own."""
+        return 1 + len(self.operations)
 
     @property
     def depth(self) -> int:
@@ -83,3 +88,12 @@ def statements(items: list[Item]) -> Iterator[Statement]:
             yield item
         else:
             yield from statements(item.items)
+
+
+def straight_line(items: Sequence[Item]) -> Iterator[Statement]:
+    """The statements that run without a jump between them: those here, and those in unrolled loops."""
+    for item in items:
+        if isinstance(item, Statement):
+            yield item
+        elif item.unrolled:
+            yield from straight_line(item.items)

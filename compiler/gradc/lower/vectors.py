@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gradc.ir.scalar import Apply, Index, Load, Scalar
-from gradc.ir.tensor import Extent
-from gradc.ir.walk import post_order
+from gradc.ir.scalar import Apply, Index, Load, Scalar, index
+from gradc.ir.tensor import Extent, Tensor
+from gradc.ir.walk import free_indices, loads_of, post_order
 from gradc.lower.mathematics import is_inline
 from gradc.lower.powers import small_power
 from gradc.lower.text import Value
-from gradc.lower.tree import Item, Nest, Statement
+from gradc.lower.tree import Item, Nest, Statement, statements
 
 #: Plain additions per accumulator before a block's sum goes to a compensated total.
 ADDITIONS = 32
@@ -42,6 +42,8 @@ class Ranged:
     facts: tuple[tuple[Scalar, bool], ...] = ()
     #: whether vectors are worth their code here
     main: bool = True
+    #: how many iterations there are at least, chunks and blocks put together
+    room: int = 0
 
 
 def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
@@ -81,6 +83,31 @@ def _copies(extent: Extent, lanes: int, weight: float, reduces: bool, vector_bit
     while isinstance(extent, int) and copies > 1 and extent < 2 * lanes * copies:
         copies //= 2
     return 0 if isinstance(extent, int) and extent < 2 * lanes and extent % lanes else copies
+
+
+def may_go_back(ranged: Ranged, lanes: int, buffer_of: Callable[[Tensor], str]) -> bool:
+    """Whether the last vector of the loop may begin earlier, among iterations that were done, and do them again.
+
+    Nothing is added to memory, and nothing is written over what is read.
+    """
+    inside = list(statements(ranged.nest.items))
+    if ranged.room < lanes or any(s.kind not in ("map", "reduce") for s in inside):
+        return False
+    written = {buffer_of(s.tensor): s.tensor for s in inside if s.stored}
+    read = {tensor for s in inside for tensor in s.reads}
+    return all(written.get(buffer_of(tensor), tensor) is tensor for tensor in read)
+
+
+def is_strided(nest: Nest) -> bool:
+    """Whether some lanes read or write apart from each other."""
+    own = index(nest.depth)
+    for statement in statements(nest.items):
+        places = [statement.target, *(item.indices for item in loads_of(statement.body, statement.domain))]
+        for place in places:
+            for position, at in enumerate(place):
+                if nest.depth in free_indices(at) and (at is not own or position != len(place) - 1):
+                    return True
+    return False
 
 
 def _repeated(items: Sequence[Item], times: int = 1) -> Iterator[tuple[Statement, int]]:
