@@ -5,14 +5,70 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-#: A prepared candidate: called without arguments, it does the work once and gives the result.
-Candidate = Callable[[], Any]
+
+class Call:
+    """A prepared candidate: ``function(*arguments, **keywords)`` does the work once and gives the result.
+
+    The timed loop makes this very call, without a Python function around it: for calls of tens of nanoseconds.
+    """
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> None:
+        self.function, self.arguments, self.keywords = function, arguments, keywords
+        self._shown: Callable[[Any], Any] | None = None
+        #: done before each sample, untimed
+        self.before: Callable[[], Any] | None = None
+
+    def shown(self, shape: Callable[[Any], Any]) -> Call:
+        """Have the result brought into the reference's layout where it is checked; this is not timed."""
+        self._shown = shape
+        return self
+
+    def checked(self) -> Any:
+        """The result as it is checked."""
+        result = self()
+        return self._shown(result) if self._shown else result
+
+    def __call__(self) -> Any:
+        return self.function(*self.arguments, **self.keywords)
+
+    def seconds(self, count: int) -> float:
+        """How long ``count`` calls take."""
+        if self.before:
+            self.before()
+        loop = _loop(len(self.arguments), tuple(self.keywords))
+        repeat = range(count)
+        start = time.perf_counter()
+        loop(repeat, self.function, *self.arguments, *self.keywords.values())
+        return time.perf_counter() - start
+
+
+#: What a builder gives: a `Call`, or a function without arguments.
+Candidate = Call | Callable[[], Any]
+Builder = Callable[[], Candidate]
+
+
+@cache
+def _loop(arguments: int, keywords: tuple[str, ...]) -> Callable[..., None]:
+    names = [f"a{k}" for k in range(arguments)]
+    passed = ", ".join([*names, *(f"{name}={name}" for name in keywords)])
+    scope: dict[str, Any] = {}
+    exec(f"def loop({', '.join(['repeat', 'f', *names, *keywords])}):\n  for _ in repeat: f({passed})", scope)
+    return scope["loop"]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Target:
+    """At most ``limit`` times the time of ``reference``; without a reference, at most ``limit`` seconds."""
+
+    limit: float
+    reference: str = ""
 
 
 @dataclass
@@ -22,6 +78,14 @@ class Row:
     title: str
     seconds: dict[str, float] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    targets: tuple[Target, ...] = ()
+    #: what the time is divided by in the report: 10,000 elements
+    items: int = 1
+    #: the least that must be done: bytes from and to memory, floating-point operations
+    bytes: float = 0.0
+    flops: float = 0.0
+    #: whether the README shows it
+    headline: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,73 +93,95 @@ class Effort:
     """How long to measure."""
 
     rounds: int = 15
-    sample_seconds: float = 0.01
+    sample_seconds: float = 0.005
+    #: a slow candidate takes part in fewer rounds: after this long it has been measured enough
+    candidate_seconds: float = 1.5
     largest: int = 10**7
     #: What stands for the rounds: the median, or on a machine with other work the minimum.
     summary: Callable[[Sequence[float]], float] = statistics.median
 
     def quick(self) -> Effort:
         """A few rounds over small arrays."""
-        return replace(self, rounds=3, sample_seconds=0.002, largest=10**4)
+        return replace(self, rounds=2, sample_seconds=0.001, candidate_seconds=0.05, largest=10**3)
 
     def one_call(self) -> Effort:
         """Each sample is a single call."""
         return replace(self, sample_seconds=0.0)
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether only small problems are wanted."""
+        return self.largest < 10**4
 
-def prepared(
-    title: str, builders: Mapping[str, Callable[[], Candidate]], expected: Any, tolerance: float
-) -> tuple[Row, dict[str, Candidate]]:
-    """Build each system's candidate and keep those whose result is right; the others leave a note."""
-    row, candidates = Row(title), {}
+
+def prepared(row: Row, builders: Mapping[str, Builder], expected: Any, tolerance: float) -> dict[str, Call]:
+    """Build each system's candidate and keep those whose result is right; the others leave a note in the row."""
+    candidates: dict[str, Call] = {}
     for system, build in builders.items():
         try:
-            candidate = build()
-            result = candidate()
+            built = build()
+            candidate = built if isinstance(built, Call) else Call(built)
+            agrees = _agrees(candidate.checked(), expected, tolerance)
         except Exception as error:  # a peer that can't do a case is a note, not the end of the run
-            row.notes[system] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            first, *_ = [*str(error).splitlines(), ""]
+            row.notes[system] = f"{type(error).__name__}: {first:.120}"
             continue
-        if not _agrees(result, expected, tolerance):
+        if not agrees:
             row.notes[system] = "wrong result"
             continue
         candidates[system] = candidate
-    return row, candidates
+    return candidates
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """The arrays and numbers in nested tuples and lists, in order."""
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
 
 
 def _agrees(result: Any, expected: Any, tolerance: float) -> bool:
-    pairs = zip(result, expected, strict=True) if isinstance(expected, tuple) else [(result, expected)]
     return all(
         np.allclose(np.asarray(got, dtype=float).ravel(), np.ravel(want), rtol=tolerance, atol=tolerance)
-        for got, want in pairs
+        for got, want in zip(leaves(result), leaves(expected), strict=True)
     )
 
 
-def interleaved(row: Row, candidates: Mapping[str, Candidate], effort: Effort) -> Row:
+def interleaved(row: Row, candidates: Mapping[str, Call], effort: Effort) -> Row:
     """Seconds per call, all candidates measured in turns so that a busy moment hits them alike."""
     counts = {system: _calls_per_sample(candidate, effort) for system, candidate in candidates.items()}
     samples: dict[str, list[float]] = {system: [] for system in candidates}
+    spent = dict.fromkeys(candidates, 0.0)
     gc.collect()
     gc.disable()
     try:
-        for _ in range(effort.rounds):
+        for turn in range(effort.rounds):
             for system, candidate in candidates.items():
-                samples[system].append(_time(candidate, counts[system]) / counts[system])
+                if turn and spent[system] > effort.candidate_seconds:
+                    continue
+                elapsed = candidate.seconds(counts[system])
+                spent[system] += elapsed
+                samples[system].append(elapsed / counts[system])
     finally:
         gc.enable()
-    row.seconds = {system: effort.summary(times) for system, times in samples.items()}
+    row.seconds |= {system: effort.summary(times) for system, times in samples.items()}
     return row
 
 
-def _calls_per_sample(candidate: Candidate, effort: Effort) -> int:
+def measured(row: Row, builders: Mapping[str, Builder], expected: Any, tolerance: float, effort: Effort) -> Row:
+    """Check the candidates, then time them in turns."""
+    return interleaved(row, prepared(row, builders, expected, tolerance), effort)
+
+
+def _calls_per_sample(candidate: Call, effort: Effort) -> int:
+    if not effort.sample_seconds:
+        return 1
+    for _ in range(3):  # early calls may still prepare something
+        if candidate.seconds(1) > 0.1:
+            break
     count = 1
-    while (elapsed := _time(candidate, count)) < effort.sample_seconds:
+    while (elapsed := candidate.seconds(count)) < effort.sample_seconds:
         count = max(2 * count, int(count * effort.sample_seconds / max(elapsed, 1e-7)))
     return count
-
-
-def _time(candidate: Candidate, count: int) -> float:
-    repeat = range(count)
-    start = time.perf_counter()
-    for _ in repeat:
-        candidate()
-    return time.perf_counter() - start

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from ctypes import c_double, c_int, c_size_t, c_void_p
+from collections.abc import Callable, Collection
+from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import Candidate, Effort, Row, interleaved, prepared
-from benchmarks.systems import handwritten, load, pointer
+from benchmarks.measure import Builder, Call, Effort, Row, measured
+from benchmarks.native import extension
+from benchmarks.problem import Problem
+from benchmarks.systems import load
 
 EPOCHS, RATE = 500, 0.1
 _rng = np.random.default_rng(1)
@@ -21,40 +23,45 @@ def loss(b, x, y):
     return ((b[0] + b[1] * x - y) ** 2).mean()
 
 
-def with_gradc() -> Candidate:
-    """The gradient compiled, the update in NumPy."""
-    gradient = load("gradc").grad(loss)
+def by_hand(b: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The gradient in NumPy."""
+    residual = b[0] + b[1] * x - y
+    return np.array([2 * residual.mean(), 2 * (residual * x).mean()])
 
-    def descend():
+
+def descent(gradient: Callable[[np.ndarray, np.ndarray, np.ndarray], Any]) -> Call:
+    """The loop around a gradient."""
+
+    def descend() -> np.ndarray:
         b = np.zeros(2)
         for _ in range(EPOCHS):
             b = b - RATE * gradient(b, X, Y)
         return b
 
-    return descend
+    return Call(descend)
 
 
-def with_jax() -> Candidate:
+def with_jax() -> Call:
     """The whole update step under jit."""
     jax = load("jax")
     update = jax.jit(lambda b, x, y: b - RATE * jax.grad(loss)(b, x, y))
     x, y = jax.numpy.asarray(X), jax.numpy.asarray(Y)
 
-    def descend():
+    def descend() -> Any:
         b = jax.numpy.zeros(2)
         for _ in range(EPOCHS):
             b = update(b, x, y)
         return b.block_until_ready()
 
-    return descend
+    return Call(descend)
 
 
-def with_torch() -> Candidate:
+def with_torch() -> Call:
     """Eager tensors, the update without gradients."""
     torch = load("torch")
     x, y = torch.from_numpy(X), torch.from_numpy(Y)
 
-    def descend():
+    def descend() -> Any:
         b = torch.zeros(2, dtype=torch.float64, requires_grad=True)
         for _ in range(EPOCHS):
             (gradient,) = torch.autograd.grad(loss(b, x, y), b)
@@ -62,73 +69,18 @@ def with_torch() -> Candidate:
                 b -= RATE * gradient
         return b.detach().numpy()
 
-    return descend
-
-
-def with_autograd() -> Candidate:
-    """The tape over NumPy."""
-    anp = __import__("autograd.numpy").numpy
-    gradient = load("autograd").grad(lambda b, x, y: anp.mean((b[0] + b[1] * x - y) ** 2))
-
-    def descend():
-        b = np.zeros(2)
-        for _ in range(EPOCHS):
-            b = b - RATE * gradient(b, X, Y)
-        return b
-
-    return descend
-
-
-def with_casadi() -> Candidate:
-    """A CasADi Function through its buffer interface, the update in NumPy."""
-    casadi = load("casadi")
-    b, x, y = casadi.MX.sym("b", 2), casadi.MX.sym("x", len(X)), casadi.MX.sym("y", len(X))
-    value = casadi.sum1((b[0] + b[1] * x - y) ** 2) / len(X)
-    function = casadi.Function("gradient", [b, x, y], [casadi.gradient(value, b)])
-    buffer, evaluate = function.buffer()
-    point, gradient = np.zeros(2), np.empty(2)
-    for position, array in enumerate((point, X, Y)):
-        buffer.set_arg(position, memoryview(array))
-    buffer.set_res(0, memoryview(gradient))
-
-    def descend():
-        point[:] = 0
-        for _ in range(EPOCHS):
-            evaluate()
-            point[:] -= RATE * gradient
-        return point
-
-    descend.buffer = buffer
-    return descend
-
-
-def with_c() -> Candidate:
-    """Gradient, update and loop in C."""
-    function = handwritten().regression
-    function.argtypes = [c_void_p, c_void_p, c_void_p, c_size_t, c_int, c_double]
-    b = np.zeros(2)
-
-    def descend():
-        b[:] = 0
-        function(pointer(b), pointer(X), pointer(Y), len(X), EPOCHS, RATE)
-        return b
-
-    return descend
-
-
-BUILDERS = {
-    "gradc": with_gradc,
-    "jax": with_jax,
-    "torch": with_torch,
-    "autograd": with_autograd,
-    "casadi": with_casadi,
-    "C": with_c,
-}
+    return Call(descend)
 
 
 def run(systems: Collection[str], effort: Effort) -> list[Row]:
     """One row."""
+    builders: dict[str, Builder] = {
+        "gradc": lambda: descent(Problem(loss, (np.zeros(2), X, Y)).derived()),
+        "jax": with_jax,
+        "torch": with_torch,
+        "NumPy": lambda: descent(by_hand),
+        "C": lambda: Call(extension("small").regression, X, Y, EPOCHS, RATE),
+    }
     expected, *_ = np.linalg.lstsq(np.column_stack([np.ones(len(X)), X]), Y, rcond=None)
-    builders = {system: build for system, build in BUILDERS.items() if system in systems}
-    row, candidates = prepared(f"linear regression, {EPOCHS} epochs", builders, expected, 1e-6)
-    return [interleaved(row, candidates, effort)]
+    kept = {name: build for name, build in builders.items() if name in systems}
+    return [measured(Row(f"linear regression, {EPOCHS} epochs"), kept, expected, 1e-6, effort)]

@@ -1,0 +1,84 @@
+"""Bundle adjustment: the Jacobian of every observation, cameras and points gathered by index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cases.projection import BYTES, FLOPS, by_hand, observations, residual
+from benchmarks.measure import Builder, Call, Effort, Row, Target, measured
+from benchmarks.namespaces import numpy_of, rebound
+from benchmarks.native import extension
+from benchmarks.problem import mapped
+from benchmarks.systems import load
+
+CAMERAS, POINTS = 49, 1000
+
+
+def jacobians_with(np: Any, derived: Callable[..., Any]) -> Callable[..., Any]:
+    """All Jacobians by a system's derivative of `residual`, in its own NumPy."""
+
+    def jacobians(cameras, points, weights, camera_of, point_of, features):
+        z = np.concatenate([cameras[camera_of], points[point_of], weights[:, None]], 1)
+        return derived(z, features)
+
+    return jacobians
+
+
+def with_gradc(arguments: tuple[np.ndarray, ...]) -> Call:
+    """The gathers and the Jacobians in one kernel."""
+    gradc = load("gradc")
+    derived = gradc.vmap(gradc.jacobian(residual))
+
+    def jacobians(cameras, points, weights, camera_of, point_of, features):
+        z = np.concatenate([cameras[camera_of], points[point_of], weights[:, None]], 1)
+        return derived(z, features)
+
+    return Call(gradc.jit(jacobians), *arguments)
+
+
+def with_jax(arguments: tuple[np.ndarray, ...]) -> Call:
+    """``jax.jit`` of gathers and ``vmap(jacfwd)``."""
+    jax = load("jax")
+    step = jax.jit(jacobians_with(jax.numpy, jax.vmap(jax.jacfwd(rebound(residual, jax.numpy)))))
+    on_device = [jax.numpy.asarray(a) for a in arguments]
+    return Call(lambda: jax.block_until_ready(step(*on_device)))
+
+
+def with_torch(arguments: tuple[np.ndarray, ...]) -> Call:
+    """``torch.func.vmap(jacfwd)``."""
+    torch = load("torch")
+    derived = torch.func.vmap(torch.func.jacfwd(rebound(residual, numpy_of("torch"))))
+    return Call(jacobians_with(torch, derived), *mapped(torch.as_tensor, arguments))
+
+
+def run(systems: Collection[str], effort: Effort) -> list[Row]:
+    """10,000 observations, and a few more."""
+    rows = []
+    for count in (10**4, 10**4 + 5):
+        count = min(count, 10 * effort.largest)
+        z, features = observations(count)
+        rng = np.random.default_rng(count)
+        cameras, points, weights = z[:CAMERAS, :11].copy(), z[:POINTS, 11:14].copy(), z[:, 14].copy()
+        camera_of, point_of = rng.integers(0, CAMERAS, count), rng.integers(0, len(points), count)
+        arguments = (cameras, points, weights, camera_of, point_of, features)
+        gathered = np.concatenate([cameras[camera_of], points[point_of], weights[:, None]], axis=1)
+        builders: dict[str, Builder] = {
+            "gradc": lambda arguments=arguments: with_gradc(arguments),
+            "C": lambda arguments=arguments: Call(extension("projection").bundle, *arguments),
+            "jax": lambda arguments=arguments: with_jax(arguments),
+            "torch": lambda arguments=arguments: with_torch(arguments),
+        }
+        row = Row(
+            f"bundle adjustment: Jacobians, {count:,} observations",
+            targets=(Target(1.1, "C"), Target(1.0, "jax"), Target(1.0, "torch")),
+            items=count,
+            bytes=BYTES * count,
+            flops=FLOPS * count,
+            headline=count == 10**4,
+        )
+        kept = {name: build for name, build in builders.items() if name in systems}
+        rows.append(measured(row, kept, by_hand(gathered, features), 1e-9, effort))
+    return rows

@@ -1,0 +1,98 @@
+"""Systems whose numbers are scalar expressions: heyoka compiles them, Dr.Jit records arrays that stand for one number."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import Call
+from benchmarks.namespaces import objects, rebound, symbolic_numpy
+from benchmarks.systems import load
+
+
+def heyoka_derivatives(
+    function: Callable[..., Any],
+    points: np.ndarray,
+    constants: np.ndarray | None = None,
+    *,
+    with_value: bool = False,
+) -> Call:
+    """The Jacobian of a function of vectors, at every row of ``points``: ``function(point[, constant])``.
+
+    heyoka takes and gives structures of arrays: points and results stay in that layout, which spares it the transposition.
+    """
+    heyoka = load("heyoka")
+    data = points if constants is None else np.concatenate([points, constants], axis=1)
+    names = objects(heyoka.make_vars(f"x{k}") for k in range(data.shape[1]))
+    variables, fixed = names[: points.shape[1]], names[points.shape[1] :]
+    called = rebound(function, symbolic_numpy(heyoka))
+    results = list(np.ravel(called(variables, fixed) if constants is not None else called(variables)))
+    jacobian = list(np.ravel(heyoka.diff_tensors(results, list(variables)).jacobian))
+    wanted = results + jacobian if with_value else jacobian
+    step = heyoka.cfunc(wanted, list(names), batch_size=16, fast_math=True)
+    columns = np.ascontiguousarray(data.T)
+    out = np.empty((len(wanted), len(data)))
+    return Call(step, columns, outputs=out)
+
+
+class _Number:
+    """A Dr.Jit array that NumPy takes for one number: its own arrays NumPy would take apart."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _operation(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def operate(x: Any, y: Any) -> Any:
+        # with an array of objects NumPy does it, entry by entry
+        return NotImplemented if isinstance(y, np.ndarray) else _Number(function(_value(x), _value(y)))
+
+    return operate
+
+
+def _value(x: Any) -> Any:
+    return x.value if isinstance(x, _Number) else x
+
+
+for _name, _function in (
+    ("add", operator.add),
+    ("sub", operator.sub),
+    ("mul", operator.mul),
+    ("truediv", operator.truediv),
+):
+    setattr(_Number, f"__{_name}__", _operation(_function))
+    setattr(_Number, f"__r{_name}__", _operation(lambda x, y, f=_function: f(y, x)))
+_Number.__pow__ = lambda self, exponent: _Number(math.prod([self.value] * exponent))  # type: ignore[attr-defined]
+
+
+def drjit_jacobian(function: Callable[..., Any], points: np.ndarray, constants: np.ndarray, results: int) -> Call:
+    """The Jacobian by one backward sweep per result, recorded once (``drjit.freeze``); structures of arrays as well."""
+    drjit = load("drjit")
+    number = drjit.llvm.ad.Float64
+    elementary = {name: getattr(drjit, name) for name in ("sin", "cos", "exp", "log", "sqrt")}
+    own = {name: lambda x, f=function: _Number(f(x.value)) for name, function in elementary.items()}
+    called = rebound(function, symbolic_numpy(drjit, **own))
+    columns = [number(np.ascontiguousarray(column)) for column in points.T]
+    fixed = [number(np.ascontiguousarray(column)) for column in constants.T]
+
+    @drjit.freeze  # type: ignore[untyped-decorator]
+    def derive(columns: list[Any], fixed: list[Any]) -> list[Any]:
+        rows = []
+        for row in range(results):
+            inputs = [number(column) for column in columns]
+            drjit.enable_grad(inputs)
+            drjit.backward(called(objects(map(_Number, inputs)), objects(map(_Number, fixed)))[row].value)
+            rows += [drjit.grad(x) for x in inputs]
+        return rows
+
+    def step() -> Any:
+        rows = derive(columns, fixed)
+        drjit.eval(rows)
+        drjit.sync_thread()
+        return rows
+
+    return Call(step)
