@@ -22,7 +22,7 @@ def test_quick_run_prints_a_table_of_ratios():
         "main(['--quick', '--only', 'gradc,C', '--case', 'rosenbrock,regression'])",
     )
     rows = [line for line in out.splitlines() if line.startswith("| ")]
-    assert rows[0].startswith("| | gradc |")
+    assert rows[0].startswith("|  | gradc | C |")
     assert sum(line.startswith("| Rosenbrock") for line in rows) >= 5
     assert any(line.startswith("| linear regression") for line in rows)
     assert "wrong result" not in out
@@ -31,10 +31,10 @@ def test_quick_run_prints_a_table_of_ratios():
 
 def test_a_wrong_candidate_is_not_timed():
     code = (
-        "from benchmarks.measure import Effort, interleaved, prepared\n"
+        "from benchmarks.measure import Effort, Row, interleaved, prepared\n"
         "builders = {'right': lambda: lambda: 93.0, 'wrong': lambda: lambda: 92.0, 'broken': lambda: 1 / 0}\n"
-        "row, candidates = prepared('case', builders, 93.0, 1e-12)\n"
-        "row = interleaved(row, candidates, Effort().quick())\n"
+        "row = Row('case')\n"
+        "interleaved(row, prepared(row, builders, 93.0, 1e-12), Effort().quick())\n"
         "print(sorted(row.seconds), row.notes['wrong'], '|', row.notes['broken'])\n"
     )
     assert in_project("-c", code).strip() == "['right'] wrong result | ZeroDivisionError: division by zero"
@@ -46,3 +46,36 @@ def test_ratios_read_well():
         "print(duration(93e-9), duration(0.0123), ratio(0.4567), ratio(1234.0))"
     )
     assert in_project("-c", code).split() == ["93", "ns", "12.3", "ms", "0.46x", "1,200x"]
+
+
+def test_targets_are_judged_by_the_reference():
+    code = (
+        "from benchmarks.machine import Peaks\n"
+        "from benchmarks.measure import Row, Target\n"
+        "from benchmarks.report import targets\n"
+        "row = Row('case', {'gradc': 2e-6, 'C': 1e-6}, targets=(Target(1.5, 'C'), Target(3e-6)), bytes=500, flops=100)\n"
+        "print(targets([row], Peaks(1e9, {1000: 1e9})))"
+    )
+    assert in_project("-c", code).splitlines()[2:] == [
+        "| case | 2 us | 500 ns | C: 1 us | 2x | 1.5x | no |",
+        "| case | 2 us | 500 ns |  | 2 us | 3 us | yes |",
+    ]
+
+
+def test_a_record_replaces_what_stands_between_the_marks(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- run -->\nold\n<!-- end of run -->\nafter\n")
+    code = "import sys; from pathlib import Path; from benchmarks.record import between_marks\n"
+    in_project("-c", code + f"between_marks(Path({str(page)!r}), 'run', 'new')")
+    assert page.read_text() == "before\n<!-- run -->\nnew\n<!-- end of run -->\nafter\n"
+
+
+def test_the_same_source_runs_on_another_numpy():
+    code = (
+        "from types import SimpleNamespace\n"
+        "from benchmarks.cases.waves import waves\n"
+        "from benchmarks.namespaces import rebound\n"
+        "words = SimpleNamespace(sin=lambda x: 2, exp=lambda x: 3, log1p=lambda x: 4, sum=lambda x: x)\n"
+        "print(rebound(waves, words)(1.0))"
+    )
+    assert in_project("-c", code).strip() == "10"
