@@ -8,6 +8,7 @@ from gradc.ir.algebra import product_of, sum_of
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, extent_scalar
 from gradc.ir.walk import graph_order
+from gradc.lower.batches import leading_axes
 from gradc.lower.contractions import fold_scale
 from gradc.lower.describe import cost_of, describe
 from gradc.lower.frame import Placement
@@ -39,7 +40,8 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
         if changed is not graph:
             graph, tensors = changed, ordered_tensors(changed)
         observe(name, graph)
-    ordered = [s for t in tensors if isinstance(t, Compute) for s in statements_of(t)]
+    leads = leading_axes(tensors)
+    ordered = [s for t in tensors if isinstance(t, Compute) for s in statements_of(t, leads.get(t, ()))]
     fusion = Fusion(ordered)
     functions = _functions(fusion.tree())
     needs = storage_needs(functions, graph.outputs)

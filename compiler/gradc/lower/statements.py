@@ -21,6 +21,7 @@ from gradc.ir.algebra import (
 from gradc.ir.scalar import TRUE, Guard, Index, Scalar, index, is_apply, number
 from gradc.ir.tensor import Compute
 from gradc.ir.walk import free_indices, loads_of, post_order
+from gradc.lower.batches import outermost_first
 from gradc.lower.contractions import as_matrix_product
 from gradc.lower.ranges import parts_of
 from gradc.lower.text import is_lowerable
@@ -54,15 +55,20 @@ class Form:
         return Form(tensor, body, domain)
 
 
-def statements_of(tensor: Compute) -> list[Statement]:
-    """How ``tensor`` is computed: one statement, or one per entry of a small result of a long reduction."""
+def statements_of(tensor: Compute, leads: Sequence[int] = ()) -> list[Statement]:
+    """How ``tensor`` is computed: one statement, or one per entry of a small result of a long reduction.
+
+    The loops over the axes of ``leads`` are the outermost, where the order is free.
+    """
     for dtype in (tensor.dtype, tensor.body.dtype):
         if not is_lowerable(dtype):
             raise CompileError(f"arrays of {dtype} are not lowered to machine code yet; use float64 or float32")
     form = Form.of(tensor)
     if tensor.reducer is None:
         patterned = _patterned_axes(form)
-        return _entry_by_entry(form, patterned) if patterned else [_in_order(form, "map", range(tensor.rank))]
+        return _entry_by_entry(form, patterned) if patterned else [
+            _in_order(form, "map", outermost_first(range(tensor.rank), leads))
+        ]
     special = _running(form) or _scatter(form) or _matrix_product(tensor)
     if special is not None:
         return [special]
@@ -70,7 +76,7 @@ def statements_of(tensor: Compute) -> list[Statement]:
     if few:
         return _entry_by_entry(form, few)
     order, kind = _preferred_order(tensor)
-    return [_in_order(form, kind, order)]
+    return [_in_order(form, kind, outermost_first(order, leads) if kind == "reduce" else order)]
 
 
 def _in_order(form: Form, kind: str, order: Sequence[int]) -> Statement:
