@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gradc.ir.scalar import DType
-from gradc.lower.mathematics import exponentials, hyperbolic, logarithms, trigonometric
+from gradc.lower.mathematics import (
+    error_functions,
+    exponentials,
+    hyperbolic,
+    inverse_trigonometric,
+    logarithms,
+    powers,
+    trigonometric,
+)
 from gradc.lower.mathematics.formula import DOUBLE, SINGLE, Formula, Real
 from gradc.lower.text import Template
 
@@ -30,11 +38,29 @@ class Function:
 FUNCTIONS: dict[str, Function] = {
     "exp": Function(exponentials.exponentials),
     "expm1": Function(exponentials.exponentials, 1),
+    "exp2": Function(exponentials.exponential_of_two),
     "log": Function(logarithms.logarithm),
     "log1p": Function(logarithms.logarithm_of_one_plus),
+    "log2": Function(logarithms.logarithm_to_base("log2")),
+    "log10": Function(logarithms.logarithm_to_base("log10")),
     "sin": Function(trigonometric.sine_and_cosine, 0, trigonometric.far_from_zero("sin")),
     "cos": Function(trigonometric.sine_and_cosine, 1, trigonometric.far_from_zero("cos")),
+    "tan": Function(trigonometric.tangent, 0, trigonometric.far_from_zero("tan")),
+    "asin": Function(inverse_trigonometric.arc_sine),
+    "acos": Function(inverse_trigonometric.arc_cosine),
+    "atan": Function(inverse_trigonometric.arc_tangent),
+    "atan2": Function(inverse_trigonometric.arc_tangent_of_two),
+    "sinh": Function(hyperbolic.hyperbolic_sine_and_cosine),
+    "cosh": Function(hyperbolic.hyperbolic_sine_and_cosine, 1),
     "tanh": Function(hyperbolic.hyperbolic_tangent),
+    "asinh": Function(hyperbolic.inverse_hyperbolic_sine),
+    "acosh": Function(hyperbolic.inverse_hyperbolic_cosine),
+    "atanh": Function(hyperbolic.inverse_hyperbolic_tangent),
+    "erf": Function(error_functions.error_function),
+    "erfc": Function(error_functions.complementary_error_function),
+    "cbrt": Function(powers.cube_root),
+    "hypot": Function(powers.hypotenuse),
+    "pow": Function(powers.power),
 }
 
 

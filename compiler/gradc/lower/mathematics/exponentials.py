@@ -35,30 +35,43 @@ def two_to(f: Formula, power: Whole, offset: int) -> Real:
     return ((power + (f.format.bias + offset)) << f.format.mantissa).as_real()
 
 
-def scaled(f: Formula, y: Real, part: Reduced, is_small: Real | None, threshold: float) -> Real:
-    """``2^k y``, rounded once, also where it is subnormal or overflows; ``is_small < threshold`` finds the former."""
+def scaled(f: Formula, y: Real, power: Whole, count: Real) -> Real:
+    """``2^k y``, rounded once, also where it is subnormal or overflows; ``count`` is k, ``power`` has it in the low bits."""
     if f.is_full_width:
-        return f.scale(y, part.count)
+        return f.scale(y, count)
     extra = 2 * f.format.mantissa + 4
-    assert is_small is not None
-    small = is_small < threshold
+    small = count < 4.0 - f.format.bias
     offset = f.whole_where(small, f.format.bias + extra, f.format.bias - 1)
-    power = ((part.power + offset) << f.format.mantissa).as_real()
-    return y * power * f.where(small, 2.0**-extra, 2.0)
+    factor = ((power + offset) << f.format.mantissa).as_real()
+    return y * factor * f.where(small, 2.0**-extra, 2.0)
+
+
+def range_of(f: Formula) -> tuple[float, float]:
+    """Where `exp` is neither 0 nor infinite, with a little to spare."""
+    return (-746.0, 710.0) if f.format is DOUBLE else (-104.5, 89.0)
+
+
+def exponential_of_two(f: Formula, x: Real) -> tuple[Real]:
+    """``2^x``."""
+    clamped = x.at_most(f.format.bias + 1.5).at_least(-f.format.bias - f.format.mantissa - 1.0)
+    shifted = clamped + f.format.rounder
+    count = shifted - f.format.rounder
+    rest = clamped - count
+    return (scaled(f, rest.times_plus(polynomial(rest, f.coefficients("exp2")), 1.0), shifted.bits(), count),)
 
 
 def exponentials(f: Formula, x: Real) -> tuple[Real, Real]:
     """``exp x`` and ``expm1 x``."""
-    largest, smallest, normal = (710.0, -746.0, -708.0) if f.format is DOUBLE else (89.0, -104.5, -87.0)
+    smallest, largest = range_of(f)
     clamped = x.at_most(largest).at_least(smallest)
     part = reduced(f, clamped)
     r = part.remainder
     series = polynomial(r, f.coefficients("exp"))
-    exp = scaled(f, 1.0 + series.times_plus(r * r, r), part, clamped, normal)
+    exp = scaled(f, 1.0 + series.times_plus(r * r, r), part.power, part.count)
     # e^x - 1 = 2 (h + h r + h tail - 1/2) with h = 2^(k - 1), which is finite where the result is
     half = two_to(f, part.power, -1)
     tail = (r * r).times_plus(series, part.lost(f.coefficients("ln2")[1]))
     near = half.times_plus(tail, half.times_plus(r, half - 0.5))
     far = x < (-40.0 if f.format is DOUBLE else -18.0)
     expm1 = f.where(far, -1.0, near + near)
-    return exp, f.where(x.equals(0.0), x, expm1)
+    return exp, f.where(abs(x) < 2.0 ** (-f.format.mantissa - 2), x, expm1)

@@ -15,6 +15,8 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from gradc.lower.mathematics import error_functions
+
 _PRECISION = 260
 
 
@@ -54,6 +56,15 @@ def _quarter_turn() -> Any:
     return mpmath.pi / 4 * mpmath.mpf("1.005")
 
 
+def _ratio(x: float) -> Any:
+    return (mpmath.mpf(x) - error_functions.CENTRE) / (mpmath.mpf(x) + error_functions.CENTRE)
+
+
+def _tail(t: Any) -> Any:
+    x = error_functions.CENTRE * (1 + t) / (1 - t)
+    return mpmath.erfc(x) * mpmath.exp(x * x) * (x + error_functions.CENTRE)
+
+
 FITS: dict[str, Fit] = {
     # e^r = 1 + r + r^2 q(r)
     "exp": Fit(lambda r: (mpmath.expm1(r) - r) / r**2, lambda: -_half_ln2(), _half_ln2, (10, 5)),
@@ -66,17 +77,44 @@ FITS: dict[str, Fit] = {
     ),
     # log((1 + s) / (1 - s)) = 2 s + s z p(z), z = s^2
     "log": Fit(_root(lambda s: (mpmath.log((1 + s) / (1 - s)) - 2 * s) / s**3), _zero, _squared(_widest_ratio), (7, 3)),
+    # log((1 + s) / (1 - s)) = 2 s + 2/3 s^3 + s z^2 p(z)
+    "log_cubed": Fit(
+        _root(lambda s: (mpmath.log((1 + s) / (1 - s)) - 2 * s - 2 * s**3 / 3) / s**5),
+        _zero,
+        _squared(_widest_ratio),
+        (7, 2),
+    ),
     # sin r = r + r z p(z), cos r = 1 - z / 2 + z^2 p(z), z = r^2
     "sin": Fit(_root(lambda r: (mpmath.sin(r) - r) / r**3), _zero, _squared(_quarter_turn), (5, 2)),
     "cos": Fit(_root(lambda r: (mpmath.cos(r) - 1 + r * r / 2) / r**4), _zero, _squared(_quarter_turn), (5, 2)),
+    # sinh s = s + s z p(z), z = s^2 <= 1
+    "sinh": Fit(_root(lambda s: (mpmath.sinh(s) - s) / s**3), _zero, lambda: mpmath.mpf("1.0001"), (7, 3)),
+    # asin s = s + s z p(z), atan s = s + s z p(z), z = s^2 <= 1/4
+    "asin": Fit(_root(lambda s: (mpmath.asin(s) - s) / s**3), _zero, lambda: mpmath.mpf("0.2501"), (12, 5)),
+    "atan": Fit(_root(lambda s: (mpmath.atan(s) - s) / s**3), _zero, lambda: mpmath.mpf("0.2501"), (12, 5)),
+    # m^(-1/3)
+    "cbrt": Fit(lambda m: m ** (-mpmath.mpf(1) / 3), lambda: mpmath.mpf("0.5"), lambda: mpmath.mpf(4), (5, 5)),
+    # erf x = x + x p(x^2) up to a switch
+    "erf": Fit(_root(lambda x: mpmath.erf(x) / x - 1), _zero, lambda: mpmath.mpf(error_functions.SWITCH) ** 2, (13, 7)),
+    # erfc x = exp(-x^2) p(t) / (x + A) beyond, with t = (x - A) / (x + A): for erf, and for erfc itself
+    "erf_tail": Fit(_tail, lambda: _ratio(error_functions.SWITCH), lambda: _ratio(6.0), (16, 8)),
+    "erfc_tail": Fit(_tail, lambda: _ratio(error_functions.COMPLEMENT_SWITCH), lambda: _ratio(27.3), (22, 11)),
 }
+
+#: of these, what the first coefficients lose to rounding is kept
+COMPENSATED = ("erfc_tail",)
 
 #: constants in parts: the bits of each part but the last, for float64 and float32
 SPLITS: dict[str, tuple[Callable[[], Any], tuple[int, ...], tuple[int, ...]]] = {
     "ln2": (lambda: mpmath.log(2), (42,), (15,)),
+    "ln2_thrice": (lambda: mpmath.log(2), (42, 53), (15, 24)),
+    "log10_of_2": (lambda: mpmath.log10(2), (42,), (15,)),
     "half_pi": (lambda: mpmath.pi / 2, (53, 31), (24, 24)),
+    "quarter_pi": (lambda: mpmath.pi / 4, (53,), (24,)),
     "one_over_ln2": (lambda: 1 / mpmath.log(2), (53,), (24,)),
+    "one_over_ln10": (lambda: 1 / mpmath.log(10), (53,), (24,)),
     "two_over_pi": (lambda: 2 / mpmath.pi, (53,), (24,)),
+    "two_thirds": (lambda: mpmath.mpf(2) / 3, (53,), (24,)),
 }
 
 
@@ -103,8 +141,12 @@ def split(value: Any, bits: tuple[int, ...], dtype: Any) -> Iterator[float]:
 
 def _table(dtype: Any, column: int) -> Iterator[str]:
     for name, fit in FITS.items():
-        numbers = [float(dtype(float(c))) for c in chebyshev(fit, fit.degrees[column])]
+        exact = chebyshev(fit, fit.degrees[column])
+        numbers = [float(dtype(float(c))) for c in exact]
         yield f'    "{name}": ({", ".join(map(repr, numbers))}),'
+        if name in COMPENSATED:
+            lost = [float(dtype(float(c - number))) for c, number in zip(exact[:4], numbers, strict=False)]
+            yield f'    "{name}_low": ({", ".join(map(repr, lost))}),'
     for name, (value, *bits) in SPLITS.items():
         numbers = list(split(value(), bits[column], dtype))
         yield f'    "{name}": ({", ".join(map(repr, numbers))}),'

@@ -136,6 +136,10 @@ class Formula:
         a, b = self.whole_of(a), self.whole_of(b)
         return Whole(self, self.emit(f"select {self.truth} {holds.text}, {self.whole} {a.text}, {self.whole} {b.text}"))
 
+    def is_negative(self, x: Real) -> Truth:
+        """Whether the sign bit is set."""
+        return Truth(self, self.emit(f"icmp slt {self.whole} {x.bits().text}, {self.integer(0).text}"))
+
     def real_of(self, value: Real | float) -> Real:
         """A literal where ``value`` is a number."""
         return value if isinstance(value, Real) else self.number(value)
@@ -349,6 +353,10 @@ class Truth:
     def __xor__(self, other: Truth) -> Truth:
         return self._binary("xor", other)
 
+    def __invert__(self) -> Truth:
+        f = self.formula
+        return Truth(f, f.emit(f"xor {f.truth} {self.text}, {f.splat('i1', 'true')}"))
+
     def any(self) -> str:
         """The register of whether it holds in some lane."""
         f = self.formula
@@ -365,3 +373,12 @@ def polynomial(x: Real, coefficients: Sequence[float]) -> Real:
     for coefficient in reversed(coefficients[:-1]):
         result = x.formula.real_of(result).times_plus(x, coefficient)
     return x.formula.real_of(result)
+
+
+def quotient(top: Real, top_low: Real | None, bottom: Real, bottom_low: Real) -> Real:
+    """The quotient of two sums, ``top + top_low`` and ``bottom + bottom_low``, nearly rounded once."""
+    inverse = 1.0 / bottom
+    rough = top * inverse
+    rest = (-rough).times_plus(bottom, top)
+    low = (-rough) * bottom_low if top_low is None else (-rough).times_plus(bottom_low, top_low)
+    return (rest + low).times_plus(inverse, rough)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gradc.lower.mathematics.formula import Formula, Real, Whole, polynomial
 
 _ROOT_OF_HALF = 0.7071067811865476
@@ -14,37 +16,86 @@ def _exponent_bits(f: Formula, x: Real) -> tuple[Whole, Whole]:
     return moved, moved >> f.format.mantissa
 
 
-def _small_integer(f: Formula, bits: Whole, offset: float) -> Real:
-    """A small non-negative integer, plus an offset, as a float."""
-    return (bits | f.format.bits(f.format.rounder)).as_real() - (f.format.rounder - offset)
-
-
-def _mantissa(f: Formula, moved: Whole) -> Real:
+def mantissa_of(f: Formula, moved: Whole) -> Real:
+    """The mantissa of the moved bits."""
     mask = (1 << f.format.mantissa) - 1
     return ((moved & mask) + f.format.bits(_ROOT_OF_HALF)).as_real()
 
 
-def _log_near_one(f: Formula, fraction: Real, count: Real, lost: Real | None) -> Real:
-    """``count log 2 + log(1 + fraction + lost)``."""
-    ln2_high, ln2_low = f.coefficients("ln2")
+def decomposed(f: Formula, x: Real) -> tuple[Real, Real]:
+    """k and m of ``x = 2^k m``, for positive x, subnormal ones too."""
+    lift = f.format.mantissa + 2
+    subnormal = x < f.format.smallest_normal
+    moved, exponent = _exponent_bits(f, f.where(subnormal, x * 2.0**lift, x))
+    lowered = f.format.bias + 1.0 - f.where(subnormal, -float(lift), 0.0)
+    return (exponent | f.format.bits(f.format.rounder)).as_real() - (lowered + f.format.rounder), mantissa_of(f, moved)
+
+
+def _correction(f: Formula, fraction: Real, lost: Real | None) -> tuple[Real, Real]:
+    """``fraction^2 / 2`` and what makes ``log(1 + fraction)`` of ``fraction - fraction^2 / 2``, with ``lost`` added."""
     s = fraction / (fraction + 2.0)
     z = s * s
-    series = z * polynomial(z, f.coefficients("log"))
     half_square = (fraction * 0.5) * fraction
-    low = count * ln2_low if lost is None else count.times_plus(ln2_low, lost)
-    correction = s.times_plus(half_square + series, low)
-    return count.times_plus(ln2_high, fraction - (half_square - correction))
+    series = half_square + z * polynomial(z, f.coefficients("log"))
+    return half_square, s * series if lost is None else s.times_plus(series, lost)
+
+
+def _natural(f: Formula, count: Real, fraction: Real, lost: Real | None) -> Real:
+    """``count log 2 + log(1 + fraction + lost)``."""
+    high, low = f.coefficients("ln2")
+    small = count * low if lost is None else count.times_plus(low, lost)
+    half_square, correction = _correction(f, fraction, small)
+    return count.times_plus(high, fraction - (half_square - correction))
 
 
 def logarithm(f: Formula, x: Real) -> tuple[Real]:
     """``log x``."""
-    lift = f.format.mantissa + 2
-    subnormal = x < f.format.smallest_normal
-    moved, exponent = _exponent_bits(f, f.where(subnormal, x * 2.0**lift, x))
-    count = _small_integer(f, exponent, -float(f.format.bias + 1))
-    count = count - f.where(subnormal, float(lift), 0.0)
-    result = _log_near_one(f, _mantissa(f, moved) - 1.0, count, None)
-    return (_at_the_ends(f, x, result),)
+    count, mantissa = decomposed(f, x)
+    return (_at_the_ends(f, x, _natural(f, count, mantissa - 1.0, None)),)
+
+
+def logarithm_to_base(name: str) -> Callable[[Formula, Real], tuple[Real]]:
+    """``log2`` or ``log10``; exact where the result is a whole number."""
+
+    def definition(f: Formula, x: Real) -> tuple[Real]:
+        count, mantissa = decomposed(f, x)
+        fraction = mantissa - 1.0
+        half_square, correction = _correction(f, fraction, None)
+        high = fraction - half_square
+        low = ((fraction - high) - half_square) + correction
+        scale, scale_low = f.coefficients("one_over_ln2" if name == "log2" else "one_over_ln10")
+        product = high * scale
+        product_low = high.times_plus(scale, -product) + high.times_plus(scale_low, low * scale)
+        if name == "log2":
+            whole = count
+        else:
+            log_high, log_low = f.coefficients("log10_of_2")
+            whole = count * log_high
+            product_low = count.times_plus(log_low, product_low)
+        total = whole + product
+        return (_at_the_ends(f, x, total + (((whole - total) + product) + product_low)),)
+
+    return definition
+
+
+def logarithm_of_sum(f: Formula, total: Real, lost: Real, doublings: Real | None = None) -> Real:
+    """``log(total + lost)``, ``lost`` less than a unit in the last place of ``total``; plus ``doublings`` times log 2."""
+    moved, exponent = _exponent_bits(f, total)
+    count = (exponent | f.format.bits(f.format.rounder)).as_real() - (f.format.rounder + (f.format.bias + 1.0))
+    # 2^(1 - k); the 0 that it may become meets only sums so large that nothing lost matters
+    raised = lost * ((f.integer(2 * f.format.bias + 2) - exponent) << f.format.mantissa).as_real()
+    whole = mantissa_of(f, moved) - 1.0
+    fraction = raised.times_plus(0.5, whole)
+    if doublings is not None:
+        count = count + doublings
+    return _at_the_ends(f, total, _natural(f, count, fraction, raised.times_plus(0.5, whole - fraction)))
+
+
+def logarithm_of_one_plus(f: Formula, x: Real) -> tuple[Real]:
+    """``log(1 + x)``: of the rounded sum, with what the sum lost put back."""
+    total = x + 1.0
+    lost = f.where(x >= 1.0, 1.0 - (total - x), x - (total - 1.0))
+    return (f.where(x.equals(0.0), x, logarithm_of_sum(f, total, lost)),)
 
 
 def _at_the_ends(f: Formula, argument: Real, result: Real) -> Real:
@@ -53,19 +104,3 @@ def _at_the_ends(f: Formula, argument: Real, result: Real) -> Real:
     result = f.where(argument.equals(infinity), infinity, result)
     result = f.where(argument.equals(0.0), -infinity, result)
     return f.where(argument >= 0.0, result, float("nan"))
-
-
-def logarithm_of_one_plus(f: Formula, x: Real) -> tuple[Real]:
-    """``log(1 + x)``: of the rounded sum, with what the sum lost put back."""
-    total = x + 1.0
-    lost = f.where(x >= 1.0, 1.0 - (total - x), x - (total - 1.0))
-    moved, exponent = _exponent_bits(f, total)
-    count = _small_integer(f, exponent, -float(f.format.bias + 1))
-    # 2^(1 - k); the 0 that it may become meets only sums so large that nothing lost matters
-    inverse = ((f.integer(2 * f.format.bias + 2) - exponent) << f.format.mantissa).as_real()
-    raised = lost * inverse
-    whole = _mantissa(f, moved) - 1.0
-    fraction = raised.times_plus(0.5, whole)
-    result = _log_near_one(f, fraction, count, raised.times_plus(0.5, whole - fraction))
-    result = _at_the_ends(f, total, result)
-    return (f.where(x.equals(0.0), x, result),)

@@ -1,4 +1,4 @@
-"""Sine, cosine: ``|x| = k pi/2 + r`` with ``|r| <= pi/4``, in parts; polynomials for both on that interval.
+"""Sine, cosine, tangent: ``|x| = k pi/2 + r`` with ``|r| <= pi/4``, in parts; polynomials for both on that interval.
 
 Where some lane is so large that the parts of pi/2 don't suffice, a function out of the way asks the C library for those lanes.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gradc.lower.mathematics.formula import DOUBLE, Formula, Real, Whole, polynomial
+from gradc.lower.mathematics.formula import DOUBLE, Formula, Real, Whole, polynomial, quotient
 from gradc.lower.text import literal, llvm_type
 
 
@@ -43,17 +43,18 @@ def angle(f: Formula, x: Real) -> Angle:
     return Angle(shifted.bits(), rest, count.times_plus(-third, lost), rest * rest)
 
 
-def _sine(f: Formula, a: Angle) -> Real:
-    series = (a.rest * a.square).times_plus(polynomial(a.square, f.coefficients("sin")), a.lost)
-    return a.rest + series
+def _sine_series(f: Formula, a: Angle) -> Real:
+    """What makes the sine of the rest."""
+    return (a.rest * a.square).times_plus(polynomial(a.square, f.coefficients("sin")), a.lost)
 
 
-def _cosine(f: Formula, a: Angle) -> Real:
+def _cosine_parts(f: Formula, a: Angle) -> tuple[Real, Real]:
+    """The cosine, as a sum of two."""
     half = a.square * 0.5
     high = 1.0 - half
     low = (1.0 - high) - half
     series = polynomial(a.square, f.coefficients("cos"))
-    return high + (a.square * a.square).times_plus(series, (-a.rest).times_plus(a.lost, low))
+    return high, (a.square * a.square).times_plus(series, (-a.rest).times_plus(a.lost, low))
 
 
 def _sign(f: Formula, turns: Whole) -> Whole:
@@ -65,12 +66,31 @@ def _sign(f: Formula, turns: Whole) -> Whole:
 def sine_and_cosine(f: Formula, x: Real) -> tuple[Real, Real]:
     """``sin x`` and ``cos x``."""
     a = angle(f, abs(x))
-    sine, cosine = _sine(f, a), _cosine(f, a)
+    sine = a.rest + _sine_series(f, a)
+    high, low = _cosine_parts(f, a)
+    cosine = high + low
     odd = a.turns.is_odd()
     minus = x.bits() & (1 << (f.format.dtype.itemsize * 8 - 1))
     sin = f.where(odd, cosine, sine).bits() ^ _sign(f, a.turns) ^ minus
     cos = f.where(odd, sine, cosine).bits() ^ _sign(f, a.turns + 1)
     return sin.as_real(), cos.as_real()
+
+
+def tangent(f: Formula, x: Real) -> tuple[Real]:
+    """``tan x``: a quotient of sine and cosine in two parts each."""
+    a = angle(f, abs(x))
+    sine_series = _sine_series(f, a)
+    sine = a.rest + sine_series
+    one_less, cosine_series = _cosine_parts(f, a)
+    cosine = one_less + cosine_series
+    sine_low, cosine_low = (a.rest - sine) + sine_series, (one_less - cosine) + cosine_series
+    odd = a.turns.is_odd()
+    top, top_low = f.where(odd, cosine, sine), f.where(odd, cosine_low, sine_low)
+    bottom, bottom_low = f.where(odd, sine, cosine), f.where(odd, sine_low, cosine_low)
+    result = quotient(top, top_low, bottom, bottom_low)
+    width = f.format.dtype.itemsize * 8
+    minus = (x.bits() & (1 << (width - 1))) ^ (a.turns << (width - 1))
+    return ((result.bits() ^ minus).as_real(),)
 
 
 def far_from_zero(name: str) -> Callable[[Formula, Real, Real], tuple[Real]]:
