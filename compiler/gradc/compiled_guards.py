@@ -247,6 +247,12 @@ class Guards:
         inside = access.class_attribute(kind, path.key)
         if inside is None:
             raise NoPlan
+        if kind is not owner and access.is_shadowed(inside, path.key):
+            writer.step("attribute", id(owner), writer.refer(path.key))
+            if not isinstance(inside, staticmethod):
+                writer.step("of_type", writer.refer(types.MethodType))
+                writer.step("method_function")
+            return
         writer.step("class_attribute", writer.refer(kind), writer.refer(path.key))
         writer.step("same", writer.refer(inside))
         self._constant(value)

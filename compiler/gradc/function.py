@@ -186,6 +186,12 @@ class Function(FastCallable, Shown):
     def __repr__(self) -> str:
         return f"<{self.transform.name} of {getattr(self.function, '__qualname__', self.function)}>"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has the function and the transform; what was compiled is found again by them."""
+        state = vars(self) | {"_last": None, "_served": {}}
+        state.pop("_table", None)
+        return state
+
     def __get__(self, instance: Any, owner: type | None = None) -> Function:
         """A Function in a class body is a method."""
         if instance is None:

@@ -177,6 +177,12 @@ def class_attribute(s: Step) -> None:
 
 
 @step
+def method_function(s: Step) -> None:
+    """Find the function of the method that was found."""
+    s.next(s.call("ptr", "PyMethod_Function", "ptr %object"))
+
+
+@step
 def function_code(s: Step) -> None:
     """Find the code of a function."""
     s.next(s.call("ptr", "PyFunction_GetCode", f"ptr {s.operand(0)}"))

@@ -57,8 +57,8 @@ _INTERPRETER = """
     _PyObject_MakeTpCall PyObject_GetAttr PyObject_CallNoArgs PyObject_CallOneArg PyObject_IsTrue PyObject_RichCompareBool
     PyUnicode_Compare PyDict_New PyDict_Size PyDict_Next PyDict_GetItemWithError PyDict_SetItem PyTuple_New PyList_New
     PyList_Size PyList_GetItem PyList_SetSlice PyList_Append PyFunction_GetCode PyFunction_GetDefaults
-    PyFunction_GetKwDefaults PyFloat_FromDouble PyLong_FromLongLong PyLong_AsLongLongAndOverflow PyLong_AsDouble
-    PyBool_FromLong
+    PyFunction_GetKwDefaults PyMethod_Function PyFloat_FromDouble PyLong_FromLongLong
+    PyLong_AsLongLongAndOverflow PyLong_AsDouble PyBool_FromLong
 """.split()
 #: Its functions that build a type; called through ctypes.
 _TYPE_MAKERS = ("PyType_FromSpec", "PyVectorcall_Call")

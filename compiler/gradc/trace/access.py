@@ -7,6 +7,7 @@ that the call path can check them without running Python.
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -51,8 +52,18 @@ def member(owner: Any, name: str) -> Any:
 
 
 def method(owner: Any, name: str) -> Any:
-    """The function behind a method or property of an object or class."""
-    return plain_function(class_attribute(owner if isinstance(owner, type) else type(owner), name))
+    """The function behind a method or property of an object or class, or what the object has in its stead."""
+    if isinstance(owner, type):
+        return plain_function(class_attribute(owner, name))
+    found = class_attribute(type(owner), name)
+    if is_shadowed(found, name):
+        return getattr(owner, "__dict__", {}).get(name, plain_function(found))
+    return plain_function(found)
+
+
+def is_shadowed(found: Any, name: str) -> bool:
+    """Whether an object's own attribute goes before this one of its class."""
+    return isinstance(found, types.FunctionType | staticmethod | classmethod) and not name.startswith("__")
 
 
 def class_attribute(kind: type, name: str) -> Any:
