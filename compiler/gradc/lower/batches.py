@@ -1,6 +1,7 @@
 """Loops around the products of a batch: what a product reads and what reads it have the batch outermost as well.
 
-They share its loop then, and between them is one matrix, not the whole batch.
+They share its loop then, and between them is one matrix, not the whole batch. A cheap operand of several products is
+computed for each of them.
 """
 
 from __future__ import annotations
@@ -8,13 +9,63 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from gradc.ir.scalar import Index, Load
-from gradc.ir.tensor import Compute, Tensor
-from gradc.ir.walk import loads_of
+from gradc.ir.scalar import Apply, Guard, Index, Load, apply
+from gradc.ir.tensor import Compute, Graph, Tensor, compute
+from gradc.ir.walk import loads_of, operands_of, post_order
 from gradc.lower.contractions import ASSUMED, as_matrix_product
+from gradc.lower.rewrite import with_tensors
 
 #: Tensors of fewer entries stay in the cache in any order.
 SMALLEST = 1 << 14
+#: The summed cost of a body that is rather computed again than read from memory.
+CHEAP = 3.0
+
+
+def with_own_operands(graph: Graph, tensors: Sequence[Tensor]) -> Graph:
+    """The graph in which each product of a batch has a copy of its own of a large operand that is cheap to compute.
+
+    One matrix of it is in the cache where it is needed, the whole of it would go to memory and back.
+    """
+    seen: dict[Tensor, int] = {}
+    replaced: dict[Tensor, Tensor] = {}
+    for tensor in tensors:
+        new = with_tensors(tensor, replaced) if isinstance(tensor, Compute) else tensor
+        product = as_matrix_product(new) if isinstance(new, Compute) else None
+        if product is not None and product.batch:
+            copies: dict[Tensor, Tensor] = {}
+            for factor in {product.left.tensor, product.right.tensor}:
+                count = seen[factor] = seen.get(factor, -1) + 1
+                if count and isinstance(factor, Compute) and _is_cheap(factor):
+                    copies[factor] = _copy(factor, count)
+            assert isinstance(new, Compute)
+            new = with_tensors(new, {t: copies.get(t, t) for t in operands_of(new) if isinstance(t, Tensor)})
+        replaced[tensor] = new
+    outputs = tuple(replaced[t] for t in graph.outputs)
+    return graph if outputs == graph.outputs else Graph(graph.inputs, outputs)
+
+
+def _is_cheap(tensor: Compute) -> bool:
+    """A large map of few operations, from tensors that are much smaller."""
+    if tensor.reducer is not None or not _is_large(tensor):
+        return False
+    nodes = post_order([tensor.body])
+    if any(isinstance(node, Guard) for node in nodes):
+        return False
+    sources = {node.tensor for node in nodes if isinstance(node, Load)}
+    cost = sum(node.op.cost for node in nodes if isinstance(node, Apply))
+    return cost <= CHEAP and 4 * sum(map(_entries, sources)) <= _entries(tensor)
+
+
+def _entries(tensor: Tensor) -> int:
+    return prod(e if isinstance(e, int) else ASSUMED for e in tensor.shape)
+
+
+def _copy(tensor: Compute, number: int) -> Tensor:
+    """The same values from another tensor: equal bodies would be one tensor."""
+    body = tensor.body
+    for _ in range(number):
+        body = apply("stop_gradient", body)
+    return compute(tensor.shape, body)
 
 
 def leading_axes(tensors: Sequence[Tensor]) -> dict[Tensor, tuple[int, ...]]:

@@ -8,7 +8,7 @@ from gradc.ir.algebra import product_of, sum_of
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, extent_scalar
 from gradc.ir.walk import graph_order
-from gradc.lower.batches import leading_axes
+from gradc.lower.batches import leading_axes, with_own_operands
 from gradc.lower.contractions import fold_scale
 from gradc.lower.describe import cost_of, describe
 from gradc.lower.frame import Placement
@@ -103,6 +103,7 @@ PASSES: tuple[tuple[str, Callable[[Graph, Sequence[Tensor]], Graph]], ...] = (
     ("inline", inline),
     ("reuse", reuse),
     ("split", split),
+    ("own operands", with_own_operands),
     ("fold scale", fold_scale),
     ("take apart", take_apart),
     ("own outputs", with_own_outputs),

@@ -85,8 +85,36 @@ class Fusion:
             group.members.append(statement)
             group.operations |= statement.operations
             _note(places, statement.tensor, _Place(group.stage, group))
+        self._sink(depth, [group for group in dict.fromkeys(g for _, g in keyed) if isinstance(group, _Group)])
         keyed.sort(key=lambda entry: entry[0])
-        return [self._item(depth, entry) for _, entry in keyed]
+        return [self._item(depth, entry) for _, entry in keyed if isinstance(entry, Statement) or entry.members]
+
+    def _sink(self, depth: int, groups: Sequence[_Group]) -> None:
+        """Move what only one later loop over the same axis reads, entry by entry, into that loop.
+
+        It needs no more room than one iteration's there.
+        """
+        readers: dict[Tensor, list[tuple[_Group, Statement]]] = {}
+        makers: dict[Tensor, _Group] = {}
+        for group in groups:
+            for statement in group.members:
+                makers[statement.tensor] = group
+                for tensor in statement.reads:
+                    readers.setdefault(tensor, []).append((group, statement))
+        for group in groups:
+            for statement in list(group.members):
+                using = readers.get(statement.tensor, [])
+                homes = {home for home, _ in using}
+                if statement.kind != "map" or len(homes) != 1 or any(makers.get(t) is group for t in statement.reads):
+                    continue
+                (home,) = homes
+                if home is group or home.extent != group.extent or home.stage <= group.stage:
+                    continue
+                if len(self._statements_of[statement.tensor]) == 1 and all(
+                    self._aligned(depth, statement.tensor, reader.reads[statement.tensor]) for _, reader in using
+                ):
+                    group.members.remove(statement)
+                    home.members.insert(0, statement)
 
     def _item(self, depth: int, entry: _Group | Statement) -> Item:
         if isinstance(entry, Statement):
