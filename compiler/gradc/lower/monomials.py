@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from heapq import heappop, heappush
 from itertools import combinations
 
 from gradc.ir.scalar import Apply, DType, Scalar
@@ -29,8 +30,11 @@ class Factor:
     exponent: Fraction
     dtype: DType
 
+    def __hash__(self) -> int:  # a fraction's own is slow
+        return hash((self.base, self.exponent.numerator))
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Pair:
     """Two factors that several products share, multiplied."""
 
@@ -106,41 +110,76 @@ def _apart(node: Scalar, reciprocals: frozenset[Scalar]) -> Monomial:
 
 def _merged(products: list[list[Token]], is_invariant: Callable[[Scalar], bool]) -> list[list[Token]]:
     """The products with their shared pairs merged."""
-    homes: dict[Pair, set[int]] = {}
-    order: dict[Token, int] = {}
-    invariant: dict[Token, bool] = {}
-
-    def note(number: int) -> None:
-        for token in products[number]:
-            order.setdefault(token, len(order))
-        for pair in _pairs(products[number], order):
-            homes.setdefault(pair, set()).add(number)
-
-    def stays(token: Token) -> bool:
-        if token not in invariant:
-            inside = stays(token.left) and stays(token.right) if isinstance(token, Pair) else is_invariant(token.base)
-            invariant[token] = inside
-        return invariant[token]
-
-    for number in range(len(products)):
-        note(number)
-    while homes:
-        best = max(homes, key=lambda pair: (len(homes[pair]), stays(pair), -order[pair.left], -order[pair.right]))
-        users = homes.pop(best)
-        if len(users) < 2:
-            break
-        for number in users:
-            for pair in _pairs(products[number], order):
-                if pair in homes:
-                    homes[pair].discard(number)
-            products[number].remove(best.left)
-            products[number].remove(best.right)
-            products[number].append(best)
-            note(number)
-        homes = {pair: numbers for pair, numbers in homes.items() if len(numbers) > 1}
-    return products
+    search = _Search(is_invariant)
+    numbered = [[search.number_of(token) for token in tokens] for tokens in products]
+    search.run(numbered)
+    return [[search.tokens[number] for number in tokens] for tokens in numbered]
 
 
-def _pairs(tokens: Sequence[Token], order: dict[Token, int]) -> set[Pair]:
-    ordered = sorted(tokens, key=order.__getitem__)
-    return {Pair(a, b) for a, b in combinations(ordered, 2)}
+class _Search:
+    """The greedy search, over tokens by number: tokens are large, and compared often."""
+
+    def __init__(self, is_invariant: Callable[[Scalar], bool]) -> None:
+        self.tokens: list[Token] = []
+        self._numbers: dict[Token, int] = {}
+        self._invariant: list[bool] = []
+        self._is_invariant = is_invariant
+        #: per pair, the products that hold it; and the pairs by how good they are, some no longer up to date
+        self._homes: dict[tuple[int, int], set[int]] = {}
+        self._queue: list[tuple[int, bool, tuple[int, int]]] = []
+
+    def number_of(self, token: Factor | Pair) -> int:
+        """The number of a token, in the order of appearance."""
+        known = self._numbers.get(token)
+        if known is None:
+            assert isinstance(token, Factor)
+            known = self._add(token, self._is_invariant(token.base))
+            self._numbers[token] = known
+        return known
+
+    def _add(self, token: Token, invariant: bool) -> int:
+        self.tokens.append(token)
+        self._invariant.append(invariant)
+        return len(self.tokens) - 1
+
+    def run(self, products: list[list[int]]) -> None:
+        """Merge pairs in the products until none is shared."""
+        for number, tokens in enumerate(products):
+            self._note(number, tokens)
+        while self._queue:
+            count, _, pair = heappop(self._queue)
+            users = self._homes.get(pair, set())
+            if len(users) != -count:
+                self._propose(pair)
+            elif len(users) > 1:
+                self._merge(pair, products)
+
+    def _note(self, number: int, tokens: list[int]) -> None:
+        for pair in _pairs(tokens):
+            self._homes.setdefault(pair, set()).add(number)
+            self._propose(pair)
+
+    def _propose(self, pair: tuple[int, int]) -> None:
+        count = len(self._homes.get(pair, ()))
+        if count > 1:
+            varies = not (self._invariant[pair[0]] and self._invariant[pair[1]])
+            heappush(self._queue, (-count, varies, pair))
+
+    def _merge(self, pair: tuple[int, int], products: list[list[int]]) -> None:
+        left, right = pair
+        merged = self._add(
+            Pair(self.tokens[left], self.tokens[right]), self._invariant[left] and self._invariant[right]
+        )
+        for number in sorted(self._homes.pop(pair)):
+            tokens = products[number]
+            for other in _pairs(tokens):
+                if other in self._homes:
+                    self._homes[other].discard(number)
+            tokens.remove(left)
+            tokens.remove(right)
+            tokens.append(merged)
+            self._note(number, tokens)
+
+
+def _pairs(tokens: Sequence[int]) -> set[tuple[int, int]]:
+    return set(combinations(sorted(tokens), 2))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from math import prod
 
 from gradc.errors import CompileError
 from gradc.ir.algebra import (
+    Reindexing,
     Substitution,
     conjunction,
     difference,
@@ -66,9 +66,11 @@ def statements_of(tensor: Compute, leads: Sequence[int] = ()) -> list[Statement]
     form = Form.of(tensor)
     if tensor.reducer is None:
         patterned = _patterned_axes(form)
-        return _entry_by_entry(form, patterned) if patterned else [
-            _in_order(form, "map", outermost_first(range(tensor.rank), leads))
-        ]
+        return (
+            _entry_by_entry(form, patterned)
+            if patterned
+            else [_in_order(form, "map", outermost_first(range(tensor.rank), leads))]
+        )
     special = _running(form) or _scatter(form) or _matrix_product(tensor)
     if special is not None:
         return [special]
@@ -150,24 +152,38 @@ def _entry_by_entry(form: Form, few: Sequence[int]) -> list[Statement]:
     tensor = form.tensor
     outer = [axis for axis in range(tensor.rank) if axis not in few]
     order = [*outer, *range(tensor.rank, len(tensor.extents))]
-    ranges = [range(e) for axis in few if isinstance(e := tensor.shape[axis], int)]
-    result = []
-    for entry in product(*ranges):
-        renaming: dict[Scalar, Scalar] = {index(axis): index(depth) for depth, axis in enumerate(order)}
-        renaming |= {index(axis): number(position) for axis, position in zip(few, entry, strict=True)}
-        rename = Substitution(renaming)
-        result.append(
-            Statement(
-                tensor,
-                "map" if tensor.reducer is None else "reduce",
-                tuple(tensor.extents[axis] for axis in order),
-                tuple(rename(index(axis)) for axis in range(tensor.rank)),
-                rename(form.body),
-                rename(form.domain),
-                len(outer),
-            )
+    places: dict[int, Scalar] = {axis: index(depth) for depth, axis in enumerate(order)}
+    entries = _fixed(form.body, form.domain, few, tensor)
+    return [
+        Statement(
+            tensor,
+            "map" if tensor.reducer is None else "reduce",
+            tuple(tensor.extents[axis] for axis in order),
+            tuple(at.get(axis) or places[axis] for axis in range(tensor.rank)),
+            moved(body),
+            moved(domain),
+            len(outer),
         )
-    return result
+        for moved in [Reindexing(places)]
+        for at, body, domain in entries
+    ]
+
+
+def _fixed(
+    body: Scalar, domain: Scalar, axes: Sequence[int], tensor: Compute
+) -> list[tuple[dict[int, Scalar], Scalar, Scalar]]:
+    """Body and domain at every entry along some axes, fixed one after the other."""
+    found: list[tuple[dict[int, Scalar], Scalar, Scalar]] = [({}, body, domain)]
+    for axis in axes:
+        extent = tensor.shape[axis]
+        assert isinstance(extent, int)
+        fixes = [Reindexing({axis: number(position)}) for position in range(extent)]
+        found = [
+            ({**at, axis: number(position)}, fix(body), fix(domain))
+            for at, body, domain in found
+            for position, fix in enumerate(fixes)
+        ]
+    return found
 
 
 # ---------------------------------------------------------------- the order of loops
