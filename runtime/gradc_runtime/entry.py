@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gradc_runtime.engine import engine
-from gradc_runtime.entry_steps import FIND_NAME, MATCH_DICT, STEPS
+from gradc_runtime.engine import Library, engine
+from gradc_runtime.entry_steps import DECLARED, SHARED, STEPS
 from gradc_runtime.entry_text import WORD, Field, Leaving, Step
 from gradc_runtime.layout import HAS_VECTORCALL, ObjectOffset, call_symbols, calls_are_possible
 
@@ -69,9 +69,11 @@ suspended_calls = Suspension()
 
 
 _ENTRY = f"""
+@gradc_suspended = external global i64
+
 define ptr @gradc_call(ptr %callable, ptr %args, i64 %flagged, ptr %names) #0 {{
 entry:
-  %suspended = load i64, ptr inttoptr (i64 {ctypes.addressof(_suspended)} to ptr)
+  %suspended = load i64, ptr @gradc_suspended
   %busy = icmp ne i64 %suspended, 0
   br i1 %busy, label %python, label %start
 start:
@@ -152,36 +154,56 @@ end:
 """
 
 
+#: Compiled with the entry; the others when the first plan needs one of them.
+_COMMON = frozenset(
+    """
+    positional named argument keyword constant same of_type hold keep number array_of_rank_0 array_of_rank_1 array_of_rank_2
+    dict_item cell_content function_code apart new_array set_slot set_address run succeeded build_float build_scalar
+    build_kept build_tuple finish
+    """.split()
+)
+
+
 class CallCode:
-    """The machine code of calls: the entry, and the steps with the number of their operands."""
+    """The machine code of calls: the entry, and the steps."""
 
     def __init__(self) -> None:
-        steps = []
-        for name, define in STEPS.items():
-            steps.append(Step(f"gradc_step_{name}"))
-            define(steps[-1])
-        library = engine().load(
-            engine().compile(_module_text(steps)), ["gradc_call", *[step.name for step in steps]], call_symbols()
-        )
-        self._library = library
-        self.entry = library.address("gradc_call")
-        self.steps = {name: library.address(step.name) for name, step in zip(STEPS, steps, strict=True)}
+        self._lock = threading.Lock()
+        self._libraries: list[Library] = []
+        self._steps: dict[str, int] = {}
+        self._compile(sorted(_COMMON), [_ENTRY])
+        self.entry = self._libraries[0].address("gradc_call")
+
+    def step(self, name: str) -> int:
+        """The address of a step."""
+        if name not in self._steps:
+            with self._lock:
+                if name not in self._steps:
+                    self._compile([other for other in STEPS if other not in _COMMON], [])
+        return self._steps[name]
+
+    def _compile(self, names: Sequence[str], more: Sequence[str]) -> None:
+        steps = {name: Step(f"gradc_step_{name}") for name in names}
+        for name, step in steps.items():
+            STEPS[name](step)
+        exports = [step.name for step in steps.values()] + (["gradc_call"] if more else [])
+        text = module_text(list(steps.values()), more)
+        symbols = {**call_symbols(), "gradc_suspended": ctypes.addressof(_suspended)}
+        library = engine().load(engine().compile(text), exports, symbols)
+        self._libraries.append(library)
+        self._steps.update({name: library.address(step.name) for name, step in steps.items()})
 
 
-def _module_text(steps: Sequence[Step]) -> str:
-    declared = {
-        "Py_IncRef": "declare void @Py_IncRef(ptr)",
-        "Py_DecRef": "declare void @Py_DecRef(ptr)",
-        "PyThreadState_Get": "declare ptr @PyThreadState_Get()",
-        "_PyObject_MakeTpCall": "declare ptr @_PyObject_MakeTpCall(ptr, ptr, ptr, i64, ptr)",
-        "PyUnicode_Compare": "declare i32 @PyUnicode_Compare(ptr, ptr)",
-        "PyDict_Next": "declare i32 @PyDict_Next(ptr, ptr, ptr, ptr)",
-    }
+def module_text(steps: Sequence[Step], more: Sequence[str] = ()) -> str:
+    """A module of these steps and functions, with all that they call."""
+    called: dict[str, str] = {}
     for step in steps:
-        declared.update(step.declarations)
-    own = ("gradc_find_name", "gradc_match_dict")
-    outside = [text for name, text in declared.items() if name not in own]
-    return "\n".join([*outside, _ENTRY, FIND_NAME, MATCH_DICT, *map(str, steps), "attributes #0 = { nounwind }"])
+        called.update(step.called)
+    functions = [*more, *[SHARED[name] for name in called if name in SHARED], *map(str, steps)]
+    outside = {name: text for name, text in called.items() if name not in SHARED}
+    for text in functions:
+        outside.update({name: declaration for name, declaration in DECLARED.items() if f"@{name}(" in text})
+    return "\n".join([*outside.values(), *functions, "attributes #0 = { nounwind }"])
 
 
 _code: CallCode | None = None

@@ -34,7 +34,7 @@ class PlanWriter:
 
     def __init__(self, kernel: LoadedKernel) -> None:
         self._kernel = kernel
-        self._code = call_code().steps
+        self._code = call_code()
         self._words: list[int] = []
         self._kept: dict[int, Any] = {id(kernel): kernel}
         self._bytes = Field.FRAME + WORD * kernel.signature.slot_count
@@ -44,7 +44,7 @@ class PlanWriter:
 
     def step(self, name: str, *operands: int) -> None:
         """One more step."""
-        self._words.append(self._code[name])
+        self._words.append(self._code.step(name))
         self._words.extend(operands)
         self._held += name in _HOLDING
         self._built += name.startswith("build_")

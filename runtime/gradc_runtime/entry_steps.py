@@ -31,17 +31,20 @@ def step(definition: Definition) -> Definition:
 @step
 def positional(s: Step) -> None:
     """So many positional arguments and no others."""
-    s.require(s.equal("i64", s.load("i64", "%call", Field.COUNT), s.operand(0, "i64")))
-    s.require(s.equal("ptr", s.load("ptr", "%call", Field.NAMES), "null"))
+    s.require(
+        s.equal("i64", s.load("i64", "%call", Field.COUNT), s.operand(0, "i64")),
+        s.equal("ptr", s.load("ptr", "%call", Field.NAMES), "null"),
+    )
     s.next()
 
 
 @step
 def named(s: Step) -> None:
     """So many positional arguments and so many named ones."""
-    s.require(s.equal("i64", s.load("i64", "%call", Field.COUNT), s.operand(0, "i64")))
     names = s.load("ptr", "%call", Field.NAMES)
-    s.require(s.make(f"icmp ne ptr {names}, null"))
+    s.require(
+        s.equal("i64", s.load("i64", "%call", Field.COUNT), s.operand(0, "i64")), s.make(f"icmp ne ptr {names}, null")
+    )
     s.require(s.equal("i64", s.load("i64", names, ObjectOffset.SIZE), s.operand(1, "i64")))
     s.next()
 
@@ -386,16 +389,19 @@ def _check_array(s: Step, rank: int | None) -> None:
     slot, flags = s.operand(0, "i64"), s.operand(2, "i32")
     s.require(s.equal("ptr", s.load("ptr", "%object", ObjectOffset.TYPE), s.operand(1)))
     present = s.make(f"and i32 {s.load('i32', '%object', ArrayOffset.FLAGS)}, {flags}")
-    s.require(s.equal("i32", present, flags))
     dtype = s.load("ptr", "%object", ArrayOffset.DTYPE)
-    s.require(s.equal("i8", s.load("i8", dtype, ArrayOffset.DTYPE_BYTE_ORDER), s.operand(3, "i8")))
-    s.require(s.equal("i32", s.load("i32", dtype, ArrayOffset.DTYPE_NUMBER), s.operand(4, "i32")))
     ndim = str(rank) if rank is not None else s.operand(5, "i32")
-    s.require(s.equal("i32", s.load("i32", "%object", ArrayOffset.RANK), ndim))
+    s.require(
+        s.equal("i32", present, flags),
+        s.equal("i8", s.load("i8", dtype, ArrayOffset.DTYPE_BYTE_ORDER), s.operand(3, "i8")),
+        s.equal("i32", s.load("i32", dtype, ArrayOffset.DTYPE_NUMBER), s.operand(4, "i32")),
+        s.equal("i32", s.load("i32", "%object", ArrayOffset.RANK), ndim),
+    )
     if rank is not None:
-        shape = s.load("ptr", "%object", ArrayOffset.SHAPE) if rank else ""
-        for axis in range(rank):
-            s.require(s.equal("i64", s.load("i64", shape, WORD * axis), s.operand(5 + axis, "i64")))
+        if rank:
+            shape = s.load("ptr", "%object", ArrayOffset.SHAPE)
+            axes = [(s.load("i64", shape, WORD * axis), s.operand(5 + axis, "i64")) for axis in range(rank)]
+            s.require(*[s.equal("i64", present, expected) for present, expected in axes])
         following = None
     else:
         size = s.make(f"mul i64 {s.make(f'zext i32 {ndim} to i64')}, {WORD}")
@@ -424,7 +430,7 @@ def apart(s: Step) -> None:
     other, other_size = s.load("ptr", "%call", s.operand(2, "i64")), s.operand(3, "i64")
     before = s.make(f"icmp ule ptr {s.at(one, size)}, {other}")
     after = s.make(f"icmp ule ptr {s.at(other, other_size)}, {one}")
-    s.require(s.make(f"or i1 {before}, {after}"), Leaving.PYTHON)
+    s.require(s.make(f"or i1 {before}, {after}"), otherwise=Leaving.PYTHON)
     s.next()
 
 
@@ -549,7 +555,7 @@ def _run(s: Step) -> None:
 @step
 def succeeded(s: Step) -> None:
     """The kernel gave no failure; Python repeats one that did, and raises."""
-    s.require(s.equal("i32", s.load("i32", "%call", Field.STATUS), "0"), Leaving.PYTHON)
+    s.require(s.equal("i32", s.load("i32", "%call", Field.STATUS), "0"), otherwise=Leaving.PYTHON)
     s.next()
 
 
@@ -669,3 +675,17 @@ def finish(s: Step) -> None:
     last = s.at(s.load("ptr", "%call", Field.BUILT), -WORD)
     s.store("ptr", last, "%call", Field.BUILT)
     s.give(s.load("ptr", last))
+
+
+#: Functions that steps share, by name.
+SHARED = {"gradc_find_name": FIND_NAME, "gradc_match_dict": MATCH_DICT}
+#: What the entry and the shared functions call of the interpreter.
+DECLARED = {
+    "Py_IncRef": "declare void @Py_IncRef(ptr)",
+    "Py_DecRef": "declare void @Py_DecRef(ptr)",
+    "PyThreadState_Get": "declare ptr @PyThreadState_Get()",
+    "_PyObject_MakeTpCall": "declare ptr @_PyObject_MakeTpCall(ptr, ptr, ptr, i64, ptr)",
+    "PyUnicode_Compare": "declare i32 @PyUnicode_Compare(ptr, ptr)",
+    "PyDict_Next": "declare i32 @PyDict_Next(ptr, ptr, ptr, ptr)",
+    "PyObject_RichCompareBool": "declare i32 @PyObject_RichCompareBool(ptr, ptr, i32)",
+}

@@ -42,7 +42,8 @@ class Step:
     def __init__(self, name: str) -> None:
         self.name = name
         self.operands = 0
-        self.declarations: dict[str, str] = {}
+        #: the functions that it calls, with their declarations
+        self.called: dict[str, str] = {}
         self._lines: list[str] = []
         self._count = 0
         self._leaves: set[Leaving] = set()
@@ -98,7 +99,7 @@ class Step:
 
     def _declare(self, result: str, function: str, arguments: tuple[str, ...]) -> None:
         kinds = ", ".join(argument.split(" ", 1)[0] for argument in arguments)
-        self.declarations[function] = f"declare {result} @{function}({kinds})"
+        self.called[function] = f"declare {result} @{function}({kinds})"
 
     # ------------------------------------------------------------ control
 
@@ -127,8 +128,10 @@ class Step:
         """Return an object, or null after an exception."""
         self._lines.append(f"  ret ptr {value}")
 
-    def require(self, condition: str, otherwise: Leaving = Leaving.DIFFERS) -> None:
-        """Go on only where the condition holds."""
+    def require(self, condition: str, *more: str, otherwise: Leaving = Leaving.DIFFERS) -> None:
+        """Go on only where all conditions hold."""
+        for other in more:
+            condition = self.make(f"and i1 {condition}, {other}")
         self._leaves.add(otherwise)
         label = self.label("ok")
         self.branch(condition, label, f"leave{otherwise}")
