@@ -134,11 +134,12 @@ def _position(reducer: str) -> Callable[..., TracedArray]:
     def implementation(a: Any, axis: int | None = None, out: Any = None, *, keepdims: Any = False) -> TracedArray:
         _plain(out)
         x = lift(a)
+        searched = x.extents if axis is None else (x.extents[normal_axis(axis, x.ndim)],)
+        if any(extent == 0 for extent in searched):
+            raise ValueError(f"attempt to get {reducer} of an empty sequence")
         if axis is None:
             flat = reduced(reshape(x, (-1,)), reducer, 0)
             return reshape(flat, (1,) * x.ndim) if keepdims is True else flat
-        if x.extents[normal_axis(axis, x.ndim)] == 0:
-            raise ValueError(f"attempt to get {reducer} of an empty sequence")
         return reduced(x, reducer, axis, keepdims=keepdims is True)
 
     return implementation
