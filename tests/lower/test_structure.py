@@ -102,14 +102,14 @@ def test_a_batch_of_small_matrices_runs_along_the_batch() -> None:
 
 
 def test_large_products_go_to_blas_and_nothing_is_inlined_into_them() -> None:
-    A, B = matrix(200, 150), matrix(150, 100, "B")
-    heavy = comprehension((200, 150), lambda i, k: apply("exp", load(A, (i, k))))
-    node = comprehension((200, 100), lambda i, j, k: product_of(3, load(heavy, (i, k)), load(B, (k, j))), reduce=(150,))
+    A, B = matrix(500, 450), matrix(450, 400, "B")
+    heavy = comprehension((500, 450), lambda i, k: apply("exp", load(A, (i, k))))
+    node = comprehension((500, 400), lambda i, j, k: product_of(3, load(heavy, (i, k)), load(B, (k, j))), reduce=(450,))
     kernel = compile_graph(Graph((A, B), (node,)))
     assert "call void @gradc_blas_dgemm" in kernel.llvm
     rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(200, 150)), rng.normal(size=(150, 100))
-    np.testing.assert_allclose(kernel([a, b])[0], 3 * np.exp(a) @ b, rtol=1e-11)
+    a, b = rng.normal(size=(500, 450)), rng.normal(size=(450, 400))
+    np.testing.assert_allclose(kernel([a, b])[0], 3 * np.exp(a) @ b, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("transpose_left", [False, True])

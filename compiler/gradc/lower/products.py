@@ -22,7 +22,7 @@ from gradc.lower.text import ONE, ZERO, Value
 from gradc.lower.tree import Statement
 
 #: Multiply-adds up to which the module's own routines are at least as fast as BLAS,
-OWN = 128**3
+OWN = 400**3
 #: ... and the rows or columns up to which they are so at any size.
 NARROW = 16
 

@@ -16,8 +16,8 @@ from gradc.lower.text import ONE, ZERO, Module, Value, literal
 from gradc.lower.tiling import Run, column_runs, row_runs, tile_size
 from gradc_runtime.engine import Host
 
-#: Inner positions that are worked through at a time: so many rows of a panel stay in the first cache.
-DEPTH = 128
+#: Inner positions that are worked through at a time, and the bytes of a panel: it stays in the nearest caches.
+DEPTH, PANEL = 256, 1 << 16
 #: A panel of a larger B is copied if at least this many rows read it.
 LARGE, MANY_ROWS = 1 << 16, 32
 #: Multiply-adds of a tile that is written out for all inner positions.
@@ -38,7 +38,8 @@ class TiledProduct(ProductRoutine):
         sizes = self.sizes
         self._tile = tile_size(self.known(sizes.rows), self.known(sizes.columns), self.lanes, self.registers)
         self._has_masks = host.vector_bits >= 256
-        self._depth = min(self.known(sizes.inner) or DEPTH, DEPTH)
+        self._depth = min(DEPTH, PANEL // (self._tile[1] * self.lanes * self.dtype.itemsize))
+        self._panel_depth = min(self._depth, self.known(sizes.inner) or DEPTH)
 
     def text(self) -> str:
         """The routine."""
@@ -47,7 +48,7 @@ class TiledProduct(ProductRoutine):
         rows = row_runs(r, sizes.rows, height)
         columns = column_runs(r, sizes.columns, width, self.lanes)
         inner = self.known(sizes.inner)
-        if inner is not None and inner <= DEPTH:
+        if inner is not None and inner <= self._depth:
             self._block(rows, columns, ZERO, sizes.inner, first=not self.spec.accumulates)
         else:
             self._blocks(rows, columns)
@@ -56,7 +57,7 @@ class TiledProduct(ProductRoutine):
     def _blocks(self, rows: Sequence[Run], columns: Sequence[Run]) -> None:
         """The inner axis in blocks; all but the first add to what is there."""
         r, inner = self.r, self.sizes.inner
-        depth = literal(DEPTH, INT64)
+        depth = literal(self._depth, INT64)
         self._block(rows, columns, ZERO, r.minimum_integers(depth, inner), first=not self.spec.accumulates)
 
         def block(position: Value, _: list[Value]) -> list[Value]:
@@ -65,7 +66,7 @@ class TiledProduct(ProductRoutine):
             self._block(rows, columns, start, r.minimum_integers(depth, rest), first=False)
             return []
 
-        r.loop(ONE, r.quotient(r.add_integers(inner, literal(DEPTH - 1, INT64)), DEPTH), [], block)
+        r.loop(ONE, r.quotient(r.add_integers(inner, literal(self._depth - 1, INT64)), self._depth), [], block)
 
     def _block(self, rows: Sequence[Run], columns: Sequence[Run], start: Value, length: Value, *, first: bool) -> None:
         r, sizes = self.r, self.sizes
@@ -93,7 +94,7 @@ class TiledProduct(ProductRoutine):
         side_by_side = sizes.b_column.literal == 1
         if side_by_side and not copies_panels(sizes) and (run.mask is None or self._has_masks):
             return plain
-        copied = CopiedPanel(r, self.dtype, self.lanes, run.vectors, self._depth, self._tile[1])
+        copied = CopiedPanel(r, self.dtype, self.lanes, run.vectors, self._panel_depth, self._tile[1])
         if side_by_side:
             copied.fill(plain, length)
         else:
