@@ -5,7 +5,7 @@ Arrays are row-major and BLAS is column-major: it computes the transposed produc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gradc.ir.scalar import INT64
@@ -75,8 +75,14 @@ def write_symmetric(e: ExpressionEmitter, statement: Statement, sizes: Sizes, pl
     _mirror(e, statement, sizes, places)
 
 
-def write_weighted(e: ExpressionEmitter, statement: Statement, sizes: Sizes, places: Places) -> None:
-    """A symmetric product of two different factors: panels of columns from the diagonal down, then the upper half."""
+def write_in_halves(
+    e: ExpressionEmitter,
+    statement: Statement,
+    sizes: Sizes,
+    places: Places,
+    multiply: Callable[[Sizes, Places], object],
+) -> None:
+    """A symmetric product: panels of columns from the diagonal down, then the upper half."""
     builder, dtype = e.builder, statement.tensor.dtype
 
     def panel(start: Value, _: list[Value]) -> list[Value]:
@@ -92,7 +98,7 @@ def write_weighted(e: ExpressionEmitter, statement: Statement, sizes: Sizes, pla
             moved(places.right, builder.multiply_integers(start, sizes.b_column)),
             moved(places.result, diagonal),
         )
-        write_general(e, statement, part, corner, accumulates=False)
+        multiply(part, corner)
         return []
 
     side = sizes.rows.literal

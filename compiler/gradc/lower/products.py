@@ -12,7 +12,7 @@ from math import prod
 
 from gradc.ir.scalar import BOOL, INT64, Index, Load
 from gradc.ir.tensor import Tensor
-from gradc.lower.blas import Places, scale_of, write_general, write_symmetric, write_weighted
+from gradc.lower.blas import Places, scale_of, write_general, write_in_halves, write_symmetric
 from gradc.lower.contractions import MatrixProduct
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.forms import call_routine
@@ -32,9 +32,7 @@ def write_product(e: ExpressionEmitter, statement: Statement) -> None:
     product = statement.product
     assert product is not None
     if is_symmetric(statement):
-        write = write_symmetric if is_square(product) else write_weighted
-        sizes, places = _sizes(e, statement, product), _places(e, statement, product, {})
-        write(e, statement, sizes, places)
+        _write_symmetric(e, statement, product)
     elif product.repeats:
         _write_repeats(e, statement, product)
     else:
@@ -45,7 +43,7 @@ def uses_blas(statement: Statement) -> bool:
     """Whether BLAS may be called."""
     if statement.product is None:
         return False
-    return is_symmetric(statement) or (_may_be_large(statement) and _blas_reads(statement.product))
+    return _may_be_large(statement) and _blas_reads(statement.product)
 
 
 def _may_be_large(statement: Statement) -> bool:
@@ -70,6 +68,23 @@ def _blas_reads(product: MatrixProduct) -> bool:
         product.inner[-1],
         product.columns[-1],
     )
+
+
+def _write_symmetric(e: ExpressionEmitter, statement: Statement, product: MatrixProduct) -> None:
+    sizes, places = _sizes(e, statement, product), _places(e, statement, product, {})
+
+    def own(part: Sizes, at: Places) -> None:
+        _write_own(e, statement, part, at, accumulates=False)
+
+    def blas(part: Sizes, at: Places) -> None:
+        write_general(e, statement, part, at, accumulates=False)
+
+    if not uses_blas(statement):
+        write_in_halves(e, statement, sizes, places, own)
+    elif is_square(product):
+        write_symmetric(e, statement, sizes, places)
+    else:
+        write_in_halves(e, statement, sizes, places, blas)
 
 
 def _write_repeats(e: ExpressionEmitter, statement: Statement, product: MatrixProduct) -> None:
