@@ -246,16 +246,9 @@ def _built(tensor: Compute, contraction: Contraction, plan: _Plan) -> Compute:
         here = {axis for f in operands for axis in contraction.axes(f)}
         needed = {axis for f in pending for axis in contraction.axes(f)} | set(range(tensor.rank))
         last = number == len(plan.steps) - 1
-        kept = list(range(tensor.rank)) if last else _arranged(operands, contraction, here & needed)
+        kept = list(range(tensor.rank)) if last else sorted(here & needed, key=lambda axis: (axis < tensor.rank, axis))
         scale = contraction.scale if last else ()
         body = product_of(*scale, *operands, dtype=tensor.dtype)
         pending.append(_tensor_over(tensor, kept, body, sorted(here - set(kept))))
     assert isinstance(pending[0].tensor, Compute)
     return pending[0].tensor
-
-
-def _arranged(operands: Sequence[Load], contraction: Contraction, kept: set[int]) -> list[int]:
-    """The axes in the order in which the largest operand has them: what is left of it is read and written in a row."""
-    largest = max(operands, key=lambda f: len(f.indices))
-    first = [axis for axis in contraction.axes(largest) if axis in kept]
-    return [axis for axis in sorted(kept) if axis not in first] + first
