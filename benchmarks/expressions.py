@@ -39,6 +39,22 @@ def heyoka_derivatives(
     return Call(step, columns, outputs=out)
 
 
+def heyoka_gradient(function: Callable[..., Any], x: np.ndarray, direction: np.ndarray | None = None) -> Call:
+    """The gradient of a function of one long vector, or its Hessian times a direction, into a buffer of its own."""
+    heyoka = load("heyoka")
+    names = objects(heyoka.make_vars(f"x{k}") for k in range(len(x)))
+    value = rebound(function, symbolic_numpy(heyoka))(names)
+    derived = list(heyoka.diff_tensors([value], list(names)).gradient)
+    inputs, given = list(names), x
+    if direction is not None:
+        steps = objects(heyoka.make_vars(f"v{k}") for k in range(len(x)))
+        derived = list(heyoka.diff_tensors([np.sum(objects(derived) * steps)], list(names)).gradient)
+        inputs, given = inputs + list(steps), np.concatenate([x, direction])
+    # straight-line code is faster but takes half a minute to compile for the product with the Hessian
+    step = heyoka.cfunc(derived, inputs, fast_math=True, compact_mode=direction is not None)
+    return Call(step, given, outputs=np.empty_like(x))
+
+
 class _Number:
     """A Dr.Jit array that NumPy takes for one number: its own arrays NumPy would take apart."""
 

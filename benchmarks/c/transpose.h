@@ -2,9 +2,6 @@
 #ifndef TRANSPOSE_H
 #define TRANSPOSE_H
 #include "lanes.h"
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 static inline lanes root(lanes x) {
 #if defined(__AVX512F__)

@@ -42,12 +42,6 @@ static summand wave_of_large(lanes x) {
     return result;
 }
 
-static inline int any(masks condition) {
-    long long found = 0;
-    for (int k = 0; k < LANES; k++) found |= condition[k];
-    return found != 0;
-}
-
 static double waves(const double *restrict x, double *restrict gradient, size_t n) {
     lanes total = {0};
     size_t i = 0;

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases.projection import BYTES, FLOPS, by_hand, observations, residual
+from benchmarks.cases.projection import BYTES, FLOPS, by_hand, by_point, observations, residual
+from benchmarks.expressions import heyoka_derivatives
 from benchmarks.measure import Builder, Call, Effort, Row, Target, measured
 from benchmarks.namespaces import numpy_of, rebound
 from benchmarks.native import extension
@@ -68,12 +69,13 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
         builders: dict[str, Builder] = {
             "gradc": lambda arguments=arguments: with_gradc(arguments),
             "C": lambda arguments=arguments: Call(extension("projection").bundle, *arguments),
+            "heyoka": lambda z=gathered, f=features: heyoka_derivatives(residual, z, f).shown(by_point),
             "jax": lambda arguments=arguments: with_jax(arguments),
             "torch": lambda arguments=arguments: with_torch(arguments),
         }
         row = Row(
             f"bundle adjustment: Jacobians, {count:,} observations",
-            targets=(Target(1.1, "C"), Target(1.0, "jax"), Target(1.0, "torch")),
+            targets=(Target(1.1, "C"), *(Target(1.0, name) for name in ("heyoka", "jax", "torch"))),
             items=count,
             bytes=BYTES * count,
             flops=FLOPS * count,

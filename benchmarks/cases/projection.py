@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 
@@ -93,10 +94,8 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
         }
         if count == 10**5:
             own |= {
-                "heyoka": lambda z=z, feature=feature: heyoka_derivatives(residual, z, feature).shown(np.transpose),
-                "drjit": lambda z=z, feature=feature: drjit_jacobian(residual, z, feature, 2).shown(
-                    lambda rows: np.array(rows).T
-                ),
+                "heyoka": lambda z=z, feature=feature: heyoka_derivatives(residual, z, feature).shown(by_point),
+                "drjit": lambda z=z, feature=feature: drjit_jacobian(residual, z, feature, 2).shown(by_point),
             }
         rows.append(_row(problem, problem.peers(systems) | own, systems, effort, ""))
         out = np.empty((len(z), 2, 15))
@@ -106,6 +105,11 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
         }
         rows.append(_row(problem, into, systems, effort, " into out="))
     return rows
+
+
+def by_point(columns: Any) -> np.ndarray:
+    """A structure of arrays as an array of structures."""
+    return np.array(columns).T
 
 
 def _row(problem: Problem, builders: dict[str, Builder], systems: Collection[str], effort: Effort, suffix: str) -> Row:

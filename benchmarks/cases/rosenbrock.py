@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from benchmarks.expressions import heyoka_gradient
 from benchmarks.measure import Builder, Call, Effort, Row, Target, measured
 from benchmarks.native import extension
 from benchmarks.problem import Problem
@@ -62,13 +63,26 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
     by_gradient = Problem(rosenbrock, (x,))
     by_product = Problem(rosenbrock, (x, v), "hvp")
     return [
-        row("gradient", by_gradient, {"C": lambda: Call(c.gradient, x), "NumPy": lambda: Call(gradient, x)}, 10),
+        row(
+            "gradient",
+            by_gradient,
+            {
+                "C": lambda: Call(c.gradient, x),
+                "NumPy": lambda: Call(gradient, x),
+                "heyoka": lambda: heyoka_gradient(rosenbrock, x),
+            },
+            10,
+        ),
         row("gradient", Problem(rosenbrock, (odd,)), {"C": lambda: Call(c.gradient, odd)}, 10),
         row("gradient into out=", by_gradient, {"C": lambda: Call(c.gradient_into, x, out)}, 10, True),
         row(
             "Hessian-vector product",
             by_product,
-            {"C": lambda: Call(c.hessian_product, x, v), "NumPy": lambda: Call(hessian_product, x, v)},
+            {
+                "C": lambda: Call(c.hessian_product, x, v),
+                "NumPy": lambda: Call(hessian_product, x, v),
+                "heyoka": lambda: heyoka_gradient(rosenbrock, x, v),
+            },
             13,
         ),
         row(
