@@ -20,6 +20,7 @@ from gradc.stages import CertifiedKernel, observed, report
 from gradc.trace.access import Root
 from gradc.trace.conditions import Condition
 from gradc.trace.records import Capture, Traced
+from gradc_runtime.entry import at_fork
 
 
 class Record:
@@ -104,6 +105,7 @@ class Record:
 _kernels: OrderedDict[bytes, Any] = OrderedDict()
 _KERNELS_KEPT = 1024
 lock = RLock()
+at_fork(lock._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 class Interpreted:

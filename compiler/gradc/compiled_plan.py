@@ -39,20 +39,15 @@ class Call:
     #: whether all arguments are Python numbers, and so the results
     numbers: bool
 
-    @property
-    def form(self) -> tuple[int, tuple[str, ...], bool]:
-        """What plans of one record differ by."""
-        return len(self.args), tuple(self.kwargs), self.out is not None
 
-
-def plan_of(record: Record, function: Any, call: Call, tag: Any) -> Plan | None:
+def plan_of(record: Record, function: Any, call: Call) -> Plan | None:
     """The plan for calls like this one, which the record has just served; None where Python must serve them."""
     from gradc.lower.kernel import Kernel
 
     if record.volatile or type(record.kernel) is not Kernel or record.kernel.loaded.signature.size_names:
         return None
     try:
-        return _PlanMaker(record, function, call, record.kernel.loaded).plan(tag)
+        return _PlanMaker(record, function, call, record.kernel.loaded).plan()
     except NoPlan:
         return None
 
@@ -66,7 +61,7 @@ class _PlanMaker:
         #: slot and bytes of the arrays among the inputs
         self._arrays: list[tuple[int, int]] = []
 
-    def plan(self, tag: Any) -> Plan:
+    def plan(self) -> Plan:
         """All steps in order."""
         self._arguments()
         self._captures()
@@ -75,13 +70,13 @@ class _PlanMaker:
             returned = self._given_outputs()
             self._writer.run()
             self._writer.step("build_kept", returned)
-            return self._writer.finish(tag)
+            return self._writer.finish(self._record)
         places = [
             self._writer.new_result(k) if spec.shape else self._writer.new_number(k) for k, spec in enumerate(outputs)
         ]
         self._writer.run()
         self._result(places)
-        return self._writer.finish(tag)
+        return self._writer.finish(self._record)
 
     # ------------------------------------------------------------ arguments
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from gradc.compiled import Record, lock, prepared
-from gradc.compiled_plan import Call, plan_of
 from gradc.errors import ArgumentError, DTypeError, ShapeError
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Graph, Input, Tensor
@@ -226,29 +225,32 @@ class Function(FastCallable, Shown):
         values += captured
         if out is not None:
             _run_into(record, values, out)
-            self._consider_plan(record, Call(given, named, out, self.static_argnums, numbers))
+            self._consider_plan(record, given, named, out, numbers)
             return out
         results = record.kernel(values)
-        self._consider_plan(record, Call(given, named, None, self.static_argnums, numbers))
+        self._consider_plan(record, given, named, None, numbers)
         shown = [_shown(result, numbers) for result in results]
         return shown[0] if record.tree is None else unflatten(record.tree, shown)
 
-    def _consider_plan(self, record: Record, call: Call) -> None:
-        """After calls number 2, 4, 8, ... that Python served with this record: let machine code serve the next."""
-        key = (record, call.form)
-        served = self._served[key] = self._served.get(key, 0) + 1
+    def _consider_plan(
+        self, record: Record, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, numbers: bool
+    ) -> None:
+        """After calls number 2, 4, 8, ... of a form that Python served: machine code is to serve the next ones."""
+        form = (record, len(args), out is None, *kwargs)
+        served = self._served[form] = self._served.get(form, 0) + 1
         if (
-            served < 2
-            or served & (served - 1)
-            or type(self).__call__ is not Function.__call__
-            or not calls_are_possible()
+            served > 1
+            and not served & (served - 1)
+            and type(self).__call__ is Function.__call__
+            and calls_are_possible()
         ):
-            return
-        plan = plan_of(record, self.function, call, record)
-        if plan is not None:
-            self.add_plan(plan)
-        if len(self._served) > _SIGNATURES_KEPT:
-            self._served.clear()
+            from gradc.compiled_plan import Call, plan_of
+
+            plan = plan_of(record, self.function, Call(args, kwargs, out, self.static_argnums, numbers))
+            if plan is not None:
+                self.add_plan(plan)
+            if len(self._served) > _SIGNATURES_KEPT:
+                self._served.clear()
 
     def _record(
         self, key: Hashable, leaves: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -9,15 +9,13 @@ tries the plans newest first; where none fits, ``__call__`` serves the call in P
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gradc_runtime.engine import Library, engine
-from gradc_runtime.entry_steps import DECLARED, SHARED, STEPS
-from gradc_runtime.entry_text import WORD, Field, Leaving, Step
-from gradc_runtime.layout import HAS_VECTORCALL, ObjectOffset, call_symbols, calls_are_possible
+from gradc_runtime.layout import HAS_VECTORCALL, ObjectOffset, calls_are_possible
 
 
 class CallableOffset:
@@ -35,7 +33,7 @@ class PlanOffset:
 
     NEXT = 0
     OWNER = 8
-    #: bytes of memory of a call, and the offsets in it of the lists of `Field.HELD` and `Field.BUILT`
+    #: bytes of memory of a call, and the offsets in it of its lists of references and of parts of the result
     BYTES = 16
     HELD = 24
     BUILT = 32
@@ -47,177 +45,44 @@ class PlanOffset:
 
 #: The number of traces under way in any thread; while it is not 0, Python serves all calls.
 _suspended = ctypes.c_int64(0)
-_suspension = threading.Lock()
+
+
+def at_fork(renew: Callable[[], None]) -> None:
+    """Call this in forked children: a lock that another thread held would stay locked for ever."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=renew)
+
+
+def suspension_address() -> int:
+    """Where the number of traces is."""
+    return ctypes.addressof(_suspended)
 
 
 class Suspension:
     """A context in which no call is served by machine code, in any thread."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread = threading.local()
+        at_fork(self._forked)
+
     def __enter__(self) -> None:
-        with _suspension:
+        self._thread.depth = getattr(self._thread, "depth", 0) + 1
+        with self._lock:
             _suspended.value += 1
 
     def __exit__(self, *_: object) -> None:
-        with _suspension:
+        self._thread.depth -= 1
+        with self._lock:
             _suspended.value -= 1
+
+    def _forked(self) -> None:
+        """Of all threads only this one goes on in the child."""
+        self._lock = threading.Lock()
+        _suspended.value = getattr(self._thread, "depth", 0)
 
 
 suspended_calls = Suspension()
-
-
-# ---------------------------------------------------------------- the machine code
-
-
-_ENTRY = f"""
-@gradc_suspended = external global i64
-
-define ptr @gradc_call(ptr %callable, ptr %args, i64 %flagged, ptr %names) #0 {{
-entry:
-  %suspended = load i64, ptr @gradc_suspended
-  %busy = icmp ne i64 %suspended, 0
-  br i1 %busy, label %python, label %start
-start:
-  %count = and i64 %flagged, {(1 << 63) - 1}
-  %first.at = getelementptr i8, ptr %callable, i64 {CallableOffset.PLANS}
-  %first = load ptr, ptr %first.at
-  br label %loop
-loop:
-  %plan = phi ptr [%first, %start], [%following, %differs]
-  %none = icmp eq ptr %plan, null
-  br i1 %none, label %python, label %try
-try:
-  %owner.at = getelementptr i8, ptr %plan, i64 {PlanOffset.OWNER}
-  %owner = load ptr, ptr %owner.at
-  call void @Py_IncRef(ptr %owner)
-  %result = call ptr @gradc_attempt(ptr %plan, ptr %args, i64 %count, ptr %names)
-  %following = load ptr, ptr %plan
-  call void @Py_DecRef(ptr %owner)
-  %reason = ptrtoint ptr %result to i64
-  switch i64 %reason, label %served [i64 {Leaving.DIFFERS.value}, label %differs i64 {Leaving.PYTHON.value}, label %python]
-differs:
-  br label %loop
-served:
-  %last.at = getelementptr i8, ptr %callable, i64 {CallableOffset.LAST}
-  store ptr %plan, ptr %last.at
-  ret ptr %result
-python:
-  %plain = and i64 %flagged, {(1 << 63) - 1}
-  %thread = call ptr @PyThreadState_Get()
-  %answer = call ptr @_PyObject_MakeTpCall(ptr %thread, ptr %callable, ptr %args, i64 %plain, ptr %names)
-  ret ptr %answer
-}}
-
-define internal ptr @gradc_attempt(ptr %plan, ptr %args, i64 %count, ptr %names) #0 {{
-entry:
-  %bytes.at = getelementptr i8, ptr %plan, i64 {PlanOffset.BYTES}
-  %bytes = load i64, ptr %bytes.at
-  %call = alloca i8, i64 %bytes, align 64
-  %count.at = getelementptr i8, ptr %call, i64 {Field.COUNT}
-  %names.at = getelementptr i8, ptr %call, i64 {Field.NAMES}
-  %held.at = getelementptr i8, ptr %call, i64 {Field.HELD}
-  %built.at = getelementptr i8, ptr %call, i64 {Field.BUILT}
-  %held.offset.at = getelementptr i8, ptr %plan, i64 {PlanOffset.HELD}
-  %held.offset = load i64, ptr %held.offset.at
-  %held = getelementptr i8, ptr %call, i64 %held.offset
-  %built.offset.at = getelementptr i8, ptr %plan, i64 {PlanOffset.BUILT}
-  %built.offset = load i64, ptr %built.offset.at
-  %built = getelementptr i8, ptr %call, i64 %built.offset
-  store ptr %args, ptr %call
-  store i64 %count, ptr %count.at
-  store ptr %names, ptr %names.at
-  store ptr %held, ptr %held.at
-  store ptr %built, ptr %built.at
-  %step = getelementptr i8, ptr %plan, i64 {PlanOffset.STEPS}
-  %code = load ptr, ptr %step
-  %result = call ptr %code(ptr %step, ptr %call, ptr null)
-  call void @gradc_release(ptr %built, ptr %built.at)
-  call void @gradc_release(ptr %held, ptr %held.at)
-  ret ptr %result
-}}
-
-define internal void @gradc_release(ptr %first, ptr %top.at) #0 {{
-entry:
-  %top = load ptr, ptr %top.at
-  br label %loop
-loop:
-  %at = phi ptr [%first, %entry], [%next, %one]
-  %done = icmp eq ptr %at, %top
-  br i1 %done, label %end, label %one
-one:
-  %object = load ptr, ptr %at
-  call void @Py_DecRef(ptr %object)
-  %next = getelementptr i8, ptr %at, i64 {WORD}
-  br label %loop
-end:
-  ret void
-}}
-"""
-
-
-#: Compiled with the entry; the others when the first plan needs one of them.
-_COMMON = frozenset(
-    """
-    positional named argument keyword constant same of_type hold keep number array_of_rank_0 array_of_rank_1 array_of_rank_2
-    dict_item cell_content function_code apart new_array set_slot set_address run succeeded build_float build_scalar
-    build_kept build_tuple finish
-    """.split()
-)
-
-
-class CallCode:
-    """The machine code of calls: the entry, and the steps."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._libraries: list[Library] = []
-        self._steps: dict[str, int] = {}
-        self._compile(sorted(_COMMON), [_ENTRY])
-        self.entry = self._libraries[0].address("gradc_call")
-
-    def step(self, name: str) -> int:
-        """The address of a step."""
-        if name not in self._steps:
-            with self._lock:
-                if name not in self._steps:
-                    self._compile([other for other in STEPS if other not in _COMMON], [])
-        return self._steps[name]
-
-    def _compile(self, names: Sequence[str], more: Sequence[str]) -> None:
-        steps = {name: Step(f"gradc_step_{name}") for name in names}
-        for name, step in steps.items():
-            STEPS[name](step)
-        exports = [step.name for step in steps.values()] + (["gradc_call"] if more else [])
-        text = module_text(list(steps.values()), more)
-        symbols = {**call_symbols(), "gradc_suspended": ctypes.addressof(_suspended)}
-        library = engine().load(engine().compile(text), exports, symbols)
-        self._libraries.append(library)
-        self._steps.update({name: library.address(step.name) for name, step in steps.items()})
-
-
-def module_text(steps: Sequence[Step], more: Sequence[str] = ()) -> str:
-    """A module of these steps and functions, with all that they call."""
-    called: dict[str, str] = {}
-    for step in steps:
-        called.update(step.called)
-    functions = [*more, *[SHARED[name] for name in called if name in SHARED], *map(str, steps)]
-    outside = {name: text for name, text in called.items() if name not in SHARED}
-    for text in functions:
-        outside.update({name: declaration for name, declaration in DECLARED.items() if f"@{name}(" in text})
-    return "\n".join([*outside.values(), *functions, "attributes #0 = { nounwind }"])
-
-
-_code: CallCode | None = None
-_code_lock = threading.Lock()
-
-
-def call_code() -> CallCode:
-    """The machine code of calls, compiled at the first use."""
-    global _code
-    if _code is None:
-        with _code_lock:
-            if _code is None:
-                _code = CallCode()
-    return _code
 
 
 # ---------------------------------------------------------------- plans
@@ -226,19 +91,21 @@ def call_code() -> CallCode:
 class Plan:
     """How machine code serves calls of one form. Made by `gradc_runtime.entry_plan.PlanWriter`."""
 
-    __slots__ = ("_kept", "_words", "address", "tag")
+    __slots__ = ("_kept", "_words", "address", "entry", "tag")
 
-    def __init__(self, words: Sequence[int], kept: Sequence[Any], tag: Any) -> None:
+    def __init__(self, entry: int, words: Sequence[int], kept: Sequence[Any], tag: Any) -> None:
         self._words = (ctypes.c_uint64 * len(words))(*[word & (1 << 64) - 1 for word in words])
         self._kept = tuple(kept)
+        #: the address of the machine code that runs plans
+        self.entry = entry
         self.address = ctypes.addressof(self._words)
         #: what the maker knows it by
         self.tag = tag
-        self._words[PlanOffset.OWNER // WORD] = id(self)
+        self._words[PlanOffset.OWNER // 8] = id(self)
 
     def precede(self, address: int) -> None:
         """The plan at ``address`` (0: none) is tried next."""
-        self._words[PlanOffset.NEXT // WORD] = address
+        self._words[PlanOffset.NEXT // 8] = address
 
 
 # ---------------------------------------------------------------- callables
@@ -321,7 +188,7 @@ class FastCallable(_Base):
             plans.insert(0, plan)
             self._plans = plans
             self._set_word(CallableOffset.PLANS, plan.address)
-            self._set_word(CallableOffset.ENTRY, call_code().entry)
+            self._set_word(CallableOffset.ENTRY, plan.entry)
             if len(plans) > PLANS_KEPT:
                 plans[-2].precede(0)
                 if plans[-1].address == self._word(CallableOffset.LAST):
@@ -347,3 +214,4 @@ class FastCallable(_Base):
 
 
 _plan_lock = threading.RLock()
+at_fork(_plan_lock._at_fork_reinit)  # type: ignore[attr-defined]

@@ -12,7 +12,8 @@ import numpy as np
 
 from gradc_runtime.blas import one_thread
 from gradc_runtime.buffers import aligned_bytes, kept_workspaces
-from gradc_runtime.entry import Plan, PlanOffset, call_code
+from gradc_runtime.entry import Plan, PlanOffset
+from gradc_runtime.entry_code import call_code
 from gradc_runtime.entry_steps import array_step
 from gradc_runtime.entry_text import WORD, Field
 from gradc_runtime.layout import ALIGNED, C_CONTIGUOUS, WRITEABLE
@@ -20,6 +21,9 @@ from gradc_runtime.loaded import LoadedKernel
 
 #: Workspaces up to so many bytes are on the stack.
 STACK_WORKSPACE = 8192
+
+#: The most bytes of stack that a call may take.
+STACK_LIMIT = 1 << 16
 
 #: Steps that append a reference to release; those that append a part of the result begin with "build_".
 _HOLDING = frozenset({"hold", "attribute", "new_array", "take_workspace"})
@@ -156,13 +160,15 @@ class PlanWriter:
         self.step("finish")
         held = self.room(WORD * self._held)
         built = self.room(WORD * self._built)
+        if self._bytes > STACK_LIMIT:
+            raise NoPlan
         header = {
             PlanOffset.BYTES: self.room(0, 64),
             PlanOffset.HELD: held,
             PlanOffset.BUILT: built,
         }
         words = [header.get(offset, 0) for offset in range(0, PlanOffset.STEPS, WORD)]
-        return Plan([*words, *self._words], list(self._kept.values()), tag)
+        return Plan(self._code.entry, [*words, *self._words], list(self._kept.values()), tag)
 
 
 def byte_count(dtype: np.dtype[Any], shape: Sequence[int]) -> int:

@@ -22,7 +22,8 @@ class ObjectOffset:
     TYPE = 8
     #: the number of entries of a tuple or list
     SIZE = 16
-    TUPLE_ITEMS = 24
+    #: a tuple's entries come after its other fields
+    TUPLE_ITEMS = tuple.__basicsize__
     #: the address of a list's entries
     LIST_ITEMS = 24
     #: the value of a float or NumPy scalar

@@ -21,7 +21,10 @@ from gradc.trace.context import Trace, tracing
 from gradc_runtime.entry_plan import STACK_WORKSPACE
 from gradc_runtime.layout import calls_are_possible
 
-pytestmark = pytest.mark.skipif(not calls_are_possible(), reason="this interpreter has another layout")
+pytestmark = [
+    pytest.mark.skipif(not calls_are_possible(), reason="this interpreter has another layout"),
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
 
 X = np.arange(1.0, 9.0)
 SCALE: Any = 2.0
@@ -138,6 +141,29 @@ def test_a_list_that_others_change_during_the_call() -> None:
     finally:
         stop.set()
         thread.join()
+
+
+def test_a_child_forked_during_the_trace_of_another_thread() -> None:
+    function = grad(lambda x: np.sum(x**3))
+    by_plan(function, X)
+    started, stop = threading.Event(), threading.Event()
+
+    def trace() -> None:
+        with tracing(Trace()):
+            started.set()
+            stop.wait()
+
+    thread = threading.Thread(target=trace)
+    thread.start()
+    started.wait()
+    child = os.fork()
+    if child == 0:
+        good = (function(X) == 3 * X**2).all() and function.last_plan() is not None
+        os._exit(0 if good else 1)
+    status = os.waitpid(child, 0)[1]
+    stop.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 # ---------------------------------------------------------------- references

@@ -11,7 +11,8 @@ import pytest
 
 from gradc_runtime import layout
 from gradc_runtime.engine import engine
-from gradc_runtime.entry import PLANS_KEPT, FastCallable, Plan, module_text, suspended_calls
+from gradc_runtime.entry import PLANS_KEPT, FastCallable, Plan, suspended_calls
+from gradc_runtime.entry_code import module_text
 from gradc_runtime.entry_plan import PlanWriter
 from gradc_runtime.entry_steps import STEPS
 from gradc_runtime.entry_text import Step

@@ -1,0 +1,163 @@
+"""The machine code of calls: the entry that tries the plans of a callable, and the steps that plans are made of."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from gradc_runtime.engine import Library, engine
+from gradc_runtime.entry import CallableOffset, PlanOffset, suspension_address
+from gradc_runtime.entry_steps import DECLARED, SHARED, STEPS
+from gradc_runtime.entry_text import WORD, Field, Leaving, Step
+from gradc_runtime.layout import call_symbols
+
+_ENTRY = f"""
+@gradc_suspended = external global i64
+
+define ptr @gradc_call(ptr %callable, ptr %args, i64 %flagged, ptr %names) #0 {{
+entry:
+  %suspended = load i64, ptr @gradc_suspended
+  %busy = icmp ne i64 %suspended, 0
+  br i1 %busy, label %python, label %start
+start:
+  %count = and i64 %flagged, {(1 << 63) - 1}
+  %first.at = getelementptr i8, ptr %callable, i64 {CallableOffset.PLANS}
+  %first = load ptr, ptr %first.at
+  br label %loop
+loop:
+  %plan = phi ptr [%first, %start], [%following, %differs]
+  %none = icmp eq ptr %plan, null
+  br i1 %none, label %python, label %try
+try:
+  %owner.at = getelementptr i8, ptr %plan, i64 {PlanOffset.OWNER}
+  %owner = load ptr, ptr %owner.at
+  call void @Py_IncRef(ptr %owner)
+  %result = call ptr @gradc_attempt(ptr %plan, ptr %args, i64 %count, ptr %names)
+  %following = load ptr, ptr %plan
+  call void @Py_DecRef(ptr %owner)
+  %reason = ptrtoint ptr %result to i64
+  switch i64 %reason, label %served [i64 {Leaving.DIFFERS.value}, label %differs i64 {Leaving.PYTHON.value}, label %python]
+differs:
+  br label %loop
+served:
+  %last.at = getelementptr i8, ptr %callable, i64 {CallableOffset.LAST}
+  store ptr %plan, ptr %last.at
+  ret ptr %result
+python:
+  %plain = and i64 %flagged, {(1 << 63) - 1}
+  %thread = call ptr @PyThreadState_Get()
+  %answer = call ptr @_PyObject_MakeTpCall(ptr %thread, ptr %callable, ptr %args, i64 %plain, ptr %names)
+  ret ptr %answer
+}}
+
+define internal ptr @gradc_attempt(ptr %plan, ptr %args, i64 %count, ptr %names) #0 {{
+entry:
+  %bytes.at = getelementptr i8, ptr %plan, i64 {PlanOffset.BYTES}
+  %bytes = load i64, ptr %bytes.at
+  %call = alloca i8, i64 %bytes, align 64
+  %count.at = getelementptr i8, ptr %call, i64 {Field.COUNT}
+  %names.at = getelementptr i8, ptr %call, i64 {Field.NAMES}
+  %held.at = getelementptr i8, ptr %call, i64 {Field.HELD}
+  %built.at = getelementptr i8, ptr %call, i64 {Field.BUILT}
+  %held.offset.at = getelementptr i8, ptr %plan, i64 {PlanOffset.HELD}
+  %held.offset = load i64, ptr %held.offset.at
+  %held = getelementptr i8, ptr %call, i64 %held.offset
+  %built.offset.at = getelementptr i8, ptr %plan, i64 {PlanOffset.BUILT}
+  %built.offset = load i64, ptr %built.offset.at
+  %built = getelementptr i8, ptr %call, i64 %built.offset
+  store ptr %args, ptr %call
+  store i64 %count, ptr %count.at
+  store ptr %names, ptr %names.at
+  store ptr %held, ptr %held.at
+  store ptr %built, ptr %built.at
+  %step = getelementptr i8, ptr %plan, i64 {PlanOffset.STEPS}
+  %code = load ptr, ptr %step
+  %result = call ptr %code(ptr %step, ptr %call, ptr null)
+  call void @gradc_release(ptr %built, ptr %built.at)
+  call void @gradc_release(ptr %held, ptr %held.at)
+  ret ptr %result
+}}
+
+define internal void @gradc_release(ptr %first, ptr %top.at) #0 {{
+entry:
+  %top = load ptr, ptr %top.at
+  br label %loop
+loop:
+  %at = phi ptr [%first, %entry], [%next, %one]
+  %done = icmp eq ptr %at, %top
+  br i1 %done, label %end, label %one
+one:
+  %object = load ptr, ptr %at
+  call void @Py_DecRef(ptr %object)
+  %next = getelementptr i8, ptr %at, i64 {WORD}
+  br label %loop
+end:
+  ret void
+}}
+"""
+
+
+#: Compiled with the entry; the others when the first plan needs one of them.
+_COMMON = frozenset(
+    """
+    positional named argument keyword constant same of_type hold keep number array_of_rank_0 array_of_rank_1 array_of_rank_2
+    dict_item cell_content function_code apart new_array set_slot set_address run succeeded build_float build_scalar
+    build_kept build_tuple finish
+    """.split()
+)
+
+
+class CallCode:
+    """The machine code of calls: the entry, and the steps."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._libraries: list[Library] = []
+        self._steps: dict[str, int] = {}
+        self._compile(sorted(_COMMON), [_ENTRY])
+        self.entry = self._libraries[0].address("gradc_call")
+
+    def step(self, name: str) -> int:
+        """The address of a step."""
+        if name not in self._steps:
+            with self._lock:
+                if name not in self._steps:
+                    self._compile([other for other in STEPS if other not in _COMMON], [])
+        return self._steps[name]
+
+    def _compile(self, names: Sequence[str], more: Sequence[str]) -> None:
+        steps = {name: Step(f"gradc_step_{name}") for name in names}
+        for name, step in steps.items():
+            STEPS[name](step)
+        exports = [step.name for step in steps.values()] + (["gradc_call"] if more else [])
+        text = module_text(list(steps.values()), more)
+        symbols = {**call_symbols(), "gradc_suspended": suspension_address()}
+        library = engine().load(engine().compile(text), exports, symbols)
+        self._libraries.append(library)
+        self._steps.update({name: library.address(step.name) for name, step in steps.items()})
+
+
+def module_text(steps: Sequence[Step], more: Sequence[str] = ()) -> str:
+    """A module of these steps and functions, with all that they call."""
+    called: dict[str, str] = {}
+    for step in steps:
+        called.update(step.called)
+    functions = [*more, *[SHARED[name] for name in called if name in SHARED], *map(str, steps)]
+    outside = {name: text for name, text in called.items() if name not in SHARED}
+    for text in functions:
+        outside.update({name: declaration for name, declaration in DECLARED.items() if f"@{name}(" in text})
+    return "\n".join([*outside.values(), *functions, "attributes #0 = { nounwind }"])
+
+
+_code: CallCode | None = None
+_code_lock = threading.Lock()
+
+
+def call_code() -> CallCode:
+    """The machine code of calls, compiled at the first use."""
+    global _code
+    if _code is None:
+        with _code_lock:
+            if _code is None:
+                _code = CallCode()
+    return _code
