@@ -3,9 +3,12 @@
 One job runs at a time. Its owner, the thread that called ``gradc_parallel_for``, opens the *gate*, takes chunks until none
 are left, closes the gate and waits for those inside. A worker enters only through the open gate, so that nobody waits
 for a worker that is late, absent (after a fork) or has nothing left to take. Whoever finds the pool taken, a nested call
-or another Python thread, runs its chunks alone. Chunks are handed out in order, which makes the first failure in the order
-of the program the same for any number of threads: every chunk before a failing one has been handed out and is finished.
-Each thread in a job has a *slot*, 0 for the owner, by which a chunk finds memory that no other thread uses meanwhile.
+or another Python thread, runs its chunks alone.
+
+Each thread in a job has a *slot*, 0 for the owner: by it a chunk finds memory that no other thread uses meanwhile. The
+chunks are split evenly over the slots; a thread takes those of its own slot first, which are the same in the next call
+and still in its cache, and then those that others have left. After a failure only chunks before it are run, and all of
+those: the first failure in the order of the program is found, for any number of threads.
 
 A worker spins a little after a job and then sleeps on a lock of its own; threads and locks are those of CPython
 (``PyThread_*``), but no worker ever has a Python state: it runs machine code only, needs no GIL, and an interpreter that exits
@@ -36,7 +39,8 @@ OFFSETS = {
     "owner_lock": 24,  # ptr: the owner sleeps on it
     "waiting": 32,  # i32: the owner sleeps, or is about to
     "gate": 64,  # i32: OPEN, plus the number of workers inside
-    "next": 128,  # i64: the first chunk that is not handed out
+    "taken": 128,  # i64: how many chunks have been taken
+    "next": 136,  # i64: how many of the owner's own chunks have been asked for
     "task": 192,  # ptr: i32 task(ptr data, i64 chunk, i64 length, i64 slot)
     "data": 200,  # ptr
     "length": 208,  # i64
@@ -46,8 +50,8 @@ OFFSETS = {
 }
 _WORKERS = 320
 _WORKER_BYTES = 64
-#: A worker's state: the lock it sleeps on; here, whether it sleeps or is about to.
-_PARKED = 8
+#: A worker's state: the lock it sleeps on; whether it sleeps or is about to; how many of its own chunks have been asked for.
+_PARKED, _NEXT = 8, 16
 SIZE = _WORKERS + _WORKER_BYTES * (MOST_THREADS - 1)
 _OPEN = 1 << 30
 YIELD = "sched_yield"
@@ -70,6 +74,7 @@ def pool_text(triple: str, *, yields: bool) -> str:
         workers=_WORKERS,
         worker_bytes=_WORKER_BYTES,
         parked=_PARKED,
+        first_next=_WORKERS + _NEXT,
         open=_OPEN,
         shut=~_OPEN,
         pause=pause,
@@ -146,18 +151,37 @@ done:
 
 ; ------------------------------------------------------------ chunks
 
-; Take chunks until none are left. After a failure no further ones are handed out.
+; Take chunks until none are left: first those of the thread's own slot, then those of the slots after it.
 define internal void @take(i64 %slot) {
 entry:
   %task = load ptr, ptr $task, align 8
   %data = load ptr, ptr $data, align 8
   %length = load i64, ptr $length, align 8
-  %chunks = load i64, ptr $chunks, align 8
+  %chunks = load atomic i64, ptr $chunks monotonic, align 8
+  %helpers = load atomic i64, ptr $helpers monotonic, align 8
+  %slots = add i64 %helpers, 1
+  br label %range
+range:
+  %k = phi i64 [ 0, %entry ], [ %k1, %past ]
+  %whose.far = add i64 %slot, %k
+  %whose = urem i64 %whose.far, %slots
+  %counter = call ptr @counter(i64 %whose)
+  %first.all = mul i64 %whose, %chunks
+  %first = udiv i64 %first.all, %slots
+  %last.all = add i64 %first.all, %chunks
+  %last = udiv i64 %last.all, %slots
   br label %turn
 turn:
-  %chunk = atomicrmw add ptr $next, i64 1 monotonic
-  %some = icmp slt i64 %chunk, %chunks
-  br i1 %some, label %run, label %done
+  %asked = atomicrmw add ptr %counter, i64 1 monotonic
+  %chunk = add i64 %first, %asked
+  %some = icmp slt i64 %chunk, %last
+  br i1 %some, label %have, label %past
+have:
+  %before = atomicrmw add ptr $taken, i64 1 monotonic
+  %failure = load atomic i64, ptr $failure monotonic, align 8
+  %failed.chunk = lshr i64 %failure, 32
+  %matters = icmp ult i64 %chunk, %failed.chunk
+  br i1 %matters, label %run, label %turn
 run:
   %status = call i32 %task(ptr %data, i64 %chunk, i64 %length, i64 %slot)
   %failed = icmp ne i32 %status, 0
@@ -166,11 +190,24 @@ fail:
   %high = shl i64 %chunk, 32
   %low = zext i32 %status to i64
   %key = or i64 %high, %low
-  %before = atomicrmw umin ptr $failure, i64 %key monotonic
-  %last = atomicrmw max ptr $next, i64 %chunks monotonic
+  %known = atomicrmw umin ptr $failure, i64 %key monotonic
   br label %turn
+past:
+  %k1 = add i64 %k, 1
+  %others = icmp slt i64 %k1, %slots
+  br i1 %others, label %range, label %done
 done:
   ret void
+}
+
+; How many chunks of a slot have been asked for.
+define internal ptr @counter(i64 %slot) {
+  %number = add i64 %slot, -1
+  %offset = mul i64 %number, $worker_bytes
+  %place = getelementptr i8, ptr getelementptr (i8, ptr @gradc_pool, i64 $first_next), i64 %offset
+  %is.owner = icmp eq i64 %slot, 0
+  %counter = select i1 %is.owner, ptr $next, ptr %place
+  ret ptr %counter
 }
 
 define internal i64 @alone(ptr %task, ptr %data, i64 %chunks, i64 %length) {
@@ -251,9 +288,9 @@ entry:
 ask:
   %helpers = load atomic i64, ptr $helpers monotonic, align 8
   %wanted = icmp slt i64 %number, %helpers
-  %next = load atomic i64, ptr $next monotonic, align 8
+  %taken = load atomic i64, ptr $taken monotonic, align 8
   %chunks = load atomic i64, ptr $chunks monotonic, align 8
-  %left = icmp slt i64 %next, %chunks
+  %left = icmp slt i64 %taken, %chunks
   %useful = and i1 %wanted, %left
   br i1 %useful, label %try, label %no
 try:
@@ -373,12 +410,21 @@ open:
   store i64 %length, ptr $length, align 8
   store atomic i64 %chunks, ptr $chunks monotonic, align 8
   store atomic i64 %helpers, ptr $helpers monotonic, align 8
-  store atomic i64 0, ptr $next monotonic, align 8
+  store atomic i64 0, ptr $taken monotonic, align 8
   store atomic i64 -1, ptr $failure monotonic, align 8
+  br label %setting
+setting:
+  %s = phi i64 [ 0, %open ], [ %s1, %setting ]
+  %counter = call ptr @counter(i64 %s)
+  store atomic i64 0, ptr %counter monotonic, align 8
+  %s1 = add i64 %s, 1
+  %unset = icmp sle i64 %s1, %helpers
+  br i1 %unset, label %setting, label %ready
+ready:
   store atomic i32 $open, ptr $gate seq_cst, align 4
   br label %calling
 calling:
-  %w = phi i64 [ 0, %open ], [ %w1, %call.one ]
+  %w = phi i64 [ 0, %ready ], [ %w1, %call.one ]
   %another = icmp slt i64 %w, %helpers
   br i1 %another, label %call.one, label %share
 call.one:
