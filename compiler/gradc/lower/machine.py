@@ -59,6 +59,7 @@ class Machine:
         #: how many lanes the enclosing vector loop has
         self.lanes = 1
         self._vectors: dict[Any, Value] = {}
+        self._operations: dict[tuple[str, DType, int], Value] = {}
         self._formulas: dict[Any, tuple[Value, ...]] = {}
 
     # ------------------------------------------------------------ forms
@@ -109,10 +110,15 @@ class Machine:
         return Value(name, value.dtype, value.depth)
 
     def _operation(self, text: str, dtype: DType, *values: Value, depth: int | None = None) -> Value:
-        """``text`` with {0}, {1}, ... replaced by the operands and {t} by their type."""
+        """``text`` with {0}, {1}, ... replaced by the operands and {t} by their type; the same operation is written once."""
         depth = max([v.depth for v in values], default=0) if depth is None else depth
         filled = text.format(*[v.text for v in values], t=values[0].type)
-        return Value(self.builder.instruction(filled, depth), dtype, depth, values[0].lanes)
+        key = (filled, dtype, depth)
+        known = self._operations.get(key)
+        if known is None:
+            known = Value(self.builder.instruction(filled, depth), dtype, depth, values[0].lanes)
+            self.builder.remember(self._operations, key, known, depth)
+        return known
 
     # ------------------------------------------------------------ arithmetic
 
@@ -316,8 +322,9 @@ class Machine:
         args = self._alike(*args)
         dtype = args[0].dtype
         family, function = name.split(".", 1)
-        if family == "libm" and self.has_fma and mathematics.is_inline(function, dtype):
-            return self._elementary(mathematics.FUNCTIONS[function], args)
+        own = self.own(function, *args) if family == "libm" else None
+        if own is not None:
+            return own
         if name in ("libm.sin", "libm.cos") and args[0].lanes == 1:
             name = f"llvm.{function}"  # LLVM makes one call of both
         elif family == "libm":
@@ -328,8 +335,12 @@ class Machine:
         operands = ", ".join(f"{kind} {{{k}}}" for k in range(len(args)))
         return self._operation(f"call {kind} @{name}.{suffix}({operands})", dtype, *args)
 
-    def _elementary(self, function: mathematics.Function, args: tuple[Value, ...]) -> Value:
-        """A function of `mathematics`; what its family shares is computed once per operand."""
+    def own(self, name: str, *args: Value) -> Value | None:
+        """A function of `mathematics`, if it is one; what its family shares is computed once per operand."""
+        if not self.has_fma or not mathematics.is_inline(name, args[0].dtype):
+            return None
+        args = self._alike(*args)
+        function = mathematics.FUNCTIONS[name]
         result = self._formula(function.family, args)[function.position]
         return result if function.finish is None else self._formula(function.finish, (*args, result))[0]
 

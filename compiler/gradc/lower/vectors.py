@@ -138,7 +138,8 @@ def _is_library_call(node: Apply) -> bool:
     lower = node.op.lower
     if isinstance(lower, str):
         return lower.startswith("libm.") and not is_inline(lower.removeprefix("libm."), node.dtype)
-    return node.op.cost >= _CALL_COST and small_power(node) is None
+    # what the rest calls (exp, log, log1p, pow) is inline together
+    return node.op.cost >= _CALL_COST and small_power(node) is None and not is_inline("pow", node.dtype)
 
 
 def block_length(lanes: int, copies: int) -> int:

@@ -142,7 +142,7 @@ register(
         forms.mp_power,
         "Pow",
         lower=emit.general_power,
-        cost=40,
+        cost=110,
         domain=((0.2, 3.0), (-3.0, 3.0)),
         extra={"complex": forms.step_power},
     )

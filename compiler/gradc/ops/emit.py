@@ -12,6 +12,7 @@ number per lane.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 V = Any
@@ -61,6 +62,9 @@ class Emitter(Protocol):
 
     def call(self, name: str, *args: V) -> V:
         """An intrinsic (``llvm.sqrt``) or a function of the C library (``libm.sin``) of floats."""
+
+    def own(self, name: str, *args: V) -> V | None:
+        """The machine's own code for a function of floats that the C library lacks (``sigmoid``), if it has any."""
 
     def integer_power(self, base: V, exponent: V) -> V:
         """``base ** exponent`` for integers and a non-negative exponent."""
@@ -116,6 +120,9 @@ def _extremum(e: Emitter, a: V, b: V, relation: str) -> V:
 
 def sigmoid(e: Emitter, x: V) -> V:
     """``1 / (1 + exp(-x))``: for x < 0 as ``exp(x) / (1 + exp(x))``, so that neither tail overflows or loses digits."""
+    own = e.own("sigmoid", x)
+    if own is not None:
+        return own
     one = e.constant(1, x)
     decayed = e.call("libm.exp", e.negate(e.call("llvm.fabs", x)))
     top = e.select(e.compare("less", x, e.constant(0, x)), decayed, one)
@@ -124,6 +131,9 @@ def sigmoid(e: Emitter, x: V) -> V:
 
 def softplus(e: Emitter, x: V) -> V:
     """``log(1 + exp(x))`` as ``max(x, 0) + log1p(exp(-|x|))``."""
+    own = e.own("softplus", x)
+    if own is not None:
+        return own
     tail = e.call("libm.log1p", e.call("libm.exp", e.negate(e.call("llvm.fabs", x))))
     return e.add(maximum(e, x, e.constant(0, x)), tail)
 
@@ -132,7 +142,7 @@ def logaddexp(e: Emitter, a: V, b: V) -> V:
     """``log(exp a + exp b)``; equal infinities give themselves."""
     gap = e.call("llvm.fabs", e.subtract(a, b))
     stable = e.add(maximum(e, a, b), e.call("libm.log1p", e.call("libm.exp", e.negate(gap))))
-    same = e.add(a, e.call("libm.log", e.constant(2, a)))
+    same = e.add(a, e.constant(math.log(2.0), a))
     return e.select(e.compare("equal", a, b), same, stable)
 
 

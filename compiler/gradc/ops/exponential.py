@@ -18,9 +18,10 @@ function(
     lambda y, x: times(apply("log", number(2, y.dtype)), y),
     mpmath=lambda mp, x: mp.exp(x * mp.log(2)),
     sympy=lambda s, x: s.Integer(2) ** x,
+    cost=18,
 )
-function("expm1", lambda y, x: apply("exp", x), mpmath=forms.mp_expm_one, sympy=lambda s, x: s.exp(x) - 1)
-function("log", lambda y, x: power_of(x, -1), latex=r"\log", domain=(0.2, 4.0))
+function("expm1", lambda y, x: apply("exp", x), mpmath=forms.mp_expm_one, sympy=lambda s, x: s.exp(x) - 1, cost=25)
+function("log", lambda y, x: power_of(x, -1), latex=r"\log", domain=(0.2, 4.0), cost=30)
 function(
     "log2",
     lambda y, x: over(1, times(apply("log", number(2, y.dtype)), x)),
@@ -28,6 +29,7 @@ function(
     domain=(0.2, 4.0),
     sympy=lambda s, x: s.log(x) / s.log(2),
     latex=r"\log_2",
+    cost=35,
 )
 function(
     "log10",
@@ -36,6 +38,7 @@ function(
     domain=(0.2, 4.0),
     sympy=lambda s, x: s.log(x) / s.log(10),
     latex=r"\log_{10}",
+    cost=35,
 )
 function(
     "log1p",
@@ -43,6 +46,7 @@ function(
     mpmath=forms.mp_log_one_plus,
     sympy=lambda s, x: s.log(1 + x),
     domain=(-0.8, 3.0),
+    cost=35,
 )
 
 
@@ -55,7 +59,7 @@ function(
     latex=r"\sigma",
     lower=emit.sigmoid,
     step=forms.step_sigmoid,
-    cost=24,
+    cost=30,
 )
 function(
     "softplus",
@@ -66,7 +70,7 @@ function(
     latex=r"\operatorname{softplus}",
     lower=emit.softplus,
     step=forms.step_softplus,
-    cost=40,
+    cost=60,
 )
 register(
     Op(
@@ -80,6 +84,6 @@ register(
         latex=r"\operatorname{logaddexp}",
         lower=emit.logaddexp,
         extra={"complex": forms.step_logaddexp},
-        cost=40,
+        cost=65,
     )
 )

@@ -15,10 +15,12 @@ function(
     lambda y, x: times(number(_TWO_OVER_ROOT_PI, y.dtype), apply("exp", times(-1, power_of(x, 2)))),
     numpy="scipy.special.erf",
     latex=r"\operatorname{erf}",
+    cost=65,
 )
 function(
     "erfc",
     lambda y, x: times(number(-_TWO_OVER_ROOT_PI, y.dtype), apply("exp", times(-1, power_of(x, 2)))),
     numpy="scipy.special.erfc",
     latex=r"\operatorname{erfc}",
+    cost=120,
 )

@@ -17,9 +17,9 @@ def _one_plus(x: Scalar, sign: int) -> Scalar:
     return sum_of(1, times(sign, power_of(x, 2)), dtype=x.dtype)
 
 
-function("sin", lambda y, x: apply("cos", x), latex=r"\sin")
-function("cos", lambda y, x: times(-1, apply("sin", x)), latex=r"\cos")
-function("tan", lambda y, x: _one_plus(y, 1), latex=r"\tan", cost=40, domain=(-1.2, 1.2))
+function("sin", lambda y, x: apply("cos", x), latex=r"\sin", cost=30)
+function("cos", lambda y, x: times(-1, apply("sin", x)), latex=r"\cos", cost=30)
+function("tan", lambda y, x: _one_plus(y, 1), latex=r"\tan", cost=50, domain=(-1.2, 1.2))
 function(
     "arcsin",
     lambda y, x: power_of(_one_plus(x, -1), _INVERSE_ROOT),
@@ -28,6 +28,7 @@ function(
     latex=r"\arcsin",
     domain=(-0.9, 0.9),
     lower="libm.asin",
+    cost=30,
 )
 function(
     "arccos",
@@ -37,6 +38,7 @@ function(
     latex=r"\arccos",
     domain=(-0.9, 0.9),
     lower="libm.acos",
+    cost=30,
 )
 function(
     "arctan",
@@ -45,10 +47,11 @@ function(
     sympy="atan",
     latex=r"\arctan",
     lower="libm.atan",
+    cost=40,
 )
-function("sinh", lambda y, x: apply("cosh", x), latex=r"\sinh")
-function("cosh", lambda y, x: apply("sinh", x), latex=r"\cosh")
-function("tanh", lambda y, x: _one_plus(y, -1), latex=r"\tanh")
+function("sinh", lambda y, x: apply("cosh", x), latex=r"\sinh", cost=40)
+function("cosh", lambda y, x: apply("sinh", x), latex=r"\cosh", cost=40)
+function("tanh", lambda y, x: _one_plus(y, -1), latex=r"\tanh", cost=40)
 function(
     "arcsinh",
     lambda y, x: power_of(_one_plus(x, 1), _INVERSE_ROOT),
@@ -56,6 +59,7 @@ function(
     sympy="asinh",
     latex=r"\operatorname{arsinh}",
     lower="libm.asinh",
+    cost=70,
 )
 function(
     "arccosh",
@@ -67,6 +71,7 @@ function(
     sympy="acosh",
     latex=r"\operatorname{arcosh}",
     lower="libm.acosh",
+    cost=70,
 )
 function(
     "arctanh",
@@ -76,6 +81,7 @@ function(
     sympy="atanh",
     latex=r"\operatorname{artanh}",
     lower="libm.atanh",
+    cost=60,
 )
 
 
@@ -96,7 +102,7 @@ register(
         lower="libm.atan2",
         domain=((0.3, 3.0), (0.3, 3.0)),
         extra={"complex": forms.step_arctan},
-        cost=40,
+        cost=60,
     )
 )
 register(
@@ -111,6 +117,6 @@ register(
         lower="libm.hypot",
         domain=((0.3, 3.0), (0.3, 3.0)),
         extra={"complex": forms.step_hypot},
-        cost=10,
+        cost=15,
     )
 )

@@ -22,6 +22,7 @@ from gradc.lower.mathematics import (
 )
 from gradc.lower.mathematics.formula import DOUBLE, SINGLE, Formula, Real
 from gradc.lower.text import Template
+from gradc_runtime.engine import engine
 
 Definition = Callable[..., tuple[Real, ...]]
 
@@ -61,12 +62,14 @@ FUNCTIONS: dict[str, Function] = {
     "cbrt": Function(powers.cube_root),
     "hypot": Function(powers.hypotenuse),
     "pow": Function(powers.power),
+    "sigmoid": Function(hyperbolic.logistic),
+    "softplus": Function(hyperbolic.logistic, 1),
 }
 
 
 def is_inline(name: str, dtype: DType) -> bool:
-    """Whether a call of the C library's function becomes code of ours, where the machine has fused multiply-add."""
-    return name in FUNCTIONS and dtype.str[1:] in ("f8", "f4")
+    """Whether a call of the C library's function becomes code of ours: on machines with fused multiply-add."""
+    return name in FUNCTIONS and dtype.str[1:] in ("f8", "f4") and engine().host.has_fma
 
 
 @lru_cache(maxsize=512)

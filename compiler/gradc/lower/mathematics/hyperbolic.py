@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradc.lower.mathematics.exponentials import Reduced, reduced, two_to
+from gradc.lower.mathematics.exponentials import Reduced, range_of, reduced, scaled, two_to
 from gradc.lower.mathematics.formula import DOUBLE, Formula, Real, polynomial, quotient
 from gradc.lower.mathematics.logarithms import logarithm_of_sum
 
@@ -45,14 +45,28 @@ def hyperbolic_sine_and_cosine(f: Formula, x: Real) -> tuple[Real, Real]:
     return f.where(magnitude < 1.0, near, sine + sine).with_sign_of(x), cosine + cosine
 
 
+def logistic(f: Formula, x: Real) -> tuple[Real, Real]:
+    """``1 / (1 + exp(-x))`` and ``log(1 + exp x)``, by ``exp(-|x|)``."""
+    part = reduced(f, (-abs(x)).at_least(range_of(f)[0]))
+    tail = _tail(f, part)
+    high = part.remainder + 1.0
+    mantissa = high + (((1.0 - high) + part.remainder) + tail)
+    decay = scaled(f, mantissa, part.power, part.count)
+    bottom = decay + 1.0
+    bottom_low = (1.0 - bottom) + decay
+    minus = x < 0.0
+    sigmoid = quotient(f.where(minus, mantissa, 1.0), None, bottom, bottom_low)
+    power, count = f.whole_where(minus, part.power, 0), f.where(minus, part.count, 0.0)
+    softplus = x.at_least(0.0) + logarithm_of_sum(f, bottom, bottom_low)
+    return scaled(f, sigmoid, power, count), softplus
+
+
 def _root_beside(f: Formula, x: Real, sign: float) -> tuple[Real, Real]:
     """``sqrt(x^2 + sign)`` in two parts, where that is positive; the sign is 1 or -1."""
     high = x * x
     low = x.times_plus(x, -high)
     total = high + sign
-    lost = (high - total) + sign
-    if sign > 0:  # the square may be the smaller of the two
-        lost = f.where(high >= 1.0, lost, high - (total - 1.0))
+    lost = high - (total - sign)
     root = total.square_root()
     rest = (-root).times_plus(root, total) + (lost + low)
     return root, f.where(root > 0.0, rest * (0.5 / root), 0.0)
@@ -90,6 +104,6 @@ def inverse_hyperbolic_tangent(f: Formula, x: Real) -> tuple[Real]:
     v = top * inverse
     v_low = ((-v).times_plus(bottom, top) - v * bottom_low) * inverse
     total = v + 1.0
-    lost = f.where(v >= 1.0, 1.0 - (total - v), v - (total - 1.0)) + v_low
+    lost = (v - (total - 1.0)) + v_low
     result = logarithm_of_sum(f, total, f.where(magnitude < 1.0, lost, 0.0))
     return ((result * 0.5).with_sign_of(x),)

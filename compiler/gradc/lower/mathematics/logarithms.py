@@ -92,15 +92,13 @@ def logarithm_of_sum(f: Formula, total: Real, lost: Real, doublings: Real | None
 
 
 def logarithm_of_one_plus(f: Formula, x: Real) -> tuple[Real]:
-    """``log(1 + x)``: of the rounded sum, with what the sum lost put back."""
+    """``log(1 + x)``: of the rounded sum, with what the sum lost put back (of a sum so large that this isn't all, enough)."""
     total = x + 1.0
-    lost = f.where(x >= 1.0, 1.0 - (total - x), x - (total - 1.0))
-    return (f.where(x.equals(0.0), x, logarithm_of_sum(f, total, lost)),)
+    return (logarithm_of_sum(f, total, x - (total - 1.0)).with_sign_of(x),)
 
 
 def _at_the_ends(f: Formula, argument: Real, result: Real) -> Real:
     """NaN below 0, -inf at 0, inf at inf, for the logarithm of ``argument``."""
     infinity = float("inf")
-    result = f.where(argument.equals(infinity), infinity, result)
-    result = f.where(argument.equals(0.0), -infinity, result)
-    return f.where(argument >= 0.0, result, float("nan"))
+    bounded = f.where(argument < infinity, result, argument)
+    return f.where(argument > 0.0, bounded, f.where(argument.equals(0.0), -infinity, float("nan")))
