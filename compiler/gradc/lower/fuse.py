@@ -85,22 +85,23 @@ class Fusion:
             group.members.append(statement)
             group.operations |= statement.operations
             _note(places, statement.tensor, _Place(group.stage, group))
-        self._sink(depth, [group for group in dict.fromkeys(g for _, g in keyed) if isinstance(group, _Group)])
+        self._sink(depth, [entry for _, entry in keyed])
         keyed.sort(key=lambda entry: entry[0])
         return [self._item(depth, entry) for _, entry in keyed if isinstance(entry, Statement) or entry.members]
 
-    def _sink(self, depth: int, groups: Sequence[_Group]) -> None:
+    def _sink(self, depth: int, entries: Sequence[_Group | Statement]) -> None:
         """Move what only one later loop over the same axis reads, entry by entry, into that loop.
 
         It needs no more room than one iteration's there.
         """
-        readers: dict[Tensor, list[tuple[_Group, Statement]]] = {}
-        makers: dict[Tensor, _Group] = {}
-        for group in groups:
-            for statement in group.members:
-                makers[statement.tensor] = group
+        readers: dict[Tensor, list[tuple[_Group | Statement, Statement]]] = {}
+        makers: dict[Tensor, _Group | Statement] = {}
+        groups = [entry for entry in entries if isinstance(entry, _Group)]
+        for entry in entries:
+            for statement in entry.members if isinstance(entry, _Group) else (entry,):
+                makers[statement.tensor] = entry
                 for tensor in statement.reads:
-                    readers.setdefault(tensor, []).append((group, statement))
+                    readers.setdefault(tensor, []).append((entry, statement))
         for group in groups:
             for statement in list(group.members):
                 using = readers.get(statement.tensor, [])
@@ -108,7 +109,7 @@ class Fusion:
                 if statement.kind != "map" or len(homes) != 1 or any(makers.get(t) is group for t in statement.reads):
                     continue
                 (home,) = homes
-                if home is group or home.extent != group.extent or home.stage <= group.stage:
+                if not isinstance(home, _Group) or home.extent != group.extent or home.stage <= group.stage:
                     continue
                 if len(self._statements_of[statement.tensor]) == 1 and all(
                     self._aligned(depth, statement.tensor, reader.reads[statement.tensor]) for _, reader in using

@@ -246,9 +246,20 @@ def _built(tensor: Compute, contraction: Contraction, plan: _Plan) -> Compute:
         here = {axis for f in operands for axis in contraction.axes(f)}
         needed = {axis for f in pending for axis in contraction.axes(f)} | set(range(tensor.rank))
         last = number == len(plan.steps) - 1
-        kept = list(range(tensor.rank)) if last else sorted(here & needed, key=lambda axis: (axis < tensor.rank, axis))
+        kept = list(range(tensor.rank)) if last else _arranged(tensor, contraction, operands, here & needed)
         scale = contraction.scale if last else ()
         body = product_of(*scale, *operands, dtype=tensor.dtype)
         pending.append(_tensor_over(tensor, kept, body, sorted(here - set(kept))))
     assert isinstance(pending[0].tensor, Compute)
     return pending[0].tensor
+
+
+def _arranged(tensor: Compute, contraction: Contraction, operands: Sequence[Load], kept: set[int]) -> list[int]:
+    """The order of an intermediate result's axes.
+
+    A sum of one factor has that factor's, so that vectors run along its last. Otherwise those that are summed later come
+    before the result's own, which are one group then.
+    """
+    if len(operands) == 1:
+        return [axis for axis in contraction.axes(operands[0]) if axis in kept]
+    return sorted(kept, key=lambda axis: (axis < tensor.rank, axis))
