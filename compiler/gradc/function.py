@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradc.compiled import Record, lock, prepared
-from gradc.errors import ArgumentError, DTypeError, ShapeError
+from gradc.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.showing import Shown
@@ -114,6 +114,8 @@ class Table:
 
 #: Records of one signature that differ by what was captured or pinned; signatures of one function.
 _RECORDS_KEPT = 16
+#: How often a trace is repeated where another thread has replaced what it captured.
+_ATTEMPTS = 10
 _SIGNATURES_KEPT = 512
 
 _tables: OrderedDict[Hashable, Table] = OrderedDict()
@@ -265,13 +267,15 @@ class Function(FastCallable, Shown):
                     if captured is not None:
                         self._note_last(record)
                         return record, captured
-        record = self._derived(args, kwargs)
-        self._note_last(record)
-        if not record.volatile:
-            self._table.keep_record(key, record)
-        captured = record.captured(function)
-        assert captured is not None
-        return record, captured
+        for _ in range(_ATTEMPTS):
+            record = self._derived(args, kwargs)
+            captured = record.captured(function)
+            if captured is not None:
+                self._note_last(record)
+                if not record.volatile:
+                    self._table.keep_record(key, record)
+                return record, captured
+        raise TraceError(f"what {self!r} takes from its surroundings changes its type or shape while it is traced")
 
     def _note_last(self, record: Record) -> None:
         self._last = record

@@ -166,6 +166,49 @@ def test_a_child_forked_during_the_trace_of_another_thread() -> None:
     assert os.waitstatus_to_exitcode(status) == 0
 
 
+class Source:
+    def __init__(self) -> None:
+        self.values, self.scales = np.ones(4), [1.0, 2.0]
+
+
+SOURCE = Source()
+
+
+def test_captures_that_another_thread_replaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    function = jit(lambda x: np.sum(x * SOURCE.values) * SOURCE.scales[1])
+    monkeypatch.setattr(sys.modules[__name__], "SOURCE", SOURCE)
+    by_plan(function, np.ones(4))
+    stop = threading.Event()
+
+    def replace() -> None:
+        global SOURCE
+        while not stop.is_set():
+            SOURCE.scales[:] = []
+            SOURCE.values = np.ones(4, "f4")
+            SOURCE.scales.extend([3.0, 2.0, 1.0])
+            SOURCE = Source()
+            SOURCE.scales = [0.0, 2.0]
+            SOURCE.values = np.ones(4)
+
+    def work(number: int) -> None:
+        for _ in range(300):
+            try:
+                assert function(np.ones(4)) == 8.0
+            except IndexError:
+                assert number >= 0  # the list was empty
+
+    thread = threading.Thread(target=replace)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread.start()
+    try:
+        in_threads(work)
+    finally:
+        sys.setswitchinterval(interval)
+        stop.set()
+        thread.join()
+
+
 # ---------------------------------------------------------------- references
 
 
