@@ -103,6 +103,29 @@ static void jacobians(const double *z, const double *feature, double *out, size_
     }
 }
 
+/* The same from a structure of arrays: parameters[15][n], features[2][n]. */
+static void jacobians_of_columns(const double *z, const double *feature, double *out, size_t n) {
+    lanes inputs[PARAMETERS], features[2], outputs[ENTRIES];
+    for (size_t i = 0; i < n; i += LANES) {
+        size_t width = n - i < LANES ? n - i : LANES;
+        double some[LANES * ENTRIES];
+        for (int k = 0; k < PARAMETERS; k++)
+            inputs[k] = width == LANES ? load(z + k * n + i) : load_first(z + k * n + i, width);
+        for (int k = 0; k < 2; k++)
+            features[k] = width == LANES ? load(feature + k * n + i) : load_first(feature + k * n + i, width);
+        jacobian_of(inputs, features[0], features[1], outputs);
+        store_columns(width == LANES ? out + i * ENTRIES : some, ENTRIES, outputs);
+        if (width < LANES) memcpy(out + i * ENTRIES, some, width * ENTRIES * sizeof(double));
+    }
+}
+
+FUNCTION(jacobian_of_columns_into) {
+    if (!are_arrays(given, count, 3)) return refused();
+    jacobians_of_columns(data(given[0]), data(given[1]), data(given[2]), extent(given[0], 1));
+    Py_INCREF(given[2]);
+    return given[2];
+}
+
 FUNCTION(jacobian) {
     if (!are_arrays(given, count, 2)) return refused();
     npy_intp shape[3] = {extent(given[0], 0), 2, PARAMETERS};
@@ -162,4 +185,4 @@ FUNCTION(bundle) {
     return out;
 }
 
-MODULE(projection, METHOD(jacobian), METHOD(jacobian_into), METHOD(bundle))
+MODULE(projection, METHOD(jacobian), METHOD(jacobian_into), METHOD(jacobian_of_columns_into), METHOD(bundle))

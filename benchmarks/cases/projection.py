@@ -83,7 +83,7 @@ def observations(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def run(systems: Collection[str], effort: Effort) -> list[Row]:
-    """New results and the caller's buffer; a number of points that is no multiple of anything."""
+    """New results and the caller's buffer; a number of points that is no multiple of anything; the points' axis last."""
     rows = []
     for count in (10**5, 10**5 + 7, 10**3):
         z, feature = observations(min(count, 10 * effort.largest))
@@ -97,14 +97,20 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
                 "heyoka": lambda z=z, feature=feature: heyoka_derivatives(residual, z, feature).shown(by_point),
                 "drjit": lambda z=z, feature=feature: drjit_jacobian(residual, z, feature, 2).shown(by_point),
             }
-        rows.append(_row(problem, problem.peers(systems) | own, systems, effort, ""))
+        expected = by_hand(z, feature)
+        rows.append(_row(len(z), problem.peers(systems) | own, expected, systems, effort, ""))
         out = np.empty((len(z), 2, 15))
         into: dict[str, Builder] = {
             "gradc": problem.with_gradc_out,
             "C": lambda z=z, feature=feature, out=out: Call(extension("projection").jacobian_into, z, feature, out),
         }
-        rows.append(_row(problem, into, systems, effort, " into out="))
-    return rows
+        rows.append(_row(len(z), into, expected, systems, effort, " into out="))
+    columns = (np.ascontiguousarray(z.T), np.ascontiguousarray(feature.T))
+    permuted: dict[str, Builder] = {
+        "gradc": Problem(residual, columns, "jacobian", batched=True, in_axes=1).with_gradc_out,
+        "C": lambda: Call(extension("projection").jacobian_of_columns_into, *columns, out),
+    }
+    return [*rows, _row(len(z), permuted, expected, systems, effort, " into out=, points' axis last")]
 
 
 def by_point(columns: Any) -> np.ndarray:
@@ -112,8 +118,14 @@ def by_point(columns: Any) -> np.ndarray:
     return np.array(columns).T
 
 
-def _row(problem: Problem, builders: dict[str, Builder], systems: Collection[str], effort: Effort, suffix: str) -> Row:
-    count = len(problem.arguments[0])
+def _row(
+    count: int,
+    builders: dict[str, Builder],
+    expected: np.ndarray,
+    systems: Collection[str],
+    effort: Effort,
+    suffix: str,
+) -> Row:
     row = Row(
         f"rotation + projection Jacobian{suffix}, {count:,} points",
         targets=(Target(1.1, "C"), *([] if suffix else [Target(1 / 8, "jax")])),
@@ -123,4 +135,4 @@ def _row(problem: Problem, builders: dict[str, Builder], systems: Collection[str
         headline=count == 10**5,
     )
     kept = {name: build for name, build in builders.items() if name in systems}
-    return measured(row, kept, by_hand(*problem.arguments), 1e-9, effort)
+    return measured(row, kept, expected, 1e-9, effort)

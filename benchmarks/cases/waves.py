@@ -24,6 +24,11 @@ def waves(x):
     return np.sum(np.sin(x) * np.exp(-(x**2)) + np.log1p(x**2))
 
 
+def waves_of_transpose(x):
+    """The same function of a matrix read column by column."""
+    return waves(x.T)
+
+
 def by_hand(x: np.ndarray) -> tuple[Any, np.ndarray]:
     """Value and gradient as a person writes them in NumPy."""
     sine, square = np.sin(x), x * x
@@ -108,7 +113,21 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
             headline=length in (10**2, 10**4, 10**7),
         )
         rows.append(measured(row, builders, by_hand(x), 1e-9, effort))
-    return rows + [_into(length, systems, effort) for length in (10**2, 10**4, 10**7) if length <= effort.largest]
+    rows += [_into(length, systems, effort) for length in (10**2, 10**4, 10**7) if length <= effort.largest]
+    return [*rows, _permuted(systems, effort)]
+
+
+def _permuted(systems: Collection[str], effort: Effort) -> Row:
+    """The same over the transpose of a matrix."""
+    x = np.random.default_rng(0).standard_normal((97, 103))
+    value, gradient = by_hand(x)
+    builders: dict[str, Builder] = {
+        "gradc": Problem(waves_of_transpose, (x,), "value_and_grad").with_gradc,
+        "C": lambda: Call(extension("waves").value_and_gradient, x),
+    }
+    row = Row("waves: value and gradient, a transposed 97x103 matrix", targets=(Target(1.1, "C"),), items=x.size)
+    kept = {name: build for name, build in builders.items() if name in systems}
+    return measured(row, kept, (value, gradient), 1e-9, effort)
 
 
 def _into(length: int, systems: Collection[str], effort: Effort) -> Row:
