@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from gradc.ir.algebra import Substitution, product_of, reindexed
+from collections import Counter
+
+from gradc.ir.algebra import Substitution, reindexed
 from gradc.ir.scalar import Load, Scalar, index
 from gradc.ir.tensor import Compute
-from gradc.lower.contractions import MatrixProduct
+from gradc.lower.contractions import MatrixProduct, factors_of
 from gradc.lower.tree import Statement
 
 #: Smaller symmetric products are written whole.
@@ -37,8 +39,8 @@ def _is_weighted_square(product: MatrixProduct) -> bool:
     left, right = _opened(product.left), _opened(product.right)
     exchanged = _exchanged(product)
     for a, b in ((product.left, right), (left, product.right), (left, right)):
-        body = product_of(a, b)
-        if exchanged(body) is body:
+        factors = [*factors_of(a), *factors_of(b)]
+        if Counter(factors) == Counter(map(exchanged, factors)):
             return True
     return False
 
