@@ -37,7 +37,7 @@ xi = load(x, (i,))
 def forged(kind, **fields):
     """A node that the constructors refuse to make."""
     node = object.__new__(kind)
-    below = {"children": fields.get("args", ()), "free": frozenset(), "loads_below": None}
+    below = {"children": fields.get("args", ()), "free": frozenset(), "holds": 0, "loads_below": None}
     for name, value in {"digest": repr(fields).encode(), **below, **fields}.items():
         setattr(node, name, value)
     return node

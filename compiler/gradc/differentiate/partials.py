@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gradc.ir.algebra import conjunction, convert, disjunction, guarded, product_of, sum_of
-from gradc.ir.scalar import TRUE, Apply, Guard, Load, Number, Scalar, is_apply, is_number, number
+from gradc.ir.scalar import GUARDS, TRUE, Apply, Guard, Load, Number, Scalar, is_apply, is_number, number
 from gradc.ir.walk import post_order
 from gradc.simplify.patterns import is_bracket
 
@@ -23,8 +23,13 @@ _FLATTEN_SHARED = 1
 _OPENED = 4
 
 
+_PRODUCTS = frozenset({"mul", "neg", "prod", "power"})
+
+
 def mathematical(scalar: Scalar) -> Scalar:
     """A small product as the user wrote it, made free to be reordered; a larger one stays shared as it is."""
+    if isinstance(scalar, Load) or (isinstance(scalar, Apply) and scalar.op.name not in _PRODUCTS):
+        return scalar
     factors: list[Scalar] = []
     pending = [scalar]
     sign = 1
@@ -96,15 +101,20 @@ _SINGULAR = frozenset(
 
 
 def may_be_singular(partial: Scalar) -> bool:
-    """Whether a local derivative may be infinite or NaN at finite arguments."""
-    return any(isinstance(node, Apply) and node.op.name in _SINGULAR for node in _top(partial))
+    """Whether a local derivative may be infinite or NaN at finite arguments.
 
-
-def _top(partial: Scalar) -> list[Scalar]:
-    """The first few levels of a partial: what it multiplies by, not how its operands came about."""
-    return post_order(
-        [partial], prune=lambda node: not (isinstance(node, Guard) or is_apply(node, "prod") or is_apply(node, "sum"))
-    )
+    Its first few levels tell: what it multiplies by, not how its operands came about.
+    """
+    top = [partial]
+    for node in top:
+        if isinstance(node, Apply):
+            if node.op.name in _SINGULAR:
+                return True
+            if node.op.name in ("prod", "sum"):
+                top.extend(node.children)
+        elif isinstance(node, Guard):
+            top.extend(node.children)
+    return False
 
 
 def local_derivatives(root: Scalar, seed: Scalar, wanted: Callable[[Load], bool]) -> list[tuple[Load, Scalar]]:
@@ -141,6 +151,8 @@ def local_derivatives(root: Scalar, seed: Scalar, wanted: Callable[[Load], bool]
 def where_reached(root: Scalar) -> dict[Scalar, Scalar]:
     """For each scalar below ``root``, where it is evaluated: the guards above it. Only there are loads in range."""
     order = post_order([root])
+    if not root.holds & GUARDS:
+        return dict.fromkeys(order, TRUE)
     parts: dict[Scalar, list[Scalar]] = {root: [TRUE]}
     reached: dict[Scalar, Scalar] = {}
     for node in reversed(order):

@@ -45,7 +45,7 @@ def as_scalar(value: Operand, dtype: DType = INT64) -> Scalar:
 
 def convert(scalar: Scalar, dtype: DType) -> Scalar:
     """``scalar`` as ``dtype`` (NumPy's ``astype``)."""
-    if scalar.dtype == dtype:
+    if scalar.dtype is dtype or scalar.dtype == dtype:
         return scalar
     if isinstance(scalar, Number) and (dtype.kind in "fc" or scalar.dtype.kind in "biu"):
         return number(scalar.value, dtype)
@@ -59,12 +59,13 @@ def _common_dtype(scalars: Sequence[Scalar]) -> DType:
     """The promoted dtype; literals adapt to the others, as NumPy's weak Python scalars do."""
     strong = [s.dtype for s in scalars if not isinstance(s, Number)] or [s.dtype for s in scalars]
     dtype = strong[0]
-    for other in strong[1:]:
-        if other != dtype:
+    for other in strong:
+        if other is not dtype and other != dtype:
             dtype = np.result_type(dtype, other)
-    if dtype.kind == "b":
+    kind = dtype.kind
+    if kind == "b":
         return INT64
-    if dtype.kind in "iu" and any(isinstance(s, Number) and s.dtype.kind in "fc" for s in scalars):
+    if kind in "iu" and any(isinstance(s, Number) and s.dtype.kind in "fc" for s in scalars):
         return np.result_type(dtype, *[s.dtype for s in scalars])
     return dtype
 
@@ -99,27 +100,27 @@ def _digest(scalar: Scalar) -> bytes:
 
 def sum_of(*terms: Operand, flatten: bool = True, dtype: DType | None = None) -> Scalar:
     """The canonical sum: like terms collected, operands in canonical order, zero dropped."""
-    scalars = [as_scalar(t) for t in terms]
+    scalars = [t if isinstance(t, Scalar) else number(t, INT64) for t in terms]
     if not scalars:
         return number(0, dtype or INT64)
     result = dtype or _common_dtype(scalars)
-    pending = _opened("sum", [convert(s, result) for s in scalars], flatten or result.kind in "iu")
     collected: dict[Scalar | None, NumberValue] = {}
     guarded_terms: dict[Scalar, list[Scalar]] = {}
-    while pending:
-        term = pending.pop()
+    for term in _opened("sum", scalars, result, flatten or result.kind in "iu"):
         if isinstance(term, Guard):
             guarded_terms.setdefault(term.predicate, []).append(term.body)
         else:
             coefficient, rest = split_coefficient(term)
-            collected[rest] = collected.get(rest, 0) + coefficient  # type: ignore[operator]
-    parts = [with_coefficient(c, r) for r, c in collected.items() if r is not None and _nonzero(c)]
+            known = collected.get(rest)
+            collected[rest] = coefficient if known is None else known + coefficient  # type: ignore[operator]
+    literal = collected.pop(None, 0)
+    parts = [with_coefficient(c, r) for r, c in collected.items() if c == 1 or _nonzero(c)]  # type: ignore[arg-type]
     for predicate, bodies in guarded_terms.items():
         body = bodies[0] if len(bodies) == 1 else sum_of(*bodies, flatten=flatten, dtype=result)
         if not is_number(body, 0):
             parts.append(guard(predicate, body))
-    parts.sort(key=_digest)
-    literal = collected.get(None, 0)
+    if len(parts) > 1:
+        parts.sort(key=_digest)
     if _nonzero(literal):
         parts.insert(0, number(literal, result))
     if not parts:
@@ -127,12 +128,16 @@ def sum_of(*terms: Operand, flatten: bool = True, dtype: DType | None = None) ->
     return parts[0] if len(parts) == 1 else apply("sum", *parts)
 
 
-def _opened(kind: str, operands: Sequence[Scalar], flatten: bool) -> list[Scalar]:
-    """The operands as a stack, those of the same kind opened one level: what is nested deeper is shared on purpose."""
-    if not flatten:
-        return list(operands[::-1])
-    opened = [inner for o in operands for inner in (o.children if is_apply(o, kind) else (o,))]
-    return opened[::-1]
+def _opened(kind: str, operands: Sequence[Scalar], dtype: DType, flatten: bool) -> list[Scalar]:
+    """The operands as ``dtype``, those of the same kind opened one level: what is nested deeper is shared on purpose."""
+    opened: list[Scalar] = []
+    for operand in operands:
+        converted = operand if operand.dtype is dtype else convert(operand, dtype)
+        if flatten and isinstance(converted, Apply) and converted.op.name == kind:
+            opened.extend(converted.args)
+        else:
+            opened.append(converted)
+    return opened
 
 
 def _nonzero(value: NumberValue) -> bool:
@@ -141,39 +146,45 @@ def _nonzero(value: NumberValue) -> bool:
 
 def product_of(*factors: Operand, flatten: bool = True, dtype: DType | None = None) -> Scalar:
     """The canonical product: exact coefficient first, like powers collected, guards outside, integers expanded."""
-    scalars = [as_scalar(f) for f in factors]
+    scalars = [f if isinstance(f, Scalar) else number(f, INT64) for f in factors]
     if not scalars:
         return number(1, dtype or INT64)
     result = dtype or _common_dtype(scalars)
     flatten = flatten or result.kind in "iu"
-    pending = _opened("prod", [convert(s, result) for s in scalars], flatten)
+    pending = _opened("prod", scalars, result, flatten)[::-1]
     coefficient: NumberValue = 1
     powers: dict[Scalar, NumberValue] = {}
     symbolic: list[Scalar] = []
     predicates: list[Scalar] = []
     while pending:
-        factor = pending.pop()
-        if isinstance(factor, Number) and not isinstance(factor.value, NamedConstant):
-            coefficient = coefficient * factor.value  # type: ignore[operator]
+        factor = base = pending.pop()
+        exponent: NumberValue = 1
+        if isinstance(factor, Apply):
+            name = factor.op.name
+            if name == "prod":  # kept whole, but for its coefficient
+                inner, rest = split_coefficient(factor)
+                coefficient = coefficient * inner  # type: ignore[operator]
+                assert rest is not None
+                base = rest
+            elif name == "power":
+                if not _has_numeric_exponent(factor):
+                    symbolic.append(factor)
+                    continue
+                base, exponent = factor.args[0], factor.args[1].value  # type: ignore[attr-defined]
+        elif isinstance(factor, Number):
+            if not isinstance(factor.value, NamedConstant):
+                coefficient = coefficient * factor.value  # type: ignore[operator]
+                continue
         elif isinstance(factor, Guard):
             predicates.append(factor.predicate)
-            pending.extend(_opened("prod", [factor.body], flatten))
-        elif isinstance(factor, Apply) and factor.op.name == "prod":  # kept whole, but for its coefficient
-            inner, rest = split_coefficient(factor)
-            coefficient = coefficient * inner  # type: ignore[operator]
-            assert rest is not None
-            powers[rest] = powers.get(rest, 0) + 1  # type: ignore[operator]
-        elif _has_numeric_exponent(factor):
-            base, exponent = factor.children
-            powers[base] = powers.get(base, 0) + exponent.value  # type: ignore[attr-defined]
-        elif is_apply(factor, "power"):
-            symbolic.append(factor)
-        else:
-            powers[factor] = powers.get(factor, 0) + 1  # type: ignore[operator]
+            pending.extend(_opened("prod", [factor.body], result, flatten)[::-1])
+            continue
+        known = powers.get(base)
+        powers[base] = exponent if known is None else known + exponent  # type: ignore[operator]
     if not _nonzero(coefficient):
         return number(0, result)
-    parts = [b if e == 1 else power_of(b, number(e, result)) for b, e in powers.items() if _nonzero(e)] + symbolic
-    product = _assemble(coefficient, parts, result)
+    parts = [b if e == 1 else power_of(b, number(e, result)) for b, e in powers.items() if e == 1 or _nonzero(e)]
+    product = _assemble(coefficient, parts + symbolic, result)
     return guarded(conjunction(*predicates), product) if predicates else product
 
 
@@ -196,7 +207,8 @@ def _assemble(coefficient: NumberValue, parts: list[Scalar], dtype: DType) -> Sc
         parts = [p for p in parts if p not in literals]
     if not parts:
         return number(coefficient, dtype)
-    parts.sort(key=_digest)
+    if len(parts) > 1:
+        parts.sort(key=_digest)
     rest = parts[0] if len(parts) == 1 else apply("prod", *parts)
     return with_coefficient(coefficient, rest)
 

@@ -20,7 +20,7 @@ from gradc.ir.algebra import (
     substitute,
     sum_of,
 )
-from gradc.ir.scalar import FALSE, TRUE, Apply, Index, Scalar, Size, is_apply, number
+from gradc.ir.scalar import COMPARISONS, DIVISIONS, FALSE, TRUE, Apply, Index, Scalar, Size, is_apply, number
 from gradc.ir.tensor import Extent, extent_scalar
 from gradc.ir.walk import post_order
 
@@ -100,6 +100,13 @@ def decide(predicate: Scalar, extents: Sequence[Extent]) -> Scalar:
         return predicate
     assert isinstance(predicate, Apply)
     expression, name = predicate.args[0], predicate.op.name
+    span = _span(expression, extents)
+    if span is not None:
+        if name == "less_equal":
+            return TRUE if span[1] <= 0 else FALSE if span[0] > 0 else predicate
+        if span[0] <= 0 <= span[1]:
+            return predicate
+        return FALSE if name == "equal" else TRUE
     minus = product_of(number(-1), expression)
     if name == "less_equal":
         if never_positive(expression, extents):
@@ -111,8 +118,23 @@ def decide(predicate: Scalar, extents: Sequence[Extent]) -> Scalar:
     return FALSE if name == "equal" else TRUE
 
 
+def _span(expression: Scalar, extents: Sequence[Extent]) -> tuple[int, int] | None:
+    """The least and the greatest value over the box, where the expression is affine and the extents are plain numbers."""
+    terms, literal = linear_terms(expression)
+    lowest = highest = literal
+    for atom, coefficient in terms.items():
+        extent = extents[atom.position] if isinstance(atom, Index) else None
+        if not isinstance(extent, int):
+            return None
+        reach = coefficient * (extent - 1)
+        lowest, highest = (lowest, highest + reach) if coefficient > 0 else (lowest + reach, highest)
+    return lowest, highest
+
+
 def tidy_indices(root: Scalar, extents: Sequence[Extent]) -> Scalar:
     """``root`` with guards decided and with ``e // c`` and ``e % c`` dropped where 0 <= e < c."""
+    if not root.holds & (DIVISIONS | COMPARISONS):
+        return root
 
     def builder(node: Scalar, children: Sequence[Scalar]) -> Scalar:
         return tidy_node(rebuild(node, children), extents)
@@ -128,6 +150,8 @@ def tidy_indices(root: Scalar, extents: Sequence[Extent]) -> Scalar:
 
 def tidy_node(node: Scalar, extents: Sequence[Extent]) -> Scalar:
     """One node, tidied: its operands are taken to be tidy already."""
+    if not node.holds & (DIVISIONS | COMPARISONS):
+        return node
     if is_index_predicate(node):
         return decide(node, extents)
     if is_apply(node, "floordiv") or is_apply(node, "mod"):

@@ -107,16 +107,27 @@ def register(op: Op) -> Op:
 ScalarT = TypeVar("ScalarT", bound="Scalar")
 _NOTHING: frozenset[int] = frozenset()
 
+GUARDS, DIVISIONS, COMPARISONS = 1, 2, 4
+_HOLDS = {
+    "floordiv": DIVISIONS,
+    "mod": DIVISIONS,
+    "equal": COMPARISONS,
+    "not_equal": COMPARISONS,
+    "less_equal": COMPARISONS,
+}
+
 
 class Scalar(Node):
     """A scalar expression: immutable, hash-consed, with a dtype."""
 
-    __slots__ = ("children", "dtype", "free", "loads_below")
+    __slots__ = ("children", "dtype", "free", "holds", "loads_below")
     dtype: DType
     #: the scalar operands (for a `Load`: its indices)
     children: tuple[Scalar, ...]
     #: the axis positions that the scalar depends on
     free: frozenset[int]
+    #: of `GUARDS`, `DIVISIONS` and `COMPARISONS`, what is somewhere in it: a pass that looks for one skips all else
+    holds: int
     #: the loads among its operands; filled by `walk.loads_of` when it is first asked for
     loads_below: tuple[Load, ...] | None
 
@@ -173,8 +184,11 @@ class Guard(Scalar):
 
 def number(value: NumberValue | np.generic, dtype: DType | type | str | None = None) -> Number:
     """The literal ``value`` of ``dtype`` (by default bool, int64, float64 or complex128, after the value's own type)."""
-    if type(value) is int:
-        return _integer_literal(value, INT64 if dtype is None else np.dtype(dtype))
+    kind = type(value)
+    if kind is int or kind is Fraction or (kind is float and value and value == value):
+        if dtype is None:
+            dtype = INT64 if kind is int else FLOAT64
+        return _known_literal(value, dtype if isinstance(dtype, np.dtype) else np.dtype(dtype))
     if isinstance(value, np.generic):
         dtype = value.dtype if dtype is None else dtype
         value = value.item()
@@ -182,8 +196,9 @@ def number(value: NumberValue | np.generic, dtype: DType | type | str | None = N
     return _literal(exact, np.dtype(_default_dtype(exact) if dtype is None else dtype))
 
 
-@lru_cache(maxsize=4096)
-def _integer_literal(value: int, dtype: DType) -> Number:
+@lru_cache(maxsize=4096, typed=True)
+def _known_literal(value: Any, dtype: DType) -> Number:
+    """A literal whose type and value tell it from all others: no float zero, whose sign a table would lose."""
     return _literal(value, dtype)
 
 
@@ -256,15 +271,16 @@ def _bits(value: NumberValue) -> bytes:
     return b"n" + value.name.encode()
 
 
-def _scalar(kind: type[ScalarT], dtype: DType, children: tuple[Scalar, ...], digest: bytes) -> ScalarT:
+def _scalar(kind: type[ScalarT], dtype: DType, children: tuple[Scalar, ...], digest: bytes, holds: int = 0) -> ScalarT:
     """A fresh node of a kind, but for the fields that are the kind's own."""
     node = object.__new__(kind)
     node.dtype, node.children, node.digest, node.loads_below = dtype, children, digest, None
     free = _NOTHING
     for child in children:
+        holds |= child.holds
         if not child.free <= free:
             free = child.free | free
-    node.free = free
+    node.free, node.holds = free, holds
     return node
 
 
@@ -316,7 +332,7 @@ def apply(op: Op | str, *args: Scalar, dtype: DType | None = None) -> Apply:
         inferred = row.result_dtype([arg.dtype for arg in args]) if dtype is None or row.name != "convert" else dtype
         result = inferred if dtype is None else dtype
         digest = digest_of(b"apply", row.name.encode(), result.str.encode(), *[arg.digest for arg in args])
-        node = _scalar(Apply, result, args, digest)
+        node = _scalar(Apply, result, args, digest, _HOLDS.get(row.name, 0))
         node.op, node.args = row, args
         # but for convert, a dtype that the arguments imply is no part of the key
         node = intern((row, args, None if result == inferred and row.name != "convert" else result), node)
@@ -328,7 +344,8 @@ def guard(predicate: Scalar, body: Scalar) -> Guard:
     key = (Guard, predicate, body)
     node: Guard | None = find(key)
     if node is None:
-        node = _scalar(Guard, body.dtype, (predicate, body), digest_of(b"guard", predicate.digest, body.digest))
+        digest = digest_of(b"guard", predicate.digest, body.digest)
+        node = _scalar(Guard, body.dtype, (predicate, body), digest, GUARDS)
         node.predicate, node.body = predicate, body
         node = intern(key, node)
     return node

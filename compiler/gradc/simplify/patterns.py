@@ -16,6 +16,7 @@ from gradc.ir.algebra import (
     sum_of,
 )
 from gradc.ir.scalar import (
+    GUARDS,
     TRUE,
     Guard,
     Index,
@@ -57,6 +58,8 @@ def conjuncts(predicate: Scalar) -> tuple[Scalar, ...]:
 def _bracketed_nodes(root: Scalar) -> set[Scalar]:
     """The nodes below ``root`` (through sums, products and guards only) that hold an index equation."""
     found: set[Scalar] = set()
+    if not root.holds & GUARDS:
+        return found
     for node in post_order([root], prune=lambda n: not _is_linear(n)):
         if isinstance(node, Guard):
             if node.body in found or any(is_bracket(p) for p in conjuncts(node.predicate)):
@@ -75,14 +78,11 @@ _pattern_memo: weakref.WeakKeyDictionary[Tensor, bool] = weakref.WeakKeyDictiona
 
 def is_pattern(tensor: Tensor) -> bool:
     """Whether the tensor is a sum of (bracket, coefficient) pairs, to be written into its consumers."""
+    if not isinstance(tensor, Compute) or tensor.reducer is not None or not tensor.body.holds & GUARDS:
+        return False
     known = _pattern_memo.get(tensor)
     if known is None:
-        known = (
-            isinstance(tensor, Compute)
-            and tensor.reducer is None
-            and tensor.body.dtype.kind in "fc"
-            and tensor.body in _bracketed_nodes(tensor.body)
-        )
+        known = tensor.body.dtype.kind in "fc" and tensor.body in _bracketed_nodes(tensor.body)
         _pattern_memo[tensor] = known
     return known
 
