@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ _NUMBERS = {"float64": "build_float", "float32": "build_single", "int64": "build
 _SCALARS = frozenset("?bhilqpBHILQPfd")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Call:
     """A call as the user made it, ``out`` taken from the named arguments."""
 
@@ -140,24 +140,29 @@ class _PlanMaker:
         if lent:
             writer.step("hold")
         writer.step("of_type", writer.refer(kind))
-        entries: Sequence[tuple[Any, Any]]
-        place = writer.room(8 * len(value)) if kind in (list, dict) or isinstance(value, tuple) else 0
-        if isinstance(value, tuple) and (kind is tuple or hasattr(kind, "_fields")):
-            entries = list(enumerate(value))
-            writer.step("sized", len(value))
-            writer.step("tuple_entries", len(value), place)
-        elif kind is list:
-            entries = list(enumerate(value))
-            writer.step("sized", len(value))
-            writer.step("list_entries", len(value), place)
-        elif kind is dict and all(type(key) in (str, int) for key in value):
-            entries = list(value.items())
-            writer.step("dict_entries", len(value), place, *[writer.refer(key) for key in value])
-        else:
-            raise NoPlan
-        for k, (key, entry) in enumerate(entries):
-            writer.step("register", place + 8 * k)
+        if dataclasses.is_dataclass(kind):
+            place = writer.room(8)
+            writer.step("keep", place)
+            for field in dataclasses.fields(kind):
+                writer.step("attribute_of", place, writer.refer(field.name))
+                self._tree(getattr(value, field.name), (*path, field.name), inputs, lent=False)
+            return
+        place = writer.room(8 * len(value))
+        for position, (key, entry) in enumerate(self._entries(value, place)):
+            writer.step("register", place + 8 * position)
             self._tree(entry, (*path, key), inputs, lent or not isinstance(value, tuple))
+
+    def _entries(self, value: Any, place: int) -> list[tuple[Any, Any]]:
+        """Keep the entries of a tuple, list or dict at an offset; their keys and themselves."""
+        writer, kind = self._writer, type(value)
+        if kind is dict and all(type(key) in (str, int) for key in value):
+            writer.step("dict_entries", len(value), place, *[writer.refer(key) for key in value])
+            return list(value.items())
+        if kind is not list and kind is not tuple and not (isinstance(value, tuple) and hasattr(kind, "_fields")):
+            raise NoPlan
+        writer.step("sized", len(value))
+        writer.step("list_entries" if kind is list else "tuple_entries", len(value), place)
+        return list(enumerate(value))
 
     def _static(self, value: Any) -> None:
         """The object found is one that is no input: it is compared."""

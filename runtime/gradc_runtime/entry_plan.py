@@ -26,7 +26,7 @@ STACK_WORKSPACE = 8192
 STACK_LIMIT = 1 << 16
 
 #: Steps that append a reference to release; those that append a part of the result begin with "build_".
-_HOLDING = frozenset({"hold", "attribute", "new_array", "take_workspace"})
+_HOLDING = frozenset({"hold", "attribute", "attribute_of", "new_array", "take_workspace"})
 
 
 class NoPlan(Exception):

@@ -167,10 +167,20 @@ def cell_content(s: Step) -> None:
 @step
 def attribute(s: Step) -> None:
     """Find an attribute of an object, as Python does."""
-    found = s.call("ptr", "PyObject_GetAttr", f"ptr {s.operand(0)}", f"ptr {s.operand(1)}")
+    _find_attribute(s, s.operand(0))
+
+
+def _find_attribute(s: Step, owner: str) -> None:
+    found = s.call("ptr", "PyObject_GetAttr", f"ptr {owner}", f"ptr {s.operand(1)}")
     s.require_object(found, else_raise=False)
     s.append(Field.HELD, found)
     s.next(found)
+
+
+@step
+def attribute_of(s: Step) -> None:
+    """Find an attribute of the object kept at this offset."""
+    _find_attribute(s, s.load("ptr", "%call", s.operand(0, "i64")))
 
 
 @step

@@ -249,11 +249,27 @@ def test_names_are_compared_by_content() -> None:
     np.testing.assert_array_equal(result, X + 1)
 
 
-def test_dataclasses_are_served_by_python() -> None:
-    function = grad(lambda p: np.sum(p.x * p.y))
+def test_dataclasses() -> None:
+    function = value_and_grad(lambda p: np.sum(p.x * p.y[0]))
+    for _ in range(3):
+        value, gradient = function(Point(X, [2.0]))
+    assert function.last_plan() is not None
+    assert value == 72.0
+    assert type(gradient) is Point
+    np.testing.assert_array_equal(gradient.x, np.full(8, 2.0))
+    assert gradient.y == [36.0]
+    assert served_by_python(function, Point(X, (2.0,)))[1].y == (36.0,)
+    incomplete = Point(X, [2.0])
+    del incomplete.y
+    with pytest.raises(AttributeError):
+        function(incomplete)
+
+
+def test_other_containers_are_served_by_python() -> None:
+    function = grad(lambda p: np.sum(p["x"] * p["y"]))
     for _ in range(4):
-        result = served_by_python(function, Point(X, 2.0))
-    np.testing.assert_array_equal(result.x, np.full(8, 2.0))
+        result = served_by_python(function, OrderedDict(x=X, y=2.0))
+    np.testing.assert_array_equal(result["x"], np.full(8, 2.0))
 
 
 def test_many_signatures_share_a_function() -> None:
