@@ -229,7 +229,7 @@ def test_the_batch_may_be_anywhere(left: tuple[str, ...], right: tuple[str, ...]
 )
 @pytest.mark.parametrize("extra", [0, 1, 7])
 def test_contractions_over_several_axes(formula: str, extra: int) -> None:
-    left, right, out = formula.replace("->", ",").split(",")
+    left, right, _ = formula.replace("->", ",").split(",")
     extents = {a: 6 + extra + position for position, a in enumerate(sorted(set(left + right)))}
     a = rng.normal(size=[extents[s] for s in left])
     b = rng.normal(size=[extents[s] for s in right])
@@ -319,3 +319,36 @@ def test_bias_and_relu_are_in_the_loop_that_reads_the_product(hidden: int) -> No
     text = lowered(F, X, W, b)
     assert count(text, "matrix product") == 1
     assert count(text, "for ") == 2
+
+
+# ---------------------------------------------------------------- vectors
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (30, 31), (100, 107), (300, 41), (9, 400), (400, 9)])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_a_matrix_in_the_cache_times_a_vector(shape: tuple[int, int], transposed: bool, dtype: str) -> None:
+    A = rng.normal(size=shape).astype(dtype)
+    x = rng.normal(size=shape[0 if transposed else 1]).astype(dtype)
+    F = gradc.jit(lambda A, x: A.T @ x if transposed else A @ x)
+    expected = A.T.astype("f8") @ x if transposed else A.astype("f8") @ x
+    np.testing.assert_allclose(F(A, x), expected, rtol=0, atol=1e-3 if dtype == "f4" else 1e-12)
+    assert "matrix product" in lowered(F, A, x)
+
+
+def test_a_matrix_that_two_products_read_is_read_once() -> None:
+    X, w, y = rng.normal(size=(200, 100)), rng.normal(size=100), rng.normal(size=200)
+    F = gradc.value_and_grad(lambda w, X, y: np.sum((X @ w - y) ** 2))
+    value, gradient = F(w, X, y)
+    np.testing.assert_allclose(value, np.sum((X @ w - y) ** 2))
+    np.testing.assert_allclose(gradient, 2 * X.T @ (X @ w - y), atol=1e-10)
+    text = lowered(F, w, X, y)
+    assert "matrix product" not in text
+    outermost = [line for line in text.splitlines() if not line.startswith(" ") and line.startswith("for ")]
+    assert len(outermost) == 1
+
+
+def test_an_expression_times_a_vector_is_no_matrix_in_memory() -> None:
+    A, x = rng.normal(size=(100, 90)), rng.normal(size=90)
+    F = check(lambda A, x: np.sqrt(A * A + 1.0) @ x, A, x)
+    assert F.cost(A, x).workspace_bytes < 8 * A.size

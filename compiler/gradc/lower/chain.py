@@ -9,7 +9,7 @@ from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, extent_scalar
 from gradc.ir.walk import graph_order
 from gradc.lower.batches import leading_axes, with_own_operands
-from gradc.lower.contractions import fold_scale
+from gradc.lower.contractions import fold_scale, vector_products
 from gradc.lower.describe import cost_of, describe
 from gradc.lower.frame import Placement
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
@@ -41,7 +41,10 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
             graph, tensors = changed, ordered_tensors(changed)
         observe(name, graph)
     leads = leading_axes(tensors)
-    ordered = [s for t in tensors if isinstance(t, Compute) for s in statements_of(t, leads.get(t, ()))]
+    alone = vector_products(tensors)
+    ordered = [
+        s for t in tensors if isinstance(t, Compute) for s in statements_of(t, leads.get(t, ()), alone.get(t))
+    ]
     fusion = Fusion(ordered)
     functions = _functions(fusion.tree())
     needs = storage_needs(functions, graph.outputs)

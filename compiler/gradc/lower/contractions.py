@@ -11,13 +11,15 @@ from weakref import WeakKeyDictionary
 from gradc.ir.algebra import product_of
 from gradc.ir.scalar import TRUE, Apply, Index, Load, NamedConstant, Number, Scalar
 from gradc.ir.tensor import Compute, Graph, Tensor, compute
-from gradc.ir.walk import operands_of
+from gradc.ir.walk import loads_of, operands_of
 from gradc.lower.rewrite import with_tensors
 
 #: Multiplications below which a product is left to loops, which may keep it in registers.
 SMALL = 5**3
 #: Results of at most so many entries whose sums are longer than this are left to loops too.
 FEW, LONG = 16, 64
+#: The entries of a matrix that is multiplied with a vector by a routine: more than registers hold, less than a cache.
+LEAST_MATRIX, LARGEST_MATRIX = 1 << 8, 1 << 17
 #: What a symbolic extent counts as.
 ASSUMED = 256
 #: A product of more factors is left as it is.
@@ -109,7 +111,29 @@ def as_matrix_product(tensor: Compute) -> MatrixProduct | None:
     return _known[tensor]
 
 
-def _recognised(tensor: Compute) -> MatrixProduct | None:
+def vector_products(tensors: Sequence[Tensor]) -> dict[Tensor, MatrixProduct]:
+    """Products of a matrix and a vector that are faster on their own than in a loop with others.
+
+    The matrix is in the cache, and nothing else reads it: loops share what they read from farther away.
+    """
+    readers: dict[Tensor, int] = {}
+    for tensor in tensors:
+        if isinstance(tensor, Compute):
+            for item in loads_of(tensor.body, tensor.domain):
+                readers[item.tensor] = readers.get(item.tensor, 0) + 1
+    found: dict[Tensor, MatrixProduct] = {}
+    for tensor in tensors:
+        product = _recognised(tensor, with_vectors=True) if isinstance(tensor, Compute) else None
+        if product is None or product.rows or product.batch:
+            continue
+        assert isinstance(tensor, Compute)
+        entries = assumed_size(tensor, (*product.columns, *product.inner))
+        if readers[product.right.tensor] == 1 and LEAST_MATRIX <= entries <= LARGEST_MATRIX:
+            found[tensor] = product
+    return found
+
+
+def _recognised(tensor: Compute, *, with_vectors: bool = False) -> MatrixProduct | None:
     contraction = as_contraction(tensor)
     if contraction is None or len(contraction.factors) != 2 or not tensor.rank or not tensor.reduce_extents:
         return None
@@ -125,7 +149,7 @@ def _recognised(tensor: Compute) -> MatrixProduct | None:
     columns = next(run for run in _runs([axis for axis in out if axis not in a], out, b) if last in run)
     rows = _largest(tensor, _runs([axis for axis in out if axis not in b], out, a))
     inner = _largest(tensor, _runs(summed, a, b))
-    if not rows or not _is_worthwhile(tensor, rows, columns, inner):
+    if not (with_vectors if not rows else _is_worthwhile(tensor, rows, columns, inner)):
         return None
     batch = tuple(axis for axis in out if axis not in rows and axis not in columns)
     repeats = tuple(axis for axis in summed if axis not in inner)

@@ -161,6 +161,8 @@ def _sizes(e: ExpressionEmitter, statement: Statement, product: MatrixProduct) -
         return total
 
     def stride(factor: Load, group: Sequence[int]) -> Value:
+        if not group:  # of a vector: one row, or one column
+            return ONE
         place = next(k for k, at in enumerate(factor.indices) if isinstance(at, Index) and at.position == group[-1])
         return _kept(e.storage(factor.tensor).strides[place])
 
@@ -172,7 +174,7 @@ def _sizes(e: ExpressionEmitter, statement: Statement, product: MatrixProduct) -
         stride(product.left, product.inner),
         stride(product.right, product.inner),
         stride(product.right, product.columns),
-        _kept(e.storage(tensor).strides[product.rows[-1]]),
+        _kept(e.storage(tensor).strides[product.rows[-1]]) if product.rows else ONE,
         _kept(e.storage(tensor).strides[product.columns[-1]]),
     )
 

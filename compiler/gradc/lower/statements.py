@@ -22,7 +22,7 @@ from gradc.ir.scalar import TRUE, Guard, Index, Scalar, index, is_apply, number
 from gradc.ir.tensor import Compute
 from gradc.ir.walk import free_indices, loads_of, post_order
 from gradc.lower.batches import outermost_first
-from gradc.lower.contractions import as_matrix_product
+from gradc.lower.contractions import MatrixProduct, as_matrix_product
 from gradc.lower.ranges import parts_of
 from gradc.lower.text import is_lowerable
 from gradc.lower.tree import Statement
@@ -55,10 +55,13 @@ class Form:
         return Form(tensor, body, domain)
 
 
-def statements_of(tensor: Compute, leads: Sequence[int] = ()) -> list[Statement]:
+def statements_of(
+    tensor: Compute, leads: Sequence[int] = (), vector_product: MatrixProduct | None = None
+) -> list[Statement]:
     """How ``tensor`` is computed: one statement, or one per entry of a small result of a long reduction.
 
-    The loops over the axes of ``leads`` are the outermost, where the order is free.
+    The loops over the axes of ``leads`` are the outermost, where the order is free. A matrix times a vector may be
+    computed on its own.
     """
     for dtype in (tensor.dtype, tensor.body.dtype):
         if not is_lowerable(dtype):
@@ -71,7 +74,7 @@ def statements_of(tensor: Compute, leads: Sequence[int] = ()) -> list[Statement]
             if patterned
             else [_in_order(form, "map", outermost_first(range(tensor.rank), leads))]
         )
-    special = _running(form) or _scatter(form) or _matrix_product(tensor)
+    special = _running(form) or _scatter(form) or _matrix_product(tensor, vector_product)
     if special is not None:
         return [special]
     few = _few_entries(form)
@@ -99,8 +102,8 @@ def _in_order(form: Form, kind: str, order: Sequence[int]) -> Statement:
     )
 
 
-def _matrix_product(tensor: Compute) -> Statement | None:
-    found = as_matrix_product(tensor)
+def _matrix_product(tensor: Compute, vector_product: MatrixProduct | None) -> Statement | None:
+    found = vector_product or as_matrix_product(tensor)
     if found is None:
         return None
     count = len(found.batch)
