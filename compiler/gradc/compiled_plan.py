@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradc.compiled_arguments import leaf_key
 from gradc.compiled_guards import Guards
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.tracing import parameter_names
@@ -120,8 +121,9 @@ class _PlanMaker:
         leaves, tree = flatten(value)
         inputs: dict[tuple[Any, ...], int | None] = {}
         for path, leaf in zip(tree.paths(), leaves, strict=True):
-            inputs[tuple(path)] = self._inputs if _is_input(leaf) else None
-            self._inputs += _is_input(leaf)
+            _, is_input, _ = leaf_key(leaf)
+            inputs[tuple(path)] = self._inputs if is_input else None
+            self._inputs += is_input
         self._tree(value, (), inputs, lent=False)
 
     def _tree(self, value: Any, path: tuple[Any, ...], inputs: dict[tuple[Any, ...], int | None], lent: bool) -> None:
@@ -286,12 +288,6 @@ class _PlanMaker:
             writer.step(_NUMBERS[spec.dtype.name], place)
         else:
             raise NoPlan
-
-
-def _is_input(leaf: Any) -> bool:
-    if isinstance(leaf, bool):
-        return False
-    return isinstance(leaf, int | float | complex | np.ndarray | np.generic) or hasattr(type(leaf), "__array__")
 
 
 def _is_plain(value: np.generic) -> bool:

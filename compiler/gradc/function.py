@@ -11,23 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from gradc.compiled import Record, lock, prepared
-from gradc.errors import ArgumentError, DTypeError, ShapeError, TraceError
+from gradc.compiled import Record, lock
+from gradc.compiled_arguments import run_into, shown, signature_of, value_of
+from gradc.errors import ArgumentError, TraceError
 from gradc.ir.rewrite import replace_tensors
-from gradc.ir.tensor import Graph, Input, Tensor
+from gradc.ir.tensor import Graph, Tensor
 from gradc.showing import Shown
 from gradc.trace.conditions import Satisfies
-from gradc.trace.containers import flatten, unflatten
+from gradc.trace.containers import unflatten
 from gradc.trace.context import Trace, active_trace, current_trace, tracing
 from gradc.trace.elementwise import astype
 from gradc.trace.paths import StandInOf, constant_path, root_path
 from gradc.trace.records import Traced
-from gradc.trace.specs import Spec, scalar
-from gradc.trace.standins import IMMUTABLE
+from gradc.trace.specs import scalar
 from gradc.trace.tracer import lift, wrap
 from gradc.trace.tracing import (
     conditions_of,
-    leaf_spec,
     lift_arguments,
     parameter_names,
     traced_call,
@@ -220,19 +219,19 @@ class Function(FastCallable, Shown):
         given, named = args, kwargs
         if kwargs:
             args, kwargs = self._bound(args, kwargs)
-        key, leaves, numbers = _signature(args, kwargs, self.static_argnums)
+        key, leaves, numbers = signature_of(args, kwargs, self.static_argnums)
         record, captured = self._record(key, leaves, args, kwargs)
         inputs = record.graph.inputs
-        values = [_value(leaf, tensor) for leaf, tensor in zip(leaves, inputs, strict=False)]
+        values = [value_of(leaf, tensor) for leaf, tensor in zip(leaves, inputs, strict=False)]
         values += captured
         if out is not None:
-            _run_into(record, values, out)
+            run_into(record, values, out)
             self._consider_plan(record, given, named, out, numbers)
             return out
         results = record.kernel(values)
         self._consider_plan(record, given, named, None, numbers)
-        shown = [_shown(result, numbers) for result in results]
-        return shown[0] if record.tree is None else unflatten(record.tree, shown)
+        leaves = [shown(result, numbers) for result in results]
+        return leaves[0] if record.tree is None else unflatten(record.tree, leaves)
 
     def _consider_plan(
         self, record: Record, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, numbers: bool
@@ -374,130 +373,5 @@ class Function(FastCallable, Shown):
                 return last
             args = tuple(scalar() for _ in self.parameters)
         args, kwargs = self._bound(args, kwargs)
-        key, leaves, _ = _signature(args, kwargs, self.static_argnums)
+        key, leaves, _ = signature_of(args, kwargs, self.static_argnums)
         return self._record(key, leaves, args, kwargs)[0]
-
-
-# ---------------------------------------------------------------- signatures and values
-
-
-def _leaf_key(leaf: Any) -> tuple[Hashable, bool, bool]:
-    """The key of a leaf, whether it is an input, and whether it is a Python number."""
-    kind = type(leaf)
-    if kind is float or kind is int or kind is complex:
-        return (kind,), True, True
-    if kind is np.ndarray:
-        return (leaf.dtype, leaf.shape), True, False
-    if isinstance(leaf, Spec):
-        return leaf, True, leaf.weak
-    spec = leaf_spec(leaf)
-    if spec is not None:
-        return (spec, isinstance(leaf, np.ndarray)), True, spec.weak
-    return (kind, leaf if isinstance(leaf, IMMUTABLE) else id(leaf)), False, True
-
-
-def _signature(
-    args: tuple[Any, ...], kwargs: dict[str, Any], static: tuple[int, ...]
-) -> tuple[Hashable, list[Any], bool]:
-    """The key of a call, its input leaves in order, and whether all of them are Python numbers."""
-    keys: list[Hashable] = []
-    leaves: list[Any] = []
-    numbers = True
-    for position, value in enumerate(args):
-        kind = type(value)
-        if static and (position in static or position - len(args) in static):
-            keys.append(("static", _static_key(value)))
-        elif kind is float:
-            keys.append(float)
-            leaves.append(value)
-        elif kind is np.ndarray:
-            keys.append((value.dtype, value.shape))
-            leaves.append(value)
-            numbers = False
-        elif kind is np.float64:
-            keys.append(np.float64)
-            leaves.append(value)
-            numbers = False
-        else:
-            numbers &= _add_tree(value, keys, leaves)
-    for name, value in kwargs.items():
-        keys.append(name)
-        numbers &= _add_tree(value, keys, leaves)
-    return tuple(keys), leaves, numbers
-
-
-def _static_key(value: Any) -> Hashable:
-    try:
-        hash(value)
-    except TypeError:
-        raise ArgumentError(
-            f"a static argument must be hashable, not a {type(value).__name__}: {value!r:.80}"
-        ) from None
-    return (type(value), value)
-
-
-def _add_tree(value: Any, keys: list[Hashable], leaves: list[Any]) -> bool:
-    found, tree = flatten(value)
-    numbers = True
-    keys.append(tree)
-    for leaf in found:
-        key, is_input, is_number = _leaf_key(leaf)
-        keys.append(key)
-        if is_input:
-            leaves.append(leaf)
-            numbers &= is_number
-    return numbers
-
-
-def _shown(result: np.ndarray, number: bool) -> Any:
-    """A result as the user gets it: without axes it is a number, Python's or NumPy's."""
-    if result.ndim:
-        return result
-    return result.item() if number else result[()]
-
-
-def _value(leaf: Any, tensor: Input) -> np.ndarray:
-    if type(leaf) is np.ndarray:
-        return prepared(leaf, tensor)
-    if isinstance(leaf, Spec):
-        raise ArgumentError(f"{tensor.name} is a spec, not a value")
-    return np.array(leaf, tensor.dtype, order="C", copy=None if isinstance(leaf, np.ndarray) else True)
-
-
-def _run_into(record: Record, values: Sequence[np.ndarray], out: Any) -> Any:
-    """Write the results into the caller's buffers."""
-    buffers, tree = flatten(out)
-    wanted = record.graph.outputs
-    if (tree != record.tree) if record.tree is not None else len(buffers) != 1:
-        raise ArgumentError(
-            f"out= has another structure than the result: {len(buffers)} buffers for {len(wanted)} results"
-        )
-    for buffer, tensor in zip(buffers, wanted, strict=True):
-        _check_out(buffer, tensor)
-    direct = all(b.flags.carray for b in buffers) and not _overlap(buffers, values)
-    if direct:
-        record.kernel(values, buffers)
-    else:
-        for buffer, result in zip(buffers, record.kernel(values), strict=True):
-            np.copyto(buffer, result)
-    return out
-
-
-def _check_out(buffer: Any, tensor: Tensor) -> None:
-    if not isinstance(buffer, np.ndarray):
-        raise ArgumentError(f"out= takes arrays to write into, not {type(buffer).__name__}")
-    if buffer.dtype.newbyteorder("=") != tensor.dtype:
-        raise DTypeError(f"out= has dtype {buffer.dtype}, but the result is {tensor.dtype}")
-    named = [e for e in tensor.shape if not isinstance(e, int)]
-    if len(buffer.shape) != len(tensor.shape) or (not named and buffer.shape != tensor.shape):
-        raise ShapeError(f"out= has shape {buffer.shape}, but the result has shape {tensor.shape}")
-    if not buffer.flags.writeable:
-        raise ArgumentError("out= is read-only")
-
-
-def _overlap(buffers: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> bool:
-    for position, buffer in enumerate(buffers):
-        others = [*values, *buffers[:position]]
-        if not buffer.dtype.isnative or any(np.may_share_memory(buffer, other) for other in others):
-            return True
-    return False

@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from gradc_runtime import entry_kernel_steps, entry_result_steps, entry_steps
 from gradc_runtime.engine import Library, engine
-from gradc_runtime.entry import CallableOffset, PlanOffset, suspension_address
-from gradc_runtime.entry_steps import DECLARED, SHARED, STEPS
-from gradc_runtime.entry_text import WORD, Field, Leaving, Step
+from gradc_runtime.entry import CallableOffset, PlanOffset, at_fork, suspension_address
+from gradc_runtime.entry_steps import DECLARED, SHARED
+from gradc_runtime.entry_text import STEPS, WORD, Field, Leaving, Step
 from gradc_runtime.layout import call_symbols
+
+#: The modules that have entered their steps in `STEPS`.
+STEP_MODULES = (entry_steps, entry_kernel_steps, entry_result_steps)
 
 _ENTRY = f"""
 @gradc_suspended = external global i64
@@ -111,7 +115,6 @@ class CallCode:
     """The machine code of calls: the entry, and the steps."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._libraries: list[Library] = []
         self._steps: dict[str, int] = {}
         self._compile(sorted(_COMMON), [_ENTRY])
@@ -120,7 +123,7 @@ class CallCode:
     def step(self, name: str) -> int:
         """The address of a step."""
         if name not in self._steps:
-            with self._lock:
+            with _lock:
                 if name not in self._steps:
                     self._compile([other for other in STEPS if other not in _COMMON], [])
         return self._steps[name]
@@ -150,14 +153,15 @@ def module_text(steps: Sequence[Step], more: Sequence[str] = ()) -> str:
 
 
 _code: CallCode | None = None
-_code_lock = threading.Lock()
+_lock = threading.RLock()
+at_fork(_lock._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 def call_code() -> CallCode:
     """The machine code of calls, compiled at the first use."""
     global _code
     if _code is None:
-        with _code_lock:
+        with _lock:
             if _code is None:
                 _code = CallCode()
     return _code

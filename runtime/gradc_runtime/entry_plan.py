@@ -14,7 +14,7 @@ from gradc_runtime.blas import one_thread
 from gradc_runtime.buffers import aligned_bytes, kept_workspaces
 from gradc_runtime.entry import Plan, PlanOffset
 from gradc_runtime.entry_code import call_code
-from gradc_runtime.entry_steps import array_step
+from gradc_runtime.entry_kernel_steps import array_step
 from gradc_runtime.entry_text import WORD, Field
 from gradc_runtime.layout import ALIGNED, C_CONTIGUOUS, WRITEABLE
 from gradc_runtime.loaded import LoadedKernel

@@ -8,6 +8,7 @@ null after an exception, or a `Leaving`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 
 WORD = 8
@@ -169,3 +170,15 @@ class Step:
         self.require_object(value, else_raise=True)
         self.append(Field.BUILT, value)
         self.next()
+
+
+Definition = Callable[[Step], None]
+
+#: What writes each step, by name.
+STEPS: dict[str, Definition] = {}
+
+
+def step(definition: Definition) -> Definition:
+    """Enter a step under the name of its function."""
+    STEPS[definition.__name__] = definition
+    return definition

@@ -12,10 +12,9 @@ import pytest
 from gradc_runtime import layout
 from gradc_runtime.engine import engine
 from gradc_runtime.entry import PLANS_KEPT, FastCallable, Plan, suspended_calls
-from gradc_runtime.entry_code import module_text
+from gradc_runtime.entry_code import STEP_MODULES, module_text
 from gradc_runtime.entry_plan import PlanWriter
-from gradc_runtime.entry_steps import STEPS
-from gradc_runtime.entry_text import Step
+from gradc_runtime.entry_text import STEPS, Step
 from gradc_runtime.loaded import ArraySpec, LoadedKernel, Signature
 
 pytestmark = pytest.mark.skipif(not layout.calls_are_possible(), reason="this interpreter has another layout")
@@ -136,6 +135,7 @@ def test_every_step_compiles(name: str) -> None:
     step = Step(f"gradc_step_{name}")
     STEPS[name](step)
     assert engine().compile(module_text([step]))
+    assert STEPS[name].__module__ in {module.__name__ for module in STEP_MODULES}
 
 
 def test_the_probe_finds_other_layouts(monkeypatch: pytest.MonkeyPatch) -> None:
