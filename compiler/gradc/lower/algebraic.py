@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 from gradc.ir.scalar import Apply, Scalar, is_apply
 from gradc.lower.memory import MemoryEmitter
 from gradc.lower.monomials import Factor, Monomials, Pair, Token, shared_monomials
-from gradc.lower.powers import factors, signed, signed_terms, small_power
+from gradc.lower.powers import powers_of, signed, signed_terms, small_power
 from gradc.lower.text import FunctionBuilder, Value, literal
 
 
@@ -50,7 +50,7 @@ class AlgebraicEmitter(MemoryEmitter):
     def _sum_needs(self, node: Apply) -> list[Scalar]:
         """The terms; of those that are multiplied while they are added, the factors."""
         plain, fused = self._sum_parts(node)
-        return [term for term, _ in plain] + [base for product, _ in fused for base, _ in factors(product)]
+        return [term for term, _ in plain] + [base for product, _ in fused for base, _ in powers_of(product)]
 
     def _sum_parts(self, node: Apply) -> tuple[list[tuple[Scalar, int]], list[tuple[Apply, int]]]:
         """The terms of a sum with their signs: those to be added, and the products for fused multiplication and addition.
@@ -70,7 +70,9 @@ class AlgebraicEmitter(MemoryEmitter):
 
     def _is_fusible(self, term: Scalar, node: Apply) -> TypeGuard[Apply]:
         """A product without a division, not known yet, which is exact before it is added."""
-        if not is_apply(term, "prod") or term.dtype != node.dtype or term in self._values:
+        if term.dtype != node.dtype or term in self._values:
+            return False
+        if not is_apply(term, "prod") and (not is_apply(term, "power") or small_power(term) is None):
             return False
         monomial = self._monomials.of(term)
         return not monomial.below and (len(monomial.above) > 1 or isinstance(monomial.above[0], Pair))
@@ -101,7 +103,7 @@ class AlgebraicEmitter(MemoryEmitter):
         product: Apply = body
         if not self._is_fusible(product, product):
             return None
-        for base, _ in factors(product):
+        for base, _ in powers_of(product):
             self.value(base)
         return self._multiply_add(product, total)
 
@@ -127,7 +129,8 @@ class AlgebraicEmitter(MemoryEmitter):
 
     def _emit_prod(self, node: Apply) -> Value:
         term, sign = signed(node) if node.dtype.kind == "f" else (node, 1)
-        result = self._emit_monomial(term) if is_apply(term, "prod") else self._as(term, node)
+        whole = is_apply(term, "prod") or small_power(term) is not None
+        result = self._emit_monomial(term) if whole else self._as(term, node)
         return self.negate(result) if sign < 0 else result
 
     def _emit_monomial(self, node: Scalar) -> Value:

@@ -22,7 +22,8 @@ from gradc.lower.plan import aligned, byte_count, plan
 from gradc.lower.products import uses_blas
 from gradc.lower.program import FUNCTION_LIMIT, ProgramWriter, signature_of, size_names
 from gradc.lower.statements import statements_of
-from gradc.lower.tree import Item
+from gradc.lower.tree import Item, statements
+from gradc.lower.unroll import written_out
 from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
 from gradc_runtime.loaded import LoadedKernel
 
@@ -45,8 +46,8 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
     ordered = [
         s for t in tensors if isinstance(t, Compute) for s in statements_of(t, leads.get(t, ()), alone.get(t))
     ]
-    fusion = Fusion(ordered)
-    functions = _functions(fusion.tree())
+    functions = _functions(written_out(Fusion(ordered).tree()))
+    ordered = [s for items in functions for s in statements(items)]
     needs = storage_needs(functions, graph.outputs)
     for statement in ordered:
         statement.stored = statement.tensor in needs.stored

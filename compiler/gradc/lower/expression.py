@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from gradc.errors import CompileError
-from gradc.ir.algebra import conjunction, difference, negated, negation, sum_of
+from gradc.ir.algebra import conjunction, difference, disjunction, negated, negation, sum_of
 from gradc.ir.bounds import never_positive
 from gradc.ir.scalar import (
     BOOL,
@@ -285,6 +285,8 @@ class ExpressionEmitter(AlgebraicEmitter):
         """What is left of a predicate after the facts, and the scope on which that rests."""
         if not self._facts:
             return predicate, 0
+        if is_apply(predicate, "or"):
+            return self._known_alternative(predicate)
         depth, rest = 0, []
         for part in predicate.children if is_apply(predicate, "and") else (predicate,):
             fact = self._facts.get(part)
@@ -295,6 +297,18 @@ class ExpressionEmitter(AlgebraicEmitter):
             if not fact[0]:
                 return FALSE, depth
         return conjunction(*rest) if depth else predicate, depth
+
+    def _known_alternative(self, predicate: Scalar) -> tuple[Scalar, int]:
+        """What is left of a disjunction: one part that holds is enough."""
+        depth, rest = 0, []
+        for part in predicate.children:
+            left, rests_on = self._known(part)
+            if left is TRUE:
+                return TRUE, rests_on
+            depth = max(depth, rests_on)
+            if left is not FALSE:
+                rest.append(left)
+        return disjunction(*rest) if depth else predicate, depth
 
     def _guard_needs(self, node: Guard) -> Sequence[Scalar]:
         predicate, _ = self._known(node.predicate)
@@ -336,8 +350,7 @@ class ExpressionEmitter(AlgebraicEmitter):
         key = (scalar, extents)
         known = self._safe.get(key)
         if known is None:
-            loads = [node for node in post_order([scalar]) if isinstance(node, Load)]
-            known = self._safe[key] = all(_in_range(node, extents) for node in loads)
+            known = self._safe[key] = all(_in_range(node, extents) for node in _unguarded_loads(scalar))
         return known
 
     # ------------------------------------------------------------ loads
@@ -391,6 +404,20 @@ class ExpressionEmitter(AlgebraicEmitter):
         outside = Value(self.builder.instruction(f"icmp uge i64 {position.text}, {extent.text}", depth), BOOL, depth)
         self.builder.fail(outside, [position, extent, literal(axis, INT64)], 1, self.status_slot, depth)
         return position
+
+
+def _unguarded_loads(scalar: Scalar) -> Iterator[Load]:
+    """The loads that an evaluation makes whatever holds: those inside a guard are its own affair."""
+    seen: set[Scalar] = set()
+    pending = [scalar]
+    while pending:
+        node = pending.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, Load):
+            yield node
+        pending.extend((node.predicate,) if isinstance(node, Guard) else node.children)
 
 
 def _in_range(node: Load, extents: Sequence[Extent]) -> bool:

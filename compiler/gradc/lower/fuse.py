@@ -189,7 +189,7 @@ def _note(places: dict[Tensor, _Place], tensor: Tensor, place: _Place) -> None:
     known = places.get(tensor)
     if known is None:
         places[tensor] = place
-    elif known.group is not place.group:
+    elif known.group is not place.group or place.group is None:
         places[tensor] = _Place(max(known.stage, place.stage), None)
 
 

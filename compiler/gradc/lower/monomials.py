@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 from itertools import combinations
 
 from gradc.ir.scalar import Apply, DType, Scalar
-from gradc.lower.powers import factors, small_power
+from gradc.lower.powers import powers_of, small_power
 
 #: Powers up to this are taken apart into factors.
 LARGEST_POWER = 4
@@ -70,7 +70,7 @@ def shared_monomials(nodes: Iterable[Scalar], is_invariant: Callable[[Scalar], b
     products = [node for node in dict.fromkeys(nodes) if _is_product(node)]
     if not 1 < len(products) <= MOST_PRODUCTS:
         return Monomials()
-    below = Counter(base for node in products for base, exponent in _powers_of(node) if exponent < 0)
+    below = Counter(base for node in products for base, exponent in powers_of(node) if exponent < 0)
     reciprocals = frozenset(base for base, count in below.items() if count > 1)
     apart = {node: _apart(node, reciprocals) for node in products}
     chosen = {node: m for node, m in apart.items() if 1 < len(m.above) <= MOST_FACTORS}
@@ -86,16 +86,10 @@ def _is_product(node: Scalar) -> bool:
     return node.op.name == "prod" or (node.op.name == "power" and small_power(node) is not None)
 
 
-def _powers_of(node: Scalar) -> list[tuple[Scalar, Fraction]]:
-    assert isinstance(node, Apply)
-    exponent = small_power(node)
-    return factors(node) if exponent is None else [(node.args[0], exponent)]
-
-
 def _apart(node: Scalar, reciprocals: frozenset[Scalar]) -> Monomial:
     above: list[Token] = []
     below: list[Token] = []
-    for base, exponent in _powers_of(node):
+    for base, exponent in powers_of(node):
         if exponent < 0 and base not in reciprocals:
             below.append(Factor(base, -exponent, node.dtype))
             continue

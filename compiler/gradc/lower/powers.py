@@ -37,6 +37,13 @@ def factors(node: Apply) -> list[tuple[Scalar, Fraction]]:
     return factors
 
 
+def powers_of(node: Scalar) -> list[tuple[Scalar, Fraction]]:
+    """A product, or a power, as bases and exponents."""
+    assert isinstance(node, Apply)
+    exponent = small_power(node)
+    return factors(node) if exponent is None else [(node.args[0], exponent)]
+
+
 def signed_terms(node: Apply) -> list[tuple[Scalar, int]]:
     """A sum as terms and signs: ``-1 x`` is subtracted, not multiplied."""
     if node.dtype.kind != "f":
