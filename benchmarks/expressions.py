@@ -61,37 +61,42 @@ class _Number:
     def __init__(self, value: Any) -> None:
         self.value = value
 
+    def _with(self, other: Any, function: Callable[[Any, Any], Any]) -> Any:
+        if isinstance(other, np.ndarray):
+            return NotImplemented  # NumPy does it, entry by entry
+        return _Number(function(self.value, other.value if isinstance(other, _Number) else other))
 
-def _operation(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def operate(x: Any, y: Any) -> Any:
-        # with an array of objects NumPy does it, entry by entry
-        return NotImplemented if isinstance(y, np.ndarray) else _Number(function(_value(x), _value(y)))
+    def __add__(self, other: Any) -> Any:
+        return self._with(other, operator.add)
 
-    return operate
+    def __sub__(self, other: Any) -> Any:
+        return self._with(other, operator.sub)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._with(other, operator.mul)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._with(other, operator.truediv)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._with(other, lambda x, y: y - x)
+
+    def __pow__(self, exponent: int) -> _Number:
+        return _Number(math.prod([self.value] * exponent))
+
+    __radd__, __rmul__ = __add__, __mul__
 
 
-def _value(x: Any) -> Any:
-    return x.value if isinstance(x, _Number) else x
-
-
-for _name, _function in (
-    ("add", operator.add),
-    ("sub", operator.sub),
-    ("mul", operator.mul),
-    ("truediv", operator.truediv),
-):
-    setattr(_Number, f"__{_name}__", _operation(_function))
-    setattr(_Number, f"__r{_name}__", _operation(lambda x, y, f=_function: f(y, x)))
-_Number.__pow__ = lambda self, exponent: _Number(math.prod([self.value] * exponent))  # type: ignore[attr-defined]
+def _elementwise(function: Callable[[Any], Any]) -> Callable[[Any], _Number]:
+    return lambda x: _Number(function(x.value))
 
 
 def drjit_jacobian(function: Callable[..., Any], points: np.ndarray, constants: np.ndarray, results: int) -> Call:
     """The Jacobian by one backward sweep per result, recorded once (``drjit.freeze``); structures of arrays as well."""
     drjit = load("drjit")
     number = drjit.llvm.ad.Float64
-    elementary = {name: getattr(drjit, name) for name in ("sin", "cos", "exp", "log", "sqrt")}
-    own = {name: lambda x, f=function: _Number(f(x.value)) for name, function in elementary.items()}
-    called = rebound(function, symbolic_numpy(drjit, **own))
+    elementary = {name: _elementwise(getattr(drjit, name)) for name in ("sin", "cos", "exp", "log", "sqrt")}
+    called = rebound(function, symbolic_numpy(drjit, **elementary))
     columns = [number(np.ascontiguousarray(column)) for column in points.T]
     fixed = [number(np.ascontiguousarray(column)) for column in constants.T]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -114,10 +114,14 @@ class Effort:
         return self.largest < 10**4
 
 
-def prepared(row: Row, builders: Mapping[str, Builder], expected: Any, tolerance: float) -> dict[str, Call]:
-    """Build each system's candidate and keep those whose result is right; the others leave a note in the row."""
+def prepared(
+    row: Row, builders: Mapping[str, Builder], systems: Collection[str], expected: Any, tolerance: float
+) -> dict[str, Call]:
+    """Build each wanted system's candidate and keep those whose result is right; the others leave a note in the row."""
     candidates: dict[str, Call] = {}
     for system, build in builders.items():
+        if system not in systems:
+            continue
         try:
             built = build()
             candidate = built if isinstance(built, Call) else Call(built)
@@ -170,9 +174,16 @@ def interleaved(row: Row, candidates: Mapping[str, Call], effort: Effort) -> Row
     return row
 
 
-def measured(row: Row, builders: Mapping[str, Builder], expected: Any, tolerance: float, effort: Effort) -> Row:
+def measured(
+    row: Row,
+    builders: Mapping[str, Builder],
+    systems: Collection[str],
+    expected: Any,
+    effort: Effort,
+    tolerance: float = 1e-9,
+) -> Row:
     """Check the candidates, then time them in turns."""
-    return interleaved(row, prepared(row, builders, expected, tolerance), effort)
+    return interleaved(row, prepared(row, builders, systems, expected, tolerance), effort)
 
 
 def _calls_per_sample(candidate: Call, effort: Effort) -> int:

@@ -11,11 +11,15 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+
+from benchmarks.measure import Call
 
 SOURCES = Path(__file__).with_name("c")
 COMPILE = (
@@ -52,6 +56,11 @@ def shared_library(source: Path, library: Path, *options: str) -> None:
     object_file = library.with_suffix(".o")
     subprocess.run([found, *COMPILE, *options, "-c", "-o", object_file, source], check=True)
     subprocess.run([found, "-shared", "-o", library, object_file, "-lm"], check=True)
+
+
+def calling(module: str, function: str, *arguments: Any) -> Callable[[], Call]:
+    """The builder of a candidate that calls a function of an extension module."""
+    return lambda: Call(getattr(extension(module), function), *arguments)
 
 
 _folder = tempfile.TemporaryDirectory(prefix="gradc-benchmarks-")
@@ -92,4 +101,4 @@ def blas_address(routine: str) -> int:
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     address = pointer_of(capsule, name_of(capsule))
     assert address is not None
-    return address
+    return int(address)

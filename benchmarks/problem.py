@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +27,12 @@ class Problem:
     #: axes of the arguments if only some have a batch axis
     in_axes: Any = 0
 
-    def peers(self, systems: Collection[str]) -> dict[str, Builder]:
+    def peers(self) -> dict[str, Builder]:
         """Builders for gradc and for those systems that differentiate NumPy-like functions."""
-        makers = {"gradc": self.with_gradc, "jax": self.with_jax, "torch": self.with_torch}
+        builders: dict[str, Builder] = {"gradc": self.with_gradc, "jax": self.with_jax, "torch": self.with_torch}
         if self.transform in ("grad", "value_and_grad"):
-            makers["autograd"] = self.with_autograd
-        return {system: build for system, build in makers.items() if system in systems}
+            builders["autograd"] = self.with_autograd
+        return builders
 
     # ------------------------------------------------------------ gradc
 
@@ -137,9 +137,9 @@ def casadi_call(symbols: list[Any], results: list[Any], arguments: tuple[np.ndar
     buffer, evaluate = function.buffer()
     outputs = [np.empty(result.numel()) for result in results]
     for position, array in enumerate(arguments):
-        buffer.set_arg(position, memoryview(array))
+        buffer.set_arg(position, memoryview(array))  # type: ignore[arg-type]
     for position, array in enumerate(outputs):
-        buffer.set_res(position, memoryview(array))
+        buffer.set_res(position, memoryview(array))  # type: ignore[arg-type]
 
     def step() -> Any:
         evaluate()

@@ -34,7 +34,7 @@ def test_a_wrong_candidate_is_not_timed():
         "from benchmarks.measure import Effort, Row, interleaved, prepared\n"
         "builders = {'right': lambda: lambda: 93.0, 'wrong': lambda: lambda: 92.0, 'broken': lambda: 1 / 0}\n"
         "row = Row('case')\n"
-        "interleaved(row, prepared(row, builders, 93.0, 1e-12), Effort().quick())\n"
+        "interleaved(row, prepared(row, builders, list(builders), 93.0, 1e-12), Effort().quick())\n"
         "print(sorted(row.seconds), row.notes['wrong'], '|', row.notes['broken'])\n"
     )
     assert in_project("-c", code).strip() == "['right'] wrong result | ZeroDivisionError: division by zero"

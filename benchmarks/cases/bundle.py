@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.cases.projection import BYTES, FLOPS, by_hand, by_point, observations, residual
-from benchmarks.expressions import heyoka_derivatives
+from benchmarks.cases.projection import BYTES, FLOPS, by_hand, observations, residual, with_heyoka
 from benchmarks.measure import Builder, Call, Effort, Row, Target, measured
 from benchmarks.namespaces import numpy_of, rebound
-from benchmarks.native import extension
+from benchmarks.native import calling
 from benchmarks.problem import mapped
 from benchmarks.systems import load
 
@@ -67,11 +67,11 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
         arguments = (cameras, points, weights, camera_of, point_of, features)
         gathered = np.concatenate([cameras[camera_of], points[point_of], weights[:, None]], axis=1)
         builders: dict[str, Builder] = {
-            "gradc": lambda arguments=arguments: with_gradc(arguments),
-            "C": lambda arguments=arguments: Call(extension("projection").bundle, *arguments),
-            "heyoka": lambda z=gathered, f=features: heyoka_derivatives(residual, z, f).shown(by_point),
-            "jax": lambda arguments=arguments: with_jax(arguments),
-            "torch": lambda arguments=arguments: with_torch(arguments),
+            "gradc": partial(with_gradc, arguments),
+            "C": calling("projection", "bundle", *arguments),
+            "heyoka": partial(with_heyoka, gathered, features),
+            "jax": partial(with_jax, arguments),
+            "torch": partial(with_torch, arguments),
         }
         row = Row(
             f"bundle adjustment: Jacobians, {count:,} observations",
@@ -81,6 +81,5 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
             flops=FLOPS * count,
             headline=count == 10**4,
         )
-        kept = {name: build for name, build in builders.items() if name in systems}
-        rows.append(measured(row, kept, by_hand(gathered, features), 1e-9, effort))
+        rows.append(measured(row, builders, systems, by_hand(gathered, features), effort))
     return rows

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
 from benchmarks.measure import Builder, Call, Effort, Row, Target, interleaved, measured, prepared
-from benchmarks.native import extension
+from benchmarks.native import calling, extension
 from benchmarks.problem import Problem, casadi_call
 from benchmarks.systems import load
 
@@ -37,35 +37,33 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
     x, y, out = np.linspace(-1, 1, 8), np.linspace(1, 2, 3), np.empty(8)
     z = y[::-1].copy()
     short = out[:3]
-    c = extension("small") if "C" in systems else None
     by_array, by_arrays = Problem(cubic, (x,)), Problem(match, (y, z))
     both = Problem(cubic, (x,), "value_and_grad")
     gradient, in_first = 3 * x**2 + 2, 2 * (y * z - 1) * z
 
     def row(title: str, builders: dict[str, Builder], expected: Any, *targets: Target, headline: bool = False) -> Row:
-        kept = {name: build for name, build in builders.items() if name in systems}
         described = Row(f"call: {title}", targets=targets, headline=headline)
-        return measured(described, kept, expected, 1e-12, effort)
+        return measured(described, builders, systems, expected, effort)
 
-    def peers(problem: Problem, by_c: Callable[..., Any] | None) -> dict[str, Builder]:
-        own: dict[str, Builder] = {"casadi": problem.with_casadi, "C": lambda: Call(by_c, *problem.arguments)}
-        return problem.peers(systems) | own
+    def everybody(problem: Problem, in_c: str) -> dict[str, Builder]:
+        own = {"casadi": problem.with_casadi, "C": calling("small", in_c, *problem.arguments)}
+        return problem.peers() | own
 
     return [
         _float(systems, effort),
-        row("gradient of 8 elements", peers(by_array, c and c.cubic), gradient, Target(150e-9), headline=True),
+        row("gradient of 8 elements", everybody(by_array, "cubic"), gradient, Target(150e-9), headline=True),
         row(
             "gradient of 8 elements into out=",
-            {"gradc": by_array.with_gradc_out, "C": lambda: Call(c.cubic_into, x, out)},
+            {"gradc": by_array.with_gradc_out, "C": calling("small", "cubic_into", x, out)},
             gradient,
             Target(60e-9),
             headline=True,
         ),
-        row("value and gradient of 8 elements", both.peers(systems), (cubic(x), gradient)),
-        row("gradient of two 3-vectors", peers(by_arrays, c and c.match), in_first, Target(150e-9)),
+        row("value and gradient of 8 elements", both.peers(), (cubic(x), gradient)),
+        row("gradient of two 3-vectors", everybody(by_arrays, "match"), in_first, Target(150e-9)),
         row(
             "gradient of two 3-vectors into out=",
-            {"gradc": by_arrays.with_gradc_out, "C": lambda: Call(c.match_into, y, z, short)},
+            {"gradc": by_arrays.with_gradc_out, "C": calling("small", "match_into", y, z, short)},
             in_first,
             Target(60e-9),
         ),
@@ -74,16 +72,14 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
 
 def _float(systems: Collection[str], effort: Effort) -> Row:
     """The gradient at a Python float, beside the sine of one."""
-    jax_like = Problem(quartic, (POINT,))
     own: dict[str, Builder] = {
         "sympy": _sympy,
         "symengine": _symengine,
         "casadi": _casadi,
-        "C": lambda: Call(extension("small").quartic, POINT),
+        "C": calling("small", "quartic", POINT),
     }
-    builders = jax_like.peers(systems) | {name: build for name, build in own.items() if name in systems}
     row = Row("call: gradient of a quartic at a float", targets=(Target(2.0, "math.sin"),), headline=True)
-    candidates = prepared(row, builders, 93.0, 1e-12)
+    candidates = prepared(row, Problem(quartic, (POINT,)).peers() | own, systems, 93.0, 1e-12)
     candidates["math.sin"] = Call(math.sin, POINT)
     if "C" in candidates:
         through = ctypes.CDLL(extension("small").__file__).quartic_gradient

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -124,9 +125,9 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
         "sympy": lambda: symbolic_scalar(load("sympy"), lambda s, d: load("sympy").lambdify([s], d, "math")(2.0)),
     }
     array_own: dict[str, Builder] = {
-        "heyoka": lambda: with_heyoka(x),
-        "symengine": lambda: with_symengine(x),
-        "C": lambda: with_c(x),
+        "heyoka": partial(with_heyoka, x),
+        "symengine": partial(with_symengine, x),
+        "C": partial(with_c, x),
     }
     by_hand = np.exp(-(x**2)) * (np.cos(x) - 2 * x * np.sin(x)) + 2 * x / (1 + x**2)
     cases = [
@@ -138,7 +139,6 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
     for title, source, given, expected, limit, own in cases:
         names = ("gradc", "jax", "torch", "autograd", *(["casadi"] if source is not NETWORK else []))
         builders = {name: first_of(name, source, given) for name in names} | own
-        kept = {name: build for name, build in builders.items() if name in systems}
         row = Row(f"first gradient: {title}", targets=(Target(limit),), headline=True)
-        rows.append(measured(row, kept, expected, 1e-5, effort.one_call()))
+        rows.append(measured(row, builders, systems, expected, effort.one_call(), 1e-5))
     return rows

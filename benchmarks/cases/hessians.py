@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import Builder, Call, Effort, Row, Target, interleaved, prepared
+from benchmarks.measure import Call, Effort, Row, Target, measured
 from benchmarks.problem import Problem
 
 RANK = 5
@@ -21,14 +22,16 @@ def logistic(w, X, y):
 def logistic_hessian(w: np.ndarray, X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """``X' D X``."""
     probability = 1 / (1 + np.exp(-y * (X @ w)))
-    return (X.T * (probability * (1 - probability))) @ X
+    hessian: np.ndarray = (X.T * (probability * (1 - probability))) @ X
+    return hessian
 
 
 def logistic_hessian_by_half(w: np.ndarray, X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """``Y' Y``, of which BLAS computes one half."""
     probability = 1 / (1 + np.exp(-y * (X @ w)))
     scaled = np.sqrt(probability * (1 - probability))[:, None] * X
-    return scaled.T @ scaled
+    hessian: np.ndarray = scaled.T @ scaled
+    return hessian
 
 
 def quadratic(x, A):
@@ -38,7 +41,8 @@ def quadratic(x, A):
 
 def quadratic_hessian(x: np.ndarray, A: np.ndarray) -> np.ndarray:
     """``A + A'``."""
-    return A + A.T
+    hessian: np.ndarray = A + A.T
+    return hessian
 
 
 def factorisation(U, V, M, known):
@@ -98,11 +102,11 @@ def _row(
     problem = Problem(function, arguments, "hessian")
     # torch takes 20 s for the larger factorisation; at the odd size it is as slow as at the round one
     slow = {"torch"} if (function is factorisation and len(arguments[0]) > 100) or len(arguments[0]) == 997 else set()
-    builders: dict[str, Builder] = problem.peers(set(systems) - slow)
-    if "NumPy" in systems:
-        builders["NumPy"] = lambda: Call(by_hand, *arguments)
-        if by_hand is logistic_hessian:
-            builders["NumPy, half"] = lambda: Call(logistic_hessian_by_half, *arguments)
+    builders = problem.peers() | {"NumPy": partial(Call, by_hand, *arguments)}
+    wanted = set(systems) - slow
+    if "NumPy" in systems and by_hand is logistic_hessian:
+        builders["NumPy, half"] = partial(Call, logistic_hessian_by_half, *arguments)
+        wanted.add("NumPy, half")
     size = arguments[0].size
     row = Row(
         f"Hessian: {title}",
@@ -116,4 +120,4 @@ def _row(
         flops=flops,
         headline=size in (1000, 300 * RANK),
     )
-    return interleaved(row, prepared(row, builders, by_hand(*arguments), 1e-8), effort)
+    return measured(row, builders, wanted, by_hand(*arguments), effort, 1e-8)

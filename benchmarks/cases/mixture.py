@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import Builder, Call, Effort, Row, Target, interleaved, prepared
-from benchmarks.native import blas_address, extension
+from benchmarks.measure import Call, Effort, Row, Target, interleaved, prepared
+from benchmarks.native import blas_address, calling
 from benchmarks.problem import Problem
 from benchmarks.systems import load
 
@@ -79,11 +80,6 @@ def data(d: int, components: int, points: int) -> tuple[Parameters, np.ndarray]:
     return parameters, rng.standard_normal((points, d))
 
 
-def with_c(parameters: Parameters, x: np.ndarray) -> Call:
-    """The loops in C, the products by SciPy's BLAS."""
-    return Call(extension("mixture").value_and_gradient, blas_address("dgemm"), GAMMA, M, *parameters, x)
-
-
 def run(systems: Collection[str], effort: Effort) -> list[Row]:
     """The issue's sizes, and others that are no multiple of a vector."""
     sizes = [(8, 5, 100)] if effort.is_quick else [(D, COMPONENTS, POINTS), (D - 3, COMPONENTS - 1, POINTS + 5)]
@@ -91,18 +87,17 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
     for d, components, points in sizes:
         parameters, x = data(d, components, points)
         problem = Problem(objective, (parameters, x), "value_and_grad")
-        own: dict[str, Builder] = {
-            "C": lambda parameters=parameters, x=x: with_c(parameters, x),
-            "NumPy": lambda parameters=parameters, x=x: Call(by_hand, parameters, x),
+        builders = problem.peers() | {
+            "C": calling("mixture", "value_and_gradient", blas_address("dgemm"), GAMMA, M, *parameters, x),
+            "NumPy": partial(Call, by_hand, parameters, x),
         }
-        builders = problem.peers(systems) | {name: build for name, build in own.items() if name in systems}
         row = Row(
             f"Gaussian mixture: value and gradient, d = {d}, K = {components}, n = {points:,}",
             targets=(Target(1.1, "C"), Target(1.0, "jax"), Target(1.0, "torch"), Target(2.5, "function alone")),
             flops=FLOPS * (d / D) ** 2 * components / COMPONENTS * points / POINTS,
             headline=d == D,
         )
-        candidates = prepared(row, builders, by_hand(parameters, x), 1e-8)
+        candidates = prepared(row, builders, systems, by_hand(parameters, x), 1e-8)
         if "gradc" in candidates:
             candidates["function alone"] = Call(load("gradc").jit(objective), parameters, x)
             candidates["function alone"]()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import Builder, Call, Effort, Row, Target, measured
+from benchmarks.measure import Call, Effort, Row, Target, measured
 from benchmarks.problem import Problem
 
 SIZES, BATCH = (784, 128, 10), 256
@@ -68,9 +69,7 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
     for sizes, batch in [((20, 7, 3), 16)] if effort.is_quick else [(SIZES, BATCH), ((787, 125, 11), 251)]:
         arguments = data(sizes, batch)
         problem = Problem(loss, arguments, "value_and_grad")
-        builders: dict[str, Builder] = problem.peers(systems)
-        if "NumPy" in systems:
-            builders["NumPy"] = lambda arguments=arguments: Call(by_hand, *arguments)
+        builders = problem.peers() | {"NumPy": partial(Call, by_hand, *arguments)}
         row = Row(
             f"network {'-'.join(map(str, sizes))}, batch {batch}: value and gradient",
             targets=(Target(1.0, "NumPy"), Target(1.0, "torch")),
@@ -78,5 +77,5 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
             flops=FLOPS,
             headline=sizes == SIZES,
         )
-        rows.append(measured(row, builders, by_hand(*arguments), 1e-8, effort))
+        rows.append(measured(row, builders, systems, by_hand(*arguments), effort, 1e-8))
     return rows

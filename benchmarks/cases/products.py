@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 import numpy as np
 
 from benchmarks.measure import Builder, Call, Effort, Row, Target, measured
-from benchmarks.native import blas_address, extension
+from benchmarks.native import blas_address, calling
 from benchmarks.problem import Problem
 
 #: Up to 16, and 17 to 128; also sizes that are no multiple of a tile.
@@ -26,20 +27,18 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
     for n in SIZES[:5] if effort.is_quick else SIZES:
         rng = np.random.default_rng(n)
         matrices = tuple(rng.standard_normal((n, n)) for _ in range(3))
-        builders: dict[str, Builder] = {
-            "C": lambda matrices=matrices: Call(extension("products").chain, blas_address("dgemm"), *matrices),
-            "NumPy": lambda matrices=matrices: Call(chain, *matrices),
+        builders = Problem(chain, matrices, "jit").peers() | {
+            "C": calling("products", "chain", blas_address("dgemm"), *matrices),
+            "NumPy": partial(Call, chain, *matrices),
         }
-        builders |= Problem(chain, matrices, "jit").peers(systems)
         rows.append(_row(f"matrix chain, n = {n}", builders, matrices, systems, effort, headline=n in (4, 64)))
     for n in (4, 7):
         rng = np.random.default_rng(n)
         stacks = tuple(rng.standard_normal((min(BATCH, effort.largest), n, n)) for _ in range(3))
-        batch: dict[str, Builder] = {
-            "C": lambda stacks=stacks: Call(extension("products").chains, blas_address("dgemm"), *stacks),
-            "NumPy": lambda stacks=stacks: Call(chain, *stacks),
+        batch = Problem(chain, stacks, "jit", batched=True).peers() | {
+            "C": calling("products", "chains", blas_address("dgemm"), *stacks),
+            "NumPy": partial(Call, chain, *stacks),
         }
-        batch |= Problem(chain, stacks, "jit", batched=True).peers(systems)
         rows.append(_row(f"{len(stacks[0]):,} matrix chains, n = {n}", batch, stacks, systems, effort, headline=n == 4))
     return rows
 
@@ -61,5 +60,4 @@ def _row(
         flops=4 * matrices[0].size * matrices[0].shape[-1],
         headline=headline,
     )
-    kept = {name: build for name, build in builders.items() if name in systems}
-    return measured(row, kept, chain(*matrices), 1e-8, effort)
+    return measured(row, builders, systems, chain(*matrices), effort, 1e-8)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.measure import Builder, Call, Effort, Row, measured
-from benchmarks.native import extension
+from benchmarks.native import calling
 from benchmarks.problem import Problem
 from benchmarks.systems import load
 
@@ -78,9 +79,8 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
         "gradc": lambda: descent(Problem(loss, (np.zeros(2), X, Y)).derived()),
         "jax": with_jax,
         "torch": with_torch,
-        "NumPy": lambda: descent(by_hand),
-        "C": lambda: Call(extension("small").regression, X, Y, EPOCHS, RATE),
+        "NumPy": partial(descent, by_hand),
+        "C": calling("small", "regression", X, Y, EPOCHS, RATE),
     }
     expected, *_ = np.linalg.lstsq(np.column_stack([np.ones(len(X)), X]), Y, rcond=None)
-    kept = {name: build for name, build in builders.items() if name in systems}
-    return [measured(Row(f"linear regression, {EPOCHS} epochs"), kept, expected, 1e-6, effort)]
+    return [measured(Row(f"linear regression, {EPOCHS} epochs"), builders, systems, expected, effort, 1e-6)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 import numpy as np
 
 from benchmarks.expressions import heyoka_gradient
 from benchmarks.measure import Builder, Call, Effort, Row, Target, measured
-from benchmarks.native import extension
+from benchmarks.native import calling
 from benchmarks.problem import Problem
 
 
@@ -41,14 +42,12 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
     rng = np.random.default_rng(1)
     x, v = rng.standard_normal(1000), rng.standard_normal(1000)
     odd, out = x[:993].copy(), np.empty(1000)
-    c = extension("rosenbrock") if "C" in systems else None
 
     def row(title: str, problem: Problem, own: dict[str, Builder], flops: int, into: bool = False) -> Row:
         length = len(problem.arguments[0])
         builders: dict[str, Builder] = {"gradc": problem.with_gradc_out}
         if not into:
-            builders = problem.peers(systems) | {"casadi": problem.with_casadi}
-        kept = {name: build for name, build in (builders | own).items() if name in systems}
+            builders = problem.peers() | {"casadi": problem.with_casadi}
         described = Row(
             f"Rosenbrock, n = {length:,}: {title}",
             targets=(Target(1.1, "C"),),
@@ -58,7 +57,7 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
             headline=not into and length == len(x),
         )
         expected = (gradient if problem.transform == "grad" else hessian_product)(*problem.arguments)
-        return measured(described, kept, expected, 1e-9, effort)
+        return measured(described, builders | own, systems, expected, effort)
 
     by_gradient = Problem(rosenbrock, (x,))
     by_product = Problem(rosenbrock, (x, v), "hvp")
@@ -67,28 +66,28 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
             "gradient",
             by_gradient,
             {
-                "C": lambda: Call(c.gradient, x),
-                "NumPy": lambda: Call(gradient, x),
-                "heyoka": lambda: heyoka_gradient(rosenbrock, x),
+                "C": calling("rosenbrock", "gradient", x),
+                "NumPy": partial(Call, gradient, x),
+                "heyoka": partial(heyoka_gradient, rosenbrock, x),
             },
             10,
         ),
-        row("gradient", Problem(rosenbrock, (odd,)), {"C": lambda: Call(c.gradient, odd)}, 10),
-        row("gradient into out=", by_gradient, {"C": lambda: Call(c.gradient_into, x, out)}, 10, True),
+        row("gradient", Problem(rosenbrock, (odd,)), {"C": calling("rosenbrock", "gradient", odd)}, 10),
+        row("gradient into out=", by_gradient, {"C": calling("rosenbrock", "gradient_into", x, out)}, 10, True),
         row(
             "Hessian-vector product",
             by_product,
             {
-                "C": lambda: Call(c.hessian_product, x, v),
-                "NumPy": lambda: Call(hessian_product, x, v),
-                "heyoka": lambda: heyoka_gradient(rosenbrock, x, v),
+                "C": calling("rosenbrock", "hessian_product", x, v),
+                "NumPy": partial(Call, hessian_product, x, v),
+                "heyoka": partial(heyoka_gradient, rosenbrock, x, v),
             },
             13,
         ),
         row(
             "Hessian-vector product into out=",
             by_product,
-            {"C": lambda: Call(c.hessian_product_into, x, v, out)},
+            {"C": calling("rosenbrock", "hessian_product_into", x, v, out)},
             13,
             True,
         ),

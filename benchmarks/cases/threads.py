@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -34,13 +36,13 @@ def _points(length: int) -> np.ndarray:
     return np.random.default_rng(length).standard_normal(length)
 
 
-def _row(title: str, problem: Problem, gradc: object, effort: Effort) -> Row:
+def _row(title: str, problem: Problem, gradc: Any, effort: Effort) -> Row:
     row = Row(title, targets=(Target(1 / 1.9, "one thread"),), items=len(problem.arguments[0]))
     calls = {}
     results = []
     for name, count in (("one thread", 1), ("gradc", 2), ("three threads", 3)):
         call = problem.with_gradc_out()
-        call.before = lambda count=count: gradc.set_num_threads(count)  # type: ignore[attr-defined]
+        call.before = partial(gradc.set_num_threads, count)
         call.before()
         results.append([np.array(result) for result in leaves(call())])
         calls[name] = call
@@ -49,5 +51,5 @@ def _row(title: str, problem: Problem, gradc: object, effort: Effort) -> Row:
         interleaved(row, calls, effort)
     else:
         row.notes["gradc"] = "other bits on other numbers of threads"
-    gradc.set_num_threads(1)  # type: ignore[attr-defined]
+    gradc.set_num_threads(1)
     return row

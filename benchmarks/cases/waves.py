@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.expressions import heyoka_derivatives
 from benchmarks.measure import Builder, Call, Effort, Row, Target, measured
-from benchmarks.native import extension
+from benchmarks.native import calling
 from benchmarks.problem import Problem
 from benchmarks.systems import load
 
@@ -94,16 +95,14 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
             break
         x = np.random.default_rng(length).standard_normal(length)
         problem = Problem(waves, (x,), "value_and_grad")
-        own: dict[str, Builder] = {
-            "C": lambda x=x: Call(extension("waves").value_and_gradient, x),
-            "NumPy": lambda x=x: Call(by_hand, x),
-            "heyoka": lambda x=x: with_heyoka(x),
-            "drjit": lambda x=x: with_drjit(x),
-            "symengine": lambda x=x: with_symengine(x),
+        builders = problem.peers() | {
+            "C": calling("waves", "value_and_gradient", x),
+            "NumPy": partial(Call, by_hand, x),
+            "heyoka": partial(with_heyoka, x),
+            "drjit": partial(with_drjit, x),
+            "symengine": partial(with_symengine, x),
+            "casadi": problem.with_casadi,
         }
-        builders = problem.peers(systems) | {name: build for name, build in own.items() if name in systems}
-        if "casadi" in systems:
-            builders["casadi"] = problem.with_casadi
         row = Row(
             f"waves: value and gradient, n = {length:,}",
             targets=(Target(1.5 if length < 1000 else 1.1, "C"),),
@@ -112,7 +111,7 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
             flops=FLOPS * length,
             headline=length in (10**2, 10**4, 10**7),
         )
-        rows.append(measured(row, builders, by_hand(x), 1e-9, effort))
+        rows.append(measured(row, builders, systems, by_hand(x), effort))
     rows += [_into(length, systems, effort) for length in (10**2, 10**4, 10**7) if length <= effort.largest]
     return [*rows, _permuted(systems, effort)]
 
@@ -120,25 +119,23 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
 def _permuted(systems: Collection[str], effort: Effort) -> Row:
     """The same over the transpose of a matrix."""
     x = np.random.default_rng(0).standard_normal((97, 103))
-    value, gradient = by_hand(x)
     builders: dict[str, Builder] = {
         "gradc": Problem(waves_of_transpose, (x,), "value_and_grad").with_gradc,
-        "C": lambda: Call(extension("waves").value_and_gradient, x),
+        "C": calling("waves", "value_and_gradient", x),
     }
     row = Row("waves: value and gradient, a transposed 97x103 matrix", targets=(Target(1.1, "C"),), items=x.size)
-    kept = {name: build for name, build in builders.items() if name in systems}
-    return measured(row, kept, (value, gradient), 1e-9, effort)
+    return measured(row, builders, systems, by_hand(x), effort)
 
 
 def _into(length: int, systems: Collection[str], effort: Effort) -> Row:
     """The same into the caller's buffers."""
     x = np.random.default_rng(length).standard_normal(length)
     gradient = np.empty_like(x)
-    into = Call(extension("waves").value_and_gradient_into, x, gradient)
+    into = calling("waves", "value_and_gradient_into", x, gradient)
     builders: dict[str, Builder] = {
         "gradc": Problem(waves, (x,), "value_and_grad").with_gradc_out,
-        "C": lambda: into.shown(lambda value: (value, gradient)),
-        "heyoka": lambda: with_heyoka(x),
+        "C": lambda: into().shown(lambda value: (value, gradient)),
+        "heyoka": partial(with_heyoka, x),
     }
     row = Row(
         f"waves: value and gradient into out=, n = {length:,}",
@@ -147,5 +144,4 @@ def _into(length: int, systems: Collection[str], effort: Effort) -> Row:
         bytes=BYTES * length,
         flops=FLOPS * length,
     )
-    kept = {name: build for name, build in builders.items() if name in systems}
-    return measured(row, kept, by_hand(x), 1e-9, effort)
+    return measured(row, builders, systems, by_hand(x), effort)
