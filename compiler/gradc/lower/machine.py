@@ -340,9 +340,23 @@ class Machine:
         if not self.has_fma or not mathematics.is_inline(name, args[0].dtype):
             return None
         args = self._alike(*args)
+        if args[0].lanes == 1:
+            return self._routine(name, args)
         function = mathematics.FUNCTIONS[name]
         result = self._formula(function.family, args)[function.position]
         return result if function.finish is None else self._formula(function.finish, (*args, result))[0]
+
+    def _routine(self, name: str, args: tuple[Value, ...]) -> Value:
+        dtype, kind = args[0].dtype, args[0].type
+        routine = mathematics.routine(name, len(args), dtype.itemsize)
+        self.builder.module.helper(routine.name, routine.text)
+        for declaration in routine.declarations:
+            self.builder.module.declare(*declaration)
+        operands = ", ".join(f"{kind} {{{k}}}" for k in range(len(args)))
+        result = self._operation(f"call {routine.kind} @{routine.name}({operands})", dtype, *args)
+        if routine.position is None:
+            return result
+        return self._operation(f"extractelement {routine.kind} {{0}}, i32 {routine.position}", dtype, result)
 
     def _formula(self, definition: mathematics.Definition, args: tuple[Value, ...]) -> tuple[Value, ...]:
         first = args[0]

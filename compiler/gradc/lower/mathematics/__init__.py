@@ -1,4 +1,7 @@
-"""Elementary functions as code of our own, for any number of lanes: `is_inline` says which, `template` gives the code.
+"""Elementary functions as code of our own, for any number of lanes: `is_inline` says which.
+
+For vectors `template` gives code to be pasted. One lane calls a `routine` of the same operations: its bits don't depend on
+where in an array it stands, and scalar code stays short.
 
 The functions of one operand that share work form a family: sine and cosine one reduction, exp and expm1 one polynomial.
 What a call doesn't use of its family is left out by LLVM.
@@ -34,6 +37,21 @@ class Function:
     family: Definition
     position: int = 0
     finish: Definition | None = None
+    #: whether the results of the family come from one routine: they are mostly wanted together
+    together: bool = False
+
+
+@dataclass(frozen=True)
+class Routine:
+    """A function for one lane; of several results, a vector."""
+
+    name: str
+    text: str
+    #: the type of the result
+    kind: str
+    #: the place of the wanted result, if there are several
+    position: int | None
+    declarations: tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -44,15 +62,15 @@ FUNCTIONS: dict[str, Function] = {
     "log1p": Function(logarithms.logarithm_of_one_plus),
     "log2": Function(logarithms.logarithm_to_base("log2")),
     "log10": Function(logarithms.logarithm_to_base("log10")),
-    "sin": Function(trigonometric.sine_and_cosine, 0, trigonometric.far_from_zero("sin")),
-    "cos": Function(trigonometric.sine_and_cosine, 1, trigonometric.far_from_zero("cos")),
+    "sin": Function(trigonometric.sine_and_cosine, 0, trigonometric.far_from_zero("sin"), True),
+    "cos": Function(trigonometric.sine_and_cosine, 1, trigonometric.far_from_zero("cos"), True),
     "tan": Function(trigonometric.tangent, 0, trigonometric.far_from_zero("tan")),
     "asin": Function(inverse_trigonometric.arc_sine),
     "acos": Function(inverse_trigonometric.arc_cosine),
     "atan": Function(inverse_trigonometric.arc_tangent),
     "atan2": Function(inverse_trigonometric.arc_tangent_of_two),
-    "sinh": Function(hyperbolic.hyperbolic_sine_and_cosine),
-    "cosh": Function(hyperbolic.hyperbolic_sine_and_cosine, 1),
+    "sinh": Function(hyperbolic.hyperbolic_sine_and_cosine, together=True),
+    "cosh": Function(hyperbolic.hyperbolic_sine_and_cosine, 1, together=True),
     "tanh": Function(hyperbolic.hyperbolic_tangent),
     "asinh": Function(hyperbolic.inverse_hyperbolic_sine),
     "acosh": Function(hyperbolic.inverse_hyperbolic_cosine),
@@ -77,3 +95,33 @@ def template(definition: Definition, arity: int, itemsize: int, lanes: int, vect
     """The code of a definition."""
     formula = Formula(DOUBLE if itemsize == 8 else SINGLE, lanes, vector_bits)
     return formula.template(definition(formula, *[formula.operand(position) for position in range(arity)]))
+
+
+@lru_cache(maxsize=128)
+def routine(name: str, arity: int, itemsize: int) -> Routine:
+    """A function for one lane."""
+    function = FUNCTIONS[name]
+    members = {name: function}
+    if function.together:
+        members = {other: f for other, f in FUNCTIONS.items() if f.family is function.family}
+    formula = Formula(DOUBLE if itemsize == 8 else SINGLE, 1)
+    operands = [Real(formula, f"%x{position}") for position in range(arity)]
+    family = function.family(formula, *operands)
+    results = [
+        family[f.position] if f.finish is None else f.finish(formula, *operands, family[f.position])[0]
+        for f in members.values()
+    ]
+    code = formula.template(results)
+    symbol = f"gradc_{'_'.join(members)}_{formula.suffix}"
+    kind = formula.real if len(members) == 1 else f"<{len(members)} x {formula.real}>"
+    lines, last = [code.lines], code.results[0]
+    if len(members) > 1:
+        last = "poison"
+        for position, result in enumerate(code.results):
+            lines.append(f"  %r{position} = insertelement {kind} {last}, {formula.real} {result}, i32 {position}")
+            last = f"%r{position}"
+    parameters = ", ".join(f"{formula.real} {operand.text}" for operand in operands)
+    body = "\n".join([*lines, f"  ret {kind} {last}", code.cold]).replace("#", "").replace("?L", "%entry")
+    text = f"define internal {kind} @{symbol}({parameters}) #0 {{\nentry:\n{body}\n}}"
+    place = list(members).index(name) if len(members) > 1 else None
+    return Routine(symbol, text, kind, place, code.declarations)

@@ -53,6 +53,9 @@ SINGLE = Format(np.dtype("f4"), 23, 127)
 class Formula:
     """The code of a formula under construction."""
 
+    #: of a function out of the way: nothing on the hot path is spilled for a call that hardly ever happens
+    KEEPS_REGISTERS = '"no_caller_saved_registers"'
+
     def __init__(self, form: Format, lanes: int, vector_bits: int = 0) -> None:
         self.format = form
         self.lanes = lanes
@@ -160,10 +163,9 @@ class Formula:
         """Numbers of the format, by name: see `coefficients`."""
         return (coefficients.DOUBLE if self.format is DOUBLE else coefficients.SINGLE)[name]
 
-    def rarely(self, holds: Truth, helper: str, *operands: Real) -> Real:
-        """The last operand; where the predicate holds in some lane, what a function out of the way makes of all operands."""
+    def rarely(self, holds: Truth, function: str, operands: Sequence[Real], hot: Real, attributes: str = "") -> Real:
+        """``hot``; where the predicate holds in some lane, what a function out of the way makes of the operands."""
         some = holds.any()
-        hot = operands[-1]
         self._count += 1
         cold, join = f"cold#.{self._count}", f"join#.{self._count}"
         before = f"%{self._label}" if self._label else "?L"
@@ -171,8 +173,7 @@ class Formula:
         self._lines += [f"  br i1 {some}, label %{cold}, label %{join}", f"{join}:"]
         self._cold += [
             f"{cold}:",
-            # the function keeps every register: nothing around the hot path is spilled for a call that hardly ever happens
-            f'  %c#.{self._count} = call {self.real} @{helper}({arguments}) cold "no_caller_saved_registers"',
+            f"  %c#.{self._count} = call {self.real} @{function}({arguments}) cold {attributes}",
             f"  br label %{join}",
         ]
         incoming = f"[ {hot.text}, {before} ], [ %c#.{self._count}, %{cold} ]"

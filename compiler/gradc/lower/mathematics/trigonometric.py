@@ -100,31 +100,20 @@ def far_from_zero(name: str) -> Callable[[Formula, Real, Real], tuple[Real]]:
         symbol = name if f.format is DOUBLE else name + "f"
         element = llvm_type(f.format.dtype)
         f.declare(symbol, element, [element])
-        helper = f"gradc_far_{symbol}_{f.suffix}"
-        text = _ONE_LANE if f.lanes == 1 else _PER_LANE
         limit = _limit(f)
-        f.helper(
-            helper,
-            text.format(
-                helper=helper,
-                kind=f.real,
-                element=element,
-                lanes=f.lanes,
-                symbol=symbol,
-                limit=literal(limit, f.format.dtype).text,
-            ),
-        )
-        return (f.rarely(abs(x) >= limit, helper, x, near),)
+        far = abs(x) >= limit
+        if f.lanes == 1:
+            return (f.rarely(far, symbol, [x], near),)
+        helper = f"gradc_far_{symbol}_{f.suffix}"
+        number = literal(limit, f.format.dtype).text
+        names = {"helper": helper, "kind": f.real, "element": element, "symbol": symbol, "keeps": f.KEEPS_REGISTERS}
+        f.helper(helper, _PER_LANE.format(**names, lanes=f.lanes, limit=number))
+        return (f.rarely(far, helper, [x, near], near, f.KEEPS_REGISTERS),)
 
     return finish
 
 
-_ONE_LANE = """define internal {kind} @{helper}({kind} %x, {kind} %near) "no_caller_saved_registers" noinline cold nounwind {{
-  %far = call {kind} @{symbol}({kind} %x)
-  ret {kind} %far
-}}"""
-
-_PER_LANE = """define internal {kind} @{helper}({kind} %x, {kind} %near) "no_caller_saved_registers" noinline cold nounwind {{
+_PER_LANE = """define internal {kind} @{helper}({kind} %x, {kind} %near) {keeps} noinline cold nounwind {{
 entry:
   %operands = alloca {kind}
   %results = alloca {kind}
