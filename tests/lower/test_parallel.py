@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 import gradc
+from gradc.ir.algebra import equal, guarded
 from gradc.ir.build import comprehension
 from gradc.ir.scalar import Scalar, apply, load, size
 from gradc.ir.tensor import Graph, Tensor, input_tensor
 from gradc.lower import compile_graph, parallel
 from gradc.lower.kernel import Kernel
-from gradc.lower.parallel import MOST_CHUNKS, MOST_COPIES, WORTH, chunk_length
+from gradc.lower.parallel import MOST_CHUNKS, MOST_COPIES, WORTH, Cut, chunk_length
 from gradc_runtime import threads
 
 Array = np.ndarray
@@ -276,7 +277,7 @@ def test_a_symbolic_extent_is_cut_when_the_kernel_runs(conductor: Conductor, ext
 @pytest.mark.parametrize("work", [0, 1, 900, 10**6, 10**9])
 @pytest.mark.parametrize("vectors", [False, True])
 def test_chunks_cover_the_loop(count: int, work: int, vectors: bool) -> None:
-    length = chunk_length(count, work, vectors=vectors)
+    length = chunk_length(count, work, Cut((), WORTH, MOST_CHUNKS, vectors))
     chunks = -(-count // length)
     assert 1 <= chunks <= MOST_CHUNKS
     assert (chunks == 1) or count * work >= WORTH
@@ -299,6 +300,84 @@ def test_copies_of_a_row_are_few(conductor: Conductor, rows: int, columns: int) 
     assert most[0] == most[1]
     assert 1 <= most[0] <= MOST_COPIES
     assert most[0] == 1 or most[0] * columns * 8 <= parallel.LARGEST_COPIES
+
+
+# ---------------------------------------------------------------- arrays that all iterations add to
+
+
+@pytest.mark.parametrize("symbolic", [False, True])
+@pytest.mark.parametrize("columns", [1, 7, 50])
+def test_the_gradient_of_a_regression_is_one_shared_loop(symbolic: bool, columns: int) -> None:
+    rows = 60_000
+    extent = size("n") if symbolic else rows
+    X, w = input_tensor("X", (extent, columns), "f8"), input_tensor("w", (columns,), "f8")
+    fitted = comprehension((extent,), lambda i, k: apply("mul", load(X, (i, k)), load(w, (k,))), reduce=(columns,))
+    bent = comprehension((extent,), lambda i: apply("tanh", load(fitted, (i,))))
+    gradient = comprehension((columns,), lambda a, i: apply("mul", load(X, (i, a)), load(bent, (i,))), reduce=(extent,))
+    kernel = compile_graph(Graph((X, w), (gradient,)))
+    outer = [line for line in kernel.lowered.splitlines() if line.startswith("for ")]
+    assert outer
+    assert all("in parallel" in line for line in outer)
+    a, b = rng.normal(size=(rows, columns)), rng.normal(size=columns)
+    np.testing.assert_allclose(kernel([a, b])[0], a.T @ np.tanh(a @ b), rtol=1e-11, atol=1e-11)
+    assert_the_same_bits(lambda: kernel([a, b]))
+
+
+@pytest.mark.usefixtures("every_loop_is_worth_it")
+@pytest.mark.parametrize("places", [1, 3, 64, 1000])
+def test_scatters_do_not_race(places: int) -> None:
+    """Many threads, few places."""
+    at = rng.integers(0, places, 20_000)
+    weights = rng.normal(size=20_000)
+    compiled = gradc.grad(lambda x: np.sum(np.sin(x[at]) * weights))
+    x = rng.normal(size=places)
+    expected = np.bincount(at, weights, places) * np.cos(x)
+    np.testing.assert_allclose(compiled(x), expected, rtol=1e-11, atol=1e-12)
+    assert_the_same_bits(lambda: compiled(x))
+
+
+def scattered(places: int | Scalar, count: int) -> Kernel:
+    values, at = input_tensor("v", (count,), "f8"), input_tensor("at", (count,), "i8")
+    weights = input_tensor("w", (places,), "f8")  # its extent, when that is symbolic
+
+    def term(a: Scalar, i: Scalar) -> Scalar:
+        return guarded(equal(a, load(at, (i,))), load(values, (i,)))
+
+    total = comprehension((places,), term, reduce=(count,))
+    out = comprehension((places,), lambda a: apply("mul", load(total, (a,)), load(weights, (a,))))
+    return compile_graph(Graph((values, at, weights), (out,)))
+
+
+@pytest.mark.parametrize(("places", "shared"), [(100, True), (8192, True), (8193, False), (size("n"), False)])
+def test_only_small_arrays_have_parts(places: int | Scalar, shared: bool) -> None:
+    count = 2_000_000
+    kernel = scattered(places, count)
+    (line,) = [line for line in kernel.lowered.splitlines() if str(count) in line and "for" in line]
+    assert ("in parallel" in line) == shared
+    length = places if isinstance(places, int) else 90
+    values, at, weights = rng.normal(size=count), rng.integers(0, length, count), rng.normal(size=length)
+    (result,) = kernel([values, at, weights])
+    np.testing.assert_allclose(result, np.bincount(at, values, length) * weights, rtol=1e-9, atol=1e-9)
+
+
+# ---------------------------------------------------------------- products in a batch
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 3), (20, 30, 25), (64, 64, 64)])
+def test_a_batch_of_small_products_is_shared(shape: tuple[int, int, int]) -> None:
+    rows, columns, inner = shape
+    count = 40_000_000 // (rows * columns * inner) // 8 + 40
+    A, B = input_tensor("A", (count, rows, inner), "f8"), input_tensor("B", (count, inner, columns), "f8")
+    node = comprehension(
+        (count, rows, columns),
+        lambda b, i, j, k: apply("mul", load(A, (b, i, k)), load(B, (b, k, j))),
+        reduce=(inner,),
+    )
+    kernel = compile_graph(Graph((A, B), (node,)))
+    assert f"for i < {count}, in parallel:" in kernel.lowered
+    a, b = rng.normal(size=(count, rows, inner)), rng.normal(size=(count, inner, columns))
+    np.testing.assert_allclose(kernel([a, b])[0], a @ b, rtol=1e-11, atol=1e-11)
+    assert_the_same_bits(lambda: kernel([a, b]))
 
 
 # ---------------------------------------------------------------- what is not shared
@@ -325,14 +404,3 @@ def test_an_integer_product_wraps_in_any_order() -> None:
     assert "in parallel" in kernel.lowered
     values = rng.integers(-9, 10, 4000) * 2 + 1
     np.testing.assert_array_equal(kernel([values])[0], np.prod(values))
-
-
-@pytest.mark.usefixtures("every_loop_is_worth_it")
-def test_scatters_do_not_race() -> None:
-    """Many threads, few places."""
-    at = rng.integers(0, 5, 20_000)
-    compiled = gradc.grad(lambda x: np.sum(np.sin(x[at]) * np.arange(20_000)))
-    x = rng.normal(size=5)
-    expected = np.array([np.sum(np.arange(20_000)[at == k]) for k in range(5)]) * np.cos(x)
-    np.testing.assert_allclose(compiled(x), expected, rtol=1e-12)
-    assert_the_same_bits(lambda: compiled(x))

@@ -68,7 +68,7 @@ class TreeEmitter:
         beginning = [s for s in statements(nest.items) if s.first_reduce == nest.depth]
         for statement in beginning:
             if statement.kind == "accumulate":
-                self._zero(statement)
+                self.clear(statement)
         return [s for s in beginning if s.kind == "reduce"]
 
     def _nest(self, nest: Nest) -> None:
@@ -474,7 +474,7 @@ class TreeEmitter:
             builder.branch(holds, add, [])
         return []
 
-    def _zero(self, statement: Statement) -> None:
+    def clear(self, statement: Statement) -> None:
         """Clear the part of the buffer that the loops from here inwards combine into."""
         e, builder = self.e, self.e.builder
         storage = e.storage(statement.tensor)

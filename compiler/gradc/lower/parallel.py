@@ -2,8 +2,9 @@
 
 An outermost loop whose iterations don't meet in memory is cut into *chunks* by its work alone, never by the number of
 threads, and the code is the same for any number, one included. A reduction that it carries leaves a partial state
-per chunk in a *record*; the states are combined in the order of the chunks. So no bit of a result depends on the number
-of threads. A buffer of one row that all iterations use in turn has a copy per thread.
+per chunk in a *record*, a small array that its iterations add to a partial array; these are combined in the order of the
+chunks. So no bit of a result depends on the number of threads. A buffer of one row that all iterations use in turn has
+a copy per thread.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gradc.ir.walk import post_order
 from gradc.lower.fuse import Lifetimes, axis_of_loop
 from gradc.lower.loops import carried_by, first_totals
 from gradc.lower.plan import aligned, byte_count
+from gradc.lower.products import uses_blas
 from gradc.lower.tree import Item, Nest, Statement, statements
 
 #: Work, in picoseconds, from which a loop is shared: handing it to a sleeping thread takes about as long as half of it.
@@ -27,6 +29,9 @@ WORTH = 60_000_000
 CHUNK_WORK = 6_000_000
 #: However long the loop. The last chunks of a job end at different times: by at most a part in so many.
 MOST_CHUNKS = 64
+#: ... of a loop that leaves partial arrays, and the bytes of the largest of these.
+MOST_ARRAYS = 16
+LARGEST_ARRAY = 1 << 16
 #: Longer chunks of vector loops begin at multiples of this.
 CHUNK_GRAIN = 16
 #: Threads of a job that needs copies of buffers, and the bytes of all copies together.
@@ -66,14 +71,25 @@ def _divides(nest: Nest) -> bool:
 def _stands_alone(statement: Statement) -> bool:
     """Whether each iteration of the outermost loop makes entries of its own."""
     own = any(isinstance(place, Index) and place.position == 0 for place in statement.target)
-    return own and statement.kind in ("map", "reduce", "scan", "accumulate") and statement.first_reduce > 0
+    return own and statement.first_reduce > 0 and not uses_blas(statement)
 
 
 def _has_partial_states(statement: Statement) -> bool:
     """Float products are left out: taken in another order they overflow where they did not."""
-    if statement.kind != "reduce" or statement.first_reduce > 0:
+    if statement.first_reduce > 0 or (statement.tensor.reducer == "prod" and statement.tensor.dtype.kind == "f"):
         return False
-    return not (statement.tensor.reducer == "prod" and statement.tensor.dtype.kind == "f")
+    return statement.kind == "reduce" or (statement.kind == "accumulate" and _array_bytes(statement) <= LARGEST_ARRAY)
+
+
+def _array_bytes(statement: Statement) -> int:
+    """The bytes of a partial array; too many where they depend on the call."""
+    count = byte_count(statement.tensor)
+    return count if isinstance(count, int) else LARGEST_ARRAY + 1
+
+
+def arrays_of(nest: Nest) -> list[Statement]:
+    """The statements that add to an array that all iterations share."""
+    return [s for s in statements(nest.items) if s.kind == "accumulate" and s.first_reduce == 0]
 
 
 def may_fail(nest: Nest) -> bool:
@@ -89,63 +105,76 @@ def may_fail(nest: Nest) -> bool:
 
 
 @dataclass(frozen=True)
-class Work:
-    """What one iteration of a shared loop costs: a sum of terms, each picoseconds times the extents of inner loops."""
+class Cut:
+    """By what a shared loop is cut."""
 
+    #: the work of one iteration: a sum of terms, each picoseconds times the extents of inner loops
     terms: tuple[tuple[int, tuple[Scalar, ...]], ...]
+    #: the least work that is cut at all
+    worth: int
+    most_chunks: int
+    #: whether the lanes of vectors may lie along the loop
+    vectors: bool
 
     @property
-    def fixed(self) -> int | None:
-        """The work where no inner extent depends on the call."""
-        return sum(cost for cost, _ in self.terms) if not any(inner for _, inner in self.terms) else None
+    def work(self) -> int | None:
+        """The work of one iteration where no inner extent depends on the call."""
+        return None if any(inner for _, inner in self.terms) else sum(cost for cost, _ in self.terms)
 
 
-def work_of(nest: Nest) -> Work:
-    """The work of one iteration, at the speed of vector code on data in a near cache."""
+def cut_of(nest: Nest) -> Cut:
+    """At the speed of vector code on data in a near cache."""
     terms: list[tuple[int, tuple[Scalar, ...]]] = []
     for statement in statements(nest.items):
-        operations = sum(node.op.cost for node in statement.nodes if isinstance(node, Apply) and node.dtype.kind == "f")
-        transfers = sum(isinstance(node, Load) for node in statement.nodes) + statement.stored
-        each = int(_OPERATION * (operations + (statement.tensor.reducer is not None))) + _TRANSFER * transfers
-        inner = statement.extents[1:]
+        extents = statement.tensor.extents if statement.product is not None else statement.extents
+        inner = extents[1:]
         fixed = prod(e for e in inner if isinstance(e, int))
-        terms.append((max(each, 1) * fixed, tuple(e for e in inner if isinstance(e, Scalar))))
-    return Work(tuple(terms))
+        terms.append((max(_work_of(statement), 1) * fixed, tuple(e for e in inner if isinstance(e, Scalar))))
+    entries = sum(prod(e for e in s.tensor.shape if isinstance(e, int)) for s in arrays_of(nest))
+    most = MOST_ARRAYS if entries else MOST_CHUNKS
+    worth = WORTH + 4 * most * entries * _TRANSFER
+    vectors = all(isinstance(item, Statement) or item.unrolled for item in nest.items)
+    return Cut(tuple(terms), worth, most, vectors)
+
+
+def _work_of(statement: Statement) -> int:
+    """Picoseconds of one evaluation."""
+    if statement.product is not None:
+        return 2 * _OPERATION
+    operations = sum(node.op.cost for node in statement.nodes if isinstance(node, Apply) and node.dtype.kind == "f")
+    transfers = sum(isinstance(node, Load) for node in statement.nodes) + statement.stored
+    return int(_OPERATION * (operations + (statement.tensor.reducer is not None))) + _TRANSFER * transfers
 
 
 def _may_be_worth_it(nest: Nest) -> bool:
     """Loops of symbolic extent decide when they run."""
-    work = work_of(nest).fixed
-    return not isinstance(nest.extent, int) or work is None or (nest.extent > 1 and nest.extent * work >= WORTH)
+    cut = cut_of(nest)
+    if not isinstance(nest.extent, int) or cut.work is None:
+        return True
+    return nest.extent > 1 and nest.extent * cut.work >= cut.worth
 
 
-def is_vector_loop(nest: Nest) -> bool:
-    """Whether the lanes of vectors may lie along the shared loop."""
-    return all(isinstance(item, Statement) or item.unrolled for item in nest.items)
+def chunk_length(count: int, work: int, cut: Cut) -> int:
+    """Iterations per chunk of a loop of ``count`` iterations; `gradc.lower.parallel_code` writes the same as machine code.
 
-
-def chunk_length(count: int, work: int, *, vectors: bool) -> int:
-    """Iterations per chunk of a loop of ``count`` iterations; `gradc.lower.sharing` writes the same as machine code.
-
-    >>> chunk_length(100_000, 4_000, vectors=True), chunk_length(10, 40_000_000, vectors=False)
-    (1568, 1)
-    >>> chunk_length(100, 4_000, vectors=True)
-    100
+    >>> cut = Cut((), WORTH, MOST_CHUNKS, vectors=True)
+    >>> chunk_length(100_000, 4_000, cut), chunk_length(10, 40_000_000, cut), chunk_length(100, 4_000, cut)
+    (1568, 1, 100)
     """
-    if count * work < WORTH:
+    if count * work < cut.worth:
         return max(count, 1)
-    length = max(-(-count // MOST_CHUNKS), -(-CHUNK_WORK // work))
-    if vectors and length >= 4 * CHUNK_GRAIN:
+    length = max(-(-count // cut.most_chunks), -(-CHUNK_WORK // work))
+    if cut.vectors and length >= 4 * CHUNK_GRAIN:
         length += -length % CHUNK_GRAIN
     return length
 
 
 def most_chunks(nest: Nest) -> int:
     """How many chunks there can be."""
-    work = work_of(nest).fixed
-    if not isinstance(nest.extent, int) or work is None:
-        return MOST_CHUNKS
-    return -(-nest.extent // chunk_length(nest.extent, work, vectors=is_vector_loop(nest)))
+    cut = cut_of(nest)
+    if not isinstance(nest.extent, int) or cut.work is None:
+        return cut.most_chunks
+    return -(-nest.extent // chunk_length(nest.extent, cut.work, cut))
 
 
 # ---------------------------------------------------------------- memory
@@ -153,9 +182,10 @@ def most_chunks(nest: Nest) -> int:
 
 @dataclass(frozen=True)
 class Record:
-    """What a chunk leaves behind: the explanation of a failure, and the states of reductions, at these offsets."""
+    """What a chunk leaves behind: the explanation of a failure, states of reductions and arrays, at these offsets."""
 
     states: dict[Statement, int]
+    arrays: dict[Statement, int]
     explains: bool
     byte_count: int
 
@@ -169,7 +199,11 @@ def record_of(nest: Nest) -> Record:
     for statement in carried_by(nest):
         places[statement] = offset
         offset += STATE_BYTES * len(totals[statement])
-    return Record(places, explains, -(-offset // _RECORD_GRAIN) * _RECORD_GRAIN)
+    arrays: dict[Statement, int] = {}
+    for statement in arrays_of(nest):
+        arrays[statement] = offset = -(-offset // _RECORD_GRAIN) * _RECORD_GRAIN
+        offset += _array_bytes(statement)
+    return Record(places, arrays, explains, -(-offset // _RECORD_GRAIN) * _RECORD_GRAIN)
 
 
 @dataclass

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from gradc.ir.scalar import BOOL, INT64
+from dataclasses import replace
+
+from gradc.ir.scalar import BOOL, INT64, TRUE, index, load, size
+from gradc.ir.tensor import input_tensor
 from gradc.lower import parallel
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.frame import Frame, mentioned, moved
 from gradc.lower.loops import TreeEmitter, carried_by, first_totals, is_float_sum
-from gradc.lower.parallel import STATE_BYTES, Record, chunk_length, is_vector_loop, record_of, work_of
+from gradc.lower.memory import Storage
+from gradc.lower.parallel import STATE_BYTES, Record, chunk_length, cut_of, record_of
 from gradc.lower.reducers import State, combine, compensated_add
 from gradc.lower.text import ONE, ZERO, FunctionBuilder, Module, Value, literal
-from gradc.lower.tree import Nest, Statement
+from gradc.lower.tree import Item, Nest, Statement
 from gradc_runtime.threads import PARALLEL_FOR
 from gradc_runtime.threads_code import MOST_THREADS
+
+#: How many chunks there are, as an extent of the loops that combine what they leave.
+_CHUNKS = size("chunks of a loop")
 
 
 def write_shared(module: Module, frame: Frame, name: str, nest: Nest) -> None:
@@ -21,7 +28,7 @@ def write_shared(module: Module, frame: Frame, name: str, nest: Nest) -> None:
     _write_chunk(module, frame, f"{name}_chunk", nest, record)
     builder = FunctionBuilder(module, name, "#0 ")
     carried = carried_by(nest)
-    e = frame.emitter(builder, [s.tensor for s in carried if s.stored])
+    e = frame.emitter(builder, [s.tensor for s in (*carried, *record.arrays) if s.stored])
     count = builder.maximum_integers(e.extent(nest.extent), ZERO)
     length = _length(e, nest, count)
     chunks = _divided_up(builder, count, length)
@@ -34,6 +41,8 @@ def write_shared(module: Module, frame: Frame, name: str, nest: Nest) -> None:
     tree = TreeEmitter(e)
     for statement in carried:
         tree.finish(statement, totals[statement])
+    e.sizes[_CHUNKS.name] = chunks
+    tree.write([_sum_of_arrays(e, frame, record, statement) for statement in record.arrays])
     builder.finish()
 
 
@@ -42,23 +51,23 @@ def write_shared(module: Module, frame: Frame, name: str, nest: Nest) -> None:
 
 def _length(e: ExpressionEmitter, nest: Nest, count: Value) -> Value:
     """`chunk_length`, computed when the kernel runs where an extent is symbolic."""
-    work, vectors, builder = work_of(nest), is_vector_loop(nest), e.builder
-    if work.fixed is not None and isinstance(count.literal, int):
-        return literal(chunk_length(count.literal, work.fixed, vectors=vectors), INT64)
+    cut, builder = cut_of(nest), e.builder
+    if cut.work is not None and isinstance(count.literal, int):
+        return literal(chunk_length(count.literal, cut.work, cut), INT64)
     each = ZERO
-    for cost, extents in work.terms:
+    for cost, extents in cut.terms:
         term = literal(cost, INT64)
         for extent in extents:
             term = builder.multiply_integers(term, builder.maximum_integers(e.extent(extent), ZERO))
         each = builder.add_integers(each, term)
-    by_number = _divided_up(builder, count, literal(parallel.MOST_CHUNKS, INT64))
+    by_number = _divided_up(builder, count, literal(cut.most_chunks, INT64))
     by_work = _divided_up(builder, literal(parallel.CHUNK_WORK, INT64), builder.maximum_integers(each, ONE))
     length = builder.maximum_integers(by_number, by_work)
-    if vectors:
+    if cut.vectors:
         grains = builder.add_integers(length, literal(parallel.CHUNK_GRAIN - 1, INT64))
         is_long = _compared(builder, "sge", length, literal(4 * parallel.CHUNK_GRAIN, INT64))
         length = e.select(is_long, builder.rounded_down(grains, parallel.CHUNK_GRAIN), length)
-    is_worth_it = _compared(builder, "sge", builder.multiply_integers(count, each), literal(parallel.WORTH, INT64))
+    is_worth_it = _compared(builder, "sge", builder.multiply_integers(count, each), literal(cut.worth, INT64))
     return e.select(is_worth_it, length, builder.maximum_integers(count, ONE))
 
 
@@ -95,9 +104,14 @@ def _write_chunk(module: Module, frame: Frame, name: str, nest: Nest, record: Re
     place = _record_at(e, frame, record, chunk)
     if record.explains:
         builder.explanation, e.status_slot = place.text, 0
+    tree = TreeEmitter(e)
+    for statement, offset in record.arrays.items():
+        own = moved(builder, place, literal(offset, INT64))
+        e.store_at(statement.tensor, replace(e.storage(statement.tensor), pointer=own))
+        tree.clear(statement)
     lower = builder.multiply_integers(chunk, length)
     upper = builder.minimum_integers(builder.add_integers(lower, length), e.extent(nest.extent))
-    totals = TreeEmitter(e).share(nest, lower, upper)
+    totals = tree.share(nest, lower, upper)
     for statement, state in totals.items():
         for part, value in enumerate(state):
             e.write(_state_at(builder, place, record, statement, part), ZERO, value)
@@ -161,6 +175,28 @@ def _merged(e: ExpressionEmitter, statement: Statement, state: State, seen: Stat
         high, low = compensated_add(e, state, seen[0])
         return [high, e.add(low, seen[1])]
     return combine(e, statement.tensor.reducer or "", state, seen)
+
+
+def _sum_of_arrays(e: ExpressionEmitter, frame: Frame, record: Record, statement: Statement) -> Item:
+    """The loops that combine the partial arrays of the chunks, in order."""
+    tensor, rank = statement.tensor, statement.tensor.rank
+    partial = input_tensor("partial", (_CHUNKS, *tensor.shape), tensor.dtype)
+    first = moved(e.builder, _record_at(e, frame, record, ZERO), literal(record.arrays[statement], INT64))
+    step = literal(record.byte_count // tensor.dtype.itemsize, INT64)
+    e.store_at(partial, Storage(first, (step, *e.storage(tensor).strides)))
+    entry = tuple(index(axis + 1) for axis in range(rank))
+    sum_ = replace(
+        statement,
+        extents=(_CHUNKS, *tensor.shape),
+        target=entry,
+        body=load(partial, (index(0), *entry)),
+        domain=TRUE,
+        guarded=False,
+    )
+    item: Item = sum_
+    for depth in reversed(range(rank + 1)):
+        item = Nest(depth, sum_.extents[depth], [item])
+    return item
 
 
 __all__ = ["write_shared"]
