@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil
 
 from gradc.ir.scalar import INT64, DType
 from gradc.lower.dots import DottedProduct, copies_right, most_columns
 from gradc.lower.product_routine import ProductRoutine, ProductSpec, Sizes
-from gradc.lower.text import FunctionBuilder, Value, literal, llvm_type
+from gradc.lower.text import FunctionBuilder, Module, Value, literal, llvm_type
 from gradc.lower.tiles import TiledProduct, copies_panels
 from gradc.lower.tiling import LATENCY, tile_size
 from gradc_runtime.engine import Host, engine
@@ -79,12 +80,20 @@ def _call(
     module, sizes = builder.module, choice.sizes
     spec = ProductSpec.of(choice.form, scale.dtype, sizes, scaled=scale.literal != 1, accumulates=accumulates)
     if not module.has_helper(spec.name):
-        module.helper(spec.name, ROUTINES[choice.form](module, spec, host).text())
+        module.adopt(_routine(spec, host))
     left, right, result = places
     arguments = [f"ptr {place}" for place in ((right, left, result) if choice.exchanged else places)]
     arguments += [f"i64 {value.text}" for value in sizes.values() if not isinstance(value.literal, int)]
     arguments += [f"{scale.type} {scale.text}"] * spec.scaled
     builder.line(f"call void @{spec.name}({', '.join(arguments)})")
+
+
+@lru_cache(maxsize=256)
+def _routine(spec: ProductSpec, host: Host) -> Module:
+    """A module that holds the routine alone."""
+    module = Module()
+    module.helper(spec.name, ROUTINES[spec.form](module, spec, host).text())
+    return module
 
 
 def _assumed(value: Value) -> int:

@@ -71,7 +71,7 @@ class Machine:
         key = (value.text, value.dtype, value.step, self.lanes)
         known = self._vectors.get(key)
         if known is None:
-            known = self._splat(replace(value, step=None))
+            known = self._splat(value.lane_zero)
             if value.step is not None:
                 known = self.add(known, self._multiples(value.step))
             self.builder.remember(self._vectors, key, known, known.depth)
@@ -80,9 +80,9 @@ class Machine:
     def _splat(self, value: Value) -> Value:
         kind = llvm_type(value.dtype, self.lanes)
         if value.literal is not None:
-            element = f"{value.type} {value.text}"
-            text = f"<{', '.join([element] * self.lanes)}>"
-            return Value(text, value.dtype, value.depth, self.lanes, literal=value.literal)
+            return Value(
+                f"splat ({value.type} {value.text})", value.dtype, value.depth, self.lanes, literal=value.literal
+            )
         first = self.builder.instruction(f"insertelement {kind} poison, {value.type} {value.text}, i32 0", value.depth)
         mask = f"<{self.lanes} x i32> zeroinitializer"
         name = self.builder.instruction(f"shufflevector {kind} {first}, {kind} poison, {mask}", value.depth)
@@ -135,7 +135,7 @@ class Machine:
         if a.dtype == BOOL:
             return self.either(a, b)
         if a.dtype == INT64 and a.lanes == b.lanes == 1:
-            total = self.builder.add_integers(replace(a, step=None), replace(b, step=None))
+            total = self.builder.add_integers(a.lane_zero, b.lane_zero)
             steps = [s for s in (a.step, b.step) if s is not None]
             return self._stepped(total, steps[0] if len(steps) == 1 else self.add(*steps) if steps else None)
         return self._arithmetic("fadd", "add", a, b)
@@ -151,7 +151,7 @@ class Machine:
         if a.dtype == BOOL:
             return self.both(a, b)
         if a.dtype == INT64 and a.lanes == b.lanes == 1 and (a.step is None or b.step is None):
-            product = self.builder.multiply_integers(replace(a, step=None), replace(b, step=None))
+            product = self.builder.multiply_integers(a.lane_zero, b.lane_zero)
             if a.step is not None:
                 return self._stepped(product, self.builder.multiply_integers(a.step, b))
             return self._stepped(product, None if b.step is None else self.builder.multiply_integers(b.step, a))
@@ -161,7 +161,7 @@ class Machine:
     def _stepped(value: Value, step: Value | None) -> Value:
         if step is None or step.literal == 0:
             return value
-        return replace(value, step=step, literal=None, depth=max(value.depth, step.depth))
+        return Value(value.text, value.dtype, max(value.depth, step.depth), value.lanes, None, step)
 
     def divide(self, a: Value, b: Value) -> Value:
         """``a / b`` of floats."""

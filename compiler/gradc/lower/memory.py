@@ -102,7 +102,7 @@ class MemoryEmitter(Machine):
             return self._loaded(self._read_active(pointer, offset, dtype, max(depth, self.active.depth)))
         if lanes > 1 and not _is_consecutive(offset):
             return self._read_apart(pointer, offset, dtype, depth)
-        where = self.entry_pointer(pointer, replace(offset, step=None), dtype, depth)
+        where = self.entry_pointer(pointer, offset.lane_zero, dtype, depth)
         kind = memory_type(dtype, lanes)
         name = self.builder.instruction(f"load {kind}, ptr {where}, align {dtype.itemsize}", depth)
         return self._loaded(Value(name, dtype, depth, lanes))
@@ -122,7 +122,7 @@ class MemoryEmitter(Machine):
         if _is_consecutive(offset):
             name, where = (
                 "load",
-                f"ptr align {dtype.itemsize} " + self.entry_pointer(pointer, replace(offset, step=None), dtype, depth),
+                f"ptr align {dtype.itemsize} " + self.entry_pointer(pointer, offset.lane_zero, dtype, depth),
             )
             parameters = ["ptr", self.active.type, kind]
         else:
@@ -153,7 +153,7 @@ class MemoryEmitter(Machine):
 
     def _read_backwards(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> Value:
         """Neighbours in memory, the last lane's first."""
-        first = self.builder.add_shift(replace(offset, step=None), 1 - self.lanes)
+        first = self.builder.add_shift(offset.lane_zero, 1 - self.lanes)
         ahead = self.read(pointer, replace(first, step=literal(1, INT64)), dtype, depth)
         mask = ", ".join(f"i32 {lane}" for lane in reversed(range(self.lanes)))
         text = f"shufflevector {ahead.type} {ahead.text}, {ahead.type} poison, <{self.lanes} x i32> <{mask}>"
@@ -171,7 +171,7 @@ class MemoryEmitter(Machine):
         """The offset of one lane."""
         if offset.lanes > 1:
             return self.extract(offset, lane)
-        base = replace(offset, step=None)
+        base = offset.lane_zero
         return base if offset.step is None else self.add(base, self.multiply(offset.step, literal(lane, INT64)))
 
     def entry_pointer(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> str:
@@ -219,7 +219,7 @@ class MemoryEmitter(Machine):
             for lane in range(lanes):
                 self._write_one(pointer, self.lane_offset(offset, lane), self.extract(value, lane), depth)
             return
-        self._write_one(pointer, replace(offset, step=None), value, depth)
+        self._write_one(pointer, offset.lane_zero, value, depth)
 
     def _write_active(self, pointer: Value, offset: Value, value: Value, depth: int) -> None:
         """The lanes that are in range."""
@@ -228,7 +228,7 @@ class MemoryEmitter(Machine):
         stored = f"{kind} {self._as_stored(value, depth)}"
         if _is_consecutive(offset):
             name, place = "store", "ptr"
-            where = self.entry_pointer(pointer, replace(offset, step=None), dtype, depth)
+            where = self.entry_pointer(pointer, offset.lane_zero, dtype, depth)
         else:
             name, place = "scatter", f"<{self.lanes} x ptr>"
             where = self._lane_pointers(pointer, offset, dtype, depth)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from gradc.ir.scalar import BOOL, INT64, DType
@@ -31,6 +32,7 @@ _TYPES = {
 }
 
 
+@lru_cache(maxsize=256)
 def llvm_type(dtype: DType, lanes: int = 1) -> str:
     """The type of a register of ``dtype``."""
     name = _TYPES[dtype.str[1:]]
@@ -48,9 +50,9 @@ def is_lowerable(dtype: DType) -> bool:
     return dtype.str[1:] in _TYPES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Value:
-    """A register or a literal.
+    """A register or a literal. It is never changed; only, a kernel has thousands, and frozen ones take long to make.
 
     ``depth`` is the scope that holds it. ``lanes`` > 1 is a vector. An integer with ``step`` stands for the lanes
     ``text + step * lane`` without spending a vector on them: how addresses stay scalar in vector code.
@@ -68,6 +70,13 @@ class Value:
         """The LLVM type."""
         return llvm_type(self.dtype, self.lanes)
 
+    @property
+    def lane_zero(self) -> Value:
+        """The value without its step."""
+        if self.step is None:
+            return self
+        return Value(self.text, self.dtype, self.depth, self.lanes, self.literal)
+
 
 def literal(value: float, dtype: DType) -> Value:
     """The literal ``value`` of ``dtype``."""
@@ -76,7 +85,12 @@ def literal(value: float, dtype: DType) -> Value:
         return Value(f"0x{bits:016X}", dtype, literal=float(value))
     if dtype == BOOL:
         return Value("true" if value else "false", dtype, literal=bool(value))
-    return Value(str(int(value)), dtype, literal=int(value))
+    return _integer(int(value), dtype)
+
+
+@lru_cache(maxsize=1024)
+def _integer(value: int, dtype: DType) -> Value:
+    return Value(str(value), dtype, literal=value)
 
 
 ZERO = literal(0, INT64)
@@ -138,6 +152,12 @@ class Module:
     def helper(self, name: str, text: str) -> None:
         """Add an internal function once. It calls no other helper; kernels share it, see `gradc_runtime.routines`."""
         self._helpers.setdefault(name, text)
+
+    def adopt(self, other: Module) -> None:
+        """Add the helpers of another module, and what they need."""
+        for name, text in other._helpers.items():
+            self.helper(name, text)
+        self._declarations |= other._declarations
 
     def has_helper(self, name: str) -> bool:
         """Whether the internal function is there."""
@@ -328,7 +348,7 @@ class FunctionBuilder:
         parent.lines.append(f"  br i1 {more}, label %{body_label}, label %{exit_label}")
         self._begin_block(parent, exit_label)
         if nonempty:
-            return [replace(value, depth=self.depth, literal=None) for value in finals]
+            return [Value(v.text, v.dtype, self.depth, v.lanes, None, v.step) for v in finals]
         return [
             self._phi([(last, inside.label), (first, came_from)]) for first, last in zip(carried, finals, strict=True)
         ]
@@ -390,7 +410,7 @@ class FunctionBuilder:
         """An integer as a register and a literal to add."""
         if isinstance(value.literal, int):
             return ZERO, value.literal
-        return self._shifted.get(value.text, (replace(value, step=None), 0))
+        return self._shifted.get(value.text, (value.lane_zero, 0))
 
     def add_shift(self, value: Value, shift: int) -> Value:
         """``value + shift``; the literals of sums stay apart, so that neighbouring entries share an address."""
