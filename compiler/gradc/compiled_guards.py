@@ -104,8 +104,8 @@ class Guards:
                 self._constant(self.object_at(condition.path))
                 writer.step("of_type", writer.refer(condition.kind))
             case HasCode():
-                writer.step("function_code", self._address(self.object_at(condition.path)))
-                writer.step("same", writer.refer(condition.code))
+                function = self._address(self.object_at(condition.path))
+                writer.step("has_code", function, writer.refer(condition.code))
             case HasLength():
                 if condition.kind is not list and not issubclass(condition.kind, tuple):
                     return False
@@ -123,22 +123,23 @@ class Guards:
 
     # ------------------------------------------------------------ paths
 
-    def found(self, path: Path) -> Any:
-        """The value at a path as it is at present; the plan finds whatever is there at a call, and holds it."""
+    def found(self, path: Path) -> tuple[Any, bool]:
+        """The value at a path as it is at present, and whether others may take it away during a call.
+
+        The plan finds whatever is there at a call.
+        """
         if path.up is None:
             value = path.read(self._function)
             self._writer.step("constant", self._writer.refer(value))
-            return value
+            return value, False
         owner = self.object_at(path.up)
         value = self._access(path)(owner, path.key)
         if self._is_fixed(owner, path):
             self._constant(value)
             self._writer.refer(value)
-            return value
+            return value, False
         self._find(owner, path, value)
-        if path.access is not access.attribute:
-            self._writer.step("hold")
-        return value
+        return value, path.access is not access.attribute  # an attribute is found with a reference of its own
 
     def object_at(self, path: Path) -> Any:
         """The object at a path; the plan goes on only where it is still the same one."""

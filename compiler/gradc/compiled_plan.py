@@ -179,9 +179,9 @@ class _PlanMaker:
         """The object found is an array or number like ``value``, for this input."""
         writer, spec, kind = self._writer, self._signature.inputs[position], type(value)
         slot = writer.input_slot(position)
-        if lent:
-            writer.step("hold")
         if kind is np.ndarray:
+            if lent:
+                writer.step("hold")
             fits = value.dtype == spec.dtype and value.dtype.isnative and value.shape == spec.shape
             if not (fits and value.flags.c_contiguous and value.flags.aligned):
                 raise NoPlan
@@ -196,7 +196,7 @@ class _PlanMaker:
             issubclass(kind, np.generic) and kind is value.dtype.type and value.dtype == spec.dtype and _is_plain(value)
         ):
             writer.step("of_type", writer.refer(kind))
-            writer.step("number", slot)
+            writer.step("number_copy", slot, writer.room(8)) if lent else writer.step("number", slot)
         else:
             raise NoPlan
         for pinned, content in self._record.pins:
@@ -211,10 +211,10 @@ class _PlanMaker:
         for condition in self._record.conditions:
             guards.condition(condition)
         for position, capture in enumerate(self._record.captures, self._inputs):
-            value = guards.found(capture.route)
+            value, lent = guards.found(capture.route)
             if capture.weak != (not isinstance(value, np.ndarray | np.generic)) or isinstance(value, bool):
                 raise NoPlan
-            self._leaf(value, position, lent=False)
+            self._leaf(value, position, lent)
 
     # ------------------------------------------------------------ results
 

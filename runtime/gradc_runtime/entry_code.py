@@ -105,7 +105,7 @@ end:
 _COMMON = frozenset(
     """
     positional named argument keyword constant same of_type hold keep number array_of_rank_0 array_of_rank_1 array_of_rank_2
-    dict_item cell_content function_code apart new_array set_slot set_address run succeeded build_float build_scalar
+    number_copy dict_item cell_content has_code apart new_array set_slot set_address run succeeded build_float build_scalar
     build_kept build_tuple finish
     """.split()
 )

@@ -22,6 +22,12 @@ def number(s: Step) -> None:
 
 
 @step
+def number_copy(s: Step) -> None:
+    """A number like that which may go away during the call. Operands: its slot, and where the value goes."""
+    _store_number(s, "i64", s.load("i64", "%object", ObjectOffset.NUMBER))
+
+
+@step
 def integer(s: Step) -> None:
     """An int of 64 bits. Operands: its slot, and where the value goes."""
     overflow = s.make("alloca i32")

@@ -179,12 +179,6 @@ def method_function(s: Step) -> None:
 
 
 @step
-def function_code(s: Step) -> None:
-    """Find the code of a function."""
-    s.next(s.call("ptr", "PyFunction_GetCode", f"ptr {s.operand(0)}"))
-
-
-@step
 def function_defaults(s: Step) -> None:
     """Find the defaults of a function (perhaps none)."""
     s.next(s.call("ptr", "PyFunction_GetDefaults", f"ptr {s.operand(0)}"))
@@ -218,6 +212,13 @@ def same(s: Step) -> None:
 def of_type(s: Step) -> None:
     """It is of exactly this class."""
     s.require(s.equal("ptr", s.load("ptr", "%object", ObjectOffset.TYPE), s.operand(0)))
+    s.next()
+
+
+@step
+def has_code(s: Step) -> None:
+    """A function has this code. Operands: the function, the code."""
+    s.require(s.equal("ptr", s.load("ptr", s.operand(0), ObjectOffset.FUNCTION_CODE), s.operand(1)))
     s.next()
 
 

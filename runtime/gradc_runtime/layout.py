@@ -29,6 +29,7 @@ class ObjectOffset:
     #: the value of a float or NumPy scalar
     NUMBER = 16
     CELL_CONTENT = 16
+    FUNCTION_CODE = 48
     #: the flags of a class
     CLASS_FLAGS = 168
 
@@ -57,7 +58,7 @@ _INTERPRETER = """
     Py_IncRef Py_DecRef PyErr_Clear PyErr_Occurred PyThreadState_Get PyEval_SaveThread PyEval_RestoreThread _PyType_Lookup
     _PyObject_MakeTpCall PyObject_GetAttr PyObject_CallNoArgs PyObject_CallOneArg PyObject_IsTrue PyObject_RichCompareBool
     PyUnicode_Compare PyDict_New PyDict_Size PyDict_Next PyDict_GetItemWithError PyDict_SetItem PyTuple_New PyList_New
-    PyList_Size PyList_GetItem PyList_SetSlice PyList_Append PyFunction_GetCode PyFunction_GetDefaults
+    PyList_Size PyList_GetItem PyList_SetSlice PyList_Append PyFunction_GetDefaults
     PyFunction_GetKwDefaults PyMethod_Function PyFloat_FromDouble PyLong_FromLongLong
     PyLong_AsLongLongAndOverflow PyLong_AsDouble PyBool_FromLong
 """.split()
@@ -113,6 +114,7 @@ def _objects_are_as_assumed() -> bool:
         and all(_word(many, ObjectOffset.TUPLE_ITEMS + 8) == id(entries[1]) for many in (entries, pair))
         and ctypes.c_int64.from_address(_word(listed, ObjectOffset.LIST_ITEMS) + 8).value == id(entries[1])
         and [_word(cell, ObjectOffset.CELL_CONTENT) for cell in cells] == [id(listed)]
+        and all(_word(some, ObjectOffset.FUNCTION_CODE) == id(some.__code__) for some in (closure, _word))
         and all(_word(kind, ObjectOffset.CLASS_FLAGS) == kind.__flags__ for kind in (int, np.ndarray, type(pair)))
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradc_runtime import layout
+from gradc_runtime import entry_plan, layout
 from gradc_runtime.engine import engine
 from gradc_runtime.entry import PLANS_KEPT, FastCallable, Plan, suspended_calls
 from gradc_runtime.entry_code import STEP_MODULES, module_text
@@ -49,9 +49,9 @@ class Adder(FastCallable):
         return "python", args, kwargs
 
 
-def adding(workspace: int = 8, *, releases_gil: bool = False) -> LoadedKernel:
+def adding(workspace: int = 8, *, releases_gil: bool = False, limits_blas_threads: bool = False) -> LoadedKernel:
     spec = ArraySpec("x", np.dtype("f8"), ())
-    signature = Signature((spec,), (spec,), (), workspace, 1, releases_gil=releases_gil)
+    signature = Signature((spec,), (spec,), (), workspace, 1, releases_gil, limits_blas_threads)
     return LoadedKernel(engine().compile(_ADD), signature, [np.array(10.0)])
 
 
@@ -83,6 +83,27 @@ def test_a_plan_runs_a_kernel(workspace: int, releases_gil: bool) -> None:
     assert adder("x", 1, y=2) == ("python", ("x", 1), {"y": 2})
     assert adder(-1.0) == ("python", (-1.0,), {})
     assert adder(*[1.0] * 5000) == ("python", (1.0,) * 5000, {})
+
+
+def test_blas_has_one_thread_while_a_kernel_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered: list[str] = []
+
+    class Watched:
+        def __enter__(self) -> None:
+            entered.append("in")
+
+        def __exit__(self, *_: object) -> None:
+            entered.append("out")
+
+    monkeypatch.setattr(entry_plan, "one_thread", Watched())
+    adder = Adder()
+    adder.add_plan(plan_for(adding(limits_blas_threads=True)))
+    assert adder(1.0) == 11.0
+    assert entered == ["in", "out"]
+    assert adder(-1.0)[0] == "python"
+    assert entered == ["in", "out"] * 2
+    assert adder("x")[0] == "python"
+    assert entered == ["in", "out"] * 2
 
 
 def test_the_newest_plans_come_first_and_the_oldest_go() -> None:
@@ -146,6 +167,7 @@ def test_the_probe_finds_other_layouts(monkeypatch: pytest.MonkeyPatch) -> None:
         (layout.ObjectOffset, "SIZE"),
         (layout.ObjectOffset, "NUMBER"),
         (layout.ObjectOffset, "CLASS_FLAGS"),
+        (layout.ObjectOffset, "FUNCTION_CODE"),
     ]:
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, 8)
