@@ -398,11 +398,36 @@ class ExpressionEmitter(AlgebraicEmitter):
     def _checked(self, node: Load, axis: int, position: Value) -> Value:
         """A gathered index, after the test that NumPy would make."""
         extent = self.extent(node.tensor.shape[axis])
+        if varies(position):
+            return self._checked_lanes(axis, self.vector(position), extent)
         depth = max(self.builder.barrier, position.depth, extent.depth)
-        if position.lanes > 1 or position.step is not None:
-            raise VectorisationRefused
         outside = Value(self.builder.instruction(f"icmp uge i64 {position.text}, {extent.text}", depth), BOOL, depth)
         self.builder.fail(outside, [position, extent, literal(axis, INT64)], 1, self.status_slot, depth)
+        return position
+
+
+    def _checked_lanes(self, axis: int, position: Value, extent: Value) -> Value:
+        """Gathered indices, one per lane: the first that is out of range is told."""
+        builder, wide = self.builder, self.vector(extent)
+        depth = max(builder.barrier, position.depth, wide.depth)
+        key = ("checked", position.text, extent.text)
+        if key not in self._elements:
+            text = f"icmp uge {position.type} {position.text}, {wide.text}"
+            outside = Value(builder.instruction(text, depth), BOOL, depth, self.lanes)
+            if self.active is not None:
+                outside = self.both(outside, self.active)
+                depth = max(depth, self.active.depth)
+            bits = builder.instruction(f"bitcast {outside.type} {outside.text} to i{self.lanes}", depth)
+            some = Value(builder.instruction(f"icmp ne i{self.lanes} {bits}, 0", depth), BOOL, depth)
+            lane, which = builder.fresh("lane"), builder.fresh("which")
+            builder.module.declare(f"llvm.cttz.i{self.lanes}", f"i{self.lanes}", [f"i{self.lanes}", "i1 immarg"])
+            first = [
+                f"  %{lane} = call i{self.lanes} @llvm.cttz.i{self.lanes}(i{self.lanes} {bits}, i1 true)",
+                f"  %{which} = extractelement {position.type} {position.text}, i{self.lanes} %{lane}",
+            ]
+            told = [Value(f"%{which}", INT64, depth), extent, literal(axis, INT64)]
+            builder.fail(some, told, 1, self.status_slot, depth, before=first)
+            builder.remember(self._elements, key, position, depth)
         return position
 
 

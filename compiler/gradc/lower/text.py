@@ -376,12 +376,23 @@ class FunctionBuilder:
             scope.label = filled(template.label)
         return results
 
-    def fail(self, predicate: Value, explanation: Sequence[Value], status: int | str, slot: int, depth: int) -> None:
-        """Return ``status`` where the predicate holds, with up to four numbers that explain it in the frame."""
+    def fail(
+        self,
+        predicate: Value,
+        explanation: Sequence[Value],
+        status: int | str,
+        slot: int,
+        depth: int,
+        before: Sequence[str] = (),
+    ) -> None:
+        """Return ``status`` where the predicate holds, with up to four numbers that explain it in the frame.
+
+        The lines of ``before`` compute what only the explanation needs.
+        """
         cold, fine = self.fresh("cold"), self.fresh("fine")
         scope = self.scopes[depth]
         scope.lines.append(f"  br i1 {predicate.text}, label %{cold}, label %{fine}")
-        block = [f"{cold}:"]
+        block = [f"{cold}:", *before]
         for position, value in enumerate(explanation):
             address = self.fresh("e")
             block.append(f"  %{address} = getelementptr i64, ptr {self.explanation}, i64 {slot + position}")
