@@ -165,6 +165,8 @@ def interleaved(row: Row, candidates: Mapping[str, Call], effort: Effort) -> Row
             for system, candidate in candidates.items():
                 if turn and spent[system] > effort.candidate_seconds:
                     continue
+                if effort.sample_seconds and spent[system] < effort.candidate_seconds / 10:
+                    candidate.seconds(1)  # caches and the allocator's pages are as the system before left them
                 elapsed = candidate.seconds(counts[system])
                 spent[system] += elapsed
                 samples[system].append(elapsed / counts[system])
