@@ -60,7 +60,7 @@ class Machine:
         self.lanes = 1
         self._vectors: dict[Any, Value] = {}
         self._operations: dict[tuple[str, DType, int], Value] = {}
-        self._formulas: dict[Any, tuple[Value, ...]] = {}
+        self._formulas: dict[Any, tuple[list[Value], set[int]]] = {}
 
     # ------------------------------------------------------------ forms
 
@@ -343,8 +343,8 @@ class Machine:
         if args[0].lanes == 1:
             return self._routine(name, args)
         function = mathematics.FUNCTIONS[name]
-        result = self._formula(function.family, args)[function.position]
-        return result if function.finish is None else self._formula(function.finish, (*args, result))[0]
+        result = self._formula(function.family, args, function.position)
+        return result if function.finish is None else self._formula(function.finish, (*args, result), 0)
 
     def _routine(self, name: str, args: tuple[Value, ...]) -> Value:
         dtype, kind = args[0].dtype, args[0].type
@@ -358,17 +358,19 @@ class Machine:
             return result
         return self._operation(f"extractelement {routine.kind} {{0}}, i32 {routine.position}", dtype, result)
 
-    def _formula(self, definition: mathematics.Definition, args: tuple[Value, ...]) -> tuple[Value, ...]:
+    def _formula(self, definition: mathematics.Definition, args: tuple[Value, ...], position: int) -> Value:
         first = args[0]
         key = (definition, first.dtype, first.lanes, *[arg.text for arg in args])
         known = self._formulas.get(key)
         if known is None:
             depth = max(arg.depth for arg in args)
             template = mathematics.template(definition, len(args), first.dtype.itemsize, first.lanes, self.vector_bits)
-            registers = self.builder.paste(template, [arg.text for arg in args], depth)
-            known = tuple(Value(register, first.dtype, depth, first.lanes) for register in registers)
+            registers, taken = self.builder.paste(template, [arg.text for arg in args], depth)
+            known = [Value(register, first.dtype, depth, first.lanes) for register in registers], taken
             self.builder.remember(self._formulas, key, known, depth)
-        return known
+        results, taken = known
+        taken.add(position)
+        return results[position]
 
     def _per_lane(self, function: str, dtype: DType, *args: Value) -> Value:
         kind = llvm_type(dtype)

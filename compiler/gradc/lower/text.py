@@ -113,6 +113,22 @@ class Template:
     helpers: tuple[tuple[str, str], ...]
 
 
+_NAME = re.compile(r"%[\w.#]+")
+
+
+@lru_cache(maxsize=1024)
+def needed_lines(template: Template, taken: frozenset[int]) -> str:
+    """The template's lines without those that only other results than the taken ones need."""
+    needed = {template.results[position] for position in taken} | set(_NAME.findall(template.cold))
+    kept: list[str] = []
+    for line in reversed(template.lines.split("\n")):
+        name, assigns, rest = line.partition(" = ")
+        if not assigns or name.strip() in needed:
+            kept.append(line)
+            needed.update(_NAME.findall(rest if assigns else line))
+    return "\n".join(reversed(kept))
+
+
 @dataclass
 class Scope:
     """A stretch of code under construction."""
@@ -353,28 +369,37 @@ class FunctionBuilder:
             self._phi([(last, inside.label), (first, came_from)]) for first, last in zip(carried, finals, strict=True)
         ]
 
-    def paste(self, template: Template, operands: Sequence[str], depth: int) -> tuple[str, ...]:
-        """Add recorded code to the scope at ``depth``; the registers of its results."""
+    def paste(self, template: Template, operands: Sequence[str], depth: int) -> tuple[tuple[str, ...], set[int]]:
+        """Add recorded code to the scope at ``depth``; the registers of its results.
+
+        The caller notes in the set which results it takes; what only the others need is left out.
+        """
         scope = self.scopes[depth]
-        unique = self.fresh("")
+        unique, label = self.fresh(""), scope.label
         for declaration in template.declarations:
             self.module.declare(*declaration)
         for helper in template.helpers:
             self.module.helper(*helper)
 
         def filled(text: str) -> str:
-            text = text.replace("#", unique).replace("?L", "%" + scope.label)
+            text = text.replace("#", unique).replace("?L", "%" + label)
             for position, operand in enumerate(operands):
                 text = text.replace(f"?{position}", operand)
             return text
 
-        scope.lines.append(filled(template.lines))
+        taken: set[int] = set()
+        place = len(scope.lines)
+        scope.lines.append("")
+
+        def complete() -> None:
+            scope.lines[place] = filled(needed_lines(template, frozenset(taken)))
+
+        scope.closing.append(complete)
         if template.cold:
             self._cold.append((depth, [filled(template.cold)]))
-        results = tuple(filled(result) for result in template.results)
         if template.label is not None:
             scope.label = filled(template.label)
-        return results
+        return tuple(filled(result) for result in template.results), taken
 
     def fail(
         self,

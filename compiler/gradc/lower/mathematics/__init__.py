@@ -4,7 +4,7 @@ For vectors `template` gives code to be pasted. One lane calls a `routine` of th
 where in an array it stands, and scalar code stays short.
 
 The functions of one operand that share work form a family: sine and cosine one reduction, exp and expm1 one polynomial.
-What a call doesn't use of its family is left out by LLVM.
+What nobody takes of a family is left out.
 """
 
 from __future__ import annotations
