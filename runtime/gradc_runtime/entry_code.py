@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gradc_runtime import entry_kernel_steps, entry_result_steps, entry_steps
 from gradc_runtime.engine import Library, engine
@@ -101,43 +101,35 @@ end:
 """
 
 
-#: Compiled with the entry; the others when the first plan needs one of them.
-_COMMON = frozenset(
-    """
-    positional named argument keyword constant same of_type hold keep number array_of_rank_0 array_of_rank_1 array_of_rank_2
-    number_copy dict_item cell_content has_code apart new_array set_slot set_address run succeeded build_float build_scalar
-    build_kept build_tuple finish
-    """.split()
-)
-
-
 class CallCode:
-    """The machine code of calls: the entry, and the steps."""
+    """The machine code of calls: the entry, and each step from its first use on."""
 
     def __init__(self) -> None:
+        self.entry = 0
         self._libraries: list[Library] = []
         self._steps: dict[str, int] = {}
-        self._compile(sorted(_COMMON), [_ENTRY])
-        self.entry = self._libraries[0].address("gradc_call")
 
-    def step(self, name: str) -> int:
-        """The address of a step."""
-        if name not in self._steps:
-            with _lock:
-                if name not in self._steps:
-                    self._compile([other for other in STEPS if other not in _COMMON], [])
-        return self._steps[name]
+    def steps(self, names: Iterable[str]) -> Mapping[str, int]:
+        """The addresses of steps, these among them."""
+        with _lock:
+            missing = [name for name in dict.fromkeys(names) if name not in self._steps]
+            if missing:
+                self._compile(missing)
+        return self._steps
 
-    def _compile(self, names: Sequence[str], more: Sequence[str]) -> None:
+    def _compile(self, names: Sequence[str]) -> None:
         steps = {name: Step(f"gradc_step_{name}") for name in names}
         for name, step in steps.items():
             STEPS[name](step)
-        exports = [step.name for step in steps.values()] + (["gradc_call"] if more else [])
+        exports = [step.name for step in steps.values()]
+        more = [] if self.entry else [_ENTRY]
         text = module_text(list(steps.values()), more)
         symbols = {**call_symbols(), "gradc_suspended": suspension_address()}
-        library = engine().load(engine().compile(text), exports, symbols)
+        library = engine().load(engine().compile(text), exports + ["gradc_call"] * len(more), symbols)
         self._libraries.append(library)
         self._steps.update({name: library.address(step.name) for name, step in steps.items()})
+        if more:
+            self.entry = library.address("gradc_call")
 
 
 def module_text(steps: Sequence[Step], more: Sequence[str] = ()) -> str:
@@ -152,16 +144,8 @@ def module_text(steps: Sequence[Step], more: Sequence[str] = ()) -> str:
     return "\n".join([*outside.values(), *functions, "attributes #0 = { nounwind }"])
 
 
-_code: CallCode | None = None
 _lock = threading.RLock()
 at_fork(_lock._at_fork_reinit)  # type: ignore[attr-defined]
 
-
-def call_code() -> CallCode:
-    """The machine code of calls, compiled at the first use."""
-    global _code
-    if _code is None:
-        with _lock:
-            if _code is None:
-                _code = CallCode()
-    return _code
+#: The one machine code of calls in the process.
+call_code = CallCode()

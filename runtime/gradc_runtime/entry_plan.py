@@ -38,8 +38,7 @@ class PlanWriter:
 
     def __init__(self, kernel: LoadedKernel) -> None:
         self._kernel = kernel
-        self._code = call_code()
-        self._words: list[int] = []
+        self._steps: list[tuple[str, tuple[int, ...]]] = []
         self._kept: dict[int, Any] = {id(kernel): kernel}
         self._bytes = Field.FRAME + WORD * kernel.signature.slot_count
         self._held = self._built = 0
@@ -48,8 +47,7 @@ class PlanWriter:
 
     def step(self, name: str, *operands: int) -> None:
         """One more step."""
-        self._words.append(self._code.step(name))
-        self._words.extend(operands)
+        self._steps.append((name, operands))
         self._held += name in _HOLDING
         self._built += name.startswith("build_")
 
@@ -168,7 +166,10 @@ class PlanWriter:
             PlanOffset.BUILT: built,
         }
         words = [header.get(offset, 0) for offset in range(0, PlanOffset.STEPS, WORD)]
-        return Plan(self._code.entry, [*words, *self._words], list(self._kept.values()), tag)
+        addresses = call_code.steps(name for name, _ in self._steps)
+        for name, operands in self._steps:
+            words += [addresses[name], *operands]
+        return Plan(call_code.entry, words, list(self._kept.values()), tag)
 
 
 def byte_count(dtype: np.dtype[Any], shape: Sequence[int]) -> int:
