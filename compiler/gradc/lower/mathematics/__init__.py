@@ -62,9 +62,9 @@ FUNCTIONS: dict[str, Function] = {
     "log1p": Function(logarithms.logarithm_of_one_plus),
     "log2": Function(logarithms.logarithm_to_base("log2")),
     "log10": Function(logarithms.logarithm_to_base("log10")),
-    "sin": Function(trigonometric.sine_and_cosine, 0, trigonometric.far_from_zero("sin"), True),
-    "cos": Function(trigonometric.sine_and_cosine, 1, trigonometric.far_from_zero("cos"), True),
-    "tan": Function(trigonometric.tangent, 0, trigonometric.far_from_zero("tan")),
+    "sin": Function(trigonometric.sine_and_cosine, 0, trigonometric.beyond_the_limit("sin"), True),
+    "cos": Function(trigonometric.sine_and_cosine, 1, trigonometric.beyond_the_limit("cos"), True),
+    "tan": Function(trigonometric.tangent, 0, trigonometric.beyond_the_limit("tan")),
     "asin": Function(inverse_trigonometric.arc_sine),
     "acos": Function(inverse_trigonometric.arc_cosine),
     "atan": Function(inverse_trigonometric.arc_tangent),
@@ -122,6 +122,6 @@ def routine(name: str, arity: int, itemsize: int) -> Routine:
             last = f"%r{position}"
     parameters = ", ".join(f"{formula.real} {operand.text}" for operand in operands)
     body = "\n".join([*lines, f"  ret {kind} {last}", code.cold]).replace("#", "").replace("?L", "%entry")
-    text = f"define internal {kind} @{symbol}({parameters}) #0 {{\nentry:\n{body}\n}}"
+    text = formula.function(f"{kind} @{symbol}({parameters}) #0", symbol, f"{{\nentry:\n{body}\n}}")
     place = list(members).index(name) if len(members) > 1 else None
     return Routine(symbol, text, kind, place, code.declarations)

@@ -104,6 +104,12 @@ FITS: dict[str, Fit] = {
 #: of these, what the first coefficients lose to rounding is kept
 COMPENSATED = ("erfc_tail",)
 
+#: how many words of 2 / pi are kept
+WORDS = 21
+
+#: how many roundings of its largest term a polynomial may be off: where its value is multiplied by a small number
+SLACK = {"cbrt": 2.0**50, "log_cubed": 64.0, "sin": 4.0, "asin": 4.0}
+
 #: constants in parts: the bits of each part but the last, for float64 and float32
 SPLITS: dict[str, tuple[Callable[[], Any], tuple[int, ...], tuple[int, ...]]] = {
     "ln2": (lambda: mpmath.log(2), (42,), (15,)),
@@ -139,6 +145,13 @@ def split(value: Any, bits: tuple[int, ...], dtype: Any) -> Iterator[float]:
     yield float(dtype(float(value)))
 
 
+def two_over_pi() -> list[int]:
+    """2 / pi in words of 64 bits, the first before the point: as many as the largest float needs."""
+    with mpmath.workprec(64 * WORDS):
+        whole = int(mpmath.floor(mpmath.ldexp(2 / mpmath.pi, 64 * (WORDS - 1))))
+    return [whole >> 64 * place & (1 << 64) - 1 for place in reversed(range(WORDS))]
+
+
 def _table(dtype: Any, column: int) -> Iterator[str]:
     for name, fit in FITS.items():
         exact = chebyshev(fit, fit.degrees[column])
@@ -160,6 +173,8 @@ def module_text() -> str:
             for column, (name, dtype) in enumerate((("DOUBLE", np.float64), ("SINGLE", np.float32)))
         }
     head = '"""Polynomials, lowest power first, and constants in parts: written by `gradc.lower.mathematics.fit`."""\n'
+    words = ", ".join(f"0x{word:016X}" for word in two_over_pi())
+    head += f"\n#: 2 / pi in words of 64 bits, the first before the point\nTWO_OVER_PI: tuple[int, ...] = ({words})\n"
     return head + "".join(f"\n{name}: dict[str, tuple[float, ...]] = {{\n{rows}\n}}\n" for name, rows in tables.items())
 
 

@@ -8,8 +8,9 @@ formula is.
 
 from __future__ import annotations
 
+import itertools
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,20 +54,18 @@ SINGLE = Format(np.dtype("f4"), 23, 127)
 class Formula:
     """The code of a formula under construction."""
 
-    #: of a function out of the way: nothing on the hot path is spilled for a call that hardly ever happens
-    KEEPS_REGISTERS = '"no_caller_saved_registers"'
-
     def __init__(self, form: Format, lanes: int, vector_bits: int = 0) -> None:
         self.format = form
         self.lanes = lanes
         #: whether the vectors fill the registers of AVX-512, which has instructions of its own for powers of two
         self.is_full_width = vector_bits == 512 and lanes * form.dtype.itemsize == 64
-        self._count = 0
+        self._numbers = itertools.count(1)
         self._lines: list[str] = []
         self._cold: list[str] = []
         self._label: str | None = None
         self._declarations: dict[str, tuple[str, str, tuple[str, ...]]] = {}
         self._helpers: dict[str, str] = {}
+        self._tables: dict[str, Sequence[int]] = {}
 
     # ------------------------------------------------------------ types
 
@@ -113,8 +112,7 @@ class Formula:
 
     def emit(self, text: str) -> str:
         """Add an instruction; its register."""
-        self._count += 1
-        name = f"%m#.{self._count}"
+        name = f"%m#.{next(self._numbers)}"
         self._lines.append(f"  {name} = {text}")
         return name
 
@@ -163,26 +161,46 @@ class Formula:
         """Numbers of the format, by name: see `coefficients`."""
         return (coefficients.DOUBLE if self.format is DOUBLE else coefficients.SINGLE)[name]
 
-    def rarely(self, holds: Truth, function: str, operands: Sequence[Real], hot: Real, attributes: str = "") -> Real:
-        """``hot``; where the predicate holds in some lane, what a function out of the way makes of the operands."""
+    def rarely(self, holds: Truth, hot: Real, otherwise: Callable[[], Real]) -> Real:
+        """``hot``, but ``otherwise()``, written out of the way, where the predicate holds in some lane."""
         some = holds.any()
-        self._count += 1
-        cold, join = f"cold#.{self._count}", f"join#.{self._count}"
+        number = next(self._numbers)
+        cold, join = f"cold#.{number}", f"join#.{number}"
         before = f"%{self._label}" if self._label else "?L"
-        arguments = ", ".join(f"{self.real} {operand.text}" for operand in operands)
-        self._lines += [f"  br i1 {some}, label %{cold}, label %{join}", f"{join}:"]
-        self._cold += [
-            f"{cold}:",
-            f"  %c#.{self._count} = call {self.real} @{function}({arguments}) cold {attributes}",
-            f"  br label %{join}",
-        ]
-        incoming = f"[ {hot.text}, {before} ], [ %c#.{self._count}, %{cold} ]"
+        lines, self._lines[:] = list(self._lines), []
+        result = otherwise()
+        self._cold += [f"{cold}:", *self._lines, f"  br label %{join}"]
+        self._lines[:] = [*lines, f"  br i1 {some}, label %{cold}, label %{join}", f"{join}:"]
         self._label = join
-        return Real(self, self.emit(f"phi {self.real} {incoming}"))
+        return Real(self, self.emit(f"phi {self.real} [ {hot.text}, {before} ], [ {result.text}, %{cold} ]"))
+
+    def doubled(self) -> Formula:
+        """The same for float64, with one record."""
+        if self.format is DOUBLE:
+            return self
+        other = Formula(DOUBLE, self.lanes)
+        other._numbers, other._lines = self._numbers, self._lines
+        other._declarations, other._tables = self._declarations, self._tables
+        return other
 
     def helper(self, name: str, text: str) -> None:
         """An internal function that the code calls."""
         self._helpers[name] = text
+
+    def table(self, name: str, words: Sequence[int]) -> str:
+        """A constant array of integers of 64 bits; only for code that becomes a `function`."""
+        self._tables[name] = words
+        return f"@?{name}"
+
+    def function(self, head: str, name: str, body: str) -> str:
+        """``define internal {head with name} {body}``, with its tables behind it."""
+        text = f"define internal {head} {body}"
+        for table, words in self._tables.items():
+            symbol = f"@{name}_{table}"
+            items = ", ".join(f"i64 {word - (1 << 64) if word >> 63 else word}" for word in words)
+            text = text.replace(f"@?{table}", symbol)
+            text += f"\n\n{symbol} = private constant [{len(words)} x i64] [{items}]"
+        return text
 
     def template(self, results: Sequence[Real]) -> Template:
         """What was recorded."""

@@ -1,6 +1,7 @@
 """Sine, cosine, tangent: ``|x| = k pi/2 + r`` with ``|r| <= pi/4``, in parts; polynomials for both on that interval.
 
-Where some lane is so large that the parts of pi/2 don't suffice, a function out of the way asks the C library for those lanes.
+Where some lane is so large that the parts of pi/2 don't suffice, a function out of the way reduces it by as many digits as
+it takes.
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gradc.lower.mathematics.far_angles import far_angle
 from gradc.lower.mathematics.formula import DOUBLE, Formula, Real, Whole, polynomial, quotient
-from gradc.lower.text import literal, llvm_type
 
 
 def _limit(f: Formula) -> float:
-    """Arguments from here on are left to the C library: below, the parts of pi/2 give a rest that is exact enough."""
+    """Below, the parts of pi/2 give a rest that is exact enough."""
     return 2.0**22 if f.format is DOUBLE else 2.0**16
 
 
@@ -24,7 +25,11 @@ class Angle:
     turns: Whole
     rest: Real
     lost: Real
-    square: Real
+
+    @property
+    def square(self) -> Real:
+        """The rest squared."""
+        return self.rest * self.rest
 
 
 def angle(f: Formula, x: Real) -> Angle:
@@ -40,7 +45,7 @@ def angle(f: Formula, x: Real) -> Angle:
         product = count * second
         rest = rough - product
         lost = ((rough - rest) - product) - count.times_plus(second, -product)
-    return Angle(shifted.bits(), rest, count.times_plus(-third, lost), rest * rest)
+    return Angle(shifted.bits(), rest, count.times_plus(-third, lost))
 
 
 def _sine_series(f: Formula, a: Angle) -> Real:
@@ -63,9 +68,7 @@ def _sign(f: Formula, turns: Whole) -> Whole:
     return (turns << (width - 2)) & (1 << (width - 1))
 
 
-def sine_and_cosine(f: Formula, x: Real) -> tuple[Real, Real]:
-    """``sin x`` and ``cos x``."""
-    a = angle(f, abs(x))
+def _sine_and_cosine_of(f: Formula, x: Real, a: Angle) -> tuple[Real, Real]:
     sine = a.rest + _sine_series(f, a)
     high, low = _cosine_parts(f, a)
     cosine = high + low
@@ -76,9 +79,8 @@ def sine_and_cosine(f: Formula, x: Real) -> tuple[Real, Real]:
     return sin.as_real(), cos.as_real()
 
 
-def tangent(f: Formula, x: Real) -> tuple[Real]:
-    """``tan x``: a quotient of sine and cosine in two parts each."""
-    a = angle(f, abs(x))
+def _tangent_of(f: Formula, x: Real, a: Angle) -> tuple[Real]:
+    """A quotient of sine and cosine in two parts each."""
     sine_series = _sine_series(f, a)
     sine = a.rest + sine_series
     one_less, cosine_series = _cosine_parts(f, a)
@@ -93,27 +95,55 @@ def tangent(f: Formula, x: Real) -> tuple[Real]:
     return ((result.bits() ^ minus).as_real(),)
 
 
-def far_from_zero(name: str) -> Callable[[Formula, Real, Real], tuple[Real]]:
-    """The result so far, but what the C library's function says in lanes beyond the limit."""
+def sine_and_cosine(f: Formula, x: Real) -> tuple[Real, Real]:
+    """``sin x`` and ``cos x``, up to the limit."""
+    return _sine_and_cosine_of(f, x, angle(f, abs(x)))
+
+
+def tangent(f: Formula, x: Real) -> tuple[Real]:
+    """``tan x``, up to the limit."""
+    return _tangent_of(f, x, angle(f, abs(x)))
+
+
+def beyond_the_limit(name: str) -> Callable[[Formula, Real, Real], tuple[Real]]:
+    """The result so far, but that of an exact reduction in lanes beyond the limit."""
+
+    def far(f: Formula, x: Real) -> Real:
+        wide = f.doubled()
+        y = Real(wide, x.text if wide is f else wide.emit(f"fpext float {x.text} to double"))
+        reduced = Angle(*far_angle(wide, y))
+        results = _tangent_of(wide, y, reduced) if name == "tan" else _sine_and_cosine_of(wide, y, reduced)
+        result = wide.where(abs(y) < float("inf"), results[name == "cos"], float("nan"))
+        return result if wide is f else Real(f, f.emit(f"fptrunc double {result.text} to float"))
 
     def finish(f: Formula, x: Real, near: Real) -> tuple[Real]:
-        symbol = name if f.format is DOUBLE else name + "f"
-        element = llvm_type(f.format.dtype)
-        f.declare(symbol, element, [element])
         limit = _limit(f)
-        far = abs(x) >= limit
+        is_far = abs(x) >= limit
         if f.lanes == 1:
-            return (f.rarely(far, symbol, [x], near),)
-        helper = f"gradc_far_{symbol}_{f.suffix}"
-        number = literal(limit, f.format.dtype).text
-        names = {"helper": helper, "kind": f.real, "element": element, "symbol": symbol, "keeps": f.KEEPS_REGISTERS}
-        f.helper(helper, _PER_LANE.format(**names, lanes=f.lanes, limit=number))
-        return (f.rarely(far, helper, [x, near], near, f.KEEPS_REGISTERS),)
+            return (f.rarely(is_far, near, lambda: far(f, x)),)
+        helper = f"gradc_far_{name}_{f.suffix}"
+        f.helper(helper, _per_lane(helper, f, far))
+        call = f"call {f.real} @{helper}({f.real} {x.text}, {f.real} {near.text}) cold {_KEEPS_REGISTERS}"
+        return (f.rarely(is_far, near, lambda: Real(f, f.emit(call))),)
 
     return finish
 
 
-_PER_LANE = """define internal {kind} @{helper}({kind} %x, {kind} %near) {keeps} noinline cold nounwind {{
+#: of a function out of the way: nothing on the hot path is spilled for a call that hardly ever happens
+_KEEPS_REGISTERS = '"no_caller_saved_registers"'
+
+
+def _per_lane(helper: str, f: Formula, far: Callable[[Formula, Real], Real]) -> str:
+    """A function of the operands and the results so far that replaces those of the lanes beyond the limit."""
+    one = Formula(f.format, 1)
+    operand = Real(one, "%operand")
+    result = far(one, operand)
+    code = one.template([result])
+    for declaration in code.declarations:
+        f.declare(*declaration)
+    element, kind = one.real, f.real
+    head = f"{kind} @{helper}({kind} %x, {kind} %near) {_KEEPS_REGISTERS} noinline cold nounwind"
+    body = f"""{{
 entry:
   %operands = alloca {kind}
   %results = alloca {kind}
@@ -124,21 +154,22 @@ lane:
   %i = phi i64 [ 0, %entry ], [ %following, %next ]
   %from = getelementptr {element}, ptr %operands, i64 %i
   %operand = load {element}, ptr %from
-  %above = fcmp oge {element} %operand, {limit}
+  %above = fcmp oge {element} %operand, {one.number(_limit(f)).text}
   %minus = fneg {element} %operand
-  %below = fcmp oge {element} %minus, {limit}
+  %below = fcmp oge {element} %minus, {one.number(_limit(f)).text}
   %far = or i1 %above, %below
-  br i1 %far, label %ask, label %next
-ask:
-  %answer = call {element} @{symbol}({element} %operand)
+  br i1 %far, label %reduce, label %next
+reduce:
+{code.lines}
   %to = getelementptr {element}, ptr %results, i64 %i
-  store {element} %answer, ptr %to
+  store {element} {result.text}, ptr %to
   br label %next
 next:
   %following = add i64 %i, 1
-  %more = icmp ult i64 %following, {lanes}
+  %more = icmp ult i64 %following, {f.lanes}
   br i1 %more, label %lane, label %done
 done:
   %result = load {kind}, ptr %results
   ret {kind} %result
 }}"""
+    return one.function(head, helper, body.replace("#", ""))
