@@ -180,8 +180,9 @@ def _merged(e: ExpressionEmitter, statement: Statement, state: State, seen: Stat
 def _sum_of_arrays(e: ExpressionEmitter, frame: Frame, record: Record, statement: Statement) -> Item:
     """The loops that combine the partial arrays of the chunks, in order."""
     tensor, rank = statement.tensor, statement.tensor.rank
-    partial = input_tensor("partial", (_CHUNKS, *tensor.shape), tensor.dtype)
-    first = moved(e.builder, _record_at(e, frame, record, ZERO), literal(record.arrays[statement], INT64))
+    offset = record.arrays[statement]  # in the name: arrays of the same shape are different tensors
+    partial = input_tensor(f"partial {offset}", (_CHUNKS, *tensor.shape), tensor.dtype)
+    first = moved(e.builder, _record_at(e, frame, record, ZERO), literal(offset, INT64))
     step = literal(record.byte_count // tensor.dtype.itemsize, INT64)
     e.store_at(partial, Storage(first, (step, *e.storage(tensor).strides)))
     entry = tuple(index(axis + 1) for axis in range(rank))
