@@ -352,3 +352,10 @@ def test_an_expression_times_a_vector_is_no_matrix_in_memory() -> None:
     A, x = rng.normal(size=(100, 90)), rng.normal(size=90)
     F = check(lambda A, x: np.sqrt(A * A + 1.0) @ x, A, x)
     assert F.cost(A, x).workspace_bytes < 8 * A.size
+
+
+def test_a_sum_of_sums_is_left_as_it_is_written() -> None:
+    for shape in ((2, 2), (40, 50), (3, 4, 5)):
+        x = rng.normal(size=shape)
+        check(lambda x: x.mean(axis=-1, keepdims=True).mean(), x)
+        check(lambda x: x.sum(axis=0).sum(axis=-1), x)

@@ -134,7 +134,7 @@ def _merged(
         source = factor.tensor
         inner = as_contraction(source) if isinstance(source, Compute) and id(source) in single else None
         once = sum(f.tensor is source for f in contraction.factors) == 1
-        if inner is None or not once or not isinstance(source, Compute):
+        if inner is None or len(inner.factors) < 2 or not once or not isinstance(source, Compute):
             body.append(factor)
             continue
         places = [*factor.indices]
@@ -239,6 +239,8 @@ class _Search:
 
 def _built(tensor: Compute, contraction: Contraction, plan: _Plan) -> Compute:
     """The comprehensions of the steps; the last gives the tensor itself."""
+    if not plan.steps:
+        return tensor
     pending = list(contraction.factors)
     for number, step in enumerate(plan.steps):
         operands = [pending[k] for k in step]
