@@ -9,6 +9,7 @@ a copy per thread.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -20,8 +21,10 @@ from gradc.ir.walk import post_order
 from gradc.lower.fuse import Lifetimes, axis_of_loop
 from gradc.lower.loops import carried_by, first_totals
 from gradc.lower.plan import aligned, byte_count
+from gradc.lower.powers import small_power
 from gradc.lower.products import uses_blas
 from gradc.lower.tree import Item, Nest, Statement, statements
+from gradc_runtime.threads import get_num_threads
 
 #: Work, in picoseconds, from which a loop is shared: handing it to a sleeping thread takes about as long as half of it.
 WORTH = 60_000_000
@@ -34,7 +37,7 @@ MOST_ARRAYS = 16
 LARGEST_ARRAY = 1 << 16
 #: Longer chunks of vector loops begin at multiples of this.
 CHUNK_GRAIN = 16
-#: Threads of a job that needs copies of buffers, and the bytes of all copies together.
+#: Threads of a job that needs copies of buffers, on a machine of as many cores, and the bytes of all copies together.
 MOST_COPIES = 16
 LARGEST_COPIES = 8 << 20
 #: A failure's explanation, at the beginning of a chunk's record.
@@ -42,8 +45,9 @@ EXPLANATION_BYTES = 32
 STATE_BYTES = 8
 _RECORD_GRAIN = 64
 
-#: Picoseconds of an operation of unit cost in vector code, and of reading or writing one entry from a near cache.
-_OPERATION, _TRANSFER = 40, 200
+#: Picoseconds of an operation of unit cost in vector code, and of reading or writing one entry in a near cache;
+#: and of what goes one by one.
+_OPERATION, _TRANSFER, _SINGLE = 20, 60, 1000
 
 
 def mark_shared(items: Sequence[Item]) -> None:
@@ -124,12 +128,14 @@ class Cut:
 
 def cut_of(nest: Nest) -> Cut:
     """At the speed of vector code on data in a near cache."""
-    terms: list[tuple[int, tuple[Scalar, ...]]] = []
+    together: dict[tuple[Extent, ...], list[Statement]] = {}
     for statement in statements(nest.items):
         extents = statement.tensor.extents if statement.product is not None else statement.extents
-        inner = extents[1:]
+        together.setdefault(extents[1:], []).append(statement)
+    terms: list[tuple[int, tuple[Scalar, ...]]] = []
+    for inner, group in together.items():
         fixed = prod(e for e in inner if isinstance(e, int))
-        terms.append((max(_work_of(statement), 1) * fixed, tuple(e for e in inner if isinstance(e, Scalar))))
+        terms.append((max(_work_of(group), 1) * fixed, tuple(e for e in inner if isinstance(e, Scalar))))
     entries = sum(prod(e for e in s.tensor.shape if isinstance(e, int)) for s in arrays_of(nest))
     most = MOST_ARRAYS if entries else MOST_CHUNKS
     worth = WORTH + 4 * most * entries * _TRANSFER
@@ -137,13 +143,23 @@ def cut_of(nest: Nest) -> Cut:
     return Cut(tuple(terms), worth, most, vectors)
 
 
-def _work_of(statement: Statement) -> int:
-    """Picoseconds of one evaluation."""
-    if statement.product is not None:
-        return 2 * _OPERATION
-    operations = sum(node.op.cost for node in statement.nodes if isinstance(node, Apply) and node.dtype.kind == "f")
-    transfers = sum(isinstance(node, Load) for node in statement.nodes) + statement.stored
-    return int(_OPERATION * (operations + (statement.tensor.reducer is not None))) + _TRANSFER * transfers
+def _work_of(group: Sequence[Statement]) -> int:
+    """Picoseconds of one evaluation of statements in the same loops, which share what they have in common."""
+    nodes = {node for statement in group if statement.product is None for node in statement.nodes}
+    operations = sum(_cost_of(node) for node in nodes if isinstance(node, Apply) and node.dtype.kind == "f")
+    operations += sum(1 + (statement.product is not None) for statement in group if statement.tensor.reducer)
+    transfers = sum(isinstance(node, Load) for node in nodes) + sum(statement.kind != "reduce" for statement in group)
+    single = sum(map(_is_one_by_one, group))
+    return int(_OPERATION * operations) + _TRANSFER * transfers + _SINGLE * single
+
+
+def _cost_of(node: Apply) -> float:
+    """Small powers are a few multiplications."""
+    return 2 if node.op.name in ("power", "pow") and small_power(node) is not None else node.op.cost
+
+
+def _is_one_by_one(statement: Statement) -> bool:
+    return statement.guarded or statement.kind == "scan" or statement.tensor.reducer in ("argmax", "argmin")
 
 
 def _may_be_worth_it(nest: Nest) -> bool:
@@ -240,10 +256,16 @@ def _add_copies(nest: Nest, needs: Lifetimes, result: SharedMemory) -> None:
         result.copies[row], result.copy_bytes[row] = copies, count
 
 
+def most_copies() -> int:
+    """Threads that this machine has work for; asking for more when the kernel runs costs no memory."""
+    return min(max(os.cpu_count() or 1, get_num_threads()), MOST_COPIES)
+
+
 def _copies(sizes: Sequence[Extent]) -> Extent:
     """How many threads may have copies of buffers of these sizes."""
+    most = most_copies()
     total = extent(sum_of(*[extent_scalar(size) for size in sizes])) if sizes else 0
     if isinstance(total, int):
-        return min(max(LARGEST_COPIES // max(total, 1), 1), MOST_COPIES)
+        return min(max(LARGEST_COPIES // max(total, 1), 1), most)
     fitting = floor_divide(number(LARGEST_COPIES), sum_of(total, 1))
-    return extent(apply("minimum", number(MOST_COPIES), apply("maximum", number(1), fitting)))
+    return extent(apply("minimum", number(most), apply("maximum", number(1), fitting)))
