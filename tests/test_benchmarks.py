@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -27,6 +29,31 @@ def test_quick_run_prints_a_table_of_ratios():
     assert any(line.startswith("| linear regression") for line in rows)
     assert "wrong result" not in out
     assert "Error" not in out
+
+
+@pytest.mark.slow
+def test_every_case_runs_and_agrees_with_what_is_written_by_hand():
+    out = in_project(
+        "-c",
+        "import sys; sys.path[:0] = ['compiler', 'runtime']\n"
+        "from benchmarks.__main__ import main\n"
+        "main(['--quick', '--only', 'gradc,C,NumPy'])",
+    )
+    assert "wrong result" not in out
+    assert "Error" not in out
+    assert "failed" not in out
+    for case in (
+        "call",
+        "first gradient",
+        "waves",
+        "rotation",
+        "bundle",
+        "Rosenbrock",
+        "Hessian",
+        "Gaussian",
+        "network",
+    ):
+        assert f"| {case}" in out
 
 
 def test_a_wrong_candidate_is_not_timed():

@@ -138,6 +138,6 @@ def _row(
         items=count,
         bytes=BYTES * count,
         flops=FLOPS * count,
-        headline=count == 10**5,
+        headline=count == 10**5 and not suffix,
     )
     return measured(row, builders, systems, expected, effort)
