@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import gradc
+from gradc.lower import streams
 
 LENGTHS = [1, 2, 3, 5, 7, 8, 9, 11, 15, 16, 17, 23, 31, 33, 63, 65, 127, 300, 1031]
 
@@ -90,3 +91,27 @@ def test_some_columns_of_rows(columns: int) -> None:
 
     a = np.arange(37 * columns, dtype=float).reshape(37, columns) ** 0.5
     np.testing.assert_allclose(gradc.jit(function)(a), function(a), rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shift", range(9))
+def test_large_results_past_the_cache(shift: int, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks that begin anywhere in a line: what is beside the result stays as it is."""
+    monkeypatch.setattr(streams, "STREAMED_BYTES", 1)
+
+    def function(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return 2 * x[:, 0] + 1 + shift, np.stack([x[:, k] * (k + 1) + shift for k in range(9)], axis=1)
+
+    compiled = gradc.jit(function)
+    for n in (1, 8, 65, 1031):
+        x = np.arange(9 * n, dtype=dtype).reshape(n, 9) / 7
+        pages = np.full(n + 32, -1, dtype), np.full(9 * n + 32, -1, dtype)
+        flat = pages[0][8 + shift :][:n]
+        rows = pages[1][8 + shift :][: 9 * n].reshape(n, 9)
+        compiled(x, out=(flat, rows))
+        np.testing.assert_array_equal(flat, function(x)[0])
+        np.testing.assert_allclose(rows, function(x)[1], rtol=1e-6)
+        for page, count in zip(pages, (n, 9 * n), strict=True):
+            assert (page[: 8 + shift] == -1).all()
+            assert (page[8 + shift + count :] == -1).all()
+    assert "!nontemporal" in compiled.llvm()

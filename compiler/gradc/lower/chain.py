@@ -22,6 +22,7 @@ from gradc.lower.plan import aligned, byte_count, plan
 from gradc.lower.products import uses_blas
 from gradc.lower.program import FUNCTION_LIMIT, ProgramWriter, signature_of, size_names
 from gradc.lower.statements import statements_of
+from gradc.lower.streams import mark_streamed
 from gradc.lower.tree import Item, statements
 from gradc.lower.unroll import written_out
 from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
@@ -51,6 +52,7 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
     needs = storage_needs(functions, graph.outputs)
     for statement in ordered:
         statement.stored = statement.tensor in needs.stored
+    mark_streamed(ordered, graph.outputs)
     placement = _place(graph, tensors, functions, needs)
     names = size_names(graph, ordered)
     cost = cost_of(graph, functions, needs, placement.workspace_bytes)

@@ -124,6 +124,8 @@ class TreeEmitter:
         compensates = compensates_sums(nest)
         for ranged in self._ranges(nest, carried, scans, lower, upper):
             totals = self._summed(ranged, totals) if compensates else self._run(ranged, totals)
+        if any(s.streamed for s in statements(nest.items)) and not self.e.indices:
+            self.e.builder.line("fence seq_cst")  # what went past the cache is there before anyone is told
         return totals
 
     def _ranges(
@@ -421,7 +423,7 @@ class TreeEmitter:
         e.keep_element(statement.tensor, target, value)
         if statement.stored:
             pointer, offset = e.address(statement.tensor, target)
-            e.write(pointer, offset, value)
+            e.write(pointer, offset, value, streamed=statement.streamed)
 
     def _accumulate(self, statement: Statement) -> None:
         """``out[target] += value``; where the target may not exist, only if it does."""

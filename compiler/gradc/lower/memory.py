@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from gradc.ir.scalar import BOOL, INT64, DType
 from gradc.ir.tensor import Extent, Tensor
 from gradc.lower.machine import Machine
+from gradc.lower.streams import write_streamed_columns, write_streamed_run
 from gradc.lower.strided import ColumnAccess
 from gradc.lower.text import FunctionBuilder, Scope, Value, literal, memory_type
 
@@ -199,8 +200,8 @@ class MemoryEmitter(Machine):
             shared = ours.depth
         return shared
 
-    def write(self, pointer: Value, offset: Value, value: Value) -> None:
-        """Store to an entry, or to one per lane, in the innermost scope."""
+    def write(self, pointer: Value, offset: Value, value: Value, *, streamed: bool = False) -> None:
+        """Store to an entry, or to one per lane, in the innermost scope; past the cache where it is a large result's."""
         self.note_write(pointer)
         depth = self.builder.depth
         lanes = self.lanes if varies(offset) else 1
@@ -212,7 +213,11 @@ class MemoryEmitter(Machine):
             self._write_active(pointer, offset, value, depth)
             return
         if lanes > 1 and _is_strided(offset, value.dtype):
-            self._columns.write(pointer.text, offset, value, depth)
+            finish = write_streamed_columns if streamed else None
+            self._columns.write(pointer.text, offset, value, depth, finish)
+            return
+        if lanes > 1 and streamed and _is_consecutive(offset) and value.dtype.kind == "f":
+            self._columns.write_run(pointer.text, offset, value, depth, write_streamed_run)
             return
         self._columns.settle("write", pointer.text)
         if lanes > 1 and not _is_consecutive(offset):

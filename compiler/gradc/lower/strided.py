@@ -50,6 +50,10 @@ class Columns:
         return found
 
 
+#: Writes the code of what was collected, at the end of its block.
+Finish = Callable[[FunctionBuilder, Columns], None]
+
+
 class ColumnAccess:
     """Collects the columns that blocks of a function read and write, and writes their code when a block ends."""
 
@@ -61,15 +65,27 @@ class ColumnAccess:
 
     def read(self, pointer: str, offset: Value, dtype: DType, lanes: int, depth: int) -> str:
         """The register of the entries at ``offset``, of which the lanes are a literal stride apart."""
-        columns, column = self._columns("read", pointer, offset, dtype, lanes, depth, _write_reads)
+        columns, column = self._columns("read", pointer, offset, dtype, lanes, depth, read_columns)
         if column not in columns.registers:
             columns.registers[column] = "%" + self._builder.fresh(), self._reserved_line(columns.scope)
         return columns.registers[column][0]
 
-    def write(self, pointer: str, offset: Value, value: Value, depth: int) -> None:
+    def write(self, pointer: str, offset: Value, value: Value, depth: int, finish: Finish | None = None) -> None:
         """Store the lanes of ``value`` a literal stride apart."""
-        columns, column = self._columns("write", pointer, offset, value.dtype, value.lanes, depth, _write_writes)
+        finish = finish or write_columns
+        columns, column = self._columns("write", pointer, offset, value.dtype, value.lanes, depth, finish)
         columns.registers[column] = value.text, self._reserved_line(columns.scope)
+
+    def write_run(self, pointer: str, offset: Value, value: Value, depth: int, finish: Finish) -> None:
+        """Store a vector of neighbours, together with the vectors beside it."""
+        root, shift = self._builder.split_offset(offset)
+        scope = self._builder.scopes[depth]
+        key = ("write", pointer, root.text, value.dtype, value.lanes, scope.label)
+        run = self._open.get(key)
+        if run is None or shift in run.registers:
+            run = Columns(scope, pointer, root.text, 1, value.dtype, value.lanes)
+            self._keep(key, run, depth, finish)
+        run.registers[shift] = value.text, self._reserved_line(scope)
 
     def settle(self, kind: str, pointer: str) -> None:
         """Columns of this buffer that were read (or written) so far are not joined by later ones."""
@@ -84,7 +100,7 @@ class ColumnAccess:
         dtype: DType,
         lanes: int,
         depth: int,
-        write: Callable[[FunctionBuilder, Columns], None],
+        finish: Finish,
     ) -> tuple[Columns, int]:
         assert offset.step is not None
         assert isinstance(offset.step.literal, int)
@@ -96,9 +112,12 @@ class ColumnAccess:
         if columns is None or (kind == "write" and column in columns.registers):
             start = self._builder.add_shift(root, row * stride)
             columns = Columns(scope, pointer, start.text, stride, dtype, lanes)
-            self._builder.remember(self._open, key, columns, depth)
-            scope.closing.append(lambda: write(self._builder, columns))
+            self._keep(key, columns, depth, finish)
         return columns, column
+
+    def _keep(self, key: tuple[object, ...], columns: Columns, depth: int, finish: Finish) -> None:
+        self._builder.remember(self._open, key, columns, depth)
+        columns.scope.closing.append(lambda: finish(self._builder, columns))
 
     @staticmethod
     def _reserved_line(scope: Scope) -> int:
@@ -106,12 +125,13 @@ class ColumnAccess:
         return len(scope.lines) - 1
 
 
-class _Writer:
-    """Writes the code of one window into the line that is reserved for it."""
+class Writer:
+    """Writes code into a line that is reserved for it."""
 
     def __init__(self, builder: FunctionBuilder, columns: Columns, line: int) -> None:
         self._builder, self._columns, self._line = builder, columns, line
         self._code: list[str] = []
+        self.module = builder.module
 
     def __call__(self, text: str, name: str | None = None) -> str:
         name = name or "%" + self._builder.fresh()
@@ -169,15 +189,16 @@ class _Writer:
 # ---------------------------------------------------------------- reading
 
 
-def _write_reads(builder: FunctionBuilder, columns: Columns) -> None:
+def read_columns(builder: FunctionBuilder, columns: Columns) -> None:
+    """Define the registers of the columns that were asked for."""
     wanted = sorted(columns.registers)
     if columns.stride <= PICKED:
-        write = _Writer(builder, columns, min(line for _, line in columns.registers.values()))
+        write = Writer(builder, columns, min(line for _, line in columns.registers.values()))
         _pick(write, columns, wanted)
         write.done()
         return
     for window in _read_windows(columns, wanted):
-        write = _Writer(builder, columns, min(columns.registers[c][1] for c in window))
+        write = Writer(builder, columns, min(columns.registers[c][1] for c in window))
         if len(window) < FEWEST:
             for column in window:
                 _gather_lanes(write, columns, column)
@@ -197,7 +218,7 @@ def _read_windows(columns: Columns, wanted: list[int]) -> list[list[int]]:
     return found
 
 
-def _pick(write: _Writer, columns: Columns, wanted: list[int]) -> None:
+def _pick(write: Writer, columns: Columns, wanted: list[int]) -> None:
     """All entries between as consecutive vectors (the last ends with the last entry), and the columns out of these."""
     lanes, stride, first = columns.lanes, columns.stride, wanted[0]
     count = (lanes - 1) * stride + wanted[-1] - first + 1
@@ -222,7 +243,7 @@ def _pick(write: _Writer, columns: Columns, wanted: list[int]) -> None:
             write.shuffle(result, result, [*mask], columns.registers[column][0])
 
 
-def _gather_lanes(write: _Writer, columns: Columns, column: int) -> None:
+def _gather_lanes(write: Writer, columns: Columns, column: int) -> None:
     """One column, lane by lane."""
     result, kind = "poison", llvm_type(columns.dtype)
     for lane in range(columns.lanes):
@@ -231,7 +252,7 @@ def _gather_lanes(write: _Writer, columns: Columns, column: int) -> None:
         result = write(f"insertelement {columns.type} {result}, {kind} {one}, i32 {lane}", name)
 
 
-def _transpose_rows(write: _Writer, columns: Columns, window: list[int]) -> None:
+def _transpose_rows(write: Writer, columns: Columns, window: list[int]) -> None:
     """Part of each row as a vector, and the square of them transposed."""
     lanes, first = columns.lanes, window[0]
     width = window[-1] - first + 1
@@ -242,7 +263,7 @@ def _transpose_rows(write: _Writer, columns: Columns, window: list[int]) -> None
         write.shuffle(source, source, range(lanes), columns.registers[column][0])
 
 
-def _part_of_row(write: _Writer, columns: Columns, shift: int, width: int) -> str:
+def _part_of_row(write: Writer, columns: Columns, shift: int, width: int) -> str:
     """``width`` entries in the first lanes of a vector, read in powers of two: nothing beyond them is touched."""
     lanes, kind = columns.lanes, columns.dtype
     if width == lanes:
@@ -266,14 +287,15 @@ def _part_of_row(write: _Writer, columns: Columns, shift: int, width: int) -> st
 # ---------------------------------------------------------------- writing
 
 
-def _write_writes(builder: FunctionBuilder, columns: Columns) -> None:
+def write_columns(builder: FunctionBuilder, columns: Columns) -> None:
+    """Store the columns that were collected."""
     if len(columns.registers) == columns.stride <= PICKED:
-        write = _Writer(builder, columns, max(line for _, line in columns.registers.values()))
+        write = Writer(builder, columns, max(line for _, line in columns.registers.values()))
         _interleave(write, columns)
         write.done()
         return
     for window in columns.windows():
-        write = _Writer(builder, columns, max(columns.registers[c][1] for c in window))
+        write = Writer(builder, columns, max(columns.registers[c][1] for c in window))
         if len(window) < FEWEST:
             for column in window:
                 _scatter_lanes(write, columns, column)
@@ -282,7 +304,7 @@ def _write_writes(builder: FunctionBuilder, columns: Columns) -> None:
         write.done()
 
 
-def _interleave(write: _Writer, columns: Columns) -> None:
+def _interleave(write: Writer, columns: Columns) -> None:
     """Every entry of the rows, as consecutive vectors."""
     lanes, stride = columns.lanes, columns.stride
     for part in range(stride):
@@ -299,14 +321,14 @@ def _interleave(write: _Writer, columns: Columns) -> None:
         write.store(columns.type, result, part * lanes)
 
 
-def _scatter_lanes(write: _Writer, columns: Columns, column: int) -> None:
+def _scatter_lanes(write: Writer, columns: Columns, column: int) -> None:
     kind = llvm_type(columns.dtype)
     for lane in range(columns.lanes):
         one = write(f"extractelement {columns.type} {columns.registers[column][0]}, i32 {lane}")
         write.store(kind, one, lane * columns.stride + column)
 
 
-def _store_rows(write: _Writer, columns: Columns, window: list[int]) -> None:
+def _store_rows(write: Writer, columns: Columns, window: list[int]) -> None:
     lanes, width, first = columns.lanes, len(window), window[0]
     padded = [columns.registers[c][0] for c in window] + ["poison"] * (lanes - width)
     for lane, row in enumerate(write.transposed(padded)):

@@ -149,6 +149,8 @@ class Scope:
 
 
 _INTERNAL = re.compile(r"^define internal (.*)")
+#: What stores past the cache refer to.
+STREAMED = "!0 = !{i32 1}"
 #: What generated functions have in common.
 ATTRIBUTES = 'attributes #0 = { nounwind "prefer-vector-width"="512" }'
 
@@ -191,7 +193,8 @@ class Module:
         """A module of some of the functions, with the declarations that they need."""
         body = "\n\n".join(functions)
         declarations = [self._declarations[name] for name in self.declarations if f"@{name}(" in body]
-        return "\n\n".join([body, ATTRIBUTES, "\n".join([*declarations, *declared])]) + "\n"
+        metadata = [STREAMED] if "!nontemporal" in body else []
+        return "\n\n".join([body, ATTRIBUTES, "\n".join([*declarations, *declared]), *metadata]) + "\n"
 
     def without_helpers(self) -> str:
         """The module with its helpers declared only."""

@@ -33,6 +33,8 @@ class Statement:
     descending: bool = False
     guarded: bool = False
     stored: bool = True
+    #: whether it makes a result that is larger than the cache and that nothing reads
+    streamed: bool = False
     product: MatrixProduct | None = None
 
     @cached_property
