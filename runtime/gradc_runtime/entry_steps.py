@@ -325,14 +325,39 @@ no:
 }}"""
 
 
+#: Forget an exception, if there is one, unless it is none that a program handles; whether there is none left.
+FORGIVE = """
+@gradc_exception = external global i8
+
+define internal i32 @gradc_forgive() #0 {
+entry:
+  %error = call ptr @PyErr_Occurred()
+  %none = icmp eq ptr %error, null
+  br i1 %none, label %yes, label %some
+some:
+  %matches = call i32 @PyErr_ExceptionMatches(ptr @gradc_exception)
+  %ordinary = icmp ne i32 %matches, 0
+  br i1 %ordinary, label %clear, label %no
+clear:
+  call void @PyErr_Clear()
+  br label %yes
+yes:
+  ret i32 1
+no:
+  ret i32 0
+}"""
+
 #: Functions that steps share, by name.
-SHARED = {"gradc_find_name": FIND_NAME, "gradc_match_dict": MATCH_DICT}
+SHARED = {"gradc_find_name": FIND_NAME, "gradc_match_dict": MATCH_DICT, "gradc_forgive": FORGIVE}
 #: What the entry and the shared functions call of the interpreter.
 DECLARED = {
     "Py_IncRef": "declare void @Py_IncRef(ptr)",
     "Py_DecRef": "declare void @Py_DecRef(ptr)",
     "PyThreadState_Get": "declare ptr @PyThreadState_Get()",
     "_PyObject_MakeTpCall": "declare ptr @_PyObject_MakeTpCall(ptr, ptr, ptr, i64, ptr)",
+    "PyErr_Clear": "declare void @PyErr_Clear()",
+    "PyErr_Occurred": "declare ptr @PyErr_Occurred()",
+    "PyErr_ExceptionMatches": "declare i32 @PyErr_ExceptionMatches(ptr)",
     "PyUnicode_Compare": "declare i32 @PyUnicode_Compare(ptr, ptr)",
     "PyDict_Next": "declare i32 @PyDict_Next(ptr, ptr, ptr, ptr)",
     "PyObject_RichCompareBool": "declare i32 @PyObject_RichCompareBool(ptr, ptr, i32)",

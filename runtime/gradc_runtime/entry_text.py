@@ -139,16 +139,26 @@ class Step:
         self.begin(label)
 
     def require_object(self, value: str, *, else_raise: bool) -> None:
-        """Go on only with an object. Null is passed on as the exception it stands for, or is a difference."""
+        """Go on only with an object. Null is passed on as the exception it stands for; or it is a difference, unless the
+        exception is one like KeyboardInterrupt.
+        """
         good, bad = self.label("ok"), self.label("null")
         self.branch(self.equal("ptr", value, "null"), bad, good)
         self.begin(bad)
-        if else_raise:
-            self.give("null")
-        else:
-            self.do("PyErr_Clear")
+        if not else_raise:
+            raised = self.label("raised")
+            self.require_forgiven(raised)
             self.leave(Leaving.DIFFERS)
+            self.begin(raised)
+        self.give("null")
         self.begin(good)
+
+    def require_forgiven(self, otherwise: str) -> None:
+        """Forget an exception, if there is one; go on at a block where it must be passed on."""
+        label = self.label("forgiven")
+        forgiven = self.call("i32", "gradc_forgive")
+        self.branch(self.equal("i32", forgiven, "1"), label, otherwise)
+        self.begin(label)
 
     def next(self, found: str = "%object", step: str | None = None) -> None:
         """Jump to the next step, or to the one at ``step``."""

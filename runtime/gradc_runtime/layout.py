@@ -55,12 +55,12 @@ HAS_VECTORCALL = 1 << 11
 
 #: What the machine code calls of the interpreter.
 _INTERPRETER = """
-    Py_IncRef Py_DecRef PyErr_Clear PyErr_Occurred PyThreadState_Get PyEval_SaveThread PyEval_RestoreThread _PyType_Lookup
-    _PyObject_MakeTpCall PyObject_GetAttr PyObject_CallNoArgs PyObject_CallOneArg PyObject_IsTrue PyObject_RichCompareBool
-    PyUnicode_Compare PyDict_New PyDict_Size PyDict_Next PyDict_GetItemWithError PyDict_SetItem PyTuple_New PyList_New
-    PyList_Size PyList_GetItem PyList_SetSlice PyList_Append PyFunction_GetDefaults
-    PyFunction_GetKwDefaults PyMethod_Function PyFloat_FromDouble PyLong_FromLongLong
-    PyLong_AsLongLongAndOverflow PyLong_AsDouble PyBool_FromLong
+    Py_IncRef Py_DecRef PyErr_Clear PyErr_Occurred PyErr_ExceptionMatches PyThreadState_Get PyEval_SaveThread
+    PyEval_RestoreThread _PyType_Lookup _PyObject_MakeTpCall PyObject_GetAttr PyObject_CallNoArgs
+    PyObject_CallOneArg PyObject_IsTrue PyObject_RichCompareBool PyUnicode_Compare PyDict_New PyDict_Size
+    PyDict_Next PyDict_GetItemWithError PyDict_SetItem PyTuple_New PyList_New PyList_Size PyList_GetItem
+    PyList_SetSlice PyList_Append PyFunction_GetDefaults PyFunction_GetKwDefaults PyMethod_Function
+    PyFloat_FromDouble PyLong_FromLongLong PyLong_AsLongLongAndOverflow PyLong_AsDouble PyBool_FromLong
 """.split()
 #: Its functions that build a type; called through ctypes.
 _TYPE_MAKERS = ("PyType_FromSpec", "PyVectorcall_Call")
@@ -163,4 +163,5 @@ def call_symbols() -> dict[str, int]:
     """The addresses of what the machine code of calls refers to."""
     api = ctypes.pythonapi
     symbols = {name: ctypes.cast(getattr(api, name), ctypes.c_void_p).value or 0 for name in _INTERPRETER}
-    return symbols | {name: int(_numpy_table()[place]) for name, place in _NUMPY.items()}
+    symbols |= {name: int(_numpy_table()[place]) for name, place in _NUMPY.items()}
+    return symbols | {"gradc_exception": id(Exception)}

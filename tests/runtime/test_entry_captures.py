@@ -357,6 +357,28 @@ def test_an_attribute_that_calls_the_function_itself() -> None:
     assert depth == 4
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError, AttributeError])
+def test_an_attribute_that_raises(error: type[BaseException]) -> None:
+    raised: list[BaseException] = []
+
+    def computed(name: str) -> float:
+        if raised:
+            raise raised.pop()
+        return 2.0
+
+    source: Any = types.ModuleType("somewhere")
+    source.__getattr__ = computed
+    function = jit(lambda x: source.value * x)
+    by_plan(function, 3.0)
+    raised.append(error("stop"))
+    if issubclass(error, Exception):
+        assert served_by_python(function, 3.0) == 6.0
+    else:
+        with pytest.raises(error, match="stop"):
+            function(3.0)
+    assert still_by_plan(function, 3.0) == 6.0
+
+
 def test_calls_inside_a_trace_join_it() -> None:
     inner = jit(lambda x: x**2)
     by_plan(inner, 3.0)
