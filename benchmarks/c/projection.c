@@ -55,7 +55,7 @@ static inline void jacobian_of(const lanes z[PARAMETERS], lanes feature_x, lanes
 }
 
 static inline __attribute__((always_inline)) void group(const double *z, const double *feature, double *out) {
-    lanes inputs[PARAMETERS], features[LANES], outputs[ENTRIES];
+    lanes inputs[PARAMETERS], features[2] = {spread(0), spread(0)}, outputs[ENTRIES];
     load_columns(z, PARAMETERS, inputs);
     for (int k = 0; k < LANES; k++) {
         features[0][k] = feature[2 * k];

@@ -14,26 +14,28 @@ static inline lanes root(lanes x) {
 #endif
 }
 
+#define LISTED(...) __VA_ARGS__
+
 /* Exchange blocks of `size` lanes between rows that are `size` apart; LOW and HIGH tell which lanes go where. */
-#define EXCHANGE(square, size, LOW, HIGH)                                   \
-    for (int row = 0; row < LANES; row++) {                                 \
-        if (row / size % 2) continue;                                       \
-        lanes first = square[row], second = square[row + size];             \
-        square[row] = __builtin_shuffle(first, second, (masks)LOW);         \
-        square[row + size] = __builtin_shuffle(first, second, (masks)HIGH); \
+#define EXCHANGE(square, size, LOW, HIGH)                                         \
+    for (int row = 0; row < LANES; row++) {                                       \
+        if (row / size % 2) continue;                                             \
+        lanes first = square[row], second = square[row + size];                   \
+        square[row] = __builtin_shufflevector(first, second, LISTED LOW);         \
+        square[row + size] = __builtin_shufflevector(first, second, LISTED HIGH); \
     }
 
 /* Transpose a square of LANES vectors in place. */
 static inline __attribute__((always_inline)) void transpose(lanes square[LANES]) {
 #if defined(__AVX512F__)
-    EXCHANGE(square, 1, ((masks){0, 8, 2, 10, 4, 12, 6, 14}), ((masks){1, 9, 3, 11, 5, 13, 7, 15}))
-    EXCHANGE(square, 2, ((masks){0, 1, 8, 9, 4, 5, 12, 13}), ((masks){2, 3, 10, 11, 6, 7, 14, 15}))
-    EXCHANGE(square, 4, ((masks){0, 1, 2, 3, 8, 9, 10, 11}), ((masks){4, 5, 6, 7, 12, 13, 14, 15}))
+    EXCHANGE(square, 1, (0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15))
+    EXCHANGE(square, 2, (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15))
+    EXCHANGE(square, 4, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
 #elif defined(__AVX2__)
-    EXCHANGE(square, 1, ((masks){0, 4, 2, 6}), ((masks){1, 5, 3, 7}))
-    EXCHANGE(square, 2, ((masks){0, 1, 4, 5}), ((masks){2, 3, 6, 7}))
+    EXCHANGE(square, 1, (0, 4, 2, 6), (1, 5, 3, 7))
+    EXCHANGE(square, 2, (0, 1, 4, 5), (2, 3, 6, 7))
 #else
-    EXCHANGE(square, 1, ((masks){0, 2}), ((masks){1, 3}))
+    EXCHANGE(square, 1, (0, 2), (1, 3))
 #endif
 }
 
