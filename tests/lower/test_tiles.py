@@ -12,7 +12,7 @@ from gradc.ir.algebra import product_of
 from gradc.ir.build import comprehension
 from gradc.ir.scalar import Scalar, load, number, size
 from gradc.ir.tensor import Extent, Graph, input_tensor
-from gradc.lower import compile_graph, contractions, products
+from gradc.lower import compile_graph, contractions, forms, products
 from gradc.lower.kernel import Kernel
 
 LAYOUTS = list(product([False, True], repeat=3))
@@ -89,6 +89,26 @@ def test_one_kernel_for_all_sizes(layout: tuple[bool, ...]) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_the_routine_for_any_sizes(layout: tuple[bool, ...], dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "_is_large", lambda sizes, lanes: True)
+    rng = np.random.default_rng(2)
+    chosen = [tuple(int(n) for n in rng.integers(2, 40, 3)) for _ in range(8)]
+    for sizes in [*chosen, (8, 16, 1), (9, 17, 2), (65, 130, 300), (130, 7, 700), (3, 50, 256)]:
+        kernel = kernel_of(*sizes, layout, dtype, -1.5)
+        check(kernel, sizes, layout, dtype, -1.5)
+        assert 1 in sizes or "gradc_any_" in kernel.llvm
+
+
+def test_large_products_share_a_routine() -> None:
+    names = set()
+    for sizes in ((130, 140, 150), (200, 128, 777)):
+        kernel = kernel_of(*sizes, (False, False, False))
+        names |= {line.split("@")[1].split("(")[0] for line in kernel.llvm.splitlines() if "call void @gradc_" in line}
+    assert len(names) == 1
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_zero_times_what_is_not_finite_is_nan(layout: tuple[bool, ...], value: float) -> None:
     rows, columns, inner = 19, 21, 13
@@ -134,7 +154,6 @@ def test_every_lane_count(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The routines of machines with narrower vectors, without fused multiply-adds too."""
     from dataclasses import replace
 
-    from gradc.lower import forms
     from gradc_runtime.engine import engine
 
     host = engine().host

@@ -8,18 +8,22 @@ from math import ceil
 
 from gradc.ir.scalar import INT64, DType
 from gradc.lower.dots import DottedProduct, copies_right, most_columns
-from gradc.lower.product_routine import ProductRoutine, ProductSpec, Sizes
+from gradc.lower.product_routine import SIZE_NAMES, ProductRoutine, ProductSpec, Sizes
 from gradc.lower.text import FunctionBuilder, Module, Value, literal, llvm_type
 from gradc.lower.tiles import TiledProduct, copies_panels
+from gradc.lower.tiles_any import AnyProduct
 from gradc.lower.tiling import LATENCY, tile_size
 from gradc_runtime.engine import Host, engine
 
 #: What an extent counts as that is known only when the kernel runs.
 ASSUMED = 256
+#: Multiply-adds from which on a product isn't worth a routine of its own; of one with a short extent, rare in a hot
+#: loop, fewer; and the rows that are too few for the common routine.
+WORK, THIN, THIN_WORK, FEW_ROWS = 1 << 20, 32, 1 << 18, 8
 #: What one more call costs, in multiply-adds of vectors.
 CALL = 20
 
-ROUTINES: dict[str, type[ProductRoutine]] = {"tiles": TiledProduct, "dots": DottedProduct}
+ROUTINES: dict[str, type[ProductRoutine]] = {"tiles": TiledProduct, "dots": DottedProduct, "any": AnyProduct}
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ def call_routine(
     """``C = scale A B``, for the addresses of A, B and C, by the form that takes the least time."""
     host, dtype = engine().host, scale.dtype
     lanes = host.vector_bits // (8 * dtype.itemsize)
+    if _is_large(sizes, lanes):
+        _call(builder, places, Choice(0.0, "any", sizes, exchanged=False), scale, host, accumulates=accumulates)
+        return
     whole = _best(sizes, lanes, host)
     columns = sizes.columns.literal
     if isinstance(columns, int) and columns > lanes and columns % lanes:
@@ -79,11 +86,13 @@ def _call(
 ) -> None:
     module, sizes = builder.module, choice.sizes
     spec = ProductSpec.of(choice.form, scale.dtype, sizes, scaled=scale.literal != 1, accumulates=accumulates)
+    if choice.form == "any":
+        spec = replace(spec, sizes=_unit_strides(spec), scaled=True)
     if not module.has_helper(spec.name):
         module.adopt(_routine(spec, host))
     left, right, result = places
     arguments = [f"ptr {place}" for place in ((right, left, result) if choice.exchanged else places)]
-    arguments += [f"i64 {value.text}" for value in sizes.values() if not isinstance(value.literal, int)]
+    arguments += [f"i64 {v.text}" for v, known in zip(sizes.values(), spec.sizes, strict=True) if known is None]
     arguments += [f"{scale.type} {scale.text}"] * spec.scaled
     builder.line(f"call void @{spec.name}({', '.join(arguments)})")
 
@@ -94,6 +103,19 @@ def _routine(spec: ProductSpec, host: Host) -> Module:
     module = Module()
     module.helper(spec.name, ROUTINES[spec.form](module, spec, host).text())
     return module
+
+
+def _unit_strides(spec: ProductSpec) -> tuple[int | None, ...]:
+    """Of all that is known, that B and C have neighbours along an axis."""
+    kept = ("b_inner", "b_column", "c_column")
+    return tuple(1 if name in kept and size == 1 else None for name, size in zip(SIZE_NAMES, spec.sizes, strict=True))
+
+
+def _is_large(sizes: Sizes, lanes: int) -> bool:
+    """Whether the routine for any sizes is as fast as one for these."""
+    rows, columns, inner = (_assumed(size) for size in (sizes.rows, sizes.columns, sizes.inner))
+    work = rows * columns * inner
+    return rows >= FEW_ROWS and columns >= lanes and work >= (THIN_WORK if min(rows, columns, inner) < THIN else WORK)
 
 
 def _assumed(value: Value) -> int:

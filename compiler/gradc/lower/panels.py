@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from gradc.ir.scalar import INT64, DType
 from gradc.lower.routine import Routine
@@ -21,9 +22,9 @@ class PlainPanel(Panel):
     """The matrix itself: its columns lie side by side."""
 
     def __init__(
-        self, r: Routine, dtype: DType, lanes: int, vectors: int, mask: str | None, where: str, stride: Value
+        self, r: Routine, dtype: DType, lanes: int, masks: Sequence[str | None], where: str, stride: Value
     ) -> None:
-        self._r, self._dtype, self._lanes, self._vectors, self._mask = r, dtype, lanes, vectors, mask
+        self._r, self._dtype, self._lanes, self._masks = r, dtype, lanes, masks
         self._where, self._stride = where, stride
 
     def row(self, k: Value) -> list[Value]:
@@ -31,9 +32,9 @@ class PlainPanel(Panel):
         r = self._r
         line = r.entry(self._where, self._dtype, r.multiply_integers(k, self._stride))
         result = []
-        for v in range(self._vectors):
+        for v, mask in enumerate(self._masks):
             at = r.entry(line, self._dtype, literal(v * self._lanes, INT64))
-            result.append(r.load_vector(at, self._dtype, self._lanes, self._mask if v == self._vectors - 1 else None))
+            result.append(r.load_vector(at, self._dtype, self._lanes, mask))
         return result
 
 
@@ -68,6 +69,8 @@ class CopiedPanel(Panel):
     def fill_transposed(self, where: str, down: Value, across: Value, length: Value, width: Value) -> None:
         """Copy from columns that are ``across`` apart: squares of whole vectors if entries of a column are neighbours."""
         r, lanes = self._r, self._lanes
+        left = [r.add_integers(width, literal(-v * lanes, INT64)) for v in range(self._vectors)]
+        masks = [r.mask_of(r.maximum_integers(some, ZERO), lanes) for some in left]
         squares = r.rounded_down(length, lanes) if down.literal == 1 else ZERO
 
         def square(k: Value, _: list[Value]) -> list[Value]:
@@ -78,13 +81,10 @@ class CopiedPanel(Panel):
             return []
 
         def single(k: Value, _: list[Value]) -> list[Value]:
-            for v in range(self._vectors):
-                line = r.vector_zero(self._dtype, lanes)
-                for lane in range(lanes):
-                    at = self._inside(where, across, width, v * lanes + lane)
-                    number = r.load(r.entry(at, self._dtype, r.multiply_integers(k, down)), self._dtype)
-                    line = r.inserted(line, number, lane)
-                r.store_vector(line, self._at(k, v))
+            for v, mask in enumerate(masks):
+                at = r.entry(where, self._dtype, r.multiply_integers(k, down))
+                at = r.entry(at, self._dtype, r.multiply_integers(literal(v * lanes, INT64), across))
+                r.store_vector(r.gather(at, self._dtype, across, lanes, mask), self._at(k, v))
             return []
 
         r.loop(ZERO, squares, [], square, step=lanes)

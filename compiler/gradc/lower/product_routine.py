@@ -90,7 +90,7 @@ class ProductRoutine(ABC):
         if spec.scaled:
             arguments.append((scale.type, "scale"))
         self.r = Routine(module, spec.name, arguments, host)
-        self._scale = self.r.splat(scale, self.lanes) if spec.scaled else None
+        self.scale = self.r.splat(scale, self.lanes) if spec.scaled else None
 
     @abstractmethod
     def text(self) -> str:
@@ -105,7 +105,7 @@ class ProductRoutine(ABC):
         r = self.r
         if not first:
             before = r.gather(at, total.dtype, stride, self.lanes, mask)
-            total = r.add(before, total) if self._scale is None else r.multiply_add(self._scale, total, before)
-        elif self._scale is not None:
-            total = r.multiply(self._scale, total)
+            total = r.add(before, total) if self.scale is None else r.multiply_add(self.scale, total, before)
+        elif self.scale is not None:
+            total = r.multiply(self.scale, total)
         r.scatter(replace(total, depth=r.depth), at, stride, mask)

@@ -42,6 +42,11 @@ class Routine(FunctionBuilder):
             return literal(value.literal // divisor, INT64)
         return Value(self.instruction(f"udiv i64 {value.text}, {divisor}", value.depth), INT64, value.depth)
 
+    def rounded_up(self, value: Value, multiple: int) -> Value:
+        """The least multiple that isn't less than a value, which isn't negative."""
+        whole = self.quotient(self.add_integers(value, literal(multiple - 1, INT64)), multiple)
+        return self.multiply_integers(whole, literal(multiple, INT64))
+
     # ------------------------------------------------------------ memory
 
     def entry(self, base: str, dtype: DType, offset: Value) -> str:

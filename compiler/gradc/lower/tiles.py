@@ -90,7 +90,8 @@ class TiledProduct(ProductRoutine):
     def _panel(self, right: str, j: Value, run: Run, length: Value) -> Panel:
         r, sizes = self.r, self.sizes
         where = r.entry(right, self.dtype, r.multiply_integers(j, sizes.b_column))
-        plain = PlainPanel(r, self.dtype, self.lanes, run.vectors, self._mask(run), where, sizes.b_inner)
+        masks = [*[None] * (run.vectors - 1), self._mask(run)]
+        plain = PlainPanel(r, self.dtype, self.lanes, masks, where, sizes.b_inner)
         side_by_side = sizes.b_column.literal == 1
         if side_by_side and not copies_panels(sizes) and (run.mask is None or self._has_masks):
             return plain
