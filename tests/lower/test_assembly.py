@@ -60,6 +60,25 @@ def test_hot_loop_is_wide_and_stays_in_registers(
     assert loop.spills == []
 
 
+def projection(camera, point):
+    rotation, away = camera[0:3], point - camera[3:6]
+    angle = np.sqrt(np.sum(rotation**2))
+    axis = rotation / angle
+    along = axis * np.sum(axis * away)
+    seen = along + np.cos(angle) * (away - along) + np.sin(angle) * np.cross(axis, away)
+    return camera[6] * seen[0:2] / seen[2]
+
+
+def test_a_batch_of_small_jacobians_is_a_loop_over_vectors_of_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRADC_CHECK", raising=False)
+    widest = widest_register()
+    jacobians = gradc.vmap(gradc.jacobian(projection))
+    loop = hot_loop(jacobians.asm(np.ones((1003, 7)), np.ones((1003, 3))))
+    assert len(loop.packed) > 100
+    assert loop.registers == {widest}
+    assert loop.calls == []
+
+
 def test_the_finder_tells_loops_apart() -> None:
     """An outer loop with a spill around an inner one; a rare call out of line; a scalar loop."""
     text = """
