@@ -27,6 +27,16 @@ def test_import_pulls_in_nothing_heavy():
     assert loaded == "[]"
 
 
+def test_a_first_gradient_pulls_in_what_it_needs_only():
+    unneeded = sorted({*HEAVY, "numpy.random"} - {"llvmlite"})
+    loaded = in_fresh_python(
+        "import numpy; before = set(sys.modules); import gradc; "
+        "gradc.grad(lambda x: numpy.sin(x) * x + x**2)(2.0); "
+        f"print([name for name in {unneeded!r} if name in sys.modules and name not in before])"
+    )
+    assert loaded == "[]"
+
+
 def test_public_names_are_there():
     missing = [name for name in gradc.__all__ if not hasattr(gradc, name)]
     assert not missing

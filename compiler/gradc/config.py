@@ -28,10 +28,12 @@ def debug_level() -> int:
 
 def dump_folder() -> Path | None:
     """Where the stages are written, if anywhere."""
+    text = os.environ.get("GRADC_DUMP_TO", "")
+    if not text:
+        return None
     from pathlib import Path  # only here: it costs more than the rest of `import gradc` may
 
-    text = os.environ.get("GRADC_DUMP_TO", "")
-    return Path(text) if text else None
+    return Path(text)
 
 
 def set_num_threads(count: int) -> None:

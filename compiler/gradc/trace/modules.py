@@ -136,10 +136,8 @@ class StandInModule(types.ModuleType):
 def _numpy_attribute(name: str, value: Any) -> Any:
     if name in _CONSTANTS and isinstance(value, float):
         return named_constant(_CONSTANTS[name])
-    if value is np.random:
-        return _random_module(np.random)
     if isinstance(value, types.ModuleType):
-        return _numpy_module(value)
+        return _random_module(value) if value.__name__ == "numpy.random" else _numpy_module(value)
     if value is np.vectorize:
         return vectorized
     if name in ("r_", "c_"):
@@ -210,7 +208,7 @@ def _random_function(name: str) -> Callable[..., Any]:
 
 @functools.cache
 def _random_module(module: types.ModuleType) -> StandInModule:
-    prefix = "np.random" if module is np.random else module.__name__
+    prefix = module.__name__.replace("numpy.", "np.")
     return StandInModule(module, lambda name, value: _random_function(f"{prefix}.{name}"))
 
 
@@ -218,10 +216,11 @@ def is_random(value: Any) -> bool:
     """Whether ``value`` draws random numbers."""
     if type(value).__module__.split(".")[0] not in ("random", "numpy"):
         return False
-    standard = sys.modules.get("random")
-    return isinstance(value, np.random.Generator | np.random.RandomState) or (
-        standard is not None and isinstance(value, standard.Random)
-    )
+    for module, kinds in (("random", ("Random",)), ("numpy.random", ("Generator", "RandomState"))):
+        loaded = sys.modules.get(module)  # loading it takes long, and without it nothing is of its kinds
+        if loaded is not None and isinstance(value, tuple(getattr(loaded, kind) for kind in kinds)):
+            return True
+    return False
 
 
 class _RandomObject:
@@ -242,8 +241,8 @@ def module_stand_in(module: types.ModuleType, path: Any, stand_in: StandIn) -> A
     if isinstance(module, StandInModule):
         return module
     top = module.__name__.split(".")[0]
-    if module is np.random or module.__name__.startswith("numpy.random"):
-        return _random_module(np.random)
+    if module.__name__.startswith("numpy.random"):
+        return _random_module(np.random)  # which is loaded, if there is such a module
     if top == "numpy":
         return _numpy_module(module)
     if module in (math, cmath):
