@@ -74,6 +74,85 @@ def test_plans_give_what_python_gives(calls: list[tuple[list[Any], dict[str, Any
             os.environ["GRADC_CHECK"] = checking
 
 
+class Thing:
+    """An object whose attributes are captured."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def twice(self) -> Any:
+        return 2 * self.value
+
+
+class OtherThing(Thing):
+    def twice(self) -> Any:
+        return 3 * self.value
+
+
+STATE: dict[str, Any] = {}
+
+values = st.one_of(
+    st.floats(-4, 4),
+    st.integers(-5, 5),
+    st.floats(-4, 4).map(np.float64),
+    st.floats(-4, 4).map(lambda v: np.full(3, v)),
+)
+states = st.fixed_dictionaries(
+    {
+        "number": values,
+        "list": st.lists(values, min_size=2, max_size=3),
+        "tuple": st.tuples(values, st.lists(values, min_size=1, max_size=1)),
+        "dict": st.fixed_dictionaries({"w": values}, optional={"b": values}),
+        "thing": st.one_of(values.map(Thing), values.map(OtherThing)),
+        "flag": st.booleans(),
+    }
+)
+
+
+def of_state(x: Any) -> Any:
+    total = x * STATE["number"] + STATE["list"][1] - STATE["tuple"][0] * STATE["tuple"][1][0]
+    for value in STATE["dict"].values():
+        total = total + value
+    for value in STATE["list"]:
+        total = total * value
+    return total + STATE["thing"].twice() if STATE["flag"] else total - STATE["thing"].value
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    first=states,
+    changes=st.lists(
+        st.tuples(
+            states,
+            st.sets(st.sampled_from(["number", "list", "tuple", "dict", "thing", "flag"]), max_size=2),
+            st.booleans(),
+        ),
+        max_size=6,
+    ),
+)
+def test_captures_are_what_they_are_at_each_call(first: dict[str, Any], changes: list[Any]) -> None:
+    checking = os.environ.pop("GRADC_CHECK", None)
+    try:
+        function = jit(of_state)
+        STATE.clear()
+        STATE.update(first)
+        for state, keys, in_place in [(first, set(), False), *changes]:
+            for key in keys:
+                if in_place and key == "list":
+                    STATE[key][:] = state[key]
+                elif in_place and key == "dict":
+                    STATE[key].update(state[key])
+                elif in_place and key == "thing":
+                    STATE[key].value = state[key].value
+                else:
+                    STATE[key] = state[key]
+            for _ in range(3):
+                np.testing.assert_allclose(function(1.5), of_state(1.5), rtol=1e-12, atol=1e-12)
+    finally:
+        if checking is not None:
+            os.environ["GRADC_CHECK"] = checking
+
+
 def test_arguments_of_very_many_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GRADC_CHECK", raising=False)
     for count in (300, 1900):
