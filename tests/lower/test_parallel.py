@@ -349,6 +349,16 @@ def test_scatters_do_not_race(places: int) -> None:
     assert_the_same_bits(lambda: compiled(x))
 
 
+@pytest.mark.usefixtures("every_loop_is_worth_it")
+def test_arrays_of_one_shape_are_told_apart() -> None:
+    at = rng.integers(0, 9, 5_000)
+    compiled = gradc.grad(lambda x, y: np.sum(np.sin(x[at]) * y[at]), (0, 1))
+    x, y = rng.normal(size=9), rng.normal(size=9)
+    counts = np.bincount(at, minlength=9)
+    np.testing.assert_allclose(compiled(x, y), (counts * np.cos(x) * y, counts * np.sin(x)), rtol=1e-11)
+    assert_the_same_bits(lambda: compiled(x, y))
+
+
 def scattered(places: int | Scalar, count: int) -> Kernel:
     values, at = input_tensor("v", (count,), "f8"), input_tensor("at", (count,), "i8")
     weights = input_tensor("w", (places,), "f8")  # its extent, when that is symbolic

@@ -43,6 +43,8 @@ LARGEST_COPIES = 8 << 20
 #: A failure's explanation, at the beginning of a chunk's record.
 EXPLANATION_BYTES = 32
 STATE_BYTES = 8
+#: Records of all chunks together that the call's stack has room for.
+LARGEST_ON_STACK = 1 << 13
 _RECORD_GRAIN = 64
 
 #: Picoseconds of an operation of unit cost in vector code, and of reading or writing one entry in a near cache;
@@ -200,10 +202,22 @@ def most_chunks(nest: Nest) -> int:
 class Record:
     """What a chunk leaves behind: the explanation of a failure, states of reductions and arrays, at these offsets."""
 
+    #: how many there can be
+    count: int
     states: dict[Statement, int]
     arrays: dict[Statement, int]
     explains: bool
     byte_count: int
+
+    @property
+    def total(self) -> int:
+        """The bytes of all of them."""
+        return self.count * self.byte_count
+
+    @property
+    def on_stack(self) -> bool:
+        """Whether they are not in the workspace."""
+        return self.total <= LARGEST_ON_STACK
 
 
 def record_of(nest: Nest) -> Record:
@@ -219,7 +233,7 @@ def record_of(nest: Nest) -> Record:
     for statement in arrays_of(nest):
         arrays[statement] = offset = -(-offset // _RECORD_GRAIN) * _RECORD_GRAIN
         offset += _array_bytes(statement)
-    return Record(places, arrays, explains, -(-offset // _RECORD_GRAIN) * _RECORD_GRAIN)
+    return Record(most_chunks(nest), places, arrays, explains, -(-offset // _RECORD_GRAIN) * _RECORD_GRAIN)
 
 
 @dataclass
@@ -239,7 +253,9 @@ def shared_memory(functions: Sequence[Sequence[Item]], needs: Lifetimes) -> Shar
     for items in functions:
         for item in items:
             if isinstance(item, Nest) and item.shared:
-                result.record_bytes = max(result.record_bytes, most_chunks(item) * record_of(item).byte_count)
+                record = record_of(item)
+                if not record.on_stack:
+                    result.record_bytes = max(result.record_bytes, record.total)
                 _add_copies(item, needs, result)
     return result
 

@@ -20,6 +20,8 @@ from gradc_runtime.threads_code import MOST_THREADS
 
 #: How many chunks there are, as an extent of the loops that combine what they leave.
 _CHUNKS = size("chunks of a loop")
+#: The chunks are given the frame and, here, where their records are.
+_RECORDS = literal(8, INT64)
 
 
 def write_shared(module: Module, frame: Frame, name: str, nest: Nest) -> None:
@@ -34,15 +36,19 @@ def write_shared(module: Module, frame: Frame, name: str, nest: Nest) -> None:
     chunks = _divided_up(builder, count, length)
     module.declare(PARALLEL_FOR, "i64", ["ptr", "ptr", "i64", "i64", "i64"])
     arguments = f"i64 {chunks.text}, i64 {length.text}, i64 {_most_threads(e, frame, nest).text}"
-    outcome = builder.instruction(f"call i64 @{PARALLEL_FOR}(ptr @{name}_chunk, ptr %frame, {arguments})", 0)
+    records = _records(e, frame, record)
+    data = builder.instruction("alloca [2 x ptr]", 0)
+    builder.line(f"store ptr %frame, ptr {data}")
+    builder.line(f"store ptr {records.text}, ptr {moved(builder, Value(data, INT64), _RECORDS).text}")
+    outcome = builder.instruction(f"call i64 @{PARALLEL_FOR}(ptr @{name}_chunk, ptr {data}, {arguments})", 0)
     if record.explains:
-        _pass_on(e, frame, record, outcome)
-    totals = _combined(e, frame, nest, record, chunks)
+        _pass_on(e, records, record, outcome)
+    totals = _combined(e, nest, records, record, chunks)
     tree = TreeEmitter(e)
     for statement in carried:
         tree.finish(statement, totals[statement])
     e.sizes[_CHUNKS.name] = chunks
-    tree.write([_sum_of_arrays(e, frame, record, statement) for statement in record.arrays])
+    tree.write([_sum_of_arrays(e, records, record, statement) for statement in record.arrays])
     builder.finish()
 
 
@@ -96,12 +102,22 @@ def _most_threads(e: ExpressionEmitter, frame: Frame, nest: Nest) -> Value:
 # ---------------------------------------------------------------- one chunk
 
 
+def _records(e: ExpressionEmitter, frame: Frame, record: Record) -> Value:
+    """Where the chunks leave their records, one after the other."""
+    if not record.on_stack:
+        return frame.workspace(e, frame.placement.records)
+    return Value(e.builder.instruction(f"alloca [{record.total} x i8], align 64", 0), INT64)
+
+
 def _write_chunk(module: Module, frame: Frame, name: str, nest: Nest, record: Record) -> None:
-    parameters = "ptr %frame, i64 %chunk, i64 %length, i64 %slot"
+    parameters = "ptr %data, i64 %chunk, i64 %length, i64 %slot"
     builder = FunctionBuilder(module, name, "#0 ", parameters)
+    builder.line("%frame = load ptr, ptr %data")
+    at = moved(builder, Value("%data", INT64), _RECORDS)
+    records = Value(builder.instruction(f"load ptr, ptr {at.text}", 0), INT64)
     chunk, length, slot = (Value(f"%{part}", INT64) for part in ("chunk", "length", "slot"))
     e = frame.emitter(builder, mentioned([nest]), slot=slot)
-    place = _record_at(e, frame, record, chunk)
+    place = _record_at(builder, records, record, chunk)
     if record.explains:
         builder.explanation, e.status_slot = place.text, 0
     tree = TreeEmitter(e)
@@ -118,12 +134,9 @@ def _write_chunk(module: Module, frame: Frame, name: str, nest: Nest, record: Re
     builder.finish()
 
 
-def _record_at(e: ExpressionEmitter, frame: Frame, record: Record, chunk: Value) -> Value:
-    if not record.byte_count:
-        return ZERO
+def _record_at(builder: FunctionBuilder, records: Value, record: Record, chunk: Value) -> Value:
     step = literal(record.byte_count, INT64)
-    first = frame.workspace(e, frame.placement.records)
-    return moved(e.builder, first, e.builder.multiply_integers(chunk, step))
+    return moved(builder, records, builder.multiply_integers(chunk, step))
 
 
 def _state_at(builder: FunctionBuilder, place: Value, record: Record, statement: Statement, part: int) -> Value:
@@ -134,25 +147,27 @@ def _state_at(builder: FunctionBuilder, place: Value, record: Record, statement:
 # ---------------------------------------------------------------- after all chunks
 
 
-def _pass_on(e: ExpressionEmitter, frame: Frame, record: Record, outcome: str) -> None:
+def _pass_on(e: ExpressionEmitter, records: Value, record: Record, outcome: str) -> None:
     """A failure of the first chunk that failed is a failure of the kernel."""
     builder = e.builder
     chunk = Value(builder.instruction(f"lshr i64 {outcome}, 32", 0), INT64)
     status = builder.instruction(f"trunc i64 {outcome} to i32", 0)
     failed = Value(builder.instruction(f"icmp ne i32 {status}, 0", 0), BOOL)
-    place = _record_at(e, frame, record, chunk)
+    place = _record_at(builder, records, record, chunk)
     explanation = [
         e.read(moved(builder, place, literal(STATE_BYTES * part, INT64)), ZERO, INT64, 0) for part in range(4)
     ]
     builder.fail(failed, explanation, status, e.status_slot, 0)
 
 
-def _combined(e: ExpressionEmitter, frame: Frame, nest: Nest, record: Record, chunks: Value) -> dict[Statement, State]:
+def _combined(
+    e: ExpressionEmitter, nest: Nest, records: Value, record: Record, chunks: Value
+) -> dict[Statement, State]:
     """The states of the chunks taken together, in order."""
     builder, first = e.builder, first_totals(nest)
 
     def take(chunk: Value, phis: list[Value]) -> list[Value]:
-        place = _record_at(e, frame, record, chunk)
+        place = _record_at(builder, records, record, chunk)
         rest = iter(phis)
         result: list[Value] = []
         for statement, start in first.items():
@@ -177,12 +192,12 @@ def _merged(e: ExpressionEmitter, statement: Statement, state: State, seen: Stat
     return combine(e, statement.tensor.reducer or "", state, seen)
 
 
-def _sum_of_arrays(e: ExpressionEmitter, frame: Frame, record: Record, statement: Statement) -> Item:
+def _sum_of_arrays(e: ExpressionEmitter, records: Value, record: Record, statement: Statement) -> Item:
     """The loops that combine the partial arrays of the chunks, in order."""
     tensor, rank = statement.tensor, statement.tensor.rank
     offset = record.arrays[statement]  # in the name: arrays of the same shape are different tensors
     partial = input_tensor(f"partial {offset}", (_CHUNKS, *tensor.shape), tensor.dtype)
-    first = moved(e.builder, _record_at(e, frame, record, ZERO), literal(offset, INT64))
+    first = moved(e.builder, records, literal(offset, INT64))
     step = literal(record.byte_count // tensor.dtype.itemsize, INT64)
     e.store_at(partial, Storage(first, (step, *e.storage(tensor).strides)))
     entry = tuple(index(axis + 1) for axis in range(rank))
