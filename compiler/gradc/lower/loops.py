@@ -530,9 +530,10 @@ def carried_by(nest: Nest) -> list[Statement]:
 def first_totals(nest: Nest) -> dict[Statement, State]:
     """The states of the reductions before the loop's first iteration; sums that keep what rounding loses have two parts."""
     totals: dict[Statement, State] = {}
+    compensates = compensates_sums(nest)
     for statement in carried_by(nest):
         totals[statement] = initial_state(statement.tensor.reducer or "", statement.body.dtype)
-        if compensates_sums(nest) and is_float_sum(statement):
+        if compensates and is_float_sum(statement):
             totals[statement].append(literal(0, statement.tensor.dtype))
     return totals
 

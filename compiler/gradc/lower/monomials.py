@@ -93,6 +93,9 @@ def _apart(node: Scalar, reciprocals: frozenset[Scalar]) -> Monomial:
         if exponent < 0 and base not in reciprocals:
             below.append(Factor(base, -exponent, node.dtype))
             continue
+        if exponent.numerator == exponent.denominator:
+            above.append(Factor(base, exponent, node.dtype))
+            continue
         whole, half = divmod(abs(exponent), 1)
         sign = 1 if exponent > 0 else -1
         if half or whole > LARGEST_POWER:

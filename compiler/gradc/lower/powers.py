@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 from gradc.ir.scalar import Apply, Number, Scalar, apply, is_apply, is_number
 
 #: Powers up to this exponent become multiplications.
 LARGEST_UNROLLED_POWER = 32
+_ONE = Fraction(1)
 
 
 def small_power(node: Scalar) -> Fraction | None:
     """The exponent of a power that becomes multiplications and a square root."""
-    if not (is_apply(node, "power") or is_apply(node, "pow")):
+    if not isinstance(node, Apply) or node.op.name not in ("power", "pow"):
         return None
-    exponent = node.children[1]
+    exponent = node.args[1]
     if not isinstance(exponent, Number) or not isinstance(exponent.value, int | Fraction):
         return None
-    value = Fraction(exponent.value)
-    if value == 0 or value.denominator > 2 or abs(value) > LARGEST_UNROLLED_POWER:
+    value = _small(exponent.value)
+    if value is None:
         return None
     if node.dtype.kind != "f" and (value < 0 or value.denominator != 1):
         return None
     return value
+
+
+@lru_cache(maxsize=256)
+def _small(exponent: int | Fraction) -> Fraction | None:
+    value = Fraction(exponent)
+    return None if value == 0 or value.denominator > 2 or abs(value) > LARGEST_UNROLLED_POWER else value
 
 
 def factors(node: Apply) -> list[tuple[Scalar, Fraction]]:
@@ -31,7 +39,7 @@ def factors(node: Apply) -> list[tuple[Scalar, Fraction]]:
     for arg in node.args:
         exponent = small_power(arg)
         if exponent is None or arg.dtype != node.dtype:
-            factors.append((arg, Fraction(1)))
+            factors.append((arg, _ONE))
         else:
             factors.append((arg.children[0], exponent))
     return factors
