@@ -343,8 +343,7 @@ class Machine:
         if args[0].lanes == 1:
             return self._routine(name, args)
         function = mathematics.FUNCTIONS[name]
-        result = self._formula(function.family, args, function.position)
-        return result if function.finish is None else self._formula(function.finish, (*args, result), 0)
+        return self._formula(function.family, args, function.position)
 
     def _routine(self, name: str, args: tuple[Value, ...]) -> Value:
         dtype, kind = args[0].dtype, args[0].type

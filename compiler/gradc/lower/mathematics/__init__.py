@@ -32,11 +32,10 @@ Definition = Callable[..., tuple[Real, ...]]
 
 @dataclass(frozen=True)
 class Function:
-    """An elementary function: one result of a family, perhaps finished by a formula of operands and that result."""
+    """An elementary function: one result of a family."""
 
     family: Definition
     position: int = 0
-    finish: Definition | None = None
     #: whether the results of the family come from one routine: they are mostly wanted together
     together: bool = False
 
@@ -62,9 +61,9 @@ FUNCTIONS: dict[str, Function] = {
     "log1p": Function(logarithms.logarithm_of_one_plus),
     "log2": Function(logarithms.logarithm_to_base("log2")),
     "log10": Function(logarithms.logarithm_to_base("log10")),
-    "sin": Function(trigonometric.sine_and_cosine, 0, trigonometric.beyond_the_limit("sin"), True),
-    "cos": Function(trigonometric.sine_and_cosine, 1, trigonometric.beyond_the_limit("cos"), True),
-    "tan": Function(trigonometric.tangent, 0, trigonometric.beyond_the_limit("tan")),
+    "sin": Function(trigonometric.sine_and_cosine, together=True),
+    "cos": Function(trigonometric.sine_and_cosine, 1, together=True),
+    "tan": Function(trigonometric.tangent),
     "asin": Function(inverse_trigonometric.arc_sine),
     "acos": Function(inverse_trigonometric.arc_cosine),
     "atan": Function(inverse_trigonometric.arc_tangent),
@@ -107,11 +106,7 @@ def routine(name: str, arity: int, itemsize: int) -> Routine:
     formula = Formula(DOUBLE if itemsize == 8 else SINGLE, 1)
     operands = [Real(formula, f"%x{position}") for position in range(arity)]
     family = function.family(formula, *operands)
-    results = [
-        family[f.position] if f.finish is None else f.finish(formula, *operands, family[f.position])[0]
-        for f in members.values()
-    ]
-    code = formula.template(results)
+    code = formula.template([family[f.position] for f in members.values()])
     symbol = f"gradc_{'_'.join(members)}_{formula.suffix}"
     kind = formula.real if len(members) == 1 else f"<{len(members)} x {formula.real}>"
     lines, last = [code.lines], code.results[0]

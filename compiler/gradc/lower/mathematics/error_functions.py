@@ -22,7 +22,7 @@ def error_function(f: Formula, x: Real) -> tuple[Real]:
     series = polynomial((magnitude - CENTRE) * inverse, f.coefficients("erf_tail")) * inverse
     part = reduced(f, -square)
     r = part.remainder
-    decay = (r * r).times_plus(polynomial(r, f.coefficients("exp")), r) + 1.0
+    decay = (r * r).times_plus(polynomial(r, f.coefficients("expm1")), r) + 1.0
     far = (-(decay * two_to(f, part.power, 0))).times_plus(series, 1.0)
     return (f.where(magnitude > SWITCH, far, near).with_sign_of(x),)
 
@@ -53,7 +53,7 @@ def complementary_error_function(f: Formula, x: Real) -> tuple[Real]:
     part = reduced(f, -square)
     r = part.remainder
     high = r + 1.0
-    tail = (r * r).times_plus(polynomial(r, f.coefficients("exp")), part.lost(f.coefficients("ln2")[1]))
+    tail = (r * r).times_plus(polynomial(r, f.coefficients("expm1")), part.lost(f.coefficients("ln2")[1]))
     low = ((1.0 - high) + r) + (-square_low).times_plus(high + tail, tail)
     product = high * g
     product_low = high.times_plus(g, -product) + high.times_plus(g_low, low * g)

@@ -66,11 +66,11 @@ def exponentials(f: Formula, x: Real) -> tuple[Real, Real]:
     clamped = x.at_most(largest).at_least(smallest)
     part = reduced(f, clamped)
     r = part.remainder
-    series = polynomial(r, f.coefficients("exp"))
-    exp = scaled(f, 1.0 + series.times_plus(r * r, r), part.power, part.count)
+    exp = polynomial(r, f.coefficients("exp")).times_plus(r * r, r) + 1.0
+    exp = scaled(f, exp, part.power, part.count)
     # e^x - 1 = 2 (h + h r + h tail - 1/2) with h = 2^(k - 1), which is finite where the result is
     half = two_to(f, part.power, -1)
-    tail = (r * r).times_plus(series, part.lost(f.coefficients("ln2")[1]))
+    tail = (r * r).times_plus(polynomial(r, f.coefficients("expm1")), part.lost(f.coefficients("ln2")[1]))
     near = half.times_plus(tail, half.times_plus(r, half - 0.5))
     far = x < (-40.0 if f.format is DOUBLE else -18.0)
     expm1 = f.where(far, -1.0, near + near)

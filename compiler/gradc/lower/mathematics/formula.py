@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,6 +46,10 @@ class Format:
             return int(struct.unpack("<Q", struct.pack("<d", number))[0])
         return int(struct.unpack("<I", struct.pack("<f", number))[0])
 
+
+#: the kinds of numbers, and what may stand for them, of AVX-512's instruction for special values
+_KINDS = {"nan": (0, 1), "zero": (2,), "one": (3,), "-inf": (4,), "inf": (5,), "negative": (6,), "positive": (7,)}
+_RESPONSES = {"nan": 2, "invalid": 3, "-inf": 4, "inf": 5}
 
 DOUBLE = Format(np.dtype("f8"), 52, 1023)
 SINGLE = Format(np.dtype("f4"), 23, 127)
@@ -157,22 +161,43 @@ class Formula:
         operands = f"{self.real} {x.text}, {self.real} {power.text}, {self.real} zeroinitializer, {mask} -1, i32 4"
         return Real(self, self.emit(f"call {self.real} @{name}({operands})"))
 
+    def replace_special(self, x: Real, of: Real, responses: Mapping[str, str]) -> Real:
+        """``x``, but what ``responses`` says where ``of`` is special, in one instruction, where `is_full_width`."""
+        table = 0
+        for kind, response in responses.items():
+            for place in _KINDS[kind]:
+                table |= _RESPONSES[response] << (4 * place)
+        name = f"llvm.x86.avx512.mask.fixupimm.p{'d' if self.format is DOUBLE else 's'}.512"
+        mask = f"i{self.lanes}"
+        self.declare(name, self.real, [self.real, self.real, self.whole, "i32 immarg", mask, "i32 immarg"])
+        operands = f"{self.real} {x.text}, {self.real} {of.text}, {self.whole} {self.integer(table).text}"
+        return Real(self, self.emit(f"call {self.real} @{name}({operands}, i32 0, {mask} -1, i32 4)"))
+
     def coefficients(self, name: str) -> tuple[float, ...]:
         """Numbers of the format, by name: see `coefficients`."""
         return (coefficients.DOUBLE if self.format is DOUBLE else coefficients.SINGLE)[name]
 
-    def rarely(self, holds: Truth, hot: Real, otherwise: Callable[[], Real]) -> Real:
+    def rarely(self, holds: Truth, hot: Sequence[Real], otherwise: Callable[[], Sequence[Real]]) -> list[Real]:
         """``hot``, but ``otherwise()``, written out of the way, where the predicate holds in some lane."""
         some = holds.any()
         number = next(self._numbers)
         cold, join = f"cold#.{number}", f"join#.{number}"
         before = f"%{self._label}" if self._label else "?L"
         lines, self._lines[:] = list(self._lines), []
-        result = otherwise()
+        results = otherwise()
         self._cold += [f"{cold}:", *self._lines, f"  br label %{join}"]
         self._lines[:] = [*lines, f"  br i1 {some}, label %{cold}, label %{join}", f"{join}:"]
         self._label = join
-        return Real(self, self.emit(f"phi {self.real} [ {hot.text}, {before} ], [ {result.text}, %{cold} ]"))
+        return [
+            Real(self, self.emit(f"phi {self.real} [ {usual.text}, {before} ], [ {rare.text}, %{cold} ]"))
+            for usual, rare in zip(hot, results, strict=True)
+        ]
+
+    def part(self, joined: str, place: int, count: int) -> Real:
+        """One of ``count`` vectors that are joined in one."""
+        kind = f"<{self.lanes * count} x {llvm_type(self.format.dtype)}>"
+        lanes = ", ".join(f"i32 {place * self.lanes + lane}" for lane in range(self.lanes))
+        return Real(self, self.emit(f"shufflevector {kind} {joined}, {kind} poison, <{self.lanes} x i32> <{lanes}>"))
 
     def doubled(self) -> Formula:
         """The same for float64, with one record."""

@@ -10,7 +10,7 @@ from gradc.lower.mathematics.logarithms import logarithm_of_sum
 def _tail(f: Formula, part: Reduced) -> Real:
     """``e^r - 1 - r``, with what r lost."""
     r = part.remainder
-    return (r * r).times_plus(polynomial(r, f.coefficients("exp")), part.lost(f.coefficients("ln2")[1]))
+    return (r * r).times_plus(polynomial(r, f.coefficients("expm1")), part.lost(f.coefficients("ln2")[1]))
 
 
 def _sum_with(base: Real, power: Real, r: Real, tail: Real) -> tuple[Real, Real]:

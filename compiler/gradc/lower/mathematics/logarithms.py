@@ -36,7 +36,7 @@ def _correction(f: Formula, fraction: Real, lost: Real | None) -> tuple[Real, Re
     s = fraction / (fraction + 2.0)
     z = s * s
     half_square = (fraction * 0.5) * fraction
-    series = half_square + z * polynomial(z, f.coefficients("log"))
+    series = z.times_plus(polynomial(z, f.coefficients("log")), half_square)
     return half_square, s * series if lost is None else s.times_plus(series, lost)
 
 
@@ -97,8 +97,14 @@ def logarithm_of_one_plus(f: Formula, x: Real) -> tuple[Real]:
     return (logarithm_of_sum(f, total, x - (total - 1.0)).with_sign_of(x),)
 
 
+#: what `_at_the_ends` says, for `Formula.replace_special`
+_RESPONSES = {"nan": "nan", "zero": "-inf", "inf": "inf", "-inf": "invalid", "negative": "invalid"}
+
+
 def _at_the_ends(f: Formula, argument: Real, result: Real) -> Real:
     """NaN below 0, -inf at 0, inf at inf, for the logarithm of ``argument``."""
     infinity = float("inf")
+    if f.is_full_width:
+        return f.replace_special(result, argument, _RESPONSES)
     bounded = f.where(argument < infinity, result, argument)
     return f.where(argument > 0.0, bounded, f.where(argument.equals(0.0), -infinity, float("nan")))

@@ -96,7 +96,7 @@ def power(f: Formula, x: Real, y: Real) -> tuple[Real]:
     r = part.remainder
     lost = part.lost(f.coefficients("ln2")[1]) + product_low
     square = r * r
-    series = polynomial(r, f.coefficients("exp"))
+    series = polynomial(r, f.coefficients("expm1"))
     value = 1.0 + (r + series.times_plus(square, lost * (series.times_plus(square, r) + 1.0)))
     result = scaled(f, value, part.power, part.count)
     return (_power_at_the_ends(f, x, y, magnitude, result),)

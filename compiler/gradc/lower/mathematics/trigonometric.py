@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gradc.lower.mathematics.far_angles import far_angle
 from gradc.lower.mathematics.formula import DOUBLE, Formula, Real, Whole, polynomial, quotient
+from gradc.lower.text import llvm_type
 
 
 def _limit(f: Formula) -> float:
@@ -53,13 +54,10 @@ def _sine_series(f: Formula, a: Angle) -> Real:
     return (a.rest * a.square).times_plus(polynomial(a.square, f.coefficients("sin")), a.lost)
 
 
-def _cosine_parts(f: Formula, a: Angle) -> tuple[Real, Real]:
-    """The cosine, as a sum of two."""
-    half = a.square * 0.5
-    high = 1.0 - half
-    low = (1.0 - high) - half
-    series = polynomial(a.square, f.coefficients("cos"))
-    return high, (a.square * a.square).times_plus(series, (-a.rest).times_plus(a.lost, low))
+def _cosine_less_one(f: Formula, a: Angle) -> Real:
+    """What makes the cosine of 1."""
+    half = a.square.times_plus(polynomial(a.square, f.coefficients("cos")), -0.5)
+    return a.square.times_plus(half, -(a.rest * a.lost))
 
 
 def _sign(f: Formula, turns: Whole) -> Whole:
@@ -70,8 +68,7 @@ def _sign(f: Formula, turns: Whole) -> Whole:
 
 def _sine_and_cosine_of(f: Formula, x: Real, a: Angle) -> tuple[Real, Real]:
     sine = a.rest + _sine_series(f, a)
-    high, low = _cosine_parts(f, a)
-    cosine = high + low
+    cosine = _cosine_less_one(f, a) + 1.0
     odd = a.turns.is_odd()
     minus = x.bits() & (1 << (f.format.dtype.itemsize * 8 - 1))
     sin = f.where(odd, cosine, sine).bits() ^ _sign(f, a.turns) ^ minus
@@ -83,9 +80,9 @@ def _tangent_of(f: Formula, x: Real, a: Angle) -> tuple[Real]:
     """A quotient of sine and cosine in two parts each."""
     sine_series = _sine_series(f, a)
     sine = a.rest + sine_series
-    one_less, cosine_series = _cosine_parts(f, a)
-    cosine = one_less + cosine_series
-    sine_low, cosine_low = (a.rest - sine) + sine_series, (one_less - cosine) + cosine_series
+    cosine_series = _cosine_less_one(f, a)
+    cosine = cosine_series + 1.0
+    sine_low, cosine_low = (a.rest - sine) + sine_series, (1.0 - cosine) + cosine_series
     odd = a.turns.is_odd()
     top, top_low = f.where(odd, cosine, sine), f.where(odd, cosine_low, sine_low)
     bottom, bottom_low = f.where(odd, sine, cosine), f.where(odd, sine_low, cosine_low)
@@ -95,81 +92,100 @@ def _tangent_of(f: Formula, x: Real, a: Angle) -> tuple[Real]:
     return ((result.bits() ^ minus).as_real(),)
 
 
-def sine_and_cosine(f: Formula, x: Real) -> tuple[Real, Real]:
-    """``sin x`` and ``cos x``, up to the limit."""
-    return _sine_and_cosine_of(f, x, angle(f, abs(x)))
+def sine_and_cosine(f: Formula, x: Real) -> tuple[Real, ...]:
+    """``sin x`` and ``cos x``."""
+    return _with_far_lanes(f, x, "sine_and_cosine", _sine_and_cosine_of)
 
 
-def tangent(f: Formula, x: Real) -> tuple[Real]:
-    """``tan x``, up to the limit."""
-    return _tangent_of(f, x, angle(f, abs(x)))
+def tangent(f: Formula, x: Real) -> tuple[Real, ...]:
+    """``tan x``."""
+    return _with_far_lanes(f, x, "tangent", _tangent_of)
 
 
-def beyond_the_limit(name: str) -> Callable[[Formula, Real, Real], tuple[Real]]:
-    """The result so far, but that of an exact reduction in lanes beyond the limit."""
+_OfAngle = Callable[[Formula, Real, Angle], tuple[Real, ...]]
 
-    def far(f: Formula, x: Real) -> Real:
-        wide = f.doubled()
-        y = Real(wide, x.text if wide is f else wide.emit(f"fpext float {x.text} to double"))
-        reduced = Angle(*far_angle(wide, y))
-        results = _tangent_of(wide, y, reduced) if name == "tan" else _sine_and_cosine_of(wide, y, reduced)
-        result = wide.where(abs(y) < float("inf"), results[name == "cos"], float("nan"))
-        return result if wide is f else Real(f, f.emit(f"fptrunc double {result.text} to float"))
 
-    def finish(f: Formula, x: Real, near: Real) -> tuple[Real]:
-        limit = _limit(f)
-        is_far = abs(x) >= limit
-        if f.lanes == 1:
-            return (f.rarely(is_far, near, lambda: far(f, x)),)
-        helper = f"gradc_far_{name}_{f.suffix}"
-        f.helper(helper, _per_lane(helper, f, far))
-        call = f"call {f.real} @{helper}({f.real} {x.text}, {f.real} {near.text}) cold {_KEEPS_REGISTERS}"
-        return (f.rarely(is_far, near, lambda: Real(f, f.emit(call))),)
+def _with_far_lanes(f: Formula, x: Real, name: str, function: _OfAngle) -> tuple[Real, ...]:
+    """The results of a function of an angle; by an exact reduction in lanes beyond the limit."""
+    near = function(f, x, angle(f, abs(x)))
+    is_far = abs(x) >= _limit(f)
+    if f.lanes == 1:
+        return tuple(f.rarely(is_far, near, lambda: _far(f, x, function)))
+    helper = f"gradc_far_{name}_{f.suffix}"
+    f.helper(helper, _per_lane(helper, f, function, len(near)))
+    operands = ", ".join(f"{f.real} {value.text}" for value in (x, *near))
+    element, lanes = llvm_type(f.format.dtype), f.lanes
 
-    return finish
+    def call() -> list[Real]:
+        joined = f.emit(f"call <{lanes * len(near)} x {element}> @{helper}({operands}) cold {_KEEPS_REGISTERS}")
+        return [f.part(joined, place, len(near)) for place in range(len(near))]
+
+    return tuple(f.rarely(is_far, near, call))
+
+
+def _far(f: Formula, x: Real, function: _OfAngle) -> list[Real]:
+    """The results in one lane, in double precision."""
+    wide = f.doubled()
+    y = Real(wide, x.text if wide is f else wide.emit(f"fpext float {x.text} to double"))
+    results = function(wide, y, Angle(*far_angle(wide, y)))
+    results = tuple(wide.where(abs(y) < float("inf"), result, float("nan")) for result in results)
+    if wide is f:
+        return list(results)
+    return [Real(f, f.emit(f"fptrunc double {result.text} to float")) for result in results]
 
 
 #: of a function out of the way: nothing on the hot path is spilled for a call that hardly ever happens
 _KEEPS_REGISTERS = '"no_caller_saved_registers"'
 
 
-def _per_lane(helper: str, f: Formula, far: Callable[[Formula, Real], Real]) -> str:
-    """A function of the operands and the results so far that replaces those of the lanes beyond the limit."""
+def _per_lane(helper: str, f: Formula, function: _OfAngle, count: int) -> str:
+    """A function of the operands and the results so far, of which it replaces those of the lanes beyond the limit."""
     one = Formula(f.format, 1)
-    operand = Real(one, "%operand")
-    result = far(one, operand)
-    code = one.template([result])
+    results = _far(one, Real(one, "%operand"), function)
+    code = one.template(results)
     for declaration in code.declarations:
         f.declare(*declaration)
-    element, kind = one.real, f.real
-    head = f"{kind} @{helper}({kind} %x, {kind} %near) {_KEEPS_REGISTERS} noinline cold nounwind"
+    element, kind, lanes = one.real, f.real, f.lanes
+    joined = f"<{lanes * count} x {element}>"
+    limit = one.number(_limit(f)).text
+    near = "".join(f", {kind} %near{place}" for place in range(count))
+    saves = "\n".join(
+        f"  %at{place} = getelementptr {element}, ptr %results, i64 {place * lanes}\n"
+        f"  store {kind} %near{place}, ptr %at{place}"
+        for place in range(count)
+    )
+    replaces = "\n".join(
+        f"  %to{place} = getelementptr {element}, ptr %at{place}, i64 %i\n"
+        f"  store {element} {result.text}, ptr %to{place}"
+        for place, result in enumerate(results)
+    )
+    head = f"{joined} @{helper}({kind} %x{near}) {_KEEPS_REGISTERS} noinline cold nounwind"
     body = f"""{{
 entry:
   %operands = alloca {kind}
-  %results = alloca {kind}
+  %results = alloca {joined}
   store {kind} %x, ptr %operands
-  store {kind} %near, ptr %results
+{saves}
   br label %lane
 lane:
   %i = phi i64 [ 0, %entry ], [ %following, %next ]
   %from = getelementptr {element}, ptr %operands, i64 %i
   %operand = load {element}, ptr %from
-  %above = fcmp oge {element} %operand, {one.number(_limit(f)).text}
+  %above = fcmp oge {element} %operand, {limit}
   %minus = fneg {element} %operand
-  %below = fcmp oge {element} %minus, {one.number(_limit(f)).text}
+  %below = fcmp oge {element} %minus, {limit}
   %far = or i1 %above, %below
   br i1 %far, label %reduce, label %next
 reduce:
 {code.lines}
-  %to = getelementptr {element}, ptr %results, i64 %i
-  store {element} {result.text}, ptr %to
+{replaces}
   br label %next
 next:
   %following = add i64 %i, 1
-  %more = icmp ult i64 %following, {f.lanes}
+  %more = icmp ult i64 %following, {lanes}
   br i1 %more, label %lane, label %done
 done:
-  %result = load {kind}, ptr %results
-  ret {kind} %result
+  %result = load {joined}, ptr %results
+  ret {joined} %result
 }}"""
     return one.function(head, helper, body.replace("#", ""))
