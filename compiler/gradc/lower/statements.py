@@ -23,6 +23,7 @@ from gradc.ir.tensor import Compute
 from gradc.ir.walk import free_indices, loads_of, post_order
 from gradc.lower.batches import outermost_first
 from gradc.lower.contractions import MatrixProduct, as_matrix_product
+from gradc.lower.orders import map_order, reduction_order
 from gradc.lower.ranges import parts_of
 from gradc.lower.text import is_lowerable
 from gradc.lower.tree import Statement
@@ -72,7 +73,7 @@ def statements_of(
         return (
             _entry_by_entry(form, patterned)
             if patterned
-            else [_in_order(form, "map", outermost_first(range(tensor.rank), leads))]
+            else [_in_order(form, "map", outermost_first(map_order(tensor), leads))]
         )
     special = _running(form) or _scatter(form) or _matrix_product(tensor, vector_product)
     if special is not None:
@@ -80,7 +81,7 @@ def statements_of(
     few = _few_entries(form)
     if few:
         return _entry_by_entry(form, few)
-    order, kind = _preferred_order(tensor)
+    order, kind = reduction_order(tensor)
     return [_in_order(form, kind, outermost_first(order, leads) if kind == "reduce" else order)]
 
 
@@ -187,35 +188,6 @@ def _fixed(
             for position, fix in enumerate(fixes)
         ]
     return found
-
-
-# ---------------------------------------------------------------- the order of loops
-
-
-def _preferred_order(tensor: Compute) -> tuple[list[int], str]:
-    """Output axes around reduce axes; a sum whose entries lie along its last output axis has that innermost instead."""
-    axes = list(range(len(tensor.extents)))
-    if tensor.reducer != "sum" or not tensor.rank:
-        return axes, "reduce"
-    inner, last = axes[-1], tensor.rank - 1
-    if all(isinstance(e, int) and e <= SMALL_RESULT for e in (tensor.shape[last], *tensor.reduce_extents)):
-        return axes, "reduce"  # unrolled: all in registers
-    if _contiguity(tensor, inner) >= 0 or _contiguity(tensor, last) <= 0:
-        return axes, "reduce"
-    return [*axes[:last], *axes[tensor.rank :], last], "accumulate"
-
-
-def _contiguity(tensor: Compute, axis: int) -> int:
-    """How many loads a loop over the axis walks along; -1 where it strides through any."""
-    along = 0
-    position = index(axis)
-    for item in loads_of(tensor.body):
-        for place, at in enumerate(item.indices):
-            if position in post_order([at]):
-                if place != len(item.indices) - 1 or at is not position:
-                    return -1
-                along += 1
-    return along
 
 
 # ---------------------------------------------------------------- scatter
