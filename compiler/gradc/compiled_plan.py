@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -89,33 +90,27 @@ class _PlanMaker:
         if not known.issuperset(call.kwargs) or (call.out is not None and not isinstance(call.out, tuple | np.ndarray)):
             raise NoPlan
         count = len(call.kwargs) + (call.out is not None)
-        if count:
-            writer.step("named", len(call.args), count)
-        else:
-            writer.step("positional", len(call.args))
+        writer.step("named", len(call.args), count) if count else writer.step("positional", len(call.args))
+        rest = dict(call.kwargs)
+        moved = list(itertools.takewhile(rest.__contains__, names.positional[len(call.args) :]))
+        total = len(call.args) + len(moved)
+        static = [position in call.static or position - total in call.static for position in range(total)]
         for position, value in enumerate(call.args):
             writer.step("argument", 8 * position)
-            self._argument(value, position, len(call.args))
-        rest = dict(call.kwargs)
-        position = len(call.args)
-        for name in names.positional[position:]:
-            if name not in rest:
-                break
+            self._argument(value, static[position])
+        for position, name in enumerate(moved, len(call.args)):
             self._keyword(name)
-            self._argument(rest.pop(name), position, None)
-            position += 1
+            self._argument(rest.pop(name), static[position])
         for name, value in rest.items():
             self._keyword(name)
-            self._argument(value, None, None)
+            self._argument(value, is_static=False)
 
     def _keyword(self, name: str) -> None:
         self._writer.step("keyword", self._writer.refer(sys.intern(name)))
 
-    def _argument(self, value: Any, position: int | None, count: int | None) -> None:
-        static = self._call.static
-        if static and (count is None or position in static or position - count in static):  # type: ignore[operator]
-            if count is None:
-                raise NoPlan
+    def _argument(self, value: Any, is_static: bool) -> None:
+        """The object found is an argument like ``value``."""
+        if is_static:
             self._static(value)
             return
         leaves, tree = flatten(value)

@@ -85,6 +85,8 @@ CALLS: dict[str, tuple[Function, tuple[Any, ...], dict[str, Any]]] = {
     "None": (jit(lambda x, w: np.sum(x) if w is None else x @ w), (X, None), {}),
     "pinned int": (jit(lambda x, n: sum(x**k for k in range(n))), (X, 3), {}),
     "static": (jit(lambda x, n: np.sum(x**n), static_argnums=1), (X, 3), {}),
+    "static by name": (jit(lambda x, n: np.sum(x**n), static_argnums=-1), (X,), {"n": 3}),
+    "static, all by name": (jit(lambda x, n: np.sum(x**n), static_argnums=(1,)), (), {"n": 2, "x": X}),
     "Hessian": (hessian(lambda x: np.sum(x**3)), (X,), {}),
     "Hessian times vector": (hvp(lambda x: np.sum(x**3)), (X, X), {}),
     "Jacobian": (jacobian(lambda x: x**2), (X,), {}),
@@ -199,6 +201,16 @@ def test_another_int_where_the_value_was_used() -> None:
     assert served_by_python(function, 2.0, 4) == 15
     by_plan(function, 2.0, 4)
     assert function(2.0, 3) == 7
+    assert function.last_plan() is not None
+
+
+def test_another_static_argument() -> None:
+    function = jit(lambda x, n: x**n, static_argnums=1)
+    by_plan(function, 2.0, 3)
+    assert served_by_python(function, 2.0, 4) == 16.0
+    assert served_by_python(function, 2.0, 3.0) == 8.0
+    assert served_by_python(function, 2.0, n=2) == 4.0
+    assert function(2.0, 3) == 8.0
     assert function.last_plan() is not None
 
 

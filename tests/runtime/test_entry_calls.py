@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -25,6 +24,8 @@ pytestmark = [
     pytest.mark.skipif(not calls_are_possible(), reason="this interpreter has another layout"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 X = np.arange(1.0, 9.0)
 SCALE: Any = 2.0
@@ -143,6 +144,7 @@ def test_a_list_that_others_change_during_the_call() -> None:
         thread.join()
 
 
+@needs_fork
 def test_a_child_forked_during_the_trace_of_another_thread() -> None:
     function = grad(lambda x: np.sum(x**3))
     by_plan(function, X)
@@ -269,6 +271,7 @@ def test_no_references_are_lost_or_kept() -> None:
 
 
 def test_memory_stays_level() -> None:
+    resource = pytest.importorskip("resource")
     function = value_and_grad(lambda x: np.sum(x**3))
     large = np.ones(2000)
     by_plan(function, large)
@@ -307,6 +310,7 @@ def test_results_that_nobody_keeps_are_freed() -> None:
 # ---------------------------------------------------------------- processes and interpreters
 
 
+@needs_fork
 def test_a_forked_child_calls_too() -> None:
     function = grad(lambda x: np.sum(x**3))
     by_plan(function, X)
