@@ -360,3 +360,39 @@ def test_a_sum_of_sums_is_left_as_it_is_written() -> None:
         x = rng.normal(size=shape)
         check(lambda x: x.mean(axis=-1, keepdims=True).mean(), x)
         check(lambda x: x.sum(axis=0).sum(axis=-1), x)
+
+
+# ---------------------------------------------------------------- triangles
+
+
+@pytest.mark.parametrize("side", [48, 61, 64, 300])
+@pytest.mark.parametrize("offset", [-3, -1, 0, 2])
+@pytest.mark.parametrize("upper", [False, True])
+def test_of_a_triangular_gradient_the_triangle_is_computed(side: int, offset: int, upper: bool) -> None:
+    part = np.triu if upper else np.tril
+    X, Y, T = rng.normal(size=(40, side)), rng.normal(size=(40, side)), rng.normal(size=(side, side))
+
+    def loss(T: Any, X: Any, Y: Any) -> Any:
+        return np.sum((X @ part(T, offset) - Y) ** 2)
+
+    F = gradc.grad(loss)
+    expected = part(2 * X.T @ (X @ part(T, offset) - Y), offset)
+    np.testing.assert_allclose(F(T, X, Y), expected, rtol=1e-11, atol=1e-10)
+    text = lowered(F, T, X, Y)
+    assert count(text, "triangle of matrix product") == 1
+
+
+def test_a_product_that_is_read_elsewhere_too_is_whole() -> None:
+    X, Y = rng.normal(size=(50, 60)), rng.normal(size=(50, 60))
+
+    def f(X: Any, Y: Any) -> Any:
+        P = X.T @ Y
+        return np.tril(P, -1) * 2 + np.sum(P[3])
+
+    assert "triangle" not in lowered(check(f, X, Y), X, Y)
+
+
+def test_what_is_not_finite_stays_in_its_triangle() -> None:
+    X = rng.normal(size=(50, 64))
+    X[7, 40] = np.nan
+    check(lambda X: np.tril(X.T @ np.exp(X), -1) * 2, X)

@@ -10,6 +10,7 @@ from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, e
 from gradc.ir.walk import graph_order
 from gradc.lower.batches import leading_axes, with_own_operands
 from gradc.lower.contractions import fold_scale, vector_products
+from gradc.lower.demanded import triangular_products
 from gradc.lower.describe import cost_of, describe
 from gradc.lower.frame import Placement
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
@@ -43,9 +44,9 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
             graph, tensors = changed, ordered_tensors(changed)
         observe(name, graph)
     leads = leading_axes(tensors)
-    alone = vector_products(tensors)
+    products = vector_products(tensors) | triangular_products(tensors, graph.outputs)
     ordered = [
-        s for t in tensors if isinstance(t, Compute) for s in statements_of(t, leads.get(t, ()), alone.get(t))
+        s for t in tensors if isinstance(t, Compute) for s in statements_of(t, leads.get(t, ()), products.get(t))
     ]
     functions = _functions(written_out(Fusion(ordered).tree()))
     ordered = [s for items in functions for s in statements(items)]

@@ -94,6 +94,9 @@ class MatrixProduct:
     left: Load
     right: Load
     scale: tuple[Scalar, ...]
+    #: only entries with ``column <= row + below``, or ``column >= row + above``, are read
+    below: int | None = None
+    above: int | None = None
 
 
 def is_matrix_product(tensor: Compute) -> bool:

@@ -67,6 +67,8 @@ def _statement_text(statement: Statement, names: dict[Tensor, str]) -> str:
         line = f"{name} = {body}"
     elif statement.kind == "product":
         what = "symmetric product" if is_symmetric(statement) else "matrix product"
+        if statement.product is not None and (statement.product.below, statement.product.above) != (None, None):
+            what = f"triangle of {what}"
         line = f"{name} = {what}, {body}"
     elif statement.kind == "accumulate":
         how = "+=" if statement.tensor.reducer == "sum" else f"{statement.tensor.reducer}="

@@ -18,13 +18,15 @@ from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.forms import call_routine
 from gradc.lower.product_routine import Sizes
 from gradc.lower.symmetry import is_square, is_symmetric
-from gradc.lower.text import ONE, ZERO, Value
+from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Statement
 
 #: Multiply-adds up to which the module's own routines are at least as fast as BLAS,
 OWN = 400**3
 #: ... and the rows or columns up to which they are so at any size.
 NARROW = 16
+#: Rows that are computed together of a triangular result; more of a large one.
+TRIANGLE_ROWS, LARGE_TRIANGLE = 16, 256
 
 
 def write_product(e: ExpressionEmitter, statement: Statement) -> None:
@@ -35,6 +37,8 @@ def write_product(e: ExpressionEmitter, statement: Statement) -> None:
         _write_symmetric(e, statement, product)
     elif product.repeats:
         _write_repeats(e, statement, product)
+    elif product.below is not None or product.above is not None:
+        _write_triangle(e, statement, product)
     else:
         _write_once(e, statement, {}, accumulates=False)
 
@@ -85,6 +89,45 @@ def _write_symmetric(e: ExpressionEmitter, statement: Statement, product: Matrix
         write_symmetric(e, statement, sizes, places)
     else:
         write_in_halves(e, statement, sizes, places, blas)
+
+
+def _write_triangle(e: ExpressionEmitter, statement: Statement, product: MatrixProduct) -> None:
+    """Panels of rows, of each the columns up to (or from) the diagonal."""
+    builder, dtype = e.builder, statement.tensor.dtype
+    sizes, places = _sizes(e, statement, product), _places(e, statement, product, {})
+    side = sizes.rows.literal
+    assert isinstance(side, int)
+    height = TRIANGLE_ROWS if side <= LARGE_TRIANGLE else LARGE_TRIANGLE // 2
+
+    def panel(start: Value, _: list[Value]) -> list[Value]:
+        stop = builder.minimum_integers(builder.add_integers(start, literal(height, INT64)), sizes.rows)
+        first, last = ZERO, sizes.columns
+        if product.below is not None:
+            last = builder.minimum_integers(last, builder.add_integers(stop, literal(product.below, INT64)))
+        if product.above is not None:
+            first = builder.maximum_integers(first, builder.add_integers(start, literal(product.above, INT64)))
+        width = builder.maximum_integers(builder.subtract_integers(last, first), ZERO)
+        first = builder.minimum_integers(first, sizes.columns)
+        part = replace(sizes, rows=builder.subtract_integers(stop, start), columns=width)
+
+        def moved(base: str, offset: Value) -> str:
+            return e.entry_pointer(Value(base, INT64), offset, dtype, builder.depth)
+
+        corner = Places(
+            moved(places.left, builder.multiply_integers(start, sizes.a_row)),
+            moved(places.right, builder.multiply_integers(first, sizes.b_column)),
+            moved(
+                moved(places.result, builder.multiply_integers(start, sizes.c_row)),
+                builder.multiply_integers(first, sizes.c_column),
+            ),
+        )
+        if uses_blas(statement):
+            write_general(e, statement, part, corner, accumulates=False)
+        else:
+            _write_own(e, statement, part, corner, accumulates=False)
+        return []
+
+    builder.loop(ZERO, literal(-(-side // height) * height, INT64), [], panel, step=height)
 
 
 def _write_repeats(e: ExpressionEmitter, statement: Statement, product: MatrixProduct) -> None:

@@ -57,12 +57,12 @@ class Form:
 
 
 def statements_of(
-    tensor: Compute, leads: Sequence[int] = (), vector_product: MatrixProduct | None = None
+    tensor: Compute, leads: Sequence[int] = (), product: MatrixProduct | None = None
 ) -> list[Statement]:
     """How ``tensor`` is computed: one statement, or one per entry of a small result of a long reduction.
 
-    The loops over the axes of ``leads`` are the outermost, where the order is free. A matrix times a vector may be
-    computed on its own.
+    The loops over the axes of ``leads`` are the outermost, where the order is free. ``product`` is a product that
+    is computed as one though it might be a loop, or only in part.
     """
     for dtype in (tensor.dtype, tensor.body.dtype):
         if not is_lowerable(dtype):
@@ -75,7 +75,7 @@ def statements_of(
             if patterned
             else [_in_order(form, "map", outermost_first(map_order(tensor), leads))]
         )
-    special = _running(form) or _scatter(form) or _matrix_product(tensor, vector_product)
+    special = _running(form) or _scatter(form) or _matrix_product(tensor, product)
     if special is not None:
         return [special]
     few = _few_entries(form)
@@ -103,8 +103,8 @@ def _in_order(form: Form, kind: str, order: Sequence[int]) -> Statement:
     )
 
 
-def _matrix_product(tensor: Compute, vector_product: MatrixProduct | None) -> Statement | None:
-    found = vector_product or as_matrix_product(tensor)
+def _matrix_product(tensor: Compute, special: MatrixProduct | None) -> Statement | None:
+    found = special or as_matrix_product(tensor)
     if found is None:
         return None
     count = len(found.batch)
