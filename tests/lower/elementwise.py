@@ -14,7 +14,7 @@ from gradc.ir.scalar import INT64
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.text import ONE, ZERO, FunctionBuilder, Module, Value
 from gradc.ops import emit
-from gradc_runtime.engine import engine
+from gradc_runtime.engine import Library, engine
 
 Array = np.ndarray
 
@@ -22,8 +22,41 @@ Array = np.ndarray
 _COMPOSED: dict[str, Callable[..., Any]] = {"sigmoid": emit.sigmoid, "softplus": emit.softplus}
 
 
+def widest_lanes(dtype: str) -> int:
+    """How many numbers fill a register of the machine."""
+    return engine().host.vector_bits // (8 * np.dtype(dtype).itemsize)
+
+
+class Loop:
+    """A function over arrays, so many lanes at a time."""
+
+    def __init__(self, library: Library, element: np.dtype[Any], lanes: int) -> None:
+        self._library, self._element, self._lanes = library, element, lanes
+        self._entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(library.address("run"))
+
+    def into(self, out: Array, *operands: Array) -> Callable[[], int]:
+        """The call on these very arrays, whose length is a multiple of the lanes."""
+        frame = np.array([a.ctypes.data for a in (*operands, out)] + [out.size], np.int64)
+        entry, address = self._entry, frame.ctypes.data
+        kept = (self._library, frame, out, operands)
+
+        def call() -> int:
+            assert kept
+            return int(entry(address))
+
+        return call
+
+    def __call__(self, *operands: Array) -> Array:
+        arrays = [np.ascontiguousarray(operand, self._element) for operand in operands]
+        count = arrays[0].size
+        padded = [np.concatenate([array, np.ones(-count % self._lanes, self._element)]) for array in arrays]
+        out = np.empty_like(padded[0])
+        assert self.into(out, *padded)() == 0
+        return out[:count]
+
+
 @cache
-def compiled(name: str, arity: int, dtype: str, lanes: int, has_fma: bool = True) -> Callable[..., Array]:
+def compiled(name: str, arity: int, dtype: str, lanes: int, has_fma: bool = True) -> Loop:
     """The function over arrays, so many lanes at a time; without FMA, by the C library."""
     host, element = engine().host, np.dtype(dtype)
     module = Module()
@@ -48,20 +81,7 @@ def compiled(name: str, arity: int, dtype: str, lanes: int, has_fma: bool = True
 
     builder.loop(ZERO, slot(arity + 1, "i64"), [], body, step=lanes)
     builder.finish()
-    library = engine().load(engine().compile(str(module)), ["run"])
-    entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(library.address("run"))
-
-    def run(*operands: Array) -> Array:
-        arrays = [np.ascontiguousarray(operand, element) for operand in operands]
-        count = arrays[0].size
-        padded = [np.concatenate([array, np.ones(-count % lanes, element)]) for array in arrays]
-        out = np.empty_like(padded[0])
-        frame = np.array([a.ctypes.data for a in (*padded, out)] + [out.size], np.int64)
-        assert entry(frame.ctypes.data) == 0
-        return out[:count]
-
-    run.library = library  # type: ignore[attr-defined]  # the code lives as long as its function
-    return run
+    return Loop(engine().load(engine().compile(str(module)), ["run"]), element, lanes)
 
 
 def ulps(result: Array, exact: Callable[..., Any], *operands: Array, precision: int = 200) -> Array:

@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 import scipy.special
-from elementwise import compiled, ulps
+from elementwise import compiled, ulps, widest_lanes
 from exact_functions import ARITY, EXACT, PRECISION, arguments
 
 from gradc.lower.mathematics import FUNCTIONS, coefficients, fit, is_inline
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not engine().host.has_fma, reason="the functions
 
 Array = np.ndarray
 
-LANES = {"f8": 8, "f4": 16}
+LANES = {"f8": max(8, widest_lanes("f8")), "f4": max(16, widest_lanes("f4"))}
 
 
 def worst(name: str, dtype: str, count: int, seed: int) -> tuple[float, list[float]]:
