@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from gradc_runtime.engine import Library, engine
+from gradc_runtime.engine import FAST_TO_COMPILE, Library, engine
 from gradc_runtime.threads_code import MOST_THREADS, OFFSETS, PYTHON_FUNCTIONS, SIZE, YIELD, pool_text
 
 #: The symbol that kernels call: ``i64 (ptr task, ptr data, i64 chunks, i64 length, i64 most_threads)``.
@@ -112,7 +112,8 @@ def _compiled() -> Library:
     yielding = getattr(ctypes.pythonapi, YIELD, None)  # which looks in all of the process
     if yielding is not None:
         functions[YIELD] = _address(yielding)
-    code = engine().compile(pool_text(engine().host.triple, yields=yielding is not None))
+    text = pool_text(engine().host.triple, yields=yielding is not None)
+    code = engine().compile(text, FAST_TO_COMPILE)  # next to a chunk's work its time is nothing
     return engine().load(code, [PARALLEL_FOR, _STATE, _SPIN], functions)
 
 
