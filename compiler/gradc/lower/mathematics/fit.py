@@ -114,7 +114,6 @@ SLACK = {"cbrt": 2.0**50, "exp": 4.0, "log_cubed": 64.0, "sin": 4.0, "asin": 4.0
 #: constants in parts: the bits of each part but the last, for float64 and float32
 SPLITS: dict[str, tuple[Callable[[], Any], tuple[int, ...], tuple[int, ...]]] = {
     "ln2": (lambda: mpmath.log(2), (42,), (15,)),
-    "ln2_thrice": (lambda: mpmath.log(2), (42, 53), (15, 24)),
     "log10_of_2": (lambda: mpmath.log10(2), (42,), (15,)),
     "half_pi": (lambda: mpmath.pi / 2, (53, 31), (24, 24)),
     "quarter_pi": (lambda: mpmath.pi / 4, (53,), (24,)),

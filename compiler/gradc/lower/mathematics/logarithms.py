@@ -51,7 +51,7 @@ def _natural(f: Formula, count: Real, fraction: Real, lost: Real | None) -> Real
 def logarithm(f: Formula, x: Real) -> tuple[Real]:
     """``log x``."""
     count, mantissa = decomposed(f, x)
-    return (_at_the_ends(f, x, _natural(f, count, mantissa - 1.0, None)),)
+    return (at_the_ends(f, x, _natural(f, count, mantissa - 1.0, None)),)
 
 
 def logarithm_to_base(name: str) -> Callable[[Formula, Real], tuple[Real]]:
@@ -73,7 +73,7 @@ def logarithm_to_base(name: str) -> Callable[[Formula, Real], tuple[Real]]:
             whole = count * log_high
             product_low = count.times_plus(log_low, product_low)
         total = whole + product
-        return (_at_the_ends(f, x, total + (((whole - total) + product) + product_low)),)
+        return (at_the_ends(f, x, total + (((whole - total) + product) + product_low)),)
 
     return definition
 
@@ -88,7 +88,7 @@ def logarithm_of_sum(f: Formula, total: Real, lost: Real, doublings: Real | None
     fraction = raised.times_plus(0.5, whole)
     if doublings is not None:
         count = count + doublings
-    return _at_the_ends(f, total, _natural(f, count, fraction, raised.times_plus(0.5, whole - fraction)))
+    return at_the_ends(f, total, _natural(f, count, fraction, raised.times_plus(0.5, whole - fraction)))
 
 
 def logarithm_of_one_plus(f: Formula, x: Real) -> tuple[Real]:
@@ -97,11 +97,11 @@ def logarithm_of_one_plus(f: Formula, x: Real) -> tuple[Real]:
     return (logarithm_of_sum(f, total, x - (total - 1.0)).with_sign_of(x),)
 
 
-#: what `_at_the_ends` says, for `Formula.replace_special`
+#: what `at_the_ends` says, for `Formula.replace_special`
 _RESPONSES = {"nan": "nan", "zero": "-inf", "inf": "inf", "-inf": "invalid", "negative": "invalid"}
 
 
-def _at_the_ends(f: Formula, argument: Real, result: Real) -> Real:
+def at_the_ends(f: Formula, argument: Real, result: Real) -> Real:
     """NaN below 0, -inf at 0, inf at inf, for the logarithm of ``argument``."""
     infinity = float("inf")
     if f.is_full_width:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradc.lower.mathematics.exponentials import range_of, reduced, scaled
 from gradc.lower.mathematics.formula import DOUBLE, Formula, Real, Truth, polynomial
-from gradc.lower.mathematics.logarithms import decomposed
+from gradc.lower.mathematics.logarithms import at_the_ends, decomposed
 
 
 def cube_root(f: Formula, x: Real) -> tuple[Real]:
@@ -47,7 +47,7 @@ def hypotenuse(f: Formula, x: Real, y: Real) -> tuple[Real]:
 
 
 def _logarithm(f: Formula, x: Real) -> tuple[Real, Real]:
-    """``log x`` of positive x in two parts."""
+    """``log x`` of x >= 0 in two parts; of 0 and infinity the second is NaN."""
     count, mantissa = decomposed(f, x)
     fraction, bottom = mantissa - 1.0, mantissa + 1.0
     bottom_low = mantissa - (bottom - 1.0)
@@ -65,14 +65,14 @@ def _logarithm(f: Formula, x: Real) -> tuple[Real, Real]:
     twice = s + s
     t = twice + u
     t_low = ((twice - t) + u) + ((s_low + s_low) + u_low)
-    high, middle, low = f.coefficients("ln2_thrice")
+    high, rest_of_ln2 = f.coefficients("ln2")
     whole = count * high
     total = whole + t
     part = total - whole
     lost = (whole - (total - part)) + (t - part)
-    rest = count.times_plus(low, lost + count.times_plus(middle, t_low))
+    rest = lost + count.times_plus(rest_of_ln2, t_low)
     result = total + rest
-    return result, (total - result) + rest
+    return at_the_ends(f, x, result), (total - result) + rest
 
 
 def _parity(f: Formula, y: Real) -> tuple[Truth, Truth]:
@@ -103,14 +103,9 @@ def power(f: Formula, x: Real, y: Real) -> tuple[Real]:
 
 
 def _power_at_the_ends(f: Formula, x: Real, y: Real, magnitude: Real, result: Real) -> Real:
-    """The conventions for zeros, infinities, negative bases and NaN."""
+    """The conventions for negative bases, and for 1 and 0 where the other operand is NaN or infinite."""
     infinity, nan = float("inf"), float("nan")
-    empty, unbounded = magnitude.equals(0.0), magnitude.equals(infinity)
-    grows = (y > 0.0) ^ empty
-    result = f.where(empty | unbounded, f.where(grows, infinity, 0.0), result)
     whole, odd = _parity(f, y)
-    minus = f.is_negative(x)
-    result = f.where(minus & odd, -result, result)
-    result = f.where((x < 0.0) & ~(whole | unbounded), nan, result)
-    result = f.where(x.is_unordered(y), nan, result)
+    result = f.where(f.is_negative(x) & odd, -result, result)
+    result = f.where((x < 0.0) & ~(whole | magnitude.equals(infinity)), nan, result)
     return f.where(x.equals(1.0) | y.equals(0.0), 1.0, result)
