@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from benchmarks import machine, report
+from benchmarks import elementary, machine, report
 from benchmarks.measure import Effort, Row
 from benchmarks.record import record
 from benchmarks.systems import ORDER, available
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     remarks = "\n".join(f"- {remark}" for remark in report.remarks(rows, missing))
     print(heading, table, targets, remarks, sep="\n\n")
     if options.record:
-        record(heading, summary, table, targets, remarks)
+        record(heading, summary, table, targets, remarks, "\n".join(elementary.table()))
     return 0
 
 

@@ -11,7 +11,7 @@ import argparse
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,19 +100,24 @@ def row(name: str, dtype: str, points: int) -> list[str]:
     return [*("-" if t is None else f"{t:.2f}" for t in times), f"{distances.max():.2f}"]
 
 
+def table(names: Sequence[str] = (), points: int = 500) -> Iterator[str]:
+    """The lines of the table, for some functions or all; so many samples per part of a domain for the errors."""
+    columns = ["gradc", "libm", "NumPy", "worst ULP"]
+    yield "|  | " + " | ".join([f"float64: {columns[0]}", *columns[1:], f"float32: {columns[0]}", *columns[1:]]) + " |"
+    yield "|---" * 9 + "|"
+    for name in names or list(from_tests("exact_functions").EXACT):
+        cells = [cell for dtype in ("f8", "f4") for cell in row(name, dtype, points)]
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.elementary", description=__doc__)
     parser.add_argument("--points", type=int, default=500, help="samples per part of a domain for the errors")
     parser.add_argument("functions", nargs="*")
     options = parser.parse_args(argv)
-    names = options.functions or list(from_tests("exact_functions").EXACT)
-    columns = ["gradc", "libm", "NumPy", "worst ULP"]
-    print("|  | " + " | ".join([f"float64: {columns[0]}", *columns[1:], f"float32: {columns[0]}", *columns[1:]]) + " |")
-    print("|---" * 9 + "|")
-    for name in names:
-        cells = [cell for dtype in ("f8", "f4") for cell in row(name, dtype, options.points)]
-        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+    for line in table(options.functions, options.points):
+        print(line, flush=True)
     return 0
 
 

@@ -19,9 +19,10 @@ def between_marks(path: Path, mark: str, text: str) -> None:
     path.write_text(pattern.sub(lambda _: f"{begin}\n{text}\n{end}", old))
 
 
-def record(heading: str, summary: str, table: str, targets: str, remarks: str) -> None:
+def record(heading: str, summary: str, table: str, targets: str, remarks: str, elementary: str) -> None:
     """Write the run down."""
     results = HERE / "RESULTS.md"
+    between_marks(results, "elementary functions", elementary)
     between_marks(results, "run", f"{heading}\n\n{summary}\n\n## Everything\n\n{table}\n\n{remarks}")
     between_marks(HERE / "NOTES.md", "targets", f"{heading}\n\n{targets}")
     between_marks(README, "speed", summary)
