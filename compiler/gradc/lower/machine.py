@@ -343,6 +343,8 @@ class Machine:
         if args[0].lanes == 1:
             return self._routine(name, args)
         function = mathematics.FUNCTIONS[name]
+        if function.before is not None:
+            args += tuple(self._formula(function.before, args[:1], position) for position in range(2))
         return self._formula(function.family, args, function.position)
 
     def _routine(self, name: str, args: tuple[Value, ...]) -> Value:

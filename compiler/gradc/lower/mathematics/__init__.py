@@ -9,7 +9,7 @@ What nobody takes of a family is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,6 +38,13 @@ class Function:
     position: int = 0
     #: whether the results of the family come from one routine: they are mostly wanted together
     together: bool = False
+    #: of the first operand: its results are further operands, and shared by calls with other second operands
+    before: Definition | None = None
+
+    def computed(self, formula: Formula, operands: Sequence[Real]) -> tuple[Real, ...]:
+        """All results of the family."""
+        further = () if self.before is None else self.before(formula, operands[0])
+        return self.family(formula, *operands, *further)
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ FUNCTIONS: dict[str, Function] = {
     "erfc": Function(error_functions.complementary_error_function),
     "cbrt": Function(powers.cube_root),
     "hypot": Function(powers.hypotenuse),
-    "pow": Function(powers.power),
+    "pow": Function(powers.power, before=powers.logarithm_of_base),
     "sigmoid": Function(hyperbolic.logistic),
     "softplus": Function(hyperbolic.logistic, 1),
 }
@@ -105,7 +112,7 @@ def routine(name: str, arity: int, itemsize: int) -> Routine:
         members = {other: f for other, f in FUNCTIONS.items() if f.family is function.family}
     formula = Formula(DOUBLE if itemsize == 8 else SINGLE, 1)
     operands = [Real(formula, f"%x{position}") for position in range(arity)]
-    family = function.family(formula, *operands)
+    family = function.computed(formula, operands)
     code = formula.template([family[f.position] for f in members.values()])
     symbol = f"gradc_{'_'.join(members)}_{formula.suffix}"
     kind = formula.real if len(members) == 1 else f"<{len(members)} x {formula.real}>"

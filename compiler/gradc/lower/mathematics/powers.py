@@ -46,8 +46,9 @@ def hypotenuse(f: Formula, x: Real, y: Real) -> tuple[Real]:
     return (f.where(a.equals(infinity) | b.equals(infinity), infinity, result),)
 
 
-def _logarithm(f: Formula, x: Real) -> tuple[Real, Real]:
-    """``log x`` of x >= 0 in two parts; of 0 and infinity the second is NaN."""
+def logarithm_of_base(f: Formula, base: Real) -> tuple[Real, Real]:
+    """``log |base|`` in two parts; of 0 and infinity the second is NaN."""
+    x = abs(base)
     count, mantissa = decomposed(f, x)
     fraction, bottom = mantissa - 1.0, mantissa + 1.0
     bottom_low = mantissa - (bottom - 1.0)
@@ -82,10 +83,8 @@ def _parity(f: Formula, y: Real) -> tuple[Truth, Truth]:
     return whole, whole & ~f.intrinsic("trunc", half).equals(half)
 
 
-def power(f: Formula, x: Real, y: Real) -> tuple[Real]:
+def power(f: Formula, x: Real, y: Real, log: Real, log_low: Real) -> tuple[Real]:
     """``x ** y`` as C99 has it: ``exp(y log |x|)`` in two parts, and the sign of an odd power."""
-    magnitude = abs(x)
-    log, log_low = _logarithm(f, magnitude)
     exponent = y.at_most(2.0 ** (f.format.mantissa + 12)).at_least(-(2.0 ** (f.format.mantissa + 12)))
     product = exponent * log
     product_low = exponent.times_plus(log_low, exponent.times_plus(log, -product))
@@ -99,13 +98,13 @@ def power(f: Formula, x: Real, y: Real) -> tuple[Real]:
     series = polynomial(r, f.coefficients("expm1"))
     value = 1.0 + (r + series.times_plus(square, lost * (series.times_plus(square, r) + 1.0)))
     result = scaled(f, value, part.power, part.count)
-    return (_power_at_the_ends(f, x, y, magnitude, result),)
+    return (_power_at_the_ends(f, x, y, result),)
 
 
-def _power_at_the_ends(f: Formula, x: Real, y: Real, magnitude: Real, result: Real) -> Real:
+def _power_at_the_ends(f: Formula, x: Real, y: Real, result: Real) -> Real:
     """The conventions for negative bases, and for 1 and 0 where the other operand is NaN or infinite."""
     infinity, nan = float("inf"), float("nan")
     whole, odd = _parity(f, y)
     result = f.where(f.is_negative(x) & odd, -result, result)
-    result = f.where((x < 0.0) & ~(whole | magnitude.equals(infinity)), nan, result)
+    result = f.where((x < 0.0) & ~(whole | x.equals(-infinity)), nan, result)
     return f.where(x.equals(1.0) | y.equals(0.0), 1.0, result)
