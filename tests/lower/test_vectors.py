@@ -96,22 +96,25 @@ def test_some_columns_of_rows(columns: int) -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("shift", range(9))
 def test_large_results_past_the_cache(shift: int, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks that begin anywhere in a line: what is beside the result stays as it is."""
+    """Results that begin anywhere in a line: what is beside them stays as it is."""
     monkeypatch.setattr(streams, "STREAMED_BYTES", 1)
+    compiled = gradc.value_and_grad(lambda x: np.sum(x * x + shift * x))
+    for n in (1, 8, 65, 1031, 5000):
+        x = (np.arange(n, dtype=dtype) - n / 2) / 64
+        page = np.full(n + 32, -1, dtype)
+        gradient = page[8 + shift :][:n]
+        value = np.empty((), dtype)
+        compiled(x, out=(value, gradient))
+        np.testing.assert_allclose(value, np.sum(x.astype(float) ** 2 + shift * x.astype(float)), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(gradient, 2 * x + shift, rtol=1e-6)
+        assert (page[: 8 + shift] == -1).all()
+        assert (page[8 + shift + n :] == -1).all()
+    assert "!nontemporal" in compiled.llvm()
 
-    def function(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return 2 * x[:, 0] + 1 + shift, np.stack([x[:, k] * (k + 1) + shift for k in range(9)], axis=1)
 
-    compiled = gradc.jit(function)
-    for n in (1, 8, 65, 1031):
-        x = np.arange(9 * n, dtype=dtype).reshape(n, 9) / 7
-        pages = np.full(n + 32, -1, dtype), np.full(9 * n + 32, -1, dtype)
-        flat = pages[0][8 + shift :][:n]
-        rows = pages[1][8 + shift :][: 9 * n].reshape(n, 9)
-        compiled(x, out=(flat, rows))
-        np.testing.assert_array_equal(flat, function(x)[0])
-        np.testing.assert_allclose(rows, function(x)[1], rtol=1e-6)
-        for page, count in zip(pages, (n, 9 * n), strict=True):
-            assert (page[: 8 + shift] == -1).all()
-            assert (page[8 + shift + count :] == -1).all()
+def test_rows_of_large_results_past_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "STREAMED_BYTES", 1)
+    A, b = np.arange(53 * 77, dtype=float).reshape(53, 77), np.arange(77.0)
+    compiled = gradc.jit(lambda A, b: A[:, ::-1] * b + 1)
+    np.testing.assert_array_equal(compiled(A, b), A[:, ::-1] * b + 1)
     assert "!nontemporal" in compiled.llvm()

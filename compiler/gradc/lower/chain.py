@@ -53,7 +53,8 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
     needs = storage_needs(functions, graph.outputs)
     for statement in ordered:
         statement.stored = statement.tensor in needs.stored
-    mark_streamed(ordered, graph.outputs)
+    for items in functions:
+        mark_streamed(items, graph.outputs)
     placement = _place(graph, tensors, functions, needs)
     names = size_names(graph, ordered)
     cost = cost_of(graph, functions, needs, placement.workspace_bytes)

@@ -34,6 +34,8 @@ class TreeEmitter:
         self.e = emitter
         self._states: dict[Statement, State] = {}
         self._plans: dict[Nest, Monomials] = {}
+        #: whether the vectors at hand are aligned for the result that is streamed
+        self._streams = False
         #: whether the code at hand runs for few iterations, at the end of an outer loop
         self._cold = False
 
@@ -123,10 +125,31 @@ class TreeEmitter:
         totals = first_totals(nest)
         compensates = compensates_sums(nest)
         for ranged in self._ranges(nest, carried, scans, lower, upper):
+            if any(map(is_streamed, nest.items)) and ranged.main:
+                start = self._first_aligned(ranged)
+                totals = self._plain_run(replace(ranged, upper=start, nonempty=False), totals)
+                ranged = replace(ranged, lower=start, nonempty=False, aligned=True)
             totals = self._summed(ranged, totals) if compensates else self._run(ranged, totals)
         if any(s.streamed for s in statements(nest.items)) and not self.e.indices:
             self.e.builder.line("fence seq_cst")  # what went past the cache is there before anyone is told
         return totals
+
+    def _first_aligned(self, ranged: Ranged) -> Value:
+        """The first iteration of the range whose entry of the streamed result begins a vector's worth of memory."""
+        e, builder = self.e, self.e.builder
+        (statement,) = filter(is_streamed, ranged.nest.items)
+        assert isinstance(statement, Statement)
+        outer = [e.convert(e.value(i), INT64) for i in statement.target[:-1]]
+        pointer, offset = e.address(statement.tensor, [*outer, ranged.lower])
+        where = e.entry_pointer(pointer, offset, statement.tensor.dtype, builder.depth)
+        itemsize = statement.tensor.dtype.itemsize
+        address = builder.instruction(f"ptrtoint ptr {where} to i64", builder.depth)
+        missing = builder.instruction(f"sub i64 0, {address}", builder.depth)
+        size = e.vector_bits // 8
+        count = builder.instruction(f"and i64 {missing}, {size - 1}", builder.depth)
+        entries = builder.instruction(f"lshr i64 {count}, {itemsize.bit_length() - 1}", builder.depth)
+        start = builder.add_integers(ranged.lower, Value(entries, INT64, builder.depth))
+        return builder.minimum_integers(start, ranged.upper)
 
     def _ranges(
         self, nest: Nest, carried: list[Statement], scans: list[Statement], lower: Value, upper: Value
@@ -234,8 +257,10 @@ class TreeEmitter:
             finals: list[list[Value]] = []
             for copy in range(copies):
                 shifted = builder.add_integers(position, literal(copy * lanes, INT64))
+                self._streams = ranged.aligned
                 with e.vectorised(lanes):
                     finals.append(self._vector_body(ranged, shifted, starts, phis[copy::copies]))
+                self._streams = False
             return [finals[copy][k] for k in range(len(phis) // copies) for copy in range(copies)]
 
         flat = [v for s in carried for v, w in zip(starts[s], fresh[s], strict=True) for v in [v] + [w] * (copies - 1)]
@@ -423,7 +448,7 @@ class TreeEmitter:
         e.keep_element(statement.tensor, target, value)
         if statement.stored:
             pointer, offset = e.address(statement.tensor, target)
-            e.write(pointer, offset, value, streamed=statement.streamed)
+            e.write(pointer, offset, value, streamed=statement.streamed and self._streams)
 
     def _accumulate(self, statement: Statement) -> None:
         """``out[target] += value``; where the target may not exist, only if it does."""
@@ -520,6 +545,11 @@ class TreeEmitter:
 def is_float_sum(statement: Statement) -> bool:
     """Whether rounding makes the order of the additions matter."""
     return statement.tensor.reducer == "sum" and statement.tensor.dtype.kind == "f"
+
+
+def is_streamed(item: Item) -> bool:
+    """Whether this is a statement whose result is written past the cache."""
+    return isinstance(item, Statement) and item.streamed
 
 
 def carried_by(nest: Nest) -> list[Statement]:

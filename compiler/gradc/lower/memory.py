@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from gradc.ir.scalar import BOOL, INT64, DType
 from gradc.ir.tensor import Extent, Tensor
 from gradc.lower.machine import Machine
-from gradc.lower.streams import write_streamed_columns, write_streamed_run
 from gradc.lower.strided import ColumnAccess
 from gradc.lower.text import FunctionBuilder, Scope, Value, literal, memory_type
 
@@ -201,7 +200,7 @@ class MemoryEmitter(Machine):
         return shared
 
     def write(self, pointer: Value, offset: Value, value: Value, *, streamed: bool = False) -> None:
-        """Store to an entry, or to one per lane, in the innermost scope; past the cache where it is a large result's."""
+        """Store to an entry, or to one per lane, in the innermost scope; an aligned vector perhaps past the cache."""
         self.note_write(pointer)
         depth = self.builder.depth
         lanes = self.lanes if varies(offset) else 1
@@ -213,18 +212,14 @@ class MemoryEmitter(Machine):
             self._write_active(pointer, offset, value, depth)
             return
         if lanes > 1 and _is_strided(offset, value.dtype):
-            finish = write_streamed_columns if streamed else None
-            self._columns.write(pointer.text, offset, value, depth, finish)
-            return
-        if lanes > 1 and streamed and _is_consecutive(offset) and value.dtype.kind == "f":
-            self._columns.write_run(pointer.text, offset, value, depth, write_streamed_run)
+            self._columns.write(pointer.text, offset, value, depth)
             return
         self._columns.settle("write", pointer.text)
         if lanes > 1 and not _is_consecutive(offset):
             for lane in range(lanes):
                 self._write_one(pointer, self.lane_offset(offset, lane), self.extract(value, lane), depth)
             return
-        self._write_one(pointer, offset.lane_zero, value, depth)
+        self._write_one(pointer, offset.lane_zero, value, depth, streamed=streamed and lanes > 1)
 
     def _write_active(self, pointer: Value, offset: Value, value: Value, depth: int) -> None:
         """The lanes that are in range."""
@@ -248,11 +243,14 @@ class MemoryEmitter(Machine):
             return value.text
         return self.builder.instruction(f"zext {value.type} {value.text} to {memory_type(BOOL, value.lanes)}", depth)
 
-    def _write_one(self, pointer: Value, offset: Value, value: Value, depth: int) -> None:
+    def _write_one(self, pointer: Value, offset: Value, value: Value, depth: int, *, streamed: bool = False) -> None:
         where = self.entry_pointer(pointer, offset, value.dtype, depth)
         text = self._as_stored(value, depth)
         kind = memory_type(value.dtype, value.lanes)
-        self.builder.line(f"store {kind} {text}, ptr {where}, align {value.dtype.itemsize}")
+        how = f"align {value.dtype.itemsize}"
+        if streamed and value.dtype != BOOL:
+            how = f"align {value.dtype.itemsize * value.lanes}, !nontemporal !0"
+        self.builder.line(f"store {kind} {text}, ptr {where}, {how}")
 
 
 def _is_consecutive(offset: Value) -> bool:

@@ -70,22 +70,10 @@ class ColumnAccess:
             columns.registers[column] = "%" + self._builder.fresh(), self._reserved_line(columns.scope)
         return columns.registers[column][0]
 
-    def write(self, pointer: str, offset: Value, value: Value, depth: int, finish: Finish | None = None) -> None:
+    def write(self, pointer: str, offset: Value, value: Value, depth: int) -> None:
         """Store the lanes of ``value`` a literal stride apart."""
-        finish = finish or write_columns
-        columns, column = self._columns("write", pointer, offset, value.dtype, value.lanes, depth, finish)
+        columns, column = self._columns("write", pointer, offset, value.dtype, value.lanes, depth, write_columns)
         columns.registers[column] = value.text, self._reserved_line(columns.scope)
-
-    def write_run(self, pointer: str, offset: Value, value: Value, depth: int, finish: Finish) -> None:
-        """Store a vector of neighbours, together with the vectors beside it."""
-        root, shift = self._builder.split_offset(offset)
-        scope = self._builder.scopes[depth]
-        key = ("write", pointer, root.text, value.dtype, value.lanes, scope.label)
-        run = self._open.get(key)
-        if run is None or shift in run.registers:
-            run = Columns(scope, pointer, root.text, 1, value.dtype, value.lanes)
-            self._keep(key, run, depth, finish)
-        run.registers[shift] = value.text, self._reserved_line(scope)
 
     def settle(self, kind: str, pointer: str) -> None:
         """Columns of this buffer that were read (or written) so far are not joined by later ones."""
@@ -131,7 +119,6 @@ class Writer:
     def __init__(self, builder: FunctionBuilder, columns: Columns, line: int) -> None:
         self._builder, self._columns, self._line = builder, columns, line
         self._code: list[str] = []
-        self.module = builder.module
 
     def __call__(self, text: str, name: str | None = None) -> str:
         name = name or "%" + self._builder.fresh()

@@ -21,8 +21,6 @@ SHORT = 32
 _ACROSS_LANES = ("sum", "max", "min", "any", "all")
 #: Ops of at least this cost call the C library.
 _CALL_COST = 16
-#: A body of at most this much work is held up by memory.
-LIGHT = 20.0
 #: A body of more work is written once, masked: its code costs more to compile than masks cost to run.
 WRITTEN_ONCE = 80.0
 #: ... where registers are this wide: there masks are registers of their own, and cost next to nothing.
@@ -46,6 +44,8 @@ class Ranged:
     main: bool = True
     #: how many iterations there are at least, chunks and blocks put together
     room: int = 0
+    #: whether the first iteration's entry of a streamed result begins a vector's worth of memory
+    aligned: bool = False
 
 
 def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
@@ -74,10 +74,7 @@ def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
     extent = nest.extent
     if isinstance(extent, int) and 2 * extent < lanes:
         return 1, 1
-    copies = _copies(extent, lanes, weight, bool(ranged.carried), vector_bits)
-    if any(s.streamed for s in statements(nest.items)) and 0 < weight <= LIGHT:
-        copies = 8  # a block of whole lines
-    return lanes, copies
+    return lanes, _copies(extent, lanes, weight, bool(ranged.carried), vector_bits)
 
 
 def _copies(extent: Extent, lanes: int, weight: float, reduces: bool, vector_bits: int) -> int:
