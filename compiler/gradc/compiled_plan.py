@@ -36,6 +36,8 @@ class Call:
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    #: the names in the order of the call, ``out`` among them
+    names: tuple[str, ...]
     out: Any
     static: tuple[int, ...]
     #: whether all arguments are Python numbers, and so the results
@@ -106,7 +108,7 @@ class _PlanMaker:
             self._argument(value, is_static=False)
 
     def _keyword(self, name: str) -> None:
-        self._writer.step("keyword", self._writer.refer(sys.intern(name)))
+        self._writer.step("keyword", self._writer.refer(sys.intern(name)), self._call.names.index(name))
 
     def _argument(self, value: Any, is_static: bool) -> None:
         """The object found is an argument like ``value``."""

@@ -213,10 +213,10 @@ class Function(FastCallable, Shown):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if active_trace() is not None:
             return self._inlined(args, kwargs)
-        out = None
+        out, names = None, tuple(kwargs)
         if kwargs and not self._takes_out:
             out = kwargs.pop("out", None)
-        given, named = args, kwargs
+        given = (args, kwargs, names, out)
         if kwargs:
             args, kwargs = self._bound(args, kwargs)
         key, leaves, numbers = signature_of(args, kwargs, self.static_argnums)
@@ -226,32 +226,36 @@ class Function(FastCallable, Shown):
         values += captured
         if out is not None:
             run_into(record, values, out)
-            self._consider_plan(record, given, named, out, numbers)
+            self._consider_plan(record, given, numbers)
             return out
         results = record.kernel(values)
-        self._consider_plan(record, given, named, None, numbers)
+        self._consider_plan(record, given, numbers)
         leaves = [shown(result, numbers) for result in results]
         return leaves[0] if record.tree is None else unflatten(record.tree, leaves)
 
     def _consider_plan(
-        self, record: Record, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, numbers: bool
+        self, record: Record, given: tuple[tuple[Any, ...], dict[str, Any], tuple[str, ...], Any], numbers: bool
     ) -> None:
-        """After calls number 2, 4, 8, ... of a form that Python served: machine code is to serve the next ones."""
-        form = (record, len(args), out is None, *kwargs)
+        """After calls number 2, 4, 8, ... of a form that Python served: machine code is to serve the next ones.
+
+        ``given`` are the arguments as they came: by position, by name without ``out``, all names in order, ``out``.
+        """
+        form = (record, len(given[0]), given[2])
         served = self._served[form] = self._served.get(form, 0) + 1
         if (
-            served > 1
-            and not served & (served - 1)
-            and type(self).__call__ is Function.__call__
-            and calls_are_possible()
+            served < 2
+            or served & (served - 1)
+            or type(self).__call__ is not Function.__call__
+            or not calls_are_possible()
         ):
-            from gradc.compiled_plan import Call, plan_of
+            return
+        from gradc.compiled_plan import Call, plan_of
 
-            plan = plan_of(record, self.function, Call(args, kwargs, out, self.static_argnums, numbers))
-            if plan is not None:
-                self.add_plan(plan)
-            if len(self._served) > _SIGNATURES_KEPT:
-                self._served.clear()
+        plan = plan_of(record, self.function, Call(*given, self.static_argnums, numbers))
+        if plan is not None:
+            self.add_plan(plan)
+        if len(self._served) > _SIGNATURES_KEPT:
+            self._served.clear()
 
     def _record(
         self, key: Hashable, leaves: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -32,7 +32,8 @@ class PlanOffset:
     """Offsets in the memory of a plan."""
 
     NEXT = 0
-    OWNER = 8
+    #: how many calls are running it
+    CALLS = 8
     #: bytes of memory of a call, and the offsets in it of its lists of references and of parts of the result
     BYTES = 16
     HELD = 24
@@ -101,7 +102,11 @@ class Plan:
         self.address = ctypes.addressof(self._words)
         #: what the maker knows it by
         self.tag = tag
-        self._words[PlanOffset.OWNER // 8] = id(self)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a call is under way, in any thread."""
+        return bool(self._words[PlanOffset.CALLS // 8])
 
     def precede(self, address: int) -> None:
         """The plan at ``address`` (0: none) is tried next."""
@@ -190,10 +195,15 @@ class FastCallable(_Base):
             self._set_word(CallableOffset.PLANS, plan.address)
             self._set_word(CallableOffset.ENTRY, plan.entry)
             if len(plans) > PLANS_KEPT:
-                plans[-2].precede(0)
-                if plans[-1].address == self._word(CallableOffset.LAST):
-                    self._set_word(CallableOffset.LAST, 0)
-                plans.pop()
+                self._drop(plans[PLANS_KEPT:])
+
+    def _drop(self, old: Sequence[Plan]) -> None:
+        """Try these plans no more; those that are running live on until plans are dropped the next time."""
+        plans = self._plans
+        plans[PLANS_KEPT - 1].precede(0)
+        if self._word(CallableOffset.LAST) in [plan.address for plan in old]:
+            self._set_word(CallableOffset.LAST, 0)
+        plans[PLANS_KEPT:] = [plan for plan in old if plan.is_running]
 
     def last_plan(self) -> Plan | None:
         """The plan that served the last call, if it is still there; forgotten by `forget_last_plan`."""

@@ -9,10 +9,10 @@ from gradc_runtime import entry_kernel_steps, entry_result_steps, entry_steps
 from gradc_runtime.engine import Library, engine
 from gradc_runtime.entry import CallableOffset, PlanOffset, at_fork, suspension_address
 from gradc_runtime.entry_steps import DECLARED, SHARED
-from gradc_runtime.entry_text import STEPS, WORD, Field, Leaving, Step
+from gradc_runtime.entry_text import WORD, Field, Leaving, Step
 from gradc_runtime.layout import call_symbols
 
-#: The modules that have entered their steps in `STEPS`.
+#: The modules that have entered their steps in `gradc_runtime.entry_text.STEPS`.
 STEP_MODULES = (entry_steps, entry_kernel_steps, entry_result_steps)
 
 _ENTRY = f"""
@@ -33,12 +33,15 @@ loop:
   %none = icmp eq ptr %plan, null
   br i1 %none, label %python, label %try
 try:
-  %owner.at = getelementptr i8, ptr %plan, i64 {PlanOffset.OWNER}
-  %owner = load ptr, ptr %owner.at
-  call void @Py_IncRef(ptr %owner)
+  %calls.at = getelementptr i8, ptr %plan, i64 {PlanOffset.CALLS}
+  %calls = load i64, ptr %calls.at
+  %calls.more = add i64 %calls, 1
+  store i64 %calls.more, ptr %calls.at
   %result = call ptr @gradc_attempt(ptr %plan, ptr %args, i64 %count, ptr %names)
   %following = load ptr, ptr %plan
-  call void @Py_DecRef(ptr %owner)
+  %calls.after = load i64, ptr %calls.at
+  %calls.less = sub i64 %calls.after, 1
+  store i64 %calls.less, ptr %calls.at
   %reason = ptrtoint ptr %result to i64
   switch i64 %reason, label %served [i64 {Leaving.DIFFERS.value}, label %differs i64 {Leaving.PYTHON.value}, label %python]
 differs:
@@ -77,14 +80,25 @@ entry:
   %step = getelementptr i8, ptr %plan, i64 {PlanOffset.STEPS}
   %code = load ptr, ptr %step
   %result = call ptr %code(ptr %step, ptr %call, ptr null)
-  call void @gradc_release(ptr %built, ptr %built.at)
-  call void @gradc_release(ptr %held, ptr %held.at)
+  %built.top = load ptr, ptr %built.at
+  %held.top = load ptr, ptr %held.at
+  %no.parts = icmp eq ptr %built, %built.top
+  br i1 %no.parts, label %parts.released, label %release.parts
+release.parts:
+  call void @gradc_release(ptr %built, ptr %built.top)
+  br label %parts.released
+parts.released:
+  %none.held = icmp eq ptr %held, %held.top
+  br i1 %none.held, label %end, label %release.held
+release.held:
+  call void @gradc_release(ptr %held, ptr %held.top)
+  br label %end
+end:
   ret ptr %result
 }}
 
-define internal void @gradc_release(ptr %first, ptr %top.at) #0 {{
+define internal void @gradc_release(ptr %first, ptr %top) #0 {{
 entry:
-  %top = load ptr, ptr %top.at
   br label %loop
 loop:
   %at = phi ptr [%first, %entry], [%next, %one]
@@ -101,33 +115,35 @@ end:
 """
 
 
+#: Some steps in a row, by name.
+Chunk = tuple[str, ...]
+
+
 class CallCode:
-    """The machine code of calls: the entry, and each step from its first use on."""
+    """The machine code of calls: the entry, and each chunk from its first use on."""
 
     def __init__(self) -> None:
         self.entry = 0
         self._libraries: list[Library] = []
-        self._steps: dict[str, int] = {}
+        self._addresses: dict[Chunk, int] = {}
 
-    def steps(self, names: Iterable[str]) -> Mapping[str, int]:
-        """The addresses of steps, these among them."""
+    def addresses(self, chunks: Iterable[Chunk]) -> Mapping[Chunk, int]:
+        """The addresses of chunks, these among them."""
         with _lock:
-            missing = [name for name in dict.fromkeys(names) if name not in self._steps]
+            missing = [chunk for chunk in dict.fromkeys(chunks) if chunk not in self._addresses]
             if missing:
                 self._compile(missing)
-        return self._steps
+        return self._addresses
 
-    def _compile(self, names: Sequence[str]) -> None:
-        steps = {name: Step(f"gradc_step_{name}") for name in names}
-        for name, step in steps.items():
-            STEPS[name](step)
-        exports = [step.name for step in steps.values()]
+    def _compile(self, chunks: Sequence[Chunk]) -> None:
+        written = {chunk: Step.of(chunk) for chunk in chunks}
         more = [] if self.entry else [_ENTRY]
-        text = module_text(list(steps.values()), more)
+        exports = [step.name for step in written.values()] + ["gradc_call"] * len(more)
+        text = module_text(list(written.values()), more)
         symbols = {**call_symbols(), "gradc_suspended": suspension_address()}
-        library = engine().load(engine().compile(text), exports + ["gradc_call"] * len(more), symbols)
+        library = engine().load(engine().compile(text), exports, symbols)
         self._libraries.append(library)
-        self._steps.update({name: library.address(step.name) for name, step in steps.items()})
+        self._addresses.update({chunk: library.address(step.name) for chunk, step in written.items()})
         if more:
             self.entry = library.address("gradc_call")
 

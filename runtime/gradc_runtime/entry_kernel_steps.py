@@ -17,21 +17,21 @@ UNROLLED_RANKS = 3
 @step
 def number(s: Step) -> None:
     """A float, or a NumPy scalar, of checked class: its value is read where it is."""
-    s.store("ptr", s.at("%object", ObjectOffset.NUMBER), "%call", s.operand(0, "i64"))
+    s.store("ptr", s.at(s.object, ObjectOffset.NUMBER), "%call", s.operand(0, "i64"))
     s.next()
 
 
 @step
 def number_copy(s: Step) -> None:
     """A number like that which may go away during the call. Operands: its slot, and where the value goes."""
-    _store_number(s, "i64", s.load("i64", "%object", ObjectOffset.NUMBER))
+    _store_number(s, "i64", s.load("i64", s.object, ObjectOffset.NUMBER))
 
 
 @step
 def integer(s: Step) -> None:
     """An int of 64 bits. Operands: its slot, and where the value goes."""
     overflow = s.make("alloca i32")
-    value = s.call("i64", "PyLong_AsLongLongAndOverflow", "ptr %object", f"ptr {overflow}")
+    value = s.call("i64", "PyLong_AsLongLongAndOverflow", f"ptr {s.object}", f"ptr {overflow}")
     s.require(s.equal("i32", s.load("i32", overflow), "0"))
     _store_number(s, "i64", value)
 
@@ -39,7 +39,7 @@ def integer(s: Step) -> None:
 @step
 def integer_as_float(s: Step) -> None:
     """An int as a float. Operands: its slot, and where the value goes."""
-    value = s.call("double", "PyLong_AsDouble", "ptr %object")
+    value = s.call("double", "PyLong_AsDouble", f"ptr {s.object}")
     doubtful, good, bad = s.label("doubtful"), s.label("ok"), s.label("bad")
     s.branch(s.make(f"fcmp oeq double {value}, -1.0"), doubtful, good)
     s.begin(doubtful)
@@ -73,29 +73,29 @@ def _check_array(s: Step, rank: int | None) -> None:
     isn't given).
     """
     slot, flags = s.operand(0, "i64"), s.operand(2, "i32")
-    s.require(s.equal("ptr", s.load("ptr", "%object", ObjectOffset.TYPE), s.operand(1)))
-    present = s.make(f"and i32 {s.load('i32', '%object', ArrayOffset.FLAGS)}, {flags}")
-    dtype = s.load("ptr", "%object", ArrayOffset.DTYPE)
+    s.require(s.equal("ptr", s.load("ptr", s.object, ObjectOffset.TYPE), s.operand(1)))
+    present = s.make(f"and i32 {s.load('i32', s.object, ArrayOffset.FLAGS)}, {flags}")
+    dtype = s.load("ptr", s.object, ArrayOffset.DTYPE)
     ndim = str(rank) if rank is not None else s.operand(5, "i32")
     s.require(
         s.equal("i32", present, flags),
         s.equal("i8", s.load("i8", dtype, ArrayOffset.DTYPE_BYTE_ORDER), s.operand(3, "i8")),
         s.equal("i32", s.load("i32", dtype, ArrayOffset.DTYPE_NUMBER), s.operand(4, "i32")),
-        s.equal("i32", s.load("i32", "%object", ArrayOffset.RANK), ndim),
+        s.equal("i32", s.load("i32", s.object, ArrayOffset.RANK), ndim),
     )
     if rank is not None:
         if rank:
-            shape = s.load("ptr", "%object", ArrayOffset.SHAPE)
+            shape = s.load("ptr", s.object, ArrayOffset.SHAPE)
             axes = [(s.load("i64", shape, WORD * axis), s.operand(5 + axis, "i64")) for axis in range(rank)]
             s.require(*[s.equal("i64", present, expected) for present, expected in axes])
         following = None
     else:
         size = s.make(f"mul i64 {s.make(f'zext i32 {ndim} to i64')}, {WORD}")
-        shape, extents = s.load("ptr", "%object", ArrayOffset.SHAPE), s.operand_address(6)
+        shape, extents = s.load("ptr", s.object, ArrayOffset.SHAPE), s.operand_address(6)
         order = s.call("i32", "memcmp", f"ptr {shape}", f"ptr {extents}", f"i64 {size}")
         s.require(s.equal("i32", order, "0"))
         following = s.at(extents, size)
-    s.store("ptr", s.load("ptr", "%object", ArrayOffset.DATA), "%call", slot)
+    s.store("ptr", s.load("ptr", s.object, ArrayOffset.DATA), "%call", slot)
     s.next(step=following)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from gradc_runtime.blas import one_thread
 from gradc_runtime.buffers import aligned_bytes, kept_workspaces
 from gradc_runtime.entry import Plan, PlanOffset
-from gradc_runtime.entry_code import call_code
+from gradc_runtime.entry_code import Chunk, call_code
 from gradc_runtime.entry_kernel_steps import array_step
 from gradc_runtime.entry_text import WORD, Field
 from gradc_runtime.layout import ALIGNED, C_CONTIGUOUS, WRITEABLE
@@ -27,6 +27,16 @@ STACK_LIMIT = 1 << 16
 
 #: Steps that append a reference to release; those that append a part of the result begin with "build_".
 _HOLDING = frozenset({"hold", "attribute", "attribute_of", "new_array", "take_workspace"})
+
+
+#: Steps that go into one chunk with the step before them, and those that end a chunk: they have a list of operands.
+_JOINING = frozenset(
+    """
+    same of_type sized equal hold keep method_function tuple_entries list_entries dict_entries number number_copy integer
+    integer_as_float same_bytes array_of_rank_0 array_of_rank_1 array_of_rank_2 array_of_rank_3 array succeeded finish
+    """.split()
+)
+_ENDING = frozenset({"array", "dict_entries"})
 
 
 class NoPlan(Exception):
@@ -166,10 +176,21 @@ class PlanWriter:
             PlanOffset.BUILT: built,
         }
         words = [header.get(offset, 0) for offset in range(0, PlanOffset.STEPS, WORD)]
-        addresses = call_code.steps(name for name, _ in self._steps)
-        for name, operands in self._steps:
-            words += [addresses[name], *operands]
+        chunks = self._chunks()
+        addresses = call_code.addresses(names for names, _ in chunks)
+        for names, operands in chunks:
+            words += [addresses[names], *operands]
         return Plan(call_code.entry, words, list(self._kept.values()), tag)
+
+    def _chunks(self) -> list[tuple[Chunk, list[int]]]:
+        """The steps in chunks: a step that works on the object found, or ends something, goes with the one before."""
+        chunks: list[tuple[list[str], list[int]]] = []
+        for name, operands in self._steps:
+            if name not in _JOINING or not chunks or chunks[-1][0][-1] in _ENDING:
+                chunks.append(([], []))
+            chunks[-1][0].append(name)
+            chunks[-1][1].extend(operands)
+        return [(tuple(names), operands) for names, operands in chunks]
 
 
 def byte_count(dtype: np.dtype[Any], shape: Sequence[int]) -> int:

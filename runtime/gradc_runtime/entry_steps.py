@@ -40,9 +40,18 @@ def argument(s: Step) -> None:
 
 @step
 def keyword(s: Step) -> None:
-    """Find the argument of this name."""
-    names = s.load("ptr", "%call", Field.NAMES)
-    position = s.call("i64", "gradc_find_name", f"ptr {names}", f"ptr {s.operand(0)}")
+    """Find the argument of this name. Operands: the name, and at which position to look first."""
+    names, name, likely = s.load("ptr", "%call", Field.NAMES), s.operand(0), s.operand(1, "i64")
+    offset = s.make(f"add i64 {s.make(f'mul i64 {likely}, {WORD}')}, {ObjectOffset.TUPLE_ITEMS}")
+    start, search, found = s.label("start"), s.label("search"), s.label("found")
+    s.go(start)
+    s.begin(start)
+    s.branch(s.equal("ptr", s.load("ptr", names, offset), name), found, search)
+    s.begin(search)
+    elsewhere = s.call("i64", "gradc_find_name", f"ptr {names}", f"ptr {name}")
+    s.go(found)
+    s.begin(found)
+    position = s.make(f"phi i64 [{likely}, %{start}], [{elsewhere}, %{search}]")
     s.require(s.make(f"icmp sge i64 {position}, 0"))
     place = s.make(f"add i64 {position}, {s.load('i64', '%call', Field.COUNT)}")
     arguments = s.load("ptr", "%call", Field.ARGUMENTS)
@@ -103,7 +112,7 @@ def register(s: Step) -> None:
 @step
 def keep(s: Step) -> None:
     """Keep the object at this offset."""
-    s.store("ptr", "%object", "%call", s.operand(0, "i64"))
+    s.store("ptr", s.object, "%call", s.operand(0, "i64"))
     s.next()
 
 
@@ -175,7 +184,7 @@ def class_attribute(s: Step) -> None:
 @step
 def method_function(s: Step) -> None:
     """Find the function of the method that was found."""
-    s.next(s.call("ptr", "PyMethod_Function", "ptr %object"))
+    s.next(s.call("ptr", "PyMethod_Function", f"ptr {s.object}"))
 
 
 @step
@@ -193,8 +202,8 @@ def function_keyword_defaults(s: Step) -> None:
 @step
 def hold(s: Step) -> None:
     """Keep the object alive until the call ends: whoever lends it may let it go."""
-    s.do("Py_IncRef", "ptr %object")
-    s.append(Field.HELD, "%object")
+    s.do("Py_IncRef", f"ptr {s.object}")
+    s.append(Field.HELD, s.object)
     s.next()
 
 
@@ -204,14 +213,14 @@ def hold(s: Step) -> None:
 @step
 def same(s: Step) -> None:
     """It is this very object."""
-    s.require(s.equal("ptr", "%object", s.operand(0)))
+    s.require(s.equal("ptr", s.object, s.operand(0)))
     s.next()
 
 
 @step
 def of_type(s: Step) -> None:
     """It is of exactly this class."""
-    s.require(s.equal("ptr", s.load("ptr", "%object", ObjectOffset.TYPE), s.operand(0)))
+    s.require(s.equal("ptr", s.load("ptr", s.object, ObjectOffset.TYPE), s.operand(0)))
     s.next()
 
 
@@ -225,14 +234,14 @@ def has_code(s: Step) -> None:
 @step
 def sized(s: Step) -> None:
     """The tuple or list has so many entries."""
-    s.require(s.equal("i64", s.load("i64", "%object", ObjectOffset.SIZE), s.operand(0, "i64")))
+    s.require(s.equal("i64", s.load("i64", s.object, ObjectOffset.SIZE), s.operand(0, "i64")))
     s.next()
 
 
 @step
 def equal(s: Step) -> None:
     """It equals a str, int, float or bytes of the same class."""
-    answer = s.call("i32", "PyObject_RichCompareBool", "ptr %object", f"ptr {s.operand(0)}", "i32 2")
+    answer = s.call("i32", "PyObject_RichCompareBool", f"ptr {s.object}", f"ptr {s.operand(0)}", "i32 2")
     s.require(s.equal("i32", answer, "1"))
     s.next()
 
@@ -251,13 +260,13 @@ def satisfied(s: Step) -> None:
 @step
 def tuple_entries(s: Step) -> None:
     """Keep the entries of a tuple of checked size at an offset."""
-    _copy_entries(s, s.at("%object", ObjectOffset.TUPLE_ITEMS))
+    _copy_entries(s, s.at(s.object, ObjectOffset.TUPLE_ITEMS))
 
 
 @step
 def list_entries(s: Step) -> None:
     """Keep the entries of a list of checked size at an offset."""
-    _copy_entries(s, s.load("ptr", "%object", ObjectOffset.LIST_ITEMS))
+    _copy_entries(s, s.load("ptr", s.object, ObjectOffset.LIST_ITEMS))
 
 
 def _copy_entries(s: Step, source: str) -> None:
@@ -272,8 +281,8 @@ def dict_entries(s: Step) -> None:
     """The dict has these keys in this order; keep its values at an offset. Operands: count, offset, the keys."""
     count, offset = s.operand(0, "i64"), s.operand(1, "i64")
     keys, target = s.operand_address(2), s.at("%call", offset)
-    s.require(s.equal("i64", s.call("i64", "PyDict_Size", "ptr %object"), count))
-    matches = s.call("i32", "gradc_match_dict", "ptr %object", f"i64 {count}", f"ptr {keys}", f"ptr {target}")
+    s.require(s.equal("i64", s.call("i64", "PyDict_Size", f"ptr {s.object}"), count))
+    matches = s.call("i32", "gradc_match_dict", f"ptr {s.object}", f"i64 {count}", f"ptr {keys}", f"ptr {target}")
     s.require(s.equal("i32", matches, "1"))
     s.next(step=s.at(keys, s.make(f"mul i64 {count}, {WORD}")))
 

@@ -1,14 +1,14 @@
-"""Text of the machine code that serves calls: small functions, one per step of a plan, written in LLVM assembly.
+"""Text of the machine code that serves calls: small functions, one per chunk of a plan, written in LLVM assembly.
 
-A step is ``ptr step(ptr %step, ptr %call, ptr %object)``. ``%step`` points to its words in the plan (its own address, then
-its operands), ``%call`` to the memory of the call under way (see `Field`), and ``%object`` is the object that the step before
-has found. It ends by jumping to the next step, so that a plan runs through without returning; or it returns: the result,
-null after an exception, or a `Leaving`.
+A chunk is a few steps in a row, ``ptr chunk(ptr %step, ptr %call, ptr %object)``. ``%step`` points to its words in the plan
+(its own address, then the operands of its steps), ``%call`` to the memory of the call under way (see `Field`), and
+``%object`` is the object that the chunk before has found. It ends by jumping to the next chunk, so that a plan runs through
+without returning; or it returns: the result, null after an exception, or a `Leaving`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 
 WORD = 8
@@ -37,17 +37,42 @@ class Leaving(IntEnum):
     PYTHON = 2
 
 
+Definition = Callable[["Step"], None]
+
+#: What writes each step, by name.
+STEPS: dict[str, Definition] = {}
+
+
+def step(definition: Definition) -> Definition:
+    """Enter a step under the name of its function."""
+    STEPS[definition.__name__] = definition
+    return definition
+
+
 class Step:
-    """Writes one step."""
+    """Writes the steps of a chunk, one after the other."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.operands = 0
-        #: the functions that it calls, with their declarations
+        #: the object that the step before has found
+        self.object = "%object"
+        #: the functions that the steps call, with their declarations
         self.called: dict[str, str] = {}
+        #: operands of the steps before this one, and of all so far
+        self._before = self._operands = 0
+        self._is_last = True
         self._lines: list[str] = []
         self._count = 0
         self._leaves: set[Leaving] = set()
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> Step:
+        """The chunk of these steps."""
+        made = cls("gradc_" + "_".join(names))
+        for position, name in enumerate(names):
+            made._before, made._is_last = made._operands, position == len(names) - 1
+            STEPS[name](made)
+        return made
 
     def __str__(self) -> str:
         exits = [f"leave{reason}:\n  ret ptr inttoptr (i64 {reason.value} to ptr)" for reason in sorted(self._leaves)]
@@ -77,12 +102,13 @@ class Step:
 
     def operand(self, position: int, kind: str = "ptr") -> str:
         """An operand of the step, from the plan."""
-        self.operands = max(self.operands, position + 1)
+        position += self._before
+        self._operands = max(self._operands, position + 1)
         return self.load(kind, "%step", WORD * (1 + position))
 
     def operand_address(self, position: int) -> str:
         """Where the operands from ``position`` on are."""
-        return self.at("%step", WORD * (1 + position))
+        return self.at("%step", WORD * (1 + self._before + position))
 
     def equal(self, kind: str, one: str, other: str) -> str:
         """Whether two integers or addresses are equal."""
@@ -160,11 +186,15 @@ class Step:
         self.branch(self.equal("i32", forgiven, "1"), label, otherwise)
         self.begin(label)
 
-    def next(self, found: str = "%object", step: str | None = None) -> None:
-        """Jump to the next step, or to the one at ``step``."""
-        following = step or self.at("%step", WORD * (1 + self.operands))
+    def next(self, found: str | None = None, step: str | None = None) -> None:
+        """Go on with the next step; at the end of the chunk, jump to the next chunk, or to the one at ``step``."""
+        self.object = found or self.object
+        if not self._is_last:
+            assert step is None, "a step with a list of operands ends its chunk"
+            return
+        following = step or self.at("%step", WORD * (1 + self._operands))
         code = self.load("ptr", following)
-        result = self.make(f"musttail call ptr {code}(ptr {following}, ptr %call, ptr {found})")
+        result = self.make(f"musttail call ptr {code}(ptr {following}, ptr %call, ptr {self.object})")
         self.give(result)
 
     # ------------------------------------------------------------ the call's memory
@@ -180,15 +210,3 @@ class Step:
         self.require_object(value, else_raise=True)
         self.append(Field.BUILT, value)
         self.next()
-
-
-Definition = Callable[[Step], None]
-
-#: What writes each step, by name.
-STEPS: dict[str, Definition] = {}
-
-
-def step(definition: Definition) -> Definition:
-    """Enter a step under the name of its function."""
-    STEPS[definition.__name__] = definition
-    return definition
