@@ -396,3 +396,20 @@ def test_what_is_not_finite_stays_in_its_triangle() -> None:
     X = rng.normal(size=(50, 64))
     X[7, 40] = np.nan
     check(lambda X: np.tril(X.T @ np.exp(X), -1) * 2, X)
+
+
+@pytest.mark.parametrize("extents", [(6, 7, 8, 16), (9, 10, 11, 17), (6, 6, 6, 33), (7, 13, 20, 100), (12, 6, 9, 31)])
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_a_batch_along_the_lanes_of_vectors(extents: tuple[int, ...], dtype: str) -> None:
+    sizes = dict(zip("ijkb", extents, strict=True))
+    for left, right, out in (("ikb", "kjb", "ijb"), ("kib", "jkb", "jib"), ("ikb", "jkb", "ijb")):
+        a = rng.normal(size=[sizes[s] for s in left]).astype(dtype)
+        b = rng.normal(size=[sizes[s] for s in right]).astype(dtype)
+        a[0, 0, 0], b[0, 0, -1] = np.nan, np.inf
+        formula = f"{left},{right}->{out}"
+        F = gradc.jit(lambda a, b, formula=formula: np.einsum(formula, a, b) * 2.0)
+        with np.errstate(invalid="ignore"):
+            expected = 2 * np.einsum(formula, a.astype("f8"), b.astype("f8"))
+        tolerance = 1e-4 if dtype == "f4" else 1e-12
+        np.testing.assert_allclose(F(a, b), expected, rtol=tolerance, atol=tolerance)
+        assert "gradc_lanes" in F.llvm(a, b)

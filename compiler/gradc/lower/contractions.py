@@ -16,6 +16,8 @@ from gradc.lower.rewrite import with_tensors
 
 #: Multiplications below which a product is left to loops, which may keep it in registers.
 SMALL = 5**3
+#: Of a batch along the lanes of vectors, loops keep more in registers.
+SMALL_MATRICES = 6**3
 #: Results of at most so many entries whose sums are longer than this are left to loops too.
 FEW, LONG = 16, 64
 #: The entries of a matrix that is multiplied with a vector by a routine: more than registers hold, less than a cache.
@@ -97,6 +99,8 @@ class MatrixProduct:
     #: only entries with ``column <= row + below``, or ``column >= row + above``, are read
     below: int | None = None
     above: int | None = None
+    #: the axis along which lanes hold products of their own: last in both factors and in the result
+    lanes: int | None = None
 
 
 def is_matrix_product(tensor: Compute) -> bool:
@@ -143,10 +147,12 @@ def _recognised(tensor: Compute, *, with_vectors: bool = False) -> MatrixProduct
     left, right = contraction.factors
     a, b = (contraction.axes(f) for f in (left, right))
     last = tensor.rank - 1
-    if last in a:
-        left, right, a, b = right, left, b, a
     out = tuple(range(tensor.rank))
     summed = range(tensor.rank, len(tensor.extents))
+    if last == a[-1] == b[-1] and not with_vectors:
+        return _recognised_along_lanes(tensor, contraction)
+    if last in a:
+        left, right, a, b = right, left, b, a
     if last in a or not all(axis in a or axis in b for axis in out) or not all(x in a and x in b for x in summed):
         return None
     columns = next(run for run in _runs([axis for axis in out if axis not in a], out, b) if last in run)
@@ -157,6 +163,23 @@ def _recognised(tensor: Compute, *, with_vectors: bool = False) -> MatrixProduct
     batch = tuple(axis for axis in out if axis not in rows and axis not in columns)
     repeats = tuple(axis for axis in summed if axis not in inner)
     return MatrixProduct(batch, rows, columns, inner, repeats, left, right, contraction.scale)
+
+
+def _recognised_along_lanes(tensor: Compute, contraction: Contraction) -> MatrixProduct | None:
+    left, right = contraction.factors
+    a, b = (contraction.axes(f) for f in (left, right))
+    out, last = tuple(range(tensor.rank)), tensor.rank - 1
+    summed = tuple(range(tensor.rank, len(tensor.extents)))
+    rows = _largest(tensor, _runs([axis for axis in out if axis not in b], out, a))
+    columns = _largest(tensor, _runs([axis for axis in out if axis not in a], out, b))
+    inner = _largest(tensor, _runs([axis for axis in summed if axis in a and axis in b], a, b))
+    work = assumed_size(tensor, (*rows, *columns, *inner))
+    if not rows or not columns or inner != summed or work < SMALL_MATRICES or assumed_size(tensor, [last]) < FEW:
+        return None
+    if not all(axis in a or axis in b for axis in out):
+        return None
+    batch = tuple(axis for axis in out[:-1] if axis not in rows and axis not in columns)
+    return MatrixProduct(batch, rows, columns, inner, (), left, right, contraction.scale, lanes=last)
 
 
 def _runs(axes: Sequence[int], first: tuple[int, ...], second: tuple[int, ...]) -> list[tuple[int, ...]]:

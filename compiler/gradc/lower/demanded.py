@@ -51,7 +51,7 @@ def triangular_products(tensors: Sequence[Tensor], outputs: Sequence[Tensor]) ->
 
 
 def _may_be_cut(tensor: Compute, product: MatrixProduct) -> bool:
-    if product.repeats or len(product.rows) != 1 or len(product.columns) != 1:
+    if product.repeats or product.lanes is not None or len(product.rows) != 1 or len(product.columns) != 1:
         return False
     sides = [tensor.extents[group[0]] for group in (product.rows, product.columns)]
     return all(isinstance(side, int) and side >= SMALLEST for side in sides)

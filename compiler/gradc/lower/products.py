@@ -16,6 +16,7 @@ from gradc.lower.blas import Places, scale_of, write_general, write_in_halves, w
 from gradc.lower.contractions import MatrixProduct
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.forms import call_routine
+from gradc.lower.lanes import call_lanes
 from gradc.lower.product_routine import Sizes
 from gradc.lower.symmetry import is_square, is_symmetric
 from gradc.lower.text import ONE, ZERO, Value, literal
@@ -33,7 +34,13 @@ def write_product(e: ExpressionEmitter, statement: Statement) -> None:
     """One matrix of the batch."""
     product = statement.product
     assert product is not None
-    if is_symmetric(statement):
+    if product.lanes is not None:
+        addresses = _places(e, statement, product, {})
+        count = e.extent(statement.tensor.extents[product.lanes])
+        e.note_write(e.storage(statement.tensor).pointer)
+        places = (addresses.left, addresses.right, addresses.result)
+        call_lanes(e.builder, places, _sizes(e, statement, product), count, scale_of(e, statement))
+    elif is_symmetric(statement):
         _write_symmetric(e, statement, product)
     elif product.repeats:
         _write_repeats(e, statement, product)
@@ -45,7 +52,7 @@ def write_product(e: ExpressionEmitter, statement: Statement) -> None:
 
 def uses_blas(statement: Statement) -> bool:
     """Whether BLAS may be called."""
-    if statement.product is None:
+    if statement.product is None or statement.product.lanes is not None:
         return False
     return _may_be_large(statement) and _blas_reads(statement.product)
 

@@ -22,7 +22,14 @@ def is_square(product: MatrixProduct) -> bool:
 def is_symmetric(statement: Statement) -> bool:
     """Whether it is symmetric, with an inner extent that is worth filling one half from the other."""
     product = statement.product
-    if product is None or product.batch or product.repeats or len(product.rows) != 1 or len(product.columns) != 1:
+    if (
+        product is None
+        or product.batch
+        or product.lanes is not None
+        or product.repeats
+        or len(product.rows) != 1
+        or len(product.columns) != 1
+    ):
         return False
     if len(product.inner) != 1:
         return False
