@@ -24,7 +24,7 @@ from gradc.lower.products import uses_blas
 from gradc.lower.program import FUNCTION_LIMIT, ProgramWriter, signature_of, size_names
 from gradc.lower.statements import statements_of
 from gradc.lower.streams import mark_streamed
-from gradc.lower.tree import Item, statements
+from gradc.lower.tree import Item, Statement, statements
 from gradc.lower.unroll import written_out
 from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
 from gradc_runtime.loaded import LoadedKernel
@@ -33,6 +33,8 @@ from gradc_runtime.loaded import LoadedKernel
 BRIEF = 3000.0
 #: A function of more operations is compiled at the fast level.
 LARGE = 4000
+#: And so is a kernel without loops of at most so many: it runs as fast either way.
+TINY = 32
 
 
 def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lambda name, graph: None) -> Kernel:
@@ -66,11 +68,18 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
     )
     writer = ProgramWriter(placement, signature, engine().host)
     module = writer.write(functions)
-    level = FAST_TO_COMPILE if max(weight_of(items) for items in functions) > LARGE else NORMAL
+    level = _level_of(functions)
     object_code = engine().compile(module.without_helpers(), level)
     constants = [c.value for c in placement.constants]
     loaded = LoadedKernel(object_code, signature, constants, module.declarations, module.routines())
     return Kernel(loaded, str(module), level, cost, lambda: describe(functions, graph.outputs, needs))
+
+
+def _level_of(functions: Sequence[Sequence[Item]]) -> int:
+    """The level of code generation."""
+    weights = [weight_of(items) for items in functions]
+    straight = all(isinstance(item, Statement) and not item.extents for items in functions for item in items)
+    return FAST_TO_COMPILE if max(weights) > LARGE or (straight and sum(weights) <= TINY) else NORMAL
 
 
 def _functions(items: list[Item]) -> list[list[Item]]:
