@@ -101,25 +101,26 @@ class Engine:
 
     def compile(self, text: str, level: int = NORMAL) -> bytes:
         """The object code of a module of LLVM assembly."""
-        with self._lock, self._fewer_passes():
+        with self._lock, self._fewer_passes(level):
             machine = self._machine(level)
             return bytes(machine.emit_object(self._parse(text, machine)))
 
     def assembly(self, text: str, level: int = NORMAL) -> str:
         """The machine's assembly of a module, for reading."""
-        with self._lock, self._fewer_passes():
+        with self._lock, self._fewer_passes(level):
             machine = self._machine(level)
             return str(machine.emit_assembly(self._parse(text, machine)))
 
     @contextmanager
-    def _fewer_passes(self) -> Iterator[None]:
+    def _fewer_passes(self, level: int) -> Iterator[None]:
         """The options are LLVM's, and so the process's: others who generate code through llvmlite find them as they were."""
-        for option in _PASSES_LEFT_OUT:
+        options = () if level == FAST_TO_COMPILE else _PASSES_LEFT_OUT  # at that level the passes don't run anyway
+        for option in options:
             self._llvm.set_option("", f"-{option}=true")
         try:
             yield
         finally:
-            for option in _PASSES_LEFT_OUT:
+            for option in options:
                 self._llvm.set_option("", f"-{option}=false")
 
     def _parse(self, text: str, machine: Any) -> Any:
