@@ -18,8 +18,8 @@ from gradc.ir.algebra import floor_divide, sum_of
 from gradc.ir.scalar import Apply, Index, Load, Scalar, apply, number
 from gradc.ir.tensor import Extent, Tensor, extent, extent_scalar
 from gradc.ir.walk import post_order
+from gradc.lower.carried import carried_by, first_totals
 from gradc.lower.fuse import Lifetimes, axis_of_loop
-from gradc.lower.loops import carried_by, first_totals
 from gradc.lower.plan import aligned, byte_count
 from gradc.lower.powers import small_power
 from gradc.lower.products import uses_blas

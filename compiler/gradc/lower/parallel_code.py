@@ -7,9 +7,10 @@ from dataclasses import replace
 from gradc.ir.scalar import BOOL, INT64, TRUE, index, load, size
 from gradc.ir.tensor import input_tensor
 from gradc.lower import parallel
+from gradc.lower.carried import carried_by, first_totals, is_float_sum
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.frame import Frame, mentioned, moved
-from gradc.lower.loops import TreeEmitter, carried_by, first_totals, is_float_sum
+from gradc.lower.loops import TreeEmitter
 from gradc.lower.memory import Storage
 from gradc.lower.parallel import STATE_BYTES, Record, chunk_length, cut_of, record_of
 from gradc.lower.reducers import State, combine, compensated_add

@@ -15,8 +15,6 @@ from gradc.lower.tree import Item, Nest, Statement, statements
 
 #: Plain additions per accumulator before a block's sum goes to a compensated total.
 ADDITIONS = 32
-#: A fixed extent up to this is summed plainly.
-SHORT = 32
 #: Reducers whose result doesn't depend on the order, and sums, which may be reassociated.
 _ACROSS_LANES = ("sum", "max", "min", "any", "all")
 #: Ops of at least this cost call the C library.
