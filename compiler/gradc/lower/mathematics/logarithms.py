@@ -31,21 +31,14 @@ def decomposed(f: Formula, x: Real) -> tuple[Real, Real]:
     return (exponent | f.format.bits(f.format.rounder)).as_real() - (lowered + f.format.rounder), mantissa_of(f, moved)
 
 
-def _correction(f: Formula, fraction: Real, lost: Real | None) -> tuple[Real, Real]:
-    """``fraction^2 / 2`` and what makes ``log(1 + fraction)`` of ``fraction - fraction^2 / 2``, with ``lost`` added."""
+def _natural(f: Formula, count: Real, fraction: Real, lost: Real | None) -> Real:
+    """``count log 2 + log(1 + fraction + lost)``, the second logarithm as ``fraction - s (fraction - s^2 p(s^2))``."""
+    high, low = f.coefficients("ln2")
     s = fraction / (fraction + 2.0)
     z = s * s
-    half_square = (fraction * 0.5) * fraction
-    series = z.times_plus(polynomial(z, f.coefficients("log")), half_square)
-    return half_square, s * series if lost is None else s.times_plus(series, lost)
-
-
-def _natural(f: Formula, count: Real, fraction: Real, lost: Real | None) -> Real:
-    """``count log 2 + log(1 + fraction + lost)``."""
-    high, low = f.coefficients("ln2")
-    small = count * low if lost is None else count.times_plus(low, lost)
-    half_square, correction = _correction(f, fraction, small)
-    return count.times_plus(high, fraction - (half_square - correction))
+    less = (-z).times_plus(polynomial(z, f.coefficients("log")), fraction)
+    small = count * -low if lost is None else (-count).times_plus(low, -lost)
+    return count.times_plus(high, fraction - s.times_plus(less, small))
 
 
 def logarithm(f: Formula, x: Real) -> tuple[Real]:
@@ -60,9 +53,12 @@ def logarithm_to_base(name: str) -> Callable[[Formula, Real], tuple[Real]]:
     def definition(f: Formula, x: Real) -> tuple[Real]:
         count, mantissa = decomposed(f, x)
         fraction = mantissa - 1.0
-        half_square, correction = _correction(f, fraction, None)
+        s = fraction / (fraction + 2.0)
+        z = s * s
+        half_square = (fraction * 0.5) * fraction
         high = fraction - half_square
-        low = ((fraction - high) - half_square) + correction
+        series = z.times_plus(polynomial(z, f.coefficients("log")), half_square)
+        low = s.times_plus(series, (fraction - high) - half_square)
         scale, scale_low = f.coefficients("one_over_ln2" if name == "log2" else "one_over_ln10")
         product = high * scale
         product_low = high.times_plus(scale, -product) + high.times_plus(scale_low, low * scale)
