@@ -6,6 +6,8 @@
 ``GRADC_DUMP_TO``     a folder that gets each stage of each kernel as a file
 ``GRADC_CHECK``       1: check the graph between all passes, and kernels against the reference evaluator
 ``GRADC_NUM_THREADS`` how many threads a kernel may use, until `set_num_threads`; by default the cores of this process
+``GRADC_TARGET``      make code for a lesser processor than this one: ``x86-64-v4`` (AVX-512), ``x86-64-v3`` (AVX2 and
+                      FMA), ``x86-64-v2`` or ``x86-64`` (SSE2); read once, when the first kernel is compiled
 ====================  ========================================================================================
 """
 

@@ -3,11 +3,15 @@
 One engine serves the process. LLVM parses and generates code without the GIL but one module at a time, so a lock guards
 it. Object code is plain bytes, fit for a cache; a `Library` is object code that is linked into the process, and its
 memory is freed with the last reference to it.
+
+Code is made for the processor at hand. ``GRADC_TARGET`` names a lesser one, as LLVM does: ``x86-64-v3`` has vectors of 256
+bits and multiply-adds, ``x86-64`` vectors of 128 bits and none. So one machine can show what another computes.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,10 +26,17 @@ FAST_TO_COMPILE, NORMAL = 0, 1
 #: it. (Without ``disable-machine-licm`` it would take a quarter less, but loops would read each literal from memory.)
 _PASSES_LEFT_OUT = ("disable-lsr",)
 
+#: The environment variable that names a lesser processor.
+TARGET_VARIABLE = "GRADC_TARGET"
+
+
+class UnknownTarget(ValueError):
+    """The processor that was asked for is not known, or can do what this machine can't."""
+
 
 @dataclass(frozen=True)
 class Host:
-    """What the code generator may assume of this machine."""
+    """What the code generator may assume of the machine."""
 
     cpu: str
     features: str
@@ -37,6 +48,43 @@ class Host:
     def vector_registers(self) -> int:
         """How many vectors the machine holds in registers."""
         return 32 if self.vector_bits == 512 or "aarch64" in self.triple else 16
+
+
+@dataclass(frozen=True)
+class _Level:
+    """A processor as LLVM names it, and what tells that a machine can do as much."""
+
+    vector_bits: int
+    has_fma: bool
+    needs: tuple[str, ...]
+
+
+#: The levels that makers of x86 processors have agreed on.
+_LEVELS = {
+    "x86-64": _Level(128, False, ("sse2",)),
+    "x86-64-v2": _Level(128, False, ("sse4.2", "popcnt")),
+    "x86-64-v3": _Level(256, True, ("avx2", "fma", "bmi2", "f16c", "lzcnt", "movbe")),
+    "x86-64-v4": _Level(512, True, ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")),
+}
+
+
+def _this_machine(llvm: Any) -> Host:
+    features, triple = llvm.get_host_cpu_features(), llvm.get_process_triple()
+    bits = 512 if features.get("avx512f") else 256 if features.get("avx2") else 128
+    has_fma = bool(features.get("fma")) or "aarch64" in triple
+    return Host(llvm.get_host_cpu_name(), features.flatten(), triple, bits, has_fma)
+
+
+def _lesser(llvm: Any, name: str) -> Host:
+    """The processor of that name, which this machine can do the work of."""
+    level, triple = _LEVELS.get(name), llvm.get_process_triple()
+    if level is None:
+        raise UnknownTarget(f"{TARGET_VARIABLE} is one of {', '.join(_LEVELS)}, not {name!r}")
+    features = llvm.get_host_cpu_features()
+    missing = [feature for feature in level.needs if not features.get(feature)]
+    if missing:
+        raise UnknownTarget(f"{TARGET_VARIABLE} is {name}, but this machine has no {', '.join(missing)}")
+    return Host(name, "", triple, level.vector_bits, level.has_fma)
 
 
 class Library:
@@ -51,30 +99,26 @@ class Library:
 
 
 class Engine:
-    """The process's one LLVM: see `engine`."""
+    """The process's one LLVM: see `engine`. For a ``host`` of another kind it compiles what can't be loaded here."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: Host | None = None) -> None:
         import llvmlite.binding as llvm
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         self._llvm = llvm
+        self._chosen = host
         self._lock = threading.Lock()
         self._names = itertools.count()
         self._machines: dict[int, Any] = {}
 
     @cached_property
     def host(self) -> Host:
-        """The machine at hand."""
-        features = self._llvm.get_host_cpu_features()
-        bits = 512 if features.get("avx512f") else 256 if features.get("avx2") else 128
-        return Host(
-            cpu=self._llvm.get_host_cpu_name(),
-            features=features.flatten(),
-            triple=self._llvm.get_process_triple(),
-            vector_bits=bits,
-            has_fma=bool(features.get("fma")) or "aarch64" in self._llvm.get_process_triple(),
-        )
+        """The machine that code is made for."""
+        if self._chosen is not None:
+            return self._chosen
+        name = os.environ.get(TARGET_VARIABLE, "")
+        return _lesser(self._llvm, name) if name else _this_machine(self._llvm)
 
     def _target_machine(self, level: int) -> Any:
         host = self.host

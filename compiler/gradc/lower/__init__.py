@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from gradc.config import checking
-from gradc.errors import CompileError
+from gradc.errors import CompileError, SettingError
 from gradc.ir.tensor import Compute, Constant, Graph, Input, MultiNode, Tensor
 from gradc.ir.walk import graph_order
 from gradc.lower.kernel import Kernel
+from gradc_runtime.engine import UnknownTarget
 
 
 def compile_graph(graph: Graph) -> Kernel:
@@ -14,11 +15,14 @@ def compile_graph(graph: Graph) -> Kernel:
     from gradc.lower.chain import compile_checked
 
     _check_lowerable(graph)
-    if checking():
-        from gradc.ir.check import check
+    try:
+        if checking():
+            from gradc.ir.check import check
 
-        return compile_checked(graph, lambda _, between: check(between))
-    return compile_checked(graph)
+            return compile_checked(graph, lambda _, between: check(between))
+        return compile_checked(graph)
+    except UnknownTarget as error:
+        raise SettingError(str(error)) from None
 
 
 def _check_lowerable(graph: Graph) -> None:
