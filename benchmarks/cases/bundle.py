@@ -31,13 +31,7 @@ def jacobians_with(np: Any, derived: Callable[..., Any]) -> Callable[..., Any]:
 def with_gradc(arguments: tuple[np.ndarray, ...]) -> Call:
     """The gathers and the Jacobians in one kernel."""
     gradc = load("gradc")
-    derived = gradc.vmap(gradc.jacobian(residual))
-
-    def jacobians(cameras, points, weights, camera_of, point_of, features):
-        z = np.concatenate([cameras[camera_of], points[point_of], weights[:, None]], 1)
-        return derived(z, features)
-
-    return Call(gradc.jit(jacobians), *arguments)
+    return Call(gradc.jit(jacobians_with(np, gradc.vmap(gradc.jacobian(residual)))), *arguments)
 
 
 def with_jax(arguments: tuple[np.ndarray, ...]) -> Call:

@@ -88,7 +88,7 @@ def with_symengine(x: np.ndarray) -> Call:
 
 
 def run(systems: Collection[str], effort: Effort) -> list[Row]:
-    """One row per length with new results, three with the caller's buffers, and one on two threads."""
+    """One row per length with new results, three with the caller's buffers, and one over a transpose."""
     rows = []
     for length in SIZES:
         if length > effort.largest:
