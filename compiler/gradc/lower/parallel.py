@@ -35,7 +35,7 @@ MOST_CHUNKS = 64
 #: ... of a loop that leaves partial arrays, and the bytes of the largest of these.
 MOST_ARRAYS = 16
 LARGEST_ARRAY = 1 << 16
-#: Longer chunks of vector loops begin at multiples of this.
+#: Chunks of vector loops begin at multiples of this: none but the last is shorter than a vector.
 CHUNK_GRAIN = 16
 #: Threads of a job that needs copies of buffers, on a machine of as many cores, and the bytes of all copies together.
 MOST_COPIES = 16
@@ -141,7 +141,7 @@ def cut_of(nest: Nest) -> Cut:
     entries = sum(prod(e for e in s.tensor.shape if isinstance(e, int)) for s in arrays_of(nest))
     most = MOST_ARRAYS if entries else MOST_CHUNKS
     worth = WORTH + 4 * most * entries * _TRANSFER
-    vectors = all(isinstance(item, Statement) or item.unrolled for item in nest.items)
+    vectors = all(item.kind != "product" if isinstance(item, Statement) else item.unrolled for item in nest.items)
     return Cut(tuple(terms), worth, most, vectors)
 
 
@@ -175,14 +175,14 @@ def _may_be_worth_it(nest: Nest) -> bool:
 def chunk_length(count: int, work: int, cut: Cut) -> int:
     """Iterations per chunk of a loop of ``count`` iterations; `gradc.lower.parallel_code` writes the same as machine code.
 
-    >>> cut = Cut((), WORTH, MOST_CHUNKS, vectors=True)
-    >>> chunk_length(100_000, 4_000, cut), chunk_length(10, 40_000_000, cut), chunk_length(100, 4_000, cut)
+    >>> vectors, rows = Cut((), WORTH, MOST_CHUNKS, vectors=True), Cut((), WORTH, MOST_CHUNKS, vectors=False)
+    >>> chunk_length(100_000, 4_000, vectors), chunk_length(10, 40_000_000, rows), chunk_length(100, 4_000, vectors)
     (1568, 1, 100)
     """
     if count * work < cut.worth:
         return max(count, 1)
     length = max(-(-count // cut.most_chunks), -(-CHUNK_WORK // work))
-    if cut.vectors and length >= 4 * CHUNK_GRAIN:
+    if cut.vectors:
         length += -length % CHUNK_GRAIN
     return length
 

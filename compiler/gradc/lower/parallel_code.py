@@ -72,8 +72,7 @@ def _length(e: ExpressionEmitter, nest: Nest, count: Value) -> Value:
     length = builder.maximum_integers(by_number, by_work)
     if cut.vectors:
         grains = builder.add_integers(length, literal(parallel.CHUNK_GRAIN - 1, INT64))
-        is_long = _compared(builder, "sge", length, literal(4 * parallel.CHUNK_GRAIN, INT64))
-        length = e.select(is_long, builder.rounded_down(grains, parallel.CHUNK_GRAIN), length)
+        length = builder.rounded_down(grains, parallel.CHUNK_GRAIN)
     is_worth_it = _compared(builder, "sge", builder.multiply_integers(count, each), literal(cut.worth, INT64))
     return e.select(is_worth_it, length, builder.maximum_integers(count, ONE))
 
