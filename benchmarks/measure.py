@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,6 +48,9 @@ class Call:
         loop(repeat, self.function, *self.arguments, *self.keywords.values())
         return time.perf_counter() - start
 
+
+#: Seconds of a call that nothing is added to.
+LONG_CALL = 0.1
 
 #: What a builder gives: a `Call`, or a function without arguments.
 Candidate = Call | Callable[[], Any]
@@ -155,7 +158,7 @@ def _agrees(result: Any, expected: Any, tolerance: float) -> bool:
 
 def interleaved(row: Row, candidates: Mapping[str, Call], effort: Effort) -> Row:
     """Seconds per call, all candidates measured in turns so that a busy moment hits them alike."""
-    counts = {system: _calls_per_sample(candidate, effort) for system, candidate in candidates.items()}
+    plans = {system: _sample(candidate, effort) for system, candidate in candidates.items()}
     samples: dict[str, list[float]] = {system: [] for system in candidates}
     spent = dict.fromkeys(candidates, 0.0)
     gc.collect()
@@ -165,11 +168,12 @@ def interleaved(row: Row, candidates: Mapping[str, Call], effort: Effort) -> Row
             for system, candidate in candidates.items():
                 if turn and spent[system] > effort.candidate_seconds:
                     continue
-                if effort.sample_seconds and spent[system] < effort.candidate_seconds / 10:
-                    candidate.seconds(1)  # caches and the allocator's pages are as the system before left them
-                elapsed = candidate.seconds(counts[system])
+                plan = plans[system]
+                if plan.warmed:
+                    candidate.seconds(1)
+                elapsed = candidate.seconds(plan.calls)
                 spent[system] += elapsed
-                samples[system].append(elapsed / counts[system])
+                samples[system].append(elapsed / plan.calls)
     finally:
         gc.enable()
     row.seconds |= {system: effort.summary(times) for system, times in samples.items()}
@@ -188,13 +192,19 @@ def measured(
     return interleaved(row, prepared(row, builders, systems, expected, tolerance), effort)
 
 
-def _calls_per_sample(candidate: Call, effort: Effort) -> int:
+class _Sample(NamedTuple):
+    calls: int
+    #: whether an untimed call goes before: caches and the allocator's pages are as the system before left them
+    warmed: bool
+
+
+def _sample(candidate: Call, effort: Effort) -> _Sample:
     if not effort.sample_seconds:
-        return 1
+        return _Sample(1, False)
     for _ in range(3):  # early calls may still prepare something
-        if candidate.seconds(1) > 0.1:
-            break
+        if candidate.seconds(1) > LONG_CALL:
+            return _Sample(1, False)
     count = 1
     while (elapsed := candidate.seconds(count)) < effort.sample_seconds:
         count = max(2 * count, int(count * effort.sample_seconds / max(elapsed, 1e-7)))
-    return count
+    return _Sample(count, True)
