@@ -167,3 +167,6 @@ def test_every_lane_count(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
         for sizes in ((9, 11, 13), (12, 3, 40), (33, 17, 9)):
             for layout in LAYOUTS:
                 check(kernel_of(*sizes, layout, dtype), sizes, layout, dtype)
+                with monkeypatch.context() as patch:
+                    patch.setattr(forms, "_is_large", lambda sizes, lanes: True)
+                    check(kernel_of(*sizes, layout, dtype), sizes, layout, dtype)

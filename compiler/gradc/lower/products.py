@@ -21,9 +21,12 @@ from gradc.lower.product_routine import Sizes
 from gradc.lower.symmetry import is_square, is_symmetric
 from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Statement
+from gradc_runtime.engine import engine
 
 #: Multiply-adds up to which the module's own routines are at least as fast as BLAS,
 OWN = 400**3
+#: ... on a machine of shorter vectors than those of AVX-512,
+OWN_OF_SHORT_VECTORS = 128**3
 #: ... and the rows or columns up to which they are so at any size.
 NARROW = 16
 #: Rows that are computed together of a triangular result; more of a large one.
@@ -57,6 +60,10 @@ def uses_blas(statement: Statement) -> bool:
     return _may_be_large(statement) and _blas_reads(statement.product)
 
 
+def _own_limit() -> int:
+    return OWN if engine().host.vector_bits >= 512 else OWN_OF_SHORT_VECTORS
+
+
 def _may_be_large(statement: Statement) -> bool:
     product = statement.product
     assert product is not None
@@ -67,7 +74,7 @@ def _may_be_large(statement: Statement) -> bool:
         sizes.append(prod(known) if len(known) == len(extents) else None)
     if any(size is not None and size <= NARROW for size in sizes):
         return False
-    return None in sizes or prod(size for size in sizes if size is not None) > OWN
+    return None in sizes or prod(size for size in sizes if size is not None) > _own_limit()
 
 
 def _blas_reads(product: MatrixProduct) -> bool:
@@ -189,7 +196,7 @@ def _write_once(
     if work.literal is not None:
         blas()
         return
-    text = f"icmp sle i64 {work.text}, {OWN}"
+    text = f"icmp sle i64 {work.text}, {_own_limit()}"
     small = Value(e.builder.instruction(text, work.depth), BOOL, work.depth)
     e.builder.branch(small, own, [])
     e.builder.branch(e.complement(small), blas, [])

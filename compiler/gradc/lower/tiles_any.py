@@ -12,8 +12,8 @@ from gradc.lower.panels import CopiedPanel, PlainPanel
 from gradc.lower.product_routine import ProductRoutine
 from gradc.lower.text import ONE, ZERO, Value, literal
 
-#: Rows of a tile on a machine of 32 vector registers (as many row addresses as there are registers for), and its vectors.
-HEIGHT, WIDTH = 8, 2
+#: Rows of a tile on a machine of 32 vector registers (there are registers for no more addresses) and of 16; its vectors.
+HEIGHT, SMALL_HEIGHT, WIDTH = 8, 6, 2
 #: Inner positions that are worked through at a time: as much of a panel stays in the nearest caches.
 DEPTH = 256
 
@@ -24,7 +24,7 @@ class AnyProduct(ProductRoutine):
     def text(self) -> str:
         """The routine."""
         r, sizes = self.r, self.sizes
-        self._height = HEIGHT if self.registers >= 32 else HEIGHT // 2
+        self._height = HEIGHT if self.registers >= 32 else SMALL_HEIGHT
         self._end = r.rounded_up(sizes.columns, WIDTH * self.lanes)
         blocks = r.maximum_integers(r.quotient(r.add_integers(sizes.inner, literal(DEPTH - 1, INT64)), DEPTH), ONE)
 
