@@ -12,7 +12,7 @@ from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.leaves import LeafEmitter
 from gradc.lower.memory import VectorisationRefused
 from gradc.lower.monomials import Monomials
-from gradc.lower.ranges import domain_bounds, guard_edges, pieces, room_of
+from gradc.lower.ranges import domain_bounds, guard_edges, pieces, room_of, room_of_loop
 from gradc.lower.reducers import (
     State,
     across_lanes,
@@ -20,7 +20,7 @@ from gradc.lower.reducers import (
 )
 from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Item, Nest, Statement, statements, straight_line
-from gradc.lower.vectors import Ranged, block_length, is_strided, may_go_back, vector_plan
+from gradc.lower.vectors import Ranged, block_length, is_strided, may_go_back, transposed_loop, vector_plan
 
 
 class TreeEmitter(LeafEmitter):
@@ -205,10 +205,13 @@ class TreeEmitter(LeafEmitter):
         if lanes > 1:
             checkpoint, states = self.e.builder.checkpoint(), dict(self._states)
             try:
-                return self._vector_run(ranged, totals, lanes, copies)
+                done = self._vector_run(ranged, totals, lanes, copies)
             except VectorisationRefused:
                 self.e.builder.roll_back(checkpoint)
                 self._states = states
+            else:
+                ranged.nest.lanes = lanes
+                return done
         return self._plain_run(ranged, totals)
 
     def _vector_run(
@@ -316,9 +319,41 @@ class TreeEmitter(LeafEmitter):
     def _across_lanes(self, statement: Statement, state: State) -> State:
         return [across_lanes(self.e, statement.tensor.reducer or "", value) for value in state]
 
+    def _squares(self, ranged: Ranged, inner: Ranged, lanes: int) -> None:
+        """As many iterations of two loops at a time as there are lanes: what is walked along across them is transposed.
+
+        The last ones end where the range ends, and do again what was done before.
+        """
+        e, builder, nest = self.e, self.e.builder, ranged.nest
+        last_row = builder.subtract_integers(ranged.upper, literal(lanes, INT64))
+        last_column = builder.subtract_integers(inner.upper, literal(lanes, INT64))
+
+        def columns(column: Value, row: Value) -> list[Value]:
+            first = builder.minimum_integers(column, last_column)
+            for number in range(lanes):
+                here = builder.add_integers(row, literal(number, INT64))
+                with e.vectorised(lanes), e.axis(nest.depth, here, nest.extent), e.forgetting(nest.depth):
+                    self._vector_body(inner, first, {}, [])
+            return []
+
+        def rows(position: Value, _: list[Value]) -> list[Value]:
+            row = builder.maximum_integers(builder.minimum_integers(position, last_row), ZERO)
+            builder.loop(inner.lower, inner.upper, [], lambda at, _: columns(at, row), step=lanes)
+            return []
+
+        builder.loop(ranged.lower, ranged.upper, [], rows, step=lanes, nonempty=ranged.nonempty)
+
     def _plain_run(self, ranged: Ranged, totals: dict[Statement, State]) -> dict[Statement, State]:
         """The iterations one by one."""
         e, builder, nest = self.e, self.e.builder, ranged.nest
+        inner = transposed_loop(ranged)
+        if inner is not None:
+            across = Ranged(inner, [], [], ZERO, e.extent(inner.extent), innermost=True, room=room_of_loop(inner))
+            lanes = vector_plan(across, e.vector_bits)[0]
+            whole = replace(ranged, nest=inner, room=min(ranged.room, across.room))
+            if lanes > 1 and not guard_edges(nest, e.is_safe) and may_go_back(whole, lanes, e.buffer_of):
+                self._squares(ranged, across, lanes)
+                return totals
         starts = {**totals, **self._initial_states(ranged.scans)}
         together = [*ranged.carried, *ranged.scans]
 

@@ -78,6 +78,8 @@ class Nest:
     unrolled: bool = False
     #: whether several threads share its iterations, see `gradc.lower.parallel`
     shared: bool = False
+    #: how many iterations run at a time, known once the code is written
+    lanes: int = 1
 
 
 Item = Statement | Nest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gradc.ir.scalar import Apply, Index, Load, Scalar, index
+from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Scalar, index
 from gradc.ir.tensor import Extent, Tensor
 from gradc.ir.walk import free_indices, loads_of, post_order
 from gradc.lower.mathematics import is_inline
@@ -19,6 +19,8 @@ ADDITIONS = 32
 _ACROSS_LANES = ("sum", "max", "min", "any", "all")
 #: Ops of at least this cost call the C library.
 _CALL_COST = 16
+#: Bodies of more operations are not written once per row of a square.
+LIGHTEST = 24
 #: A body of more work is written once, masked: its code costs more to compile than masks cost to run.
 WRITTEN_ONCE = 80.0
 #: ... where registers are this wide: there masks are registers of their own, and cost next to nothing.
@@ -52,27 +54,50 @@ def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
     No copies: every vector is masked as the last one must be, and the body is written once only.
     """
     nest = ranged.nest
-    if ranged.scans or nest.descending or not ranged.innermost or not ranged.main:
+    if not ranged.innermost or not ranged.main:
         return 1, 1
+    why_not, width, weight = _examined(nest)
+    if why_not:
+        return 1, 1
+    lanes = vector_bits // (8 * width)
+    extent = nest.extent
+    if isinstance(extent, int) and _is_short(extent, lanes):
+        return 1, 1
+    return lanes, _copies(extent, lanes, weight, bool(ranged.carried), vector_bits)
+
+
+def obstacle(nest: Nest, vector_bits: int) -> str:
+    """Why the iterations of an innermost loop run one by one; empty where nothing is in the way of vectors."""
+    why_not, width, _ = _examined(nest)
+    if not why_not and isinstance(nest.extent, int) and _is_short(nest.extent, vector_bits // (8 * width)):
+        return "the loop is short"
+    return why_not
+
+
+def _examined(nest: Nest) -> tuple[str, int, float]:
+    """What is in the way of vectors; the bytes of the widest number; the work of an iteration."""
+    if nest.descending:
+        return "it runs backwards", 8, 0.0
     width, weight = 4, 0.0
     for statement, times in _repeated(nest.items):
-        if not _may_run_across_lanes(statement, ranged):
-            return 1, 1
+        why_not = _order_matters(statement, nest)
+        if why_not:
+            return why_not, 8, 0.0
         for node in post_order([statement.body, statement.domain]):
             if isinstance(node, Load):
                 width = max(width, node.dtype.itemsize)
             elif isinstance(node, Apply):
                 if _is_library_call(node):
-                    return 1, 1
+                    return f"{node.op.name} is a call of the C library", 8, 0.0
                 weight += times * max(node.op.cost, 1.0)
                 if node.dtype.kind == "f":
                     width = max(width, node.dtype.itemsize)
         width = max(width, statement.tensor.dtype.itemsize)
-    lanes = vector_bits // (8 * width)
-    extent = nest.extent
-    if isinstance(extent, int) and 2 * extent < lanes:
-        return 1, 1
-    return lanes, _copies(extent, lanes, weight, bool(ranged.carried), vector_bits)
+    return "", width, weight
+
+
+def _is_short(extent: int, lanes: int) -> bool:
+    return 2 * extent < lanes
 
 
 def _copies(extent: Extent, lanes: int, weight: float, reduces: bool, vector_bits: int) -> int:
@@ -102,12 +127,31 @@ def is_strided(nest: Nest) -> bool:
     """Whether some lanes read or write apart from each other."""
     own = index(nest.depth)
     for statement in statements(nest.items):
-        places = [statement.target, *(item.indices for item in loads_of(statement.body, statement.domain))]
-        for place in places:
+        for place in _places(statement):
             for position, at in enumerate(place):
                 if nest.depth in free_indices(at) and (at is not own or position != len(place) - 1):
                     return True
     return False
+
+
+def transposed_loop(ranged: Ranged) -> Nest | None:
+    """The only loop inside, where a light body walks along memory in this loop at one place and in that at another."""
+    nest = ranged.nest
+    inner = nest.items[0] if len(nest.items) == 1 else None
+    if not isinstance(inner, Nest) or inner.unrolled or nest.descending or inner.descending or ranged.facts:
+        return None
+    inside = [item for item in inner.items if isinstance(item, Statement)]
+    if len(inside) < len(inner.items) or any(s.kind != "map" or s.domain is not TRUE for s in inside):
+        return None
+    if sum(s.weight for s in inside) > LIGHTEST or any(isinstance(n, Guard) for s in inside for n in s.nodes):
+        return None
+    walks = {place[-1] for s in inside for place in _places(s) if place and nest.depth in free_indices(*place)}
+    return inner if index(nest.depth) in walks and index(inner.depth) in walks else None
+
+
+def _places(statement: Statement) -> list[tuple[Scalar, ...]]:
+    """Where the statement reads and writes."""
+    return [statement.target, *(item.indices for item in loads_of(statement.body, statement.domain))]
 
 
 def _repeated(items: Sequence[Item], times: int = 1) -> Iterator[tuple[Statement, int]]:
@@ -119,12 +163,17 @@ def _repeated(items: Sequence[Item], times: int = 1) -> Iterator[tuple[Statement
             yield from _repeated(item.items, times * (item.extent if isinstance(item.extent, int) else 1))
 
 
-def _may_run_across_lanes(statement: Statement, ranged: Ranged) -> bool:
-    if statement.kind in ("scan", "product"):
-        return False
-    if statement.kind == "accumulate" and not _adds_along(statement, ranged.nest.depth):
-        return False
-    return statement not in ranged.carried or statement.tensor.reducer in _ACROSS_LANES
+def _order_matters(statement: Statement, nest: Nest) -> str:
+    """Why a statement needs the iterations of the loop one after the other; empty where it does not."""
+    reducer = statement.tensor.reducer
+    if statement.kind == "scan":
+        return f"a running {reducer} goes in order"
+    if statement.kind == "product":
+        return "a matrix product is called in it"
+    if statement.kind == "accumulate" and not _adds_along(statement, nest.depth):
+        return "iterations may add to the same entry"
+    carried = statement.kind == "reduce" and statement.first_reduce <= nest.depth
+    return f"{reducer} goes in order" if carried and reducer not in _ACROSS_LANES else ""
 
 
 def _adds_along(statement: Statement, depth: int) -> bool:
