@@ -118,3 +118,15 @@ def test_rows_of_large_results_past_the_cache(monkeypatch: pytest.MonkeyPatch) -
     compiled = gradc.jit(lambda A, b: A[:, ::-1] * b + 1)
     np.testing.assert_array_equal(compiled(A, b), A[:, ::-1] * b + 1)
     assert "!nontemporal" in compiled.llvm()
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 9), (9, 8), (13, 40), (40, 13), (3, 50), (64, 64), (33, 1)])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_transposed(shape: tuple[int, int], dtype: str) -> None:
+    """Both loops walk along memory somewhere: squares are transposed in registers."""
+    A = np.arange(shape[0] * shape[1], dtype=dtype).reshape(shape)
+    B = A.T.copy() + 1
+    np.testing.assert_array_equal(gradc.jit(lambda A: 2 * A.T)(A), 2 * A.T)
+    np.testing.assert_array_equal(gradc.jit(lambda A, B: A.T - B)(A, B), A.T - B)
+    np.testing.assert_array_equal(gradc.jit(lambda A, B: A + B.T + 1)(A, B), A + B.T + 1)
+    np.testing.assert_allclose(gradc.jit(lambda A: np.sum(A.T * 2))(A), 2 * A.sum(), rtol=1e-5)

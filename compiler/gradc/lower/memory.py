@@ -12,9 +12,6 @@ from gradc.lower.machine import Machine
 from gradc.lower.strided import ColumnAccess
 from gradc.lower.text import FunctionBuilder, Scope, Value, literal, memory_type
 
-#: Rows of more entries are not read whole: their columns are too far apart to share cache lines.
-LARGEST_STRIDE = 4096
-
 
 class VectorisationRefused(Exception):
     """Vector code can't express this; the loop is written with one lane."""
@@ -261,7 +258,7 @@ def _is_consecutive(offset: Value) -> bool:
 def _is_strided(offset: Value, dtype: DType) -> bool:
     """Whether the lanes are a known distance apart, in rows that hold more than one of them."""
     step = None if offset.step is None else offset.step.literal
-    return isinstance(step, int) and 1 < step <= LARGEST_STRIDE and dtype != BOOL and dtype.itemsize >= 4
+    return isinstance(step, int) and step > 1 and dtype != BOOL and dtype.itemsize >= 4
 
 
 def _suffix(dtype: DType, lanes: int) -> str:

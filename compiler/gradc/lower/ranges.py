@@ -116,6 +116,11 @@ def pieces(edges: Sequence[Edge], extent: Extent, shortest: int) -> list[Piece]:
     return _interior(edges)
 
 
+def room_of_loop(nest: Nest) -> int:
+    """The iterations of a loop of known length; otherwise 0."""
+    return nest.extent if isinstance(nest.extent, int) else 0
+
+
 def room_of(piece: Piece, extent: Extent) -> int:
     """The iterations of a piece of which both ends are known; otherwise 0."""
     lower = 0 if piece.lower is None else piece.lower
