@@ -95,10 +95,10 @@ class Row:
 class Effort:
     """How long to measure."""
 
-    rounds: int = 15
-    sample_seconds: float = 0.005
+    rounds: int = 40
+    sample_seconds: float = 0.002
     #: a slow candidate takes part in fewer rounds: after this long it has been measured enough
-    candidate_seconds: float = 1.0
+    candidate_seconds: float = 0.6
     largest: int = 10**7
     #: What stands for the rounds: the median, or on a machine with other work the minimum.
     summary: Callable[[Sequence[float]], float] = statistics.median
