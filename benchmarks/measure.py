@@ -205,6 +205,7 @@ def _sample(candidate: Call, effort: Effort) -> _Sample:
         if candidate.seconds(1) > LONG_CALL:
             return _Sample(1, False)
     count = 1
-    while (elapsed := candidate.seconds(count)) < effort.sample_seconds:
+    # the shorter of two: one may have been interrupted
+    while (elapsed := min(candidate.seconds(count), candidate.seconds(count))) < effort.sample_seconds:
         count = max(2 * count, int(count * effort.sample_seconds / max(elapsed, 1e-7)))
     return _Sample(count, True)
