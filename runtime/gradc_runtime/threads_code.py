@@ -251,6 +251,8 @@ look:
   %job = call i1 @enter(i64 %number)
   br i1 %job, label %work, label %idle
 work:
+  %twice = mul i64 %slot, 2
+  call void @wake_two(i64 %twice)
   call void @take(i64 %slot)
   call void @leave()
   br label %begin
@@ -309,6 +311,29 @@ yes:
   ret i1 true
 no:
   ret i1 false
+}
+
+; Wake two workers, if the job has use for them. Each wakes two others: the owner need not wait for many.
+define internal void @wake_two(i64 %first) {
+entry:
+  %helpers = load atomic i64, ptr $helpers monotonic, align 8
+  %beyond = add i64 %first, 2
+  %last = call i64 @llvm.smin.i64(i64 %beyond, i64 %helpers)
+  br label %turn
+turn:
+  %number = phi i64 [ %first, %entry ], [ %following, %one ]
+  %some = icmp slt i64 %number, %last
+  br i1 %some, label %one, label %done
+one:
+  %offset = mul i64 %number, $worker_bytes
+  %where = getelementptr i8, ptr getelementptr (i8, ptr @gradc_pool, i64 $workers), i64 %offset
+  %flag = getelementptr i8, ptr %where, i64 $parked
+  %lock = load ptr, ptr %where, align 8
+  call void @wake(ptr %flag, ptr %lock)
+  %following = add i64 %number, 1
+  br label %turn
+done:
+  ret void
 }
 
 ; The last to leave a closed job wakes its owner.
@@ -422,20 +447,7 @@ setting:
   br i1 %unset, label %setting, label %ready
 ready:
   store atomic i32 $open, ptr $gate seq_cst, align 4
-  br label %calling
-calling:
-  %w = phi i64 [ 0, %ready ], [ %w1, %call.one ]
-  %another = icmp slt i64 %w, %helpers
-  br i1 %another, label %call.one, label %share
-call.one:
-  %offset = mul i64 %w, $worker_bytes
-  %where = getelementptr i8, ptr getelementptr (i8, ptr @gradc_pool, i64 $workers), i64 %offset
-  %flag = getelementptr i8, ptr %where, i64 $parked
-  %lock = load ptr, ptr %where, align 8
-  call void @wake(ptr %flag, ptr %lock)
-  %w1 = add i64 %w, 1
-  br label %calling
-share:
+  call void @wake_two(i64 0)
   call void @take(i64 0)
   %before = atomicrmw and ptr $gate, i32 $shut seq_cst
   %empty = icmp eq i32 %before, $open

@@ -99,7 +99,7 @@ def job(counts: np.ndarray, slots: np.ndarray, limit: int = NEVER) -> np.ndarray
     return np.array([counts.ctypes.data, slots.ctypes.data, limit], np.int64)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+@pytest.mark.parametrize("threads", [1, 2, 3, 5, 40])
 @pytest.mark.parametrize("chunks", [0, 1, 2, 7, 64, 1000])
 def test_each_chunk_runs_once(jobs: Jobs, threads: int, chunks: int) -> None:
     set_num_threads(threads)
