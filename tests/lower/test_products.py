@@ -413,3 +413,34 @@ def test_a_batch_along_the_lanes_of_vectors(extents: tuple[int, ...], dtype: str
         tolerance = 1e-4 if dtype == "f4" else 1e-12
         np.testing.assert_allclose(F(a, b), expected, rtol=tolerance, atol=tolerance)
         assert "gradc_lanes" in F.llvm(a, b)
+
+
+# ---------------------------------------------------------------- strips
+
+
+@pytest.mark.parametrize("rows", [128, 200, 257])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_large_products_are_shared_by_threads_in_strips(rows: int, transposed: bool) -> None:
+    A, B = rng.normal(size=(300, rows) if transposed else (rows, 300)), rng.normal(size=(300, 150))
+    F = gradc.jit(lambda A, B: (A.T if transposed else A) @ B)
+    before = gradc.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            gradc.set_num_threads(threads)
+            results.append(F(A, B))
+    finally:
+        gradc.set_num_threads(before)
+    np.testing.assert_allclose(results[0], (A.T if transposed else A) @ B, rtol=1e-11, atol=1e-11)
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+    text = lowered(F, A, B)
+    assert "strip of matrix product" in text
+    assert "in parallel" in text
+
+
+def test_what_reads_some_rows_of_a_striped_product_comes_after_it() -> None:
+    A, B = rng.normal(size=(256, 300)), rng.normal(size=(300, 150))
+    check(lambda A, B: (A @ B)[:4] * 2.0 + (A @ B)[4:8], A, B)
+    check(lambda A, B: np.exp((A @ B)[:4] / 100.0).sum() + (A @ B).sum(axis=0), A, B)
+    check(lambda A, B, C: ((A @ B) @ C)[:4], A, B, rng.normal(size=(150, 200)))

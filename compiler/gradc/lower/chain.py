@@ -24,6 +24,7 @@ from gradc.lower.products import uses_blas
 from gradc.lower.program import FUNCTION_LIMIT, ProgramWriter, signature_of, size_names
 from gradc.lower.statements import statements_of
 from gradc.lower.streams import mark_streamed
+from gradc.lower.strips import striped_products
 from gradc.lower.tree import Item, Statement, statements
 from gradc.lower.unroll import written_out
 from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
@@ -46,7 +47,7 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
             graph, tensors = changed, ordered_tensors(changed)
         observe(name, graph)
     leads = leading_axes(tensors)
-    products = vector_products(tensors) | triangular_products(tensors, graph.outputs)
+    products = striped_products(tensors) | vector_products(tensors) | triangular_products(tensors, graph.outputs)
     ordered = [
         s for t in tensors if isinstance(t, Compute) for s in statements_of(t, leads.get(t, ()), products.get(t))
     ]

@@ -99,6 +99,8 @@ class MatrixProduct:
     #: only entries with ``column <= row + below``, or ``column >= row + above``, are read
     below: int | None = None
     above: int | None = None
+    #: rows that one iteration of the loop around it computes, where that loop only cuts it up
+    strip: int | None = None
     #: the axis along which lanes hold products of their own: last in both factors and in the result
     lanes: int | None = None
 

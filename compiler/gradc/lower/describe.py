@@ -69,6 +69,8 @@ def _statement_text(statement: Statement, names: dict[Tensor, str]) -> str:
         what = "symmetric product" if is_symmetric(statement) else "matrix product"
         if statement.product is not None and (statement.product.below, statement.product.above) != (None, None):
             what = f"triangle of {what}"
+        if statement.is_in_strips:
+            what = f"strip of {what}"
         line = f"{name} = {what}, {body}"
     elif statement.kind == "accumulate":
         how = "+=" if statement.tensor.reducer == "sum" else f"{statement.tensor.reducer}="

@@ -168,6 +168,8 @@ class Fusion:
     def _completes(producer: Statement, depth: int, reads: Sequence[tuple[Scalar, ...]]) -> bool:
         if producer.first_reduce <= depth and producer.kind != "scan":
             return False
+        if producer.is_in_strips:
+            return False
         if producer.descending and producer.first_reduce == depth:
             return False
         axis = axis_of_loop(producer, depth)
@@ -180,6 +182,8 @@ class Fusion:
         nests = [item for item in nest.items if isinstance(item, Nest)]
         for inner in nests:
             self._mark_unrolled(inner)
+        if any(isinstance(item, Statement) and item.is_in_strips for item in nest.items):
+            return
         if isinstance(nest.extent, int) and nest.extent <= UNROLLED_EXTENT and all(n.unrolled for n in nests):
             nest.unrolled = weight_of(nest.items) * nest.extent <= UNROLL_LIMIT
 

@@ -133,6 +133,9 @@ def cut_of(nest: Nest) -> Cut:
     together: dict[tuple[Extent, ...], list[Statement]] = {}
     for statement in statements(nest.items):
         extents = statement.tensor.extents if statement.product is not None else statement.extents
+        if statement.product is not None and statement.product.strip is not None:
+            others = [e for axis, e in enumerate(extents) if axis not in statement.product.rows]
+            extents = (*statement.extents, statement.product.strip, *others)
         together.setdefault(extents[1:], []).append(statement)
     terms: list[tuple[int, tuple[Scalar, ...]]] = []
     for inner, group in together.items():

@@ -43,6 +43,8 @@ def write_product(e: ExpressionEmitter, statement: Statement) -> None:
         e.note_write(e.storage(statement.tensor).pointer)
         places = (addresses.left, addresses.right, addresses.result)
         call_lanes(e.builder, places, _sizes(e, statement, product), count, scale_of(e, statement))
+    elif product.strip is not None:
+        _write_strip(e, statement, product, product.strip)
     elif is_symmetric(statement):
         _write_symmetric(e, statement, product)
     elif product.repeats:
@@ -60,7 +62,8 @@ def uses_blas(statement: Statement) -> bool:
     return _may_be_large(statement) and _blas_reads(statement.product)
 
 
-def _own_limit() -> int:
+def own_limit() -> int:
+    """Multiply-adds up to which BLAS is not called."""
     return OWN if engine().host.vector_bits >= 512 else OWN_OF_SHORT_VECTORS
 
 
@@ -74,7 +77,7 @@ def _may_be_large(statement: Statement) -> bool:
         sizes.append(prod(known) if len(known) == len(extents) else None)
     if any(size is not None and size <= NARROW for size in sizes):
         return False
-    return None in sizes or prod(size for size in sizes if size is not None) > _own_limit()
+    return None in sizes or prod(size for size in sizes if size is not None) > own_limit()
 
 
 def _blas_reads(product: MatrixProduct) -> bool:
@@ -103,6 +106,21 @@ def _write_symmetric(e: ExpressionEmitter, statement: Statement, product: Matrix
         write_symmetric(e, statement, sizes, places)
     else:
         write_in_halves(e, statement, sizes, places, blas)
+
+
+def _write_strip(e: ExpressionEmitter, statement: Statement, product: MatrixProduct, height: int) -> None:
+    """The rows of one iteration."""
+    builder, dtype = e.builder, statement.tensor.dtype
+    sizes, places = _sizes(e, statement, product), _places(e, statement, product, {})
+    start = builder.multiply_integers(e.indices[0], literal(height, INT64))
+    rows = builder.minimum_integers(builder.subtract_integers(sizes.rows, start), literal(height, INT64))
+
+    def moved(base: str, stride: Value) -> str:
+        offset = builder.multiply_integers(start, stride)
+        return e.entry_pointer(Value(base, INT64), offset, dtype, builder.depth)
+
+    strip = Places(moved(places.left, sizes.a_row), places.right, moved(places.result, sizes.c_row))
+    _write_own(e, statement, replace(sizes, rows=rows), strip, accumulates=False)
 
 
 def _write_triangle(e: ExpressionEmitter, statement: Statement, product: MatrixProduct) -> None:
@@ -196,7 +214,7 @@ def _write_once(
     if work.literal is not None:
         blas()
         return
-    text = f"icmp sle i64 {work.text}, {_own_limit()}"
+    text = f"icmp sle i64 {work.text}, {own_limit()}"
     small = Value(e.builder.instruction(text, work.depth), BOOL, work.depth)
     e.builder.branch(small, own, [])
     e.builder.branch(e.complement(small), blas, [])

@@ -107,6 +107,8 @@ def _matrix_product(tensor: Compute, special: MatrixProduct | None) -> Statement
     found = special or as_matrix_product(tensor)
     if found is None:
         return None
+    if found.strip is not None:
+        return _in_strips(tensor, found, found.strip)
     count = len(found.batch)
     order = [*found.batch, *(axis for axis in range(len(tensor.extents)) if axis not in found.batch)]
     rename = Substitution({index(axis): index(depth) for depth, axis in enumerate(order) if axis != depth})
@@ -120,6 +122,17 @@ def _matrix_product(tensor: Compute, special: MatrixProduct | None) -> Statement
         count,
         product=found,
     )
+
+
+def _in_strips(tensor: Compute, found: MatrixProduct, height: int) -> Statement:
+    """A loop that cuts the rows up. It is over no axis: nothing is read or made entry by entry in it."""
+    (row,) = found.rows
+    rows = tensor.extents[row]
+    assert isinstance(rows, int)
+    inside = Substitution({index(axis): index(axis + 1) for axis in range(len(tensor.extents))})
+    target = tuple(index(0) if axis == row else number(0) for axis in range(tensor.rank))
+    body = inside(tensor.body)
+    return Statement(tensor, "product", (-(-rows // height),), target, body, TRUE, 1, product=found)
 
 
 # ---------------------------------------------------------------- small results

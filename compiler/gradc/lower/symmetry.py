@@ -20,11 +20,14 @@ def is_square(product: MatrixProduct) -> bool:
 
 
 def is_symmetric(statement: Statement) -> bool:
-    """Whether it is symmetric, with an inner extent that is worth filling one half from the other."""
-    product = statement.product
+    """Whether the product is symmetric, with an inner extent that is worth filling one half from the other."""
+    return statement.product is not None and is_symmetric_product(statement.tensor, statement.product)
+
+
+def is_symmetric_product(tensor: Compute, product: MatrixProduct) -> bool:
+    """Likewise."""
     if (
-        product is None
-        or product.batch
+        product.batch
         or product.lanes is not None
         or product.repeats
         or len(product.rows) != 1
@@ -33,9 +36,7 @@ def is_symmetric(statement: Statement) -> bool:
         return False
     if len(product.inner) != 1:
         return False
-    side, other, inner = (
-        statement.tensor.extents[group[0]] for group in (product.rows, product.columns, product.inner)
-    )
+    side, other, inner = (tensor.extents[group[0]] for group in (product.rows, product.columns, product.inner))
     if not isinstance(side, int) or side != other or not isinstance(inner, int):
         return False
     return side >= SMALLEST and 2 * inner >= side and (is_square(product) or _is_weighted_square(product))

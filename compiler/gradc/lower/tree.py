@@ -62,6 +62,11 @@ class Statement:
         return 1 + len(self.operations)
 
     @property
+    def is_in_strips(self) -> bool:
+        """Whether the loop around it only cuts it up."""
+        return self.product is not None and self.product.strip is not None
+
+    @property
     def depth(self) -> int:
         """How many loops are around it."""
         return len(self.extents)
