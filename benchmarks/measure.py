@@ -201,9 +201,10 @@ class _Sample(NamedTuple):
 def _sample(candidate: Call, effort: Effort) -> _Sample:
     if not effort.sample_seconds:
         return _Sample(1, False)
-    for _ in range(3):  # early calls may still prepare something
-        if candidate.seconds(1) > LONG_CALL:
-            return _Sample(1, False)
+    # early calls may still prepare something
+    if min(candidate.seconds(1) for _ in range(2)) > LONG_CALL:
+        return _Sample(1, False)
+    candidate.seconds(1)
     count = 1
     # the shorter of two: one may have been interrupted
     while (elapsed := min(candidate.seconds(count), candidate.seconds(count))) < effort.sample_seconds:
