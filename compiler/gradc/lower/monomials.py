@@ -13,7 +13,7 @@ from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import combinations
 
-from gradc.ir.scalar import Apply, DType, Scalar
+from gradc.ir.scalar import Apply, DType, Scalar, is_apply
 from gradc.lower.powers import powers_of, small_power
 
 #: Powers up to this are taken apart into factors.
@@ -67,7 +67,10 @@ class Monomials:
 
 def shared_monomials(nodes: Iterable[Scalar], is_invariant: Callable[[Scalar], bool]) -> Monomials:
     """The plan for the float products among the nodes; invariant factors are multiplied with each other first."""
-    products = [node for node in dict.fromkeys(nodes) if _is_product(node)]
+    unique = list(dict.fromkeys(nodes))
+    factors = {child for node in unique if is_apply(node, "prod") for child in node.children}
+    wanted = {child for node in unique if not is_apply(node, "prod") for child in node.children}
+    products = [node for node in unique if _is_product(node) and (node not in factors or node in wanted)]
     if not 1 < len(products) <= MOST_PRODUCTS:
         return Monomials()
     below = Counter(base for node in products for base, exponent in powers_of(node) if exponent < 0)
