@@ -342,6 +342,7 @@ class TreeEmitter(LeafEmitter):
             return []
 
         builder.loop(ranged.lower, ranged.upper, [], rows, step=lanes, nonempty=ranged.nonempty)
+        inner.nest.lanes = lanes
 
     def _plain_run(self, ranged: Ranged, totals: dict[Statement, State]) -> dict[Statement, State]:
         """The iterations one by one."""
