@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from weakref import WeakValueDictionary
 
-from gradc_runtime.engine import Library, engine
+from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, Library, engine
 
 #: Routines that stay although no kernel uses them.
 KEPT = 256
@@ -32,11 +32,16 @@ def routines(texts: Mapping[str, str]) -> dict[str, Library]:
     return {name: _routine(name, text) for name, text in texts.items()}
 
 
+def _level(text: str) -> int:
+    """A function that is marked as cold need not be fast."""
+    return FAST_TO_COMPILE if " cold " in text.partition("{")[0] else NORMAL
+
+
 def _routine(name: str, text: str) -> Library:
     with _lock:
         library = _known.get(text)
         if library is None:
-            library = _known[text] = engine().load(engine().compile(text), [name])
+            library = _known[text] = engine().load(engine().compile(text, _level(text)), [name])
         _recent[text] = library
         _recent.move_to_end(text)
         while len(_recent) > KEPT:

@@ -12,6 +12,7 @@ import scipy.special
 from elementwise import compiled, ulps, widest_lanes
 from exact_functions import ARITY, EXACT, PRECISION, arguments
 
+import gradc
 from gradc.lower.mathematics import FUNCTIONS, coefficients, fit, is_inline
 from gradc_runtime.engine import engine
 
@@ -127,6 +128,18 @@ def test_huge_angles_are_exact(name: str, dtype: str) -> None:
     for lanes in (1, LANES[dtype]):
         found = compiled(name, 1, dtype, lanes)(angles)
         assert ulps(found, EXACT[name], angles, precision=1400).max() <= 1.5
+
+
+def test_huge_angles_in_a_kernel() -> None:
+    """There the exact reduction is a routine that kernels share."""
+    angles = np.array([0.5, 1e22, -1e300, 3.0, 6381956970095103.0 * 2.0**797, np.inf, np.nan, 1e6, 5e6] * 3)
+    with np.errstate(invalid="ignore"):
+        slopes = gradc.grad(lambda x: np.sum(np.sin(x)))(angles)
+    assert ulps(slopes[:5], mpmath.cos, angles[:5], precision=1400).max() <= 1.5
+    assert ulps(slopes[7:9], mpmath.cos, angles[7:9], precision=1400).max() <= 1.5
+    assert np.isnan(slopes[5:7]).all()
+    np.testing.assert_array_equal(slopes, np.tile(slopes[:9], 3))
+    assert gradc.grad(np.sin)(1e22) == slopes[1]
 
 
 @pytest.mark.parametrize("dtype", ["f8", "f4"])

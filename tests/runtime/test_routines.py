@@ -7,6 +7,7 @@ import ctypes
 import pytest
 
 import gradc_runtime.routines as module
+from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
 from gradc_runtime.routines import routines
 
 
@@ -28,3 +29,17 @@ def test_what_is_used_stays_and_what_is_not_goes(monkeypatch: pytest.MonkeyPatch
     text = adding(3)["gradc_add"]
     del used
     assert text not in module._known
+
+
+def test_a_cold_routine_is_compiled_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels: list[int] = []
+    compile_text = engine().compile
+
+    def noted(text: str, level: int = NORMAL) -> bytes:
+        levels.append(level)
+        return compile_text(text, level)
+
+    monkeypatch.setattr(engine(), "compile", noted)
+    text = "define i64 @gradc_{name}(i64 %i) {marks}nounwind {{ %j = mul i64 %i, 3 ret i64 %j }}"
+    routines({f"gradc_{name}": text.format(name=name, marks=marks) for name, marks in (("hot", ""), ("rare", "cold "))})
+    assert levels == [NORMAL, FAST_TO_COMPILE]
