@@ -52,7 +52,7 @@ def set_num_threads(count: int) -> None:
 
     try:
         threads.set_num_threads(count)
-    except ValueError as error:
+    except threads.ThreadCountError as error:
         raise SettingError(str(error)) from None
     except TypeError as error:
         raise ArgumentError(str(error)) from None
@@ -64,7 +64,7 @@ def get_num_threads() -> int:
 
     try:
         return threads.get_num_threads()
-    except ValueError as error:
+    except threads.ThreadCountError as error:
         raise SettingError(str(error)) from None
 
 

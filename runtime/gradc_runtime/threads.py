@@ -28,6 +28,10 @@ _TRIAL_TURNS = 500
 _Integer = TypeVar("_Integer", ctypes.c_int32, ctypes.c_int64)
 
 
+class ThreadCountError(ValueError):
+    """A number of threads that makes no sense."""
+
+
 def set_num_threads(count: int) -> None:
     """Let kernels use up to ``count`` threads, the calling one included. Results are the same for any number."""
     _pool.threads = _checked(count)
@@ -48,7 +52,7 @@ def _checked(count: int) -> int:
         raise TypeError(f"the number of threads is an int, not {count!r}")
     number = count.__index__()
     if not 1 <= number <= MOST_THREADS:
-        raise ValueError(f"the number of threads is between 1 and {MOST_THREADS}, not {number}")
+        raise ThreadCountError(f"the number of threads is between 1 and {MOST_THREADS}, not {number}")
     return number
 
 
@@ -58,7 +62,7 @@ def _initial() -> int:
         try:
             return _checked(int(text))
         except ValueError:
-            raise ValueError(f"{VARIABLE} is a number between 1 and {MOST_THREADS}, not {text!r}") from None
+            raise ThreadCountError(f"{VARIABLE} is a number between 1 and {MOST_THREADS}, not {text!r}") from None
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(available, MOST_THREADS)
 

@@ -181,6 +181,19 @@ def test_the_pool_is_portable(triple: str, yields: bool) -> None:
     assert ("sched_yield" in text) == yields
 
 
+WAVE = """
+import os, sys, time
+import numpy as np
+import gradc
+gradc.set_num_threads(3)
+F = gradc.value_and_grad(lambda x: np.sum(np.sin(x) * np.exp(-x**2) + np.log1p(x**2)))
+x = np.linspace(-3, 3, 100_000)
+def bits():
+    value, gradient = F(x)
+    return float(value).hex() + str(hash(gradient.tobytes()))
+"""
+
+
 # ---------------------------------------------------------------- the number of threads
 
 
@@ -248,24 +261,14 @@ def test_an_empty_variable_says_nothing(python: Script, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0", "many", "1.5", "-2"])
 def test_a_senseless_variable_is_an_error(python: Script, text: str) -> None:
-    done = python("import gradc; gradc.get_num_threads()", GRADC_NUM_THREADS=text)
-    assert done.returncode == 1
-    assert f"GRADC_NUM_THREADS is a number between 1 and {MOST_THREADS}, not {text!r}" in done.stderr
+    message = f"GRADC_NUM_THREADS is a number between 1 and {MOST_THREADS}, not {text!r}"
+    for code in ("import gradc; gradc.get_num_threads()", f"{WAVE}\nbits()".replace("gradc.set_num_threads(3)", "")):
+        done = python(code, GRADC_NUM_THREADS=text)
+        assert done.returncode == 1
+        assert f"SettingError: {message}" in done.stderr
 
 
 # ---------------------------------------------------------------- processes
-
-WAVE = """
-import os, sys, time
-import numpy as np
-import gradc
-gradc.set_num_threads(3)
-F = gradc.value_and_grad(lambda x: np.sum(np.sin(x) * np.exp(-x**2) + np.log1p(x**2)))
-x = np.linspace(-3, 3, 100_000)
-def bits():
-    value, gradient = F(x)
-    return float(value).hex() + str(hash(gradient.tobytes()))
-"""
 
 
 @pytest.mark.parametrize("pause", [0, 0.3])

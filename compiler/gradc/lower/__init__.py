@@ -8,6 +8,7 @@ from gradc.ir.tensor import Compute, Constant, Graph, Input, MultiNode, Tensor
 from gradc.ir.walk import graph_order
 from gradc.lower.kernel import Kernel
 from gradc_runtime.engine import UnknownTarget
+from gradc_runtime.threads import ThreadCountError
 
 
 def compile_graph(graph: Graph) -> Kernel:
@@ -21,7 +22,7 @@ def compile_graph(graph: Graph) -> Kernel:
 
             return compile_checked(graph, lambda _, between: check(between))
         return compile_checked(graph)
-    except UnknownTarget as error:
+    except (UnknownTarget, ThreadCountError) as error:
         raise SettingError(str(error)) from None
 
 
