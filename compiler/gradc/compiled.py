@@ -66,6 +66,7 @@ class Record:
         kernel = kernel_of(self.simplified)
         if (debug_level() or dump_folder()) and not isinstance(kernel, Interpreted):
             report("lowered", self.name, kernel.lowered)
+            report("cost", self.name, kernel.cost)
             report("llvm", self.name, kernel.llvm)
         return (
             CertifiedKernel(kernel, self.simplified) if checking() and not isinstance(kernel, Interpreted) else kernel

@@ -2,7 +2,7 @@
 
 ====================  ========================================================================================
 ``GRADC_DEBUG``       1..5: print what each stage did (1: times; 2: the simplified graph; 3: the traced and the
-                      differentiated one too; 4: the loops; 5: the LLVM assembly)
+                      differentiated one too; 4: the loops and what they cost; 5: the LLVM assembly)
 ``GRADC_DUMP_TO``     a folder that gets each stage of each kernel as a file
 ``GRADC_CHECK``       1: check the graph between all passes, and kernels against the reference evaluator
 ``GRADC_NUM_THREADS`` how many threads a kernel may use, until `set_num_threads`; by default the cores of this process

@@ -11,7 +11,7 @@ from gradc.ir.tensor import Input, Tensor
 if TYPE_CHECKING:
     from gradc.compiled import Record
     from gradc.function import Transform
-    from gradc.lower.kernel import Cost
+    from gradc.lower.cost import Cost
     from gradc.present import Formula
 
 Stage = Literal["traced", "differentiated", "simplified", "lowered"]
@@ -95,7 +95,20 @@ class Shown:
         return str(self.record_for(*args, **kwargs).kernel.assembly())
 
     def cost(self, *args: Any, **kwargs: Any) -> Cost:
-        """Floating-point operations, bytes moved, loop nests and workspace of one call."""
+        """What one call does, and the least time that this machine allows it.
+
+        ``print`` shows a line for each part of the kernel: floating-point operations, bytes read and written, the
+        roofline's time and what it is bound by, and whether the part runs on vectors (or why not) and on several
+        threads. The same numbers are in ``groups``.
+
+        >>> import gradc
+        >>> import numpy as np
+        >>> cost = gradc.jit(lambda x: np.cumsum(np.exp(x))).cost(np.ones(1000))
+        >>> cost.bytes_moved, cost.workspace_bytes
+        (16000.0, 0)
+        >>> cost.groups[0].code
+        '1 lane: a running sum goes in order'
+        """
         cost: Cost = self.record_for(*args, **kwargs).kernel.cost
         return cost
 

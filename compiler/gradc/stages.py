@@ -17,7 +17,7 @@ from gradc.ir.tensor import Graph
 from gradc.ir.walk import tensors_of
 
 #: From which debug level on a stage is printed.
-_LEVELS = {"traced": 3, "differentiated": 3, "simplified": 2, "lowered": 4, "llvm": 5}
+_LEVELS = {"traced": 3, "differentiated": 3, "simplified": 2, "lowered": 4, "cost": 4, "llvm": 5}
 
 #: Results of a kernel and of the evaluator differ by rounding and the order of sums; float32 has half the digits.
 _TOLERANCES = {4: 1e-3, 8: 1e-8}

@@ -10,8 +10,9 @@ from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, e
 from gradc.ir.walk import graph_order
 from gradc.lower.batches import leading_axes, with_own_operands
 from gradc.lower.contractions import fold_scale, vector_products
+from gradc.lower.counting import cost_of, total_flops
 from gradc.lower.demanded import triangular_products
-from gradc.lower.describe import cost_of, describe
+from gradc.lower.describe import describe
 from gradc.lower.frame import Placement
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.inline import inline, reuse
@@ -60,20 +61,26 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
         mark_streamed(items, graph.outputs)
     placement = _place(graph, tensors, functions, needs)
     names = size_names(graph, ordered)
-    cost = cost_of(graph, functions, needs, placement.workspace_bytes)
     signature = signature_of(
         placement,
         names,
-        releases_gil=bool(names) or cost.flops > BRIEF,
+        releases_gil=bool(names) or total_flops(functions) > BRIEF,
         limits_blas_threads=any(map(uses_blas, ordered)),
     )
-    writer = ProgramWriter(placement, signature, engine().host)
+    host = engine().host
+    writer = ProgramWriter(placement, signature, host)
     module = writer.write(functions)
     level = _level_of(functions)
     object_code = engine().compile(module.without_helpers(), level)
     constants = [c.value for c in placement.constants]
     loaded = LoadedKernel(object_code, signature, constants, module.declarations, module.routines())
-    return Kernel(loaded, str(module), level, cost, lambda: describe(functions, graph.outputs, needs))
+    return Kernel(
+        loaded,
+        str(module),
+        level,
+        lambda: cost_of(graph.outputs, functions, needs, placement.workspace_bytes, names, host.vector_bits),
+        lambda: describe(functions, graph.outputs, needs),
+    )
 
 
 def _level_of(functions: Sequence[Sequence[Item]]) -> int:

@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from gradc.errors import DTypeError, ShapeError
+from gradc.lower.cost import Cost
 from gradc_runtime.engine import engine
 from gradc_runtime.extents import SizeMismatch
 from gradc_runtime.loaded import LoadedKernel, WrongDType
-
-#: What a symbolic extent counts as in a `Cost`.
-ASSUMED_EXTENT = 1000
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one call does; a symbolic extent counts as ``ASSUMED_EXTENT``."""
-
-    flops: float
-    bytes_moved: float
-    kernels: int
-    workspace_bytes: int
 
 
 class Kernel:
     """A compiled graph. Call it with C-contiguous arrays of the dtypes of the graph's inputs."""
 
-    def __init__(self, loaded: LoadedKernel, llvm: str, level: int, cost: Cost, describe: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        loaded: LoadedKernel,
+        llvm: str,
+        level: int,
+        cost: Callable[[], Cost],
+        describe: Callable[[], str],
+    ) -> None:
         self._loaded = loaded
         self._level = level
+        self._cost = cost
         self._describe = describe
         #: the LLVM assembly that was compiled
         self.llvm = llvm
-        #: flops, bytes, loop nests
-        self.cost = cost
 
     def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
         """The outputs of the graph for these inputs."""
@@ -47,6 +40,11 @@ class Kernel:
             raise ShapeError(str(error)) from None
         except WrongDType as error:
             raise DTypeError(str(error)) from None
+
+    @cached_property
+    def cost(self) -> Cost:
+        """Operations, bytes and workspace of a call, by what runs together."""
+        return self._cost()
 
     @cached_property
     def lowered(self) -> str:
