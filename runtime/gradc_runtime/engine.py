@@ -106,6 +106,9 @@ class Engine:
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
+        if host is not None:
+            llvm.initialize_all_targets()
+            llvm.initialize_all_asmprinters()
         self._llvm = llvm
         self._chosen = host
         self._lock = threading.Lock()
