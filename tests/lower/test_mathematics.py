@@ -142,6 +142,19 @@ def test_huge_angles_in_a_kernel() -> None:
     assert gradc.grad(np.sin)(1e22) == slopes[1]
 
 
+@pytest.mark.parametrize("count", [5, 16, 37, 1000])
+def test_registers_survive_a_huge_angle_among_others(count: int) -> None:
+    """The function out of the way keeps what the rest of the loop holds."""
+    rng = np.random.default_rng(count)
+    x = rng.choice([-1.0, 1.0], count) * 10.0 ** rng.uniform(-3, 22.5, count)
+    small = x * 1e-22
+    slopes = gradc.grad(lambda x: np.sum(np.sin(x) * np.exp(-((x * 1e-22) ** 2)) + np.tanh(x * 1e-22) * np.cos(x)))(x)
+    bell, curve = np.exp(-(small**2)), np.tanh(small)
+    expected = np.cos(x) * bell - 2e-22 * small * np.sin(x) * bell
+    expected += 1e-22 * (1 - curve**2) * np.cos(x) - curve * np.sin(x)
+    np.testing.assert_allclose(slopes, expected, rtol=0, atol=1e-15)
+
+
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 def test_logarithms_of_powers_are_whole(dtype: str) -> None:
     powers = np.arange(-120, 120)
