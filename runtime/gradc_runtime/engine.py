@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,6 +115,12 @@ class Engine:
         self._lock = threading.Lock()
         self._names = itertools.count()
         self._machines: dict[int, Any] = {}
+        #: when code that somebody waited for was last compiled, in seconds of the monotonic clock
+        self.last_used = 0.0
+        if hasattr(os, "register_at_fork"):  # no thread is inside LLVM when the process is copied
+            os.register_at_fork(
+                before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
+            )
 
     @cached_property
     def host(self) -> Host:
@@ -146,11 +153,16 @@ class Engine:
     def _linker(self) -> Any:
         return self._llvm.create_lljit_compiler(self._target_machine(NORMAL))
 
-    def compile(self, text: str, level: int = NORMAL) -> bytes:
-        """The object code of a module of LLVM assembly."""
+    def compile(self, text: str, level: int = NORMAL, *, waited_for: bool = True) -> bytes:
+        """The object code of a module of LLVM assembly; whether somebody waits for it is remembered."""
+        if waited_for:
+            self.last_used = time.monotonic()
         with self._lock, self._fewer_passes(level):
             machine = self._machine(level)
-            return bytes(machine.emit_object(self._parse(text, machine)))
+            code = bytes(machine.emit_object(self._parse(text, machine)))
+        if waited_for:
+            self.last_used = time.monotonic()
+        return code
 
     def assembly(self, text: str, level: int = NORMAL) -> str:
         """The machine's assembly of a module, for reading."""

@@ -219,14 +219,14 @@ def hook(s: Step) -> None:
 
 @step
 def run(s: Step) -> None:
-    """Run the kernel at this address."""
+    """Run the kernel whose address is kept here."""
     _run(s)
     s.next()
 
 
 @step
 def run_without_lock(s: Step) -> None:
-    """Run the kernel at this address while other threads run Python."""
+    """Run the kernel whose address is kept here, while other threads run Python."""
     thread = s.call("ptr", "PyEval_SaveThread")
     _run(s)
     s.do("PyEval_RestoreThread", f"ptr {thread}")
@@ -234,7 +234,8 @@ def run_without_lock(s: Step) -> None:
 
 
 def _run(s: Step) -> None:
-    status = s.make(f"call i32 {s.operand(0)}(ptr {s.at('%call', Field.FRAME)})")
+    kernel = s.load("ptr", s.operand(0))
+    status = s.make(f"call i32 {kernel}(ptr {s.at('%call', Field.FRAME)})")
     s.store("i32", status, "%call", Field.STATUS)
 
 

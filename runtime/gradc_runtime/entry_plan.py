@@ -120,7 +120,7 @@ class PlanWriter:
         give_back = self._workspace()
         if signature.limits_blas_threads:
             self.step("hook", self.refer(one_thread.__enter__))
-        self.step("run_without_lock" if signature.releases_gil else "run", kernel.pointer_entry)
+        self.step("run_without_lock" if signature.releases_gil else "run", kernel.entry_cell)
         if signature.limits_blas_threads:
             self.step("hook", self.refer(one_thread.__exit__))
         if give_back:

@@ -13,7 +13,7 @@ from numpy import empty
 from gradc_runtime import blas, threads
 from gradc_runtime.blas import one_thread
 from gradc_runtime.buffers import FramePool, Workspaces
-from gradc_runtime.engine import engine
+from gradc_runtime.engine import Library, engine
 from gradc_runtime.extents import Extent, ShapeRule, SizeMismatch, evaluate, resolve
 from gradc_runtime.layout import DATA_OFFSET, objects_are_readable
 from gradc_runtime.routines import routines
@@ -107,7 +107,6 @@ class LoadedKernel:
         external: Sequence[str] = (),
         routine_texts: Mapping[str, str] | None = None,
     ) -> None:
-        self.object_code = object_code
         self.signature = signature
         #: arrays that the machine code reads
         self.constants = tuple(constants)
@@ -116,12 +115,12 @@ class LoadedKernel:
         #: what the machine code calls, see `gradc_runtime.routines`
         self.routine_texts = dict(routine_texts or {})
         self._routines = routines(self.routine_texts)
-        own_symbols = blas.symbols(external) | threads.symbols(external)
-        own_symbols |= {name: library.address(name) for name, library in self._routines.items()}
-        self._library = engine().load(object_code, ["gradc_pointers"], own_symbols)
+        self._symbols = blas.symbols(external) | threads.symbols(external)
+        self._symbols |= {name: library.address(name) for name, library in self._routines.items()}
+        self._libraries: list[Library] = []
+        self._cell = ctypes.c_void_p()
+        self.go_on_with(object_code)
         self._limits_blas_threads = signature.limits_blas_threads
-        prototype = ctypes.CFUNCTYPE if signature.releases_gil else ctypes.PYFUNCTYPE
-        self._entry = prototype(ctypes.c_int32, ctypes.c_void_p)(self.pointer_entry)
         fixed = [(signature.constant_slot + k, c.ctypes.data) for k, c in enumerate(self.constants)]
         self._pool = FramePool(signature.slot_count, fixed)
         readable = objects_are_readable()
@@ -174,10 +173,19 @@ class LoadedKernel:
         self._pool.give_back(frame)
         return results
 
+    def go_on_with(self, object_code: bytes) -> None:
+        """Take this machine code from the next call on; calls that are under way end in the code that they are in."""
+        library = engine().load(object_code, ["gradc_pointers"], self._symbols)
+        self._libraries.append(library)
+        prototype = ctypes.CFUNCTYPE if self.signature.releases_gil else ctypes.PYFUNCTYPE
+        self._entry = prototype(ctypes.c_int32, ctypes.c_void_p)(library.address("gradc_pointers"))
+        self._cell.value = library.address("gradc_pointers")
+        self.object_code = object_code
+
     @property
-    def pointer_entry(self) -> int:
-        """The address of the machine code that takes a frame of data pointers."""
-        return self._library.address("gradc_pointers")
+    def entry_cell(self) -> int:
+        """Where the address is kept of the machine code that takes a frame of data pointers."""
+        return ctypes.addressof(self._cell)
 
     def _raise(self, status: int, slots: Any) -> None:
         where = self.signature.status_slot

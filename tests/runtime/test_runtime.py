@@ -122,6 +122,6 @@ def test_code_is_freed_with_its_kernel() -> None:
     import weakref
 
     kernel = doubling()
-    library = weakref.ref(kernel._library)
+    library = weakref.ref(kernel._libraries[0])
     del kernel
     assert library() is None

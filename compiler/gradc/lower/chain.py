@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from gradc.config import checking
 from gradc.ir.algebra import product_of, sum_of
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, extent_scalar
 from gradc.ir.walk import graph_order
-from gradc.lower.batches import leading_axes, with_own_operands
+from gradc.lower.batches import laid_out, leading_axes, with_own_operands
 from gradc.lower.contractions import fold_scale, vector_products
 from gradc.lower.counting import cost_of, total_flops
 from gradc.lower.demanded import triangular_products
@@ -29,6 +30,7 @@ from gradc.lower.strips import striped_products
 from gradc.lower.tree import Item, Statement, statements
 from gradc.lower.unroll import written_out
 from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
+from gradc_runtime.improve import improve_later
 from gradc_runtime.loaded import LoadedKernel
 
 #: Kernels of fewer operations keep the GIL: giving it up costs more than they take.
@@ -37,6 +39,10 @@ BRIEF = 3000.0
 LARGE = 4000
 #: And so is a kernel without loops of at most so many: it runs as fast either way.
 TINY = 32
+#: A module of more lines gets plain code first and good code later ...
+LONG_TEXT = 160
+#: ... if a call does less than this outside of products, which have code of their own: a few milliseconds at most.
+FEW_OPERATIONS = 5e6
 
 
 def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lambda name, graph: None) -> Kernel:
@@ -55,25 +61,31 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
     functions = _functions(written_out(Fusion(ordered).tree()))
     ordered = [s for items in functions for s in statements(items)]
     needs = storage_needs(functions, graph.outputs)
+    needs.kept_axes.update(laid_out(needs.kept_axes, leads, ordered))
     for statement in ordered:
         statement.stored = statement.tensor in needs.stored
     for items in functions:
         mark_streamed(items, graph.outputs)
     placement = _place(graph, tensors, functions, needs)
     names = size_names(graph, ordered)
+    flops, outside_products = total_flops(functions)
     signature = signature_of(
         placement,
         names,
-        releases_gil=bool(names) or total_flops(functions) > BRIEF,
+        releases_gil=bool(names) or flops > BRIEF,
         limits_blas_threads=any(map(uses_blas, ordered)),
     )
     host = engine().host
     writer = ProgramWriter(placement, signature, host)
     module = writer.write(functions)
-    level = _level_of(functions)
-    object_code = engine().compile(module.without_helpers(), level)
+    level, text = _level_of(functions), module.without_helpers()
+    keeps_waiting = text.count("\n") > LONG_TEXT and outside_products < FEW_OPERATIONS
+    in_two_steps = level == NORMAL and keeps_waiting and not checking()
+    object_code = engine().compile(text, FAST_TO_COMPILE if in_two_steps else level)
     constants = [c.value for c in placement.constants]
     loaded = LoadedKernel(object_code, signature, constants, module.declarations, module.routines())
+    if in_two_steps:
+        improve_later(loaded, text)
     return Kernel(
         loaded,
         str(module),
@@ -141,7 +153,7 @@ def _place(graph: Graph, tensors: Sequence[Tensor], functions: Sequence[Sequence
     shared = shared_memory(functions, needs)
     for tensor, copies in shared.copies.items():
         chosen[tensor] = extent(product_of(extent_scalar(copies), extent_scalar(shared.copy_bytes[tensor])))
-    layout = plan(functions, chosen)
+    layout = plan(functions, chosen, needs.kept_axes)
     records = aligned(layout.total) if shared.record_bytes else layout.total
     return Placement(
         graph.inputs,

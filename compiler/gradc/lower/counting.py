@@ -24,9 +24,11 @@ from gradc.lower.vectors import is_strided, obstacle
 _DIVISION, _ROOT = 4.0, 5.0
 
 
-def total_flops(functions: Sequence[Sequence[Item]]) -> float:
-    """The floating-point operations of a call."""
-    return sum(_Operations(items).flops for items in functions)
+def total_flops(functions: Sequence[Sequence[Item]]) -> tuple[float, float]:
+    """The floating-point operations of a call: all of them, and those outside of products."""
+    counted = [_Operations(items) for items in functions]
+    total = sum(operations.flops for operations in counted)
+    return total, total - sum(operations.in_products for operations in counted)
 
 
 def cost_of(
@@ -131,6 +133,7 @@ class _Operations:
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.flops = 0.0
+        self.in_products = 0.0
         #: the loop, without the loops in it, or the product that most of the work is in
         self.main: Item | None = None
         self._most = 0.0
@@ -178,6 +181,7 @@ class _Operations:
         if is_symmetric(statement) or product.below is not None or product.above is not None:
             work /= 2
         self.flops += work
+        self.in_products += work
         self._note(statement, work)
 
 
