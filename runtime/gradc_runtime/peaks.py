@@ -136,11 +136,12 @@ def _bandwidth(library: Library, block: np.ndarray, size: int, host: Host) -> fl
 
 
 def _compiled(llvm: Engine) -> Library:
-    text = _text(llvm.host.vector_bits // 64, has_fma=llvm.host.has_fma)
+    text = module_text(llvm.host.vector_bits // 64, has_fma=llvm.host.has_fma)
     return llvm.load(llvm.compile(text), ["gradc_chains", "gradc_read", "gradc_copy"])
 
 
-def _text(lanes: int, *, has_fma: bool) -> str:
+def module_text(lanes: int, *, has_fma: bool) -> str:
+    """The loops that are measured, of so many lanes of float64."""
     kind = f"<{lanes} x double>"
     fma = f"declare {kind} @llvm.fma.v{lanes}f64({kind}, {kind}, {kind})\n" if has_fma else ""
     attributes = 'attributes #0 = { nounwind "prefer-vector-width"="512" }\n'

@@ -6,24 +6,22 @@ import platform
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from hot_loop import hot_loop
 
 import gradc
+from gradc_runtime.engine import engine
 
 
 def widest_register() -> str:
     """The widest vector register of the machine, or a reason to skip."""
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("the finder reads x86-64 assembly")
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
-        return "zmm"
-    if features.get("avx2") and features.get("fma"):
-        return "ymm"
-    pytest.skip("neither AVX-512 nor AVX2 with FMA")
+    host = engine().host
+    if not host.has_fma:
+        pytest.skip("neither AVX-512 nor AVX2 with FMA")
+    return "zmm" if host.vector_bits == 512 else "ymm"
 
 
 def waves(x):
