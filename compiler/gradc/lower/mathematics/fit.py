@@ -15,7 +15,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from gradc.lower.mathematics import error_functions
+from gradc.lower.mathematics import error_functions, logarithms
 
 _PRECISION = 260
 
@@ -43,9 +43,9 @@ def _squared(number: Callable[[], Any]) -> Callable[[], Any]:
     return lambda: number() ** 2
 
 
-#: the largest ``(m - 1) / (m + 1)`` of a mantissa m in [sqrt(1/2), sqrt(2))
-def _widest_ratio() -> Any:
-    return (mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1) * mpmath.mpf("1.0005")
+def _widest_ratio(lowest: float) -> Callable[[], Any]:
+    """The largest ``(m - 1) / (m + 1)`` of a mantissa m from ``lowest`` to twice this."""
+    return lambda: (2 * mpmath.mpf(lowest) - 1) / (2 * mpmath.mpf(lowest) + 1) * mpmath.mpf("1.0005")
 
 
 def _half_ln2() -> Any:
@@ -77,12 +77,17 @@ FITS: dict[str, Fit] = {
         (11, 6),
     ),
     # log((1 + s) / (1 - s)) = 2 s + s z p(z), z = s^2
-    "log": Fit(_root(lambda s: (mpmath.log((1 + s) / (1 - s)) - 2 * s) / s**3), _zero, _squared(_widest_ratio), (6, 2)),
+    "log": Fit(
+        _root(lambda s: (mpmath.log((1 + s) / (1 - s)) - 2 * s) / s**3),
+        _zero,
+        _squared(_widest_ratio(logarithms.LOWEST)),
+        (7, 3),
+    ),
     # log((1 + s) / (1 - s)) = 2 s + 2/3 s^3 + s z^2 p(z)
     "log_cubed": Fit(
         _root(lambda s: (mpmath.log((1 + s) / (1 - s)) - 2 * s - 2 * s**3 / 3) / s**5),
         _zero,
-        _squared(_widest_ratio),
+        _squared(_widest_ratio(logarithms.ROOT_OF_HALF)),
         (7, 2),
     ),
     # sin r = r + r z p(z), cos r = 1 - z / 2 + z^2 p(z), z = r^2

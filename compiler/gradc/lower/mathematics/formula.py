@@ -161,6 +161,22 @@ class Formula:
         operands = f"{self.real} {x.text}, {self.real} {power.text}, {self.real} zeroinitializer, {mask} -1, i32 4"
         return Real(self, self.emit(f"call {self.real} @{name}({operands})"))
 
+    def exponent_of(self, x: Real) -> Real:
+        """The exponent of two of ``|x|``, subnormal or not, in one instruction, where `is_full_width`."""
+        return self._taken_apart("getexp", x, ())
+
+    def mantissa_of(self, x: Real) -> Real:
+        """x by a power of two, from 3/4 to 3/2, in one instruction, where `is_full_width`."""
+        return self._taken_apart("getmant", x, (3,))
+
+    def _taken_apart(self, instruction: str, x: Real, choices: Sequence[int]) -> Real:
+        name = f"llvm.x86.avx512.mask.{instruction}.p{'d' if self.format is DOUBLE else 's'}.512"
+        mask = f"i{self.lanes}"
+        self.declare(name, self.real, [self.real, *["i32 immarg"] * len(choices), self.real, mask, "i32 immarg"])
+        chosen = "".join(f", i32 {choice}" for choice in choices)
+        operands = f"{self.real} {x.text}{chosen}, {self.real} zeroinitializer, {mask} -1, i32 4"
+        return Real(self, self.emit(f"call {self.real} @{name}({operands})"))
+
     def replace_special(self, x: Real, of: Real, responses: Mapping[str, str]) -> Real:
         """``x``, but what ``responses`` says where ``of`` is special, in one instruction, where `is_full_width`."""
         table = 0

@@ -6,29 +6,36 @@ from collections.abc import Callable
 
 from gradc.lower.mathematics.formula import Formula, Real, Whole, polynomial
 
-_ROOT_OF_HALF = 0.7071067811865476
+#: mantissas are from here to twice this: an interval that AVX-512 has instructions for,
+LOWEST = 0.75
+#: ... or, where the logarithm should be small, from here
+ROOT_OF_HALF = 0.7071067811865476
 
 
-def _exponent_bits(f: Formula, x: Real) -> tuple[Whole, Whole]:
-    """The bits of x moved so that its exponent k, of the mantissa in [sqrt(1/2), sqrt(2)), stands alone; k + bias + 1."""
-    offset = ((f.format.bias + 1) << f.format.mantissa) - f.format.bits(_ROOT_OF_HALF)
+def _exponent_bits(f: Formula, x: Real, lowest: float) -> tuple[Whole, Whole]:
+    """The bits of x moved so that its exponent k, of a mantissa from ``lowest`` on, stands alone; k + bias + 1."""
+    offset = ((f.format.bias + 1) << f.format.mantissa) - f.format.bits(lowest)
     moved = x.bits() + offset
     return moved, moved >> f.format.mantissa
 
 
-def mantissa_of(f: Formula, moved: Whole) -> Real:
+def _mantissa_of(f: Formula, moved: Whole, lowest: float) -> Real:
     """The mantissa of the moved bits."""
     mask = (1 << f.format.mantissa) - 1
-    return ((moved & mask) + f.format.bits(_ROOT_OF_HALF)).as_real()
+    return ((moved & mask) + f.format.bits(lowest)).as_real()
 
 
-def decomposed(f: Formula, x: Real) -> tuple[Real, Real]:
+def decomposed(f: Formula, x: Real, lowest: float = LOWEST) -> tuple[Real, Real]:
     """k and m of ``x = 2^k m``, for positive x, subnormal ones too."""
+    if f.is_full_width and lowest == LOWEST:
+        mantissa = f.mantissa_of(x)
+        return f.exponent_of(x) - f.exponent_of(mantissa), mantissa
     lift = f.format.mantissa + 2
     subnormal = x < f.format.smallest_normal
-    moved, exponent = _exponent_bits(f, f.where(subnormal, x * 2.0**lift, x))
+    moved, exponent = _exponent_bits(f, f.where(subnormal, x * 2.0**lift, x), lowest)
     lowered = f.format.bias + 1.0 - f.where(subnormal, -float(lift), 0.0)
-    return (exponent | f.format.bits(f.format.rounder)).as_real() - (lowered + f.format.rounder), mantissa_of(f, moved)
+    count = (exponent | f.format.bits(f.format.rounder)).as_real() - (lowered + f.format.rounder)
+    return count, _mantissa_of(f, moved, lowest)
 
 
 def _natural(f: Formula, count: Real, fraction: Real, lost: Real | None) -> Real:
@@ -76,11 +83,11 @@ def logarithm_to_base(name: str) -> Callable[[Formula, Real], tuple[Real]]:
 
 def logarithm_of_sum(f: Formula, total: Real, lost: Real, doublings: Real | None = None) -> Real:
     """``log(total + lost)``, ``lost`` less than a unit in the last place of ``total``; plus ``doublings`` times log 2."""
-    moved, exponent = _exponent_bits(f, total)
+    moved, exponent = _exponent_bits(f, total, LOWEST)
     count = (exponent | f.format.bits(f.format.rounder)).as_real() - (f.format.rounder + (f.format.bias + 1.0))
     # 2^(1 - k); the 0 that it may become meets only sums so large that nothing lost matters
     raised = lost * ((f.integer(2 * f.format.bias + 2) - exponent) << f.format.mantissa).as_real()
-    whole = mantissa_of(f, moved) - 1.0
+    whole = _mantissa_of(f, moved, LOWEST) - 1.0
     fraction = raised.times_plus(0.5, whole)
     if doublings is not None:
         count = count + doublings

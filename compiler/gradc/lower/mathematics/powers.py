@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradc.lower.mathematics.exponentials import range_of, reduced, scaled
 from gradc.lower.mathematics.formula import DOUBLE, Formula, Real, Truth, polynomial
-from gradc.lower.mathematics.logarithms import at_the_ends, decomposed
+from gradc.lower.mathematics.logarithms import ROOT_OF_HALF, at_the_ends, decomposed
 
 
 def cube_root(f: Formula, x: Real) -> tuple[Real]:
@@ -49,7 +49,7 @@ def hypotenuse(f: Formula, x: Real, y: Real) -> tuple[Real]:
 def logarithm_of_base(f: Formula, base: Real) -> tuple[Real, Real]:
     """``log |base|`` in two parts; of 0 and infinity the second is NaN."""
     x = abs(base)
-    count, mantissa = decomposed(f, x)
+    count, mantissa = decomposed(f, x, ROOT_OF_HALF)
     fraction, bottom = mantissa - 1.0, mantissa + 1.0
     bottom_low = mantissa - (bottom - 1.0)
     inverse = 1.0 / bottom
