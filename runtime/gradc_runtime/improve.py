@@ -17,8 +17,8 @@ from gradc_runtime.engine import NORMAL, engine
 from gradc_runtime.loaded import LoadedKernel
 
 #: Seconds without a compilation before the thread begins with one: who is waiting for code comes first.
-QUIET = 0.02
-_PAUSE = 0.004
+QUIET = 0.15
+_PAUSE = 0.01
 
 #: Kernels, which may go away meanwhile, and the text of each.
 _waiting: deque[tuple[ref[LoadedKernel], str]] = deque()
