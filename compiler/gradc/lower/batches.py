@@ -11,9 +11,10 @@ from math import prod
 
 from gradc.ir.scalar import Apply, Guard, Index, Load, apply
 from gradc.ir.tensor import Compute, Graph, Tensor, compute
-from gradc.ir.walk import loads_of, operands_of, post_order
+from gradc.ir.walk import free_indices, loads_of, operands_of, post_order
 from gradc.lower.contractions import ASSUMED, as_matrix_product
 from gradc.lower.rewrite import with_tensors
+from gradc.lower.tree import Statement
 
 #: Tensors of fewer entries stay in the cache in any order.
 SMALLEST = 1 << 14
@@ -125,3 +126,33 @@ def _traced(item: Load, axes: tuple[int, ...]) -> tuple[int, ...]:
 def outermost_first(order: Sequence[int], leads: Sequence[int]) -> list[int]:
     """The order with these axes in front."""
     return [*leads, *(axis for axis in order if axis not in leads)]
+
+
+def laid_out(
+    kept: dict[Tensor, tuple[int, ...]], leads: dict[Tensor, tuple[int, ...]], ordered: Sequence[Statement]
+) -> dict[Tensor, tuple[int, ...]]:
+    """The axes of buffers, outermost first: intermediate results have the batch outermost in memory too.
+
+    One matrix of a batch is in one piece then, not a row here and a row there.
+    """
+    bound: set[Tensor] = set()
+    for statement in ordered:
+        if statement.kind not in ("map", "reduce", "product"):
+            bound.add(statement.tensor)
+        product = statement.product
+        for tensor, reads in statement.reads.items():
+            if not all(isinstance(place, Index) for indices in reads for place in indices):
+                bound.add(tensor)
+        if product is not None:
+            for factor in (product.left, product.right):
+                outside = {k for k, at in enumerate(factor.indices) if free_indices(at) <= set(product.batch)}
+                if not outside.issuperset(leads.get(factor.tensor, ())):
+                    bound.add(factor.tensor)
+            if not set(product.batch).issuperset(leads.get(statement.tensor, ())):
+                bound.add(statement.tensor)
+    result = dict(kept)
+    for tensor, first in leads.items():
+        axes = kept.get(tensor, ())
+        if tensor not in bound and set(first) <= set(axes):
+            result[tensor] = tuple(outermost_first(axes, first))
+    return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gradc.ir.algebra import floor_divide, product_of, sum_of
@@ -37,8 +37,12 @@ def aligned(count: Extent) -> Extent:
     return extent(product_of(rounded, number(ALIGNMENT)))
 
 
-def plan(functions: Sequence[Sequence[Item]], chosen: dict[Tensor, Extent]) -> Layout:
-    """Offsets for the chosen tensors, of which the bytes are given."""
+def plan(
+    functions: Sequence[Sequence[Item]],
+    chosen: dict[Tensor, Extent],
+    kept_axes: Mapping[Tensor, tuple[int, ...]],
+) -> Layout:
+    """Offsets for the chosen tensors, of which the bytes and the order of axes in memory are given."""
     items = [item for function in functions for item in function]
     inside = [list(statements([item])) for item in items]
     born: dict[Tensor, int] = {}
@@ -62,7 +66,8 @@ def plan(functions: Sequence[Sequence[Item]], chosen: dict[Tensor, Extent]) -> L
         dying = deaths.get(position, [])
         inherited: set[Tensor] = set()
         for tensor in births.get(position, ()):
-            heir = _inherits(tensor, dying, inherited, group, items[position], chosen)
+            alike = [t for t in dying if kept_axes.get(t) == kept_axes.get(tensor)]
+            heir = _inherits(tensor, alike, inherited, group, items[position], chosen)
             if heir is not None:
                 inherited.add(heir)
                 offsets[tensor] = offsets[heir]
