@@ -444,3 +444,30 @@ def test_what_reads_some_rows_of_a_striped_product_comes_after_it() -> None:
     check(lambda A, B: (A @ B)[:4] * 2.0 + (A @ B)[4:8], A, B)
     check(lambda A, B: np.exp((A @ B)[:4] / 100.0).sum() + (A @ B).sum(axis=0), A, B)
     check(lambda A, B, C: ((A @ B) @ C)[:4], A, B, rng.normal(size=(150, 200)))
+
+
+# ---------------------------------------------------------------- order in memory
+
+
+@pytest.mark.parametrize("extents", [(40, 30, 20), (61, 17, 33)])
+def test_intermediate_results_in_another_order_than_their_axes(extents: tuple[int, int, int]) -> None:
+    points, batch, d = extents
+    Q, x = 0.1 * rng.normal(size=(batch, d, d)), rng.normal(size=(points, batch, d))
+    y = rng.normal(size=(points, batch, d))
+
+    def chain(Q: Any, x: Any, y: Any) -> Any:
+        first = np.tanh(np.einsum("bij,nbj->nbi", Q, x))
+        second = np.exp(-np.einsum("bij,nbj->nbi", Q, first)) * y
+        return second + first, np.sum(second * first, axis=2), np.sum(first, axis=0), second[::-1]
+
+    compiled = gradc.jit(chain)
+    for result, expected in zip(compiled(Q, x, y), chain(Q, x, y), strict=True):
+        np.testing.assert_allclose(result, expected, rtol=1e-11, atol=1e-11)
+
+    def loss(Q: Any, x: Any) -> Any:
+        a, b, c, e = chain(Q, x, y)
+        return np.sum(a * e) + np.sum(b**2) + np.sum(np.sin(c))
+
+    gradient, step, direction = gradc.grad(loss)(Q, x), 1e-6, rng.normal(size=Q.shape)
+    slope = (loss(Q + step * direction, x) - loss(Q - step * direction, x)) / (2 * step)
+    np.testing.assert_allclose(np.sum(gradient * direction), slope, rtol=1e-5)
