@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gradc.ir.scalar import Index, Load, Number, Scalar
+from gradc.ir.scalar import Apply, Index, Load, Number, Scalar
 from gradc.ir.tensor import Extent, Tensor
 from gradc.ir.walk import post_order
 from gradc.lower.tree import Item, Nest, Statement
@@ -21,6 +21,10 @@ LARGEST_BODY = 1500
 UNROLL_LIMIT = 512
 #: ... unless its extent is more than this: then vectors serve it better.
 UNROLLED_EXTENT = 10
+#: More instructions than this are written out only for loops that do so many operations: it takes time to compile them.
+SHORT_CODE, WORTH_CODE = 160, 5e5
+#: What a symbolic extent counts as.
+ASSUMED_EXTENT = 1000
 
 
 @dataclass(eq=False)
@@ -177,15 +181,18 @@ class Fusion:
 
     # ------------------------------------------------------------ unrolling
 
-    def _mark_unrolled(self, nest: Nest) -> None:
-        """Mark small fixed loops, innermost first."""
+    def _mark_unrolled(self, nest: Nest, times: float = 1.0) -> None:
+        """Mark small fixed loops, innermost first, in a loop that runs so many times."""
         nests = [item for item in nest.items if isinstance(item, Nest)]
+        times *= nest.extent if isinstance(nest.extent, int) else ASSUMED_EXTENT
         for inner in nests:
-            self._mark_unrolled(inner)
+            self._mark_unrolled(inner, times)
         if any(isinstance(item, Statement) and item.is_in_strips for item in nest.items):
             return
         if isinstance(nest.extent, int) and nest.extent <= UNROLLED_EXTENT and all(n.unrolled for n in nests):
-            nest.unrolled = weight_of(nest.items) * nest.extent <= UNROLL_LIMIT
+            length = instructions_of(nest.items)
+            is_short = length * nest.extent <= SHORT_CODE or times * length >= WORTH_CODE
+            nest.unrolled = is_short and weight_of(nest.items) * nest.extent <= UNROLL_LIMIT
 
 
 def _note(places: dict[Tensor, _Place], tensor: Tensor, place: _Place) -> None:
@@ -314,3 +321,15 @@ def weight_of(items: Sequence[Item]) -> int:
             inner = weight_of(item.items)
             weight += inner * item.extent if item.unrolled and isinstance(item.extent, int) else inner
     return weight
+
+
+def instructions_of(items: Sequence[Item]) -> float:
+    """About how many instructions the code of items is: functions are written in place."""
+    own = [item for item in items if isinstance(item, Statement)]
+    shared = frozenset[Scalar]().union(*[statement.operations for statement in own])
+    length = len(own) + sum(max(node.op.cost, 1.0) for node in shared if isinstance(node, Apply))
+    for item in items:
+        if isinstance(item, Nest):
+            inner = instructions_of(item.items)
+            length += inner * item.extent if item.unrolled and isinstance(item.extent, int) else inner
+    return length

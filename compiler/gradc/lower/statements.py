@@ -23,6 +23,7 @@ from gradc.ir.tensor import Compute
 from gradc.ir.walk import free_indices, loads_of, post_order
 from gradc.lower.batches import outermost_first
 from gradc.lower.contractions import MatrixProduct, as_matrix_product
+from gradc.lower.fuse import ASSUMED_EXTENT, WORTH_CODE
 from gradc.lower.orders import map_order, reduction_order
 from gradc.lower.ranges import parts_of
 from gradc.lower.text import is_lowerable
@@ -30,7 +31,9 @@ from gradc.lower.tree import Statement
 
 #: Results of at most this many entries are accumulated in registers, entry by entry.
 SMALL_RESULT = 16
-#: ... unless their bodies together have more nodes than this.
+#: ... more than a few only if there is enough to do to be worth their code,
+FEW = 4
+#: ... and unless their bodies together have more nodes than this.
 LARGEST_EXPANSION = 1000
 #: Maps of at most this many entries along axes that brackets depend on are written entry by entry.
 MOST_EXPRESSIONS = 64
@@ -56,9 +59,7 @@ class Form:
         return Form(tensor, body, domain)
 
 
-def statements_of(
-    tensor: Compute, leads: Sequence[int] = (), product: MatrixProduct | None = None
-) -> list[Statement]:
+def statements_of(tensor: Compute, leads: Sequence[int] = (), product: MatrixProduct | None = None) -> list[Statement]:
     """How ``tensor`` is computed: one statement, or one per entry of a small result of a long reduction.
 
     The loops over the axes of ``leads`` are the outermost, where the order is free. ``product`` is a product that
@@ -150,7 +151,9 @@ def _few_entries(form: Form) -> list[int]:
         if isinstance(extent, int) and extent > 0 and entries * extent <= SMALL_RESULT:
             few.append(axis)
             entries *= extent
-    return few if len(post_order([form.body, form.domain])) * entries <= LARGEST_EXPANSION else []
+    size = len(post_order([form.body, form.domain])) * entries
+    work = size * prod(e if isinstance(e, int) else ASSUMED_EXTENT for e in tensor.reduce_extents)
+    return few if size <= LARGEST_EXPANSION and (entries <= FEW or work >= WORTH_CODE) else []
 
 
 def _patterned_axes(form: Form) -> list[int]:
