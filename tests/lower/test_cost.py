@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from random_graphs import RandomGraph
 
 import gradc
+from gradc.lower import compile_graph
 from gradc.lower.cost import Cost, Group
 from gradc_runtime.engine import engine
 from gradc_runtime.peaks import peaks
@@ -170,6 +172,18 @@ def test_an_empty_array_costs_nothing() -> None:
     assert (cost.flops, cost.bytes_moved, cost.seconds) == (0, 0, 0)
     assert cost.groups == ()
     assert "Workspace 0 B" in str(cost)
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_random_graphs_write_their_outputs_at_least(seed: int) -> None:
+    program = RandomGraph(seed)
+    kernel = compile_graph(program.graph)
+    cost = kernel.cost
+    if not cost.assumed:
+        written = sum(result.nbytes for result in kernel(program.values))
+        assert written <= sum(group.bytes_written for group in cost.groups) <= written + cost.workspace_bytes
+    assert all(group.flops >= 0 and group.lanes >= 1 for group in cost.groups)
+    assert all((group.lanes == 1) == bool(group.obstacle) for group in cost.groups)
 
 
 def test_debug_shows_the_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
