@@ -29,7 +29,7 @@ def name() -> str:
 
 @dataclass(frozen=True)
 class Peaks:
-    """Operations and bytes a second on one core; bytes by the size of what is read and written."""
+    """Operations and bytes a second on one core; bytes by the size of the cache or memory that they are in."""
 
     flops: float
     bytes: dict[int, float]
@@ -40,8 +40,17 @@ class Peaks:
         return max(row.flops / self.flops, row.bytes / self.bytes[min(reached)])
 
 
-#: Bytes that are in the first and second cache, in the shared one, in memory (read and written together).
-LEVELS = {"L1": 1 << 14, "L2": 1 << 18, "L3": 1 << 22, "memory": 1 << 28}
+#: Levels of memory, and their bytes where the machine doesn't tell.
+LEVELS = {"L1": 1 << 15, "L2": 1 << 18, "L3": 1 << 23, "memory": 1 << 29}
+
+
+def _size(level: str) -> int:
+    """The bytes of a cache, or of more than all caches."""
+    for cache_folder in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        told = [(cache_folder / name).read_text().strip() for name in ("level", "type", "size")]
+        if f"L{told[0]}" == level and told[1] != "Instruction" and told[2].endswith("K"):
+            return int(told[2][:-1]) << 10
+    return LEVELS[level]
 
 
 @cache
@@ -51,9 +60,8 @@ def peaks() -> Peaks | None:
         return None
     peak = native.extension("peaks")
     bandwidths = {}
-    for size in LEVELS.values():
-        x = np.ones(size // 16)
-        out = np.ones(size // 16)
+    for size in map(_size, LEVELS):
+        x, out = np.ones(size // 32), np.ones(size // 32)  # half of the cache is filled
         turns = max(1, (1 << 26) // size)
         bandwidths[size] = _best(lambda x=x, out=out, turns=turns: peak.scale(x, out, turns))  # type: ignore[misc]
     return Peaks(_best(lambda: peak.multiply_add(1 << 20)), bandwidths)
