@@ -58,6 +58,11 @@ def test_what_statements_share_is_counted_once() -> None:
     assert cost_of(both, np.ones(1000)).flops == one + 1000
 
 
+def test_functions_take_fewer_operations_in_single_precision() -> None:
+    assert cost_of(np.exp, np.ones(100, np.float32)).flops < cost_of(np.exp, np.ones(100)).flops
+    assert cost_of(lambda x: x / 3, np.ones(100, np.float32)).flops == cost_of(lambda x: x / 3, np.ones(100)).flops
+
+
 def test_what_does_not_depend_on_the_inner_loop_is_counted_once_per_outer_iteration() -> None:
     def scaled(A, x):
         return A * np.exp(x)[:, None]

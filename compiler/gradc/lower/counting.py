@@ -20,6 +20,8 @@ from gradc.lower.symmetry import is_symmetric
 from gradc.lower.tree import Item, Nest, Statement, statements
 from gradc.lower.vectors import is_strided, obstacle
 
+#: Ops of at least this cost are polynomials and tables; for float32 they are shorter by this factor.
+_FUNCTION, _SINGLE = 15.0, 0.6
 #: What a division and a square root count as.
 _DIVISION, _ROOT = 4.0, 5.0
 
@@ -190,7 +192,8 @@ def _operations_of(node: Apply) -> float:
     if exponent is not None:
         return _power_operations(exponent)
     if node.op.name not in ("sum", "prod"):
-        return node.op.cost
+        is_short = node.dtype.itemsize == 4 and node.op.cost >= _FUNCTION
+        return node.op.cost * (_SINGLE if is_short else 1.0)
     subtracted = is_apply(node, "prod") and is_number(node.args[0], -1)
     return float(len(node.args) - 1 - subtracted)
 
