@@ -10,6 +10,8 @@ from gradc_runtime.peaks import Peaks, peaks
 
 #: What a symbolic extent counts as in a `Cost`.
 ASSUMED_EXTENT = 1000
+#: The head of a group without loops.
+STRAIGHT = "straight-line code"
 #: Names of results in the head of a line.
 _NAMES_SHOWN = 3
 
@@ -152,7 +154,7 @@ _NUMBERS = range(1, 6)
 def _row(group: Group) -> tuple[str, ...]:
     names = ", ".join(group.results[:_NAMES_SHOWN]) + (", ..." if len(group.results) > _NAMES_SHOWN else "")
     code = group.code
-    if group.narrow_seconds > 1.5 * group.seconds and group.obstacle:
+    if group.narrow_seconds > 1.5 * group.seconds and group.head != STRAIGHT:
         code += f" ({_time(group.narrow_seconds)} at best)"
     return (
         f"{group.head}: {names}",

@@ -11,7 +11,7 @@ from math import prod
 from gradc.ir.scalar import Apply, Number, Scalar, Size, is_apply, is_number
 from gradc.ir.tensor import Compute, Extent, Tensor
 from gradc.ir.walk import free_indices
-from gradc.lower.cost import ASSUMED_EXTENT, Cost, Group
+from gradc.lower.cost import ASSUMED_EXTENT, STRAIGHT, Cost, Group
 from gradc.lower.describe import head_of, names_of
 from gradc.lower.fuse import Lifetimes
 from gradc.lower.powers import small_power
@@ -77,7 +77,7 @@ def _group(part: list[Item], names: dict[Tensor, str], needs: Lifetimes, vector_
     code = _code_of(operations.main, itemsize, vector_bits)
     (first, *_) = part
     return Group(
-        head="straight-line code" if _is_straight(first) else _head(first, operations.main),
+        head=STRAIGHT if _is_straight(first) else _head(first, operations.main),
         results=tuple(names[tensor] for tensor in made),
         flops=operations.flops,
         bytes_read=float(traffic.read),
