@@ -61,7 +61,7 @@ class Fusion:
         items = self._level(0, self._ordered)
         for item in items:
             if isinstance(item, Nest):
-                self._mark_unrolled(item)
+                self._mark_unrolled(item, work_of(item))
         return items
 
     # ------------------------------------------------------------ levels
@@ -181,17 +181,16 @@ class Fusion:
 
     # ------------------------------------------------------------ unrolling
 
-    def _mark_unrolled(self, nest: Nest, times: float = 1.0) -> None:
-        """Mark small fixed loops, innermost first, in a loop that runs so many times."""
+    def _mark_unrolled(self, nest: Nest, work: float) -> None:
+        """Mark small fixed loops, innermost first, in an outermost loop that does so many operations."""
         nests = [item for item in nest.items if isinstance(item, Nest)]
-        times *= nest.extent if isinstance(nest.extent, int) else ASSUMED_EXTENT
         for inner in nests:
-            self._mark_unrolled(inner, times)
+            self._mark_unrolled(inner, work)
         if any(isinstance(item, Statement) and item.is_in_strips for item in nest.items):
             return
         if isinstance(nest.extent, int) and nest.extent <= UNROLLED_EXTENT and all(n.unrolled for n in nests):
             length = instructions_of(nest.items)
-            is_short = length * nest.extent <= SHORT_CODE or times * length >= WORTH_CODE
+            is_short = length * nest.extent <= SHORT_CODE or work >= WORTH_CODE
             nest.unrolled = is_short and weight_of(nest.items) * nest.extent <= UNROLL_LIMIT
 
 
@@ -321,6 +320,13 @@ def weight_of(items: Sequence[Item]) -> int:
             inner = weight_of(item.items)
             weight += inner * item.extent if item.unrolled and isinstance(item.extent, int) else inner
     return weight
+
+
+def work_of(nest: Nest) -> float:
+    """About how many instructions a loop carries out."""
+    own = instructions_of([item for item in nest.items if isinstance(item, Statement)])
+    within = own + sum(work_of(item) for item in nest.items if isinstance(item, Nest))
+    return within * (nest.extent if isinstance(nest.extent, int) else ASSUMED_EXTENT)
 
 
 def instructions_of(items: Sequence[Item]) -> float:
