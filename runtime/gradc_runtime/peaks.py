@@ -72,7 +72,7 @@ def peaks() -> Peaks:
     """
     host, library = engine().host, _compiled(engine())
     capacities = _cache_sizes()
-    sizes = {name: capacity // 2 for name, capacity in capacities.items()}
+    sizes = {name: min(capacity // 2, _LEAST_BYTES) for name, capacity in capacities.items()}
     sizes["memory"] = min(max(3 * capacities["L3"], _LEAST_BYTES), _MOST_BYTES)
     block = np.ones(max(sizes.values()) // 8)
     levels = tuple(
