@@ -51,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
     if unknown := sorted(wanted - set(ORDER)) + sorted(set(cases) - set(CASES)):
         parser.error(f"unknown: {', '.join(unknown)}")
 
+    if options.record and (options.case or options.only or options.quick):
+        parser.error("--record is for everything")
     versions, missing = available(wanted)
     effort = Effort(summary=min) if options.minimum else Effort()
     if options.quick:

@@ -106,3 +106,10 @@ def test_the_same_source_runs_on_another_numpy():
         "print(rebound(waves, words)(1.0))"
     )
     assert in_project("-c", code).strip() == "10"
+
+
+def test_only_a_full_run_is_recorded():
+    code = "from benchmarks.__main__ import main; main(['--record', '--case', 'waves'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--record is for everything" in done.stderr
