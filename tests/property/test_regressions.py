@@ -78,7 +78,22 @@ def gathered_pieces(x):
     return np.sin(np.concatenate([doubled, doubled**2], axis=-1))[:, np.array([0, 7, -1, 3, 5])]
 
 
+PICK = np.array([0, 0, 1, 1])
+
+
+def difference_of_equal_pieces(y):
+    """Its derivatives are 0; a kernel may add one of the two products in one rounding."""
+    v = (1.2 + y**2) ** -1.5
+    v = np.array(v)
+    reversed_view = v[::-1]
+    reversed_view[0] = 1.0
+    reversed_view += 0.5
+    v = v[np.abs(PICK)][1:]
+    return np.arctan2(v - v, 1.0 + v**2)
+
+
 CASES = [
+    (difference_of_equal_pieces, [np.array([-0.506, 0.61])]),
     (gathered_pieces, [np.array([[0.889, -1.003, 0.113, 1.216], [-1.548, 0.677, 1.281, 1.341]])]),
     (appended_scatter, [np.array([-0.877, -0.148, -0.473, 0.207])]),
     (empty_write, [np.array([0.181])]),

@@ -200,6 +200,8 @@ class Rounding(NumberSystem):
         return self._shaken(super().convert(array, dtype))
 
     def apply(self, node: Apply, args: list[Array]) -> Array:
+        if node.op.name == "sum":  # a product that is added in one rounding is not rounded before
+            args = [self._shaken(arg) for arg in args]
         return self._shaken(super().apply(node, args))
 
     def reduce(self, reducer: str, array: Array, dtype: DType) -> Array:
