@@ -405,7 +405,6 @@ class ExpressionEmitter(AlgebraicEmitter):
         self.builder.fail(outside, [position, extent, literal(axis, INT64)], 1, self.status_slot, depth)
         return position
 
-
     def _checked_lanes(self, axis: int, position: Value, extent: Value) -> Value:
         """Gathered indices, one per lane: the first that is out of range is told."""
         builder, wide = self.builder, self.vector(extent)
