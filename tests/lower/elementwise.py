@@ -12,7 +12,8 @@ import numpy as np
 
 from gradc.ir.scalar import INT64
 from gradc.lower.expression import ExpressionEmitter
-from gradc.lower.text import ONE, ZERO, FunctionBuilder, Module, Value
+from gradc.lower.module import Module
+from gradc.lower.text import ONE, ZERO, FunctionBuilder, Value
 from gradc.ops import emit
 from gradc_runtime.engine import Library, engine
 

@@ -8,7 +8,8 @@ from gradc.ir.build import comprehension
 from gradc.ir.scalar import apply, load
 from gradc.ir.tensor import Graph, input_tensor
 from gradc.lower import compile_graph
-from gradc.lower.text import FunctionBuilder, Module, Template
+from gradc.lower.module import Module, Template
+from gradc.lower.text import FunctionBuilder
 
 TWO_RESULTS = Template(
     "  %shared# = fadd double ?0, ?0\n"

@@ -8,8 +8,9 @@ from math import ceil
 
 from gradc.ir.scalar import INT64, DType
 from gradc.lower.dots import DottedProduct, copies_right, most_columns
+from gradc.lower.module import Module
 from gradc.lower.product_routine import SIZE_NAMES, ProductRoutine, ProductSpec, Sizes
-from gradc.lower.text import FunctionBuilder, Module, Value, literal, llvm_type
+from gradc.lower.text import FunctionBuilder, Value, literal, llvm_type
 from gradc.lower.tiles import TiledProduct, copies_panels
 from gradc.lower.tiles_any import AnyProduct
 from gradc.lower.tiling import LATENCY, tile_size

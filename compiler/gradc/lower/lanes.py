@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gradc.ir.scalar import BOOL, INT64, DType
+from gradc.lower.module import Module
 from gradc.lower.product_routine import SIZE_NAMES, Sizes
 from gradc.lower.routine import Routine
-from gradc.lower.text import ZERO, FunctionBuilder, Module, Value, literal
+from gradc.lower.text import ZERO, FunctionBuilder, Value, literal
 from gradc_runtime.engine import Host, engine
 
 #: Rows and columns of a tile on a machine of 32 vector registers and of 16, and vectors of the batch.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gradc.ir.scalar import INT64, DType
+from gradc.lower.module import Module
 from gradc.lower.routine import Routine
-from gradc.lower.text import ONE, ZERO, Module, Value, literal
+from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc_runtime.engine import Host
 
 

@@ -12,9 +12,10 @@ from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.frame import Frame, mentioned, moved
 from gradc.lower.loops import TreeEmitter
 from gradc.lower.memory import Storage
+from gradc.lower.module import Module
 from gradc.lower.parallel import STATE_BYTES, Record, chunk_length, cut_of, record_of
 from gradc.lower.reducers import State, combine, compensated_add
-from gradc.lower.text import ONE, ZERO, FunctionBuilder, Module, Value, literal
+from gradc.lower.text import ONE, ZERO, FunctionBuilder, Value, literal
 from gradc.lower.tree import Item, Nest, Statement
 from gradc_runtime.threads import PARALLEL_FOR
 from gradc_runtime.threads_code import MOST_THREADS

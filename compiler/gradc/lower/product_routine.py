@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 from gradc.ir.scalar import INT64, DType
+from gradc.lower.module import Module
 from gradc.lower.routine import Routine
-from gradc.lower.text import Module, Value, literal
+from gradc.lower.text import Value, literal
 from gradc_runtime.engine import Host
 
 #: The extents and strides (in entries) that a routine is about, in the order of its arguments.

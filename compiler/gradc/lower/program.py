@@ -10,9 +10,10 @@ from gradc.ir.tensor import Extent, Graph, Tensor
 from gradc.ir.walk import post_order
 from gradc.lower.frame import Frame, Placement, mentioned
 from gradc.lower.loops import TreeEmitter
+from gradc.lower.module import Module
 from gradc.lower.parallel import is_shared
 from gradc.lower.parallel_code import write_shared
-from gradc.lower.text import FunctionBuilder, Module
+from gradc.lower.text import FunctionBuilder
 from gradc.lower.tree import Item, Nest, Statement
 from gradc_runtime import extents as runtime_extents
 from gradc_runtime.engine import Host

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradc.ir.scalar import INT64, DType
-from gradc.lower.text import FunctionBuilder, Module, Value, literal, llvm_type
+from gradc.lower.module import Module
+from gradc.lower.text import FunctionBuilder, Value, literal, llvm_type
 from gradc.lower.tiling import Run
 from gradc_runtime.engine import Host
 

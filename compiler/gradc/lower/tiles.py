@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradc.ir.scalar import INT64
+from gradc.lower.module import Module
 from gradc.lower.panels import CopiedPanel, Panel, PlainPanel
 from gradc.lower.product_routine import ProductRoutine, ProductSpec, Sizes
-from gradc.lower.text import ONE, ZERO, Module, Value, literal
+from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tiling import Run, column_runs, row_runs, tile_size
 from gradc_runtime.engine import Host
 

@@ -24,7 +24,7 @@ from gradc.lower.mathematics import (
     trigonometric,
 )
 from gradc.lower.mathematics.formula import DOUBLE, SINGLE, Formula, Real
-from gradc.lower.text import Template
+from gradc.lower.module import Template
 from gradc_runtime.engine import engine
 
 Definition = Callable[..., tuple[Real, ...]]

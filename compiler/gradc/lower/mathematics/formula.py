@@ -18,7 +18,8 @@ import numpy as np
 
 from gradc.ir.scalar import DType
 from gradc.lower.mathematics import coefficients
-from gradc.lower.text import Template, literal, llvm_type
+from gradc.lower.module import Template
+from gradc.lower.text import literal, llvm_type
 
 
 @dataclass(frozen=True)
