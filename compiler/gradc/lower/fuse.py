@@ -23,8 +23,8 @@ UNROLL_LIMIT = 512
 UNROLLED_EXTENT = 10
 #: More instructions than this are written out only for loops that do so many operations: it takes time to compile them.
 SHORT_CODE, WORTH_CODE = 160, 5e5
-#: What a symbolic extent counts as.
-ASSUMED_EXTENT = 1000
+#: What a symbolic extent counts as where the question is whether a loop is worth its code.
+ANY_EXTENT = 1e6
 
 
 @dataclass(eq=False)
@@ -326,7 +326,7 @@ def work_of(nest: Nest) -> float:
     """About how many instructions a loop carries out."""
     own = instructions_of([item for item in nest.items if isinstance(item, Statement)])
     within = own + sum(work_of(item) for item in nest.items if isinstance(item, Nest))
-    return within * (nest.extent if isinstance(nest.extent, int) else ASSUMED_EXTENT)
+    return within * (nest.extent if isinstance(nest.extent, int) else ANY_EXTENT)
 
 
 def instructions_of(items: Sequence[Item]) -> float:

@@ -23,7 +23,7 @@ from gradc.ir.tensor import Compute
 from gradc.ir.walk import free_indices, loads_of, post_order
 from gradc.lower.batches import outermost_first
 from gradc.lower.contractions import MatrixProduct, as_matrix_product
-from gradc.lower.fuse import ASSUMED_EXTENT, WORTH_CODE
+from gradc.lower.fuse import ANY_EXTENT, WORTH_CODE
 from gradc.lower.orders import map_order, reduction_order
 from gradc.lower.ranges import parts_of
 from gradc.lower.text import is_lowerable
@@ -152,7 +152,7 @@ def _few_entries(form: Form) -> list[int]:
             few.append(axis)
             entries *= extent
     size = len(post_order([form.body, form.domain])) * entries
-    work = size * prod(e if isinstance(e, int) else ASSUMED_EXTENT for e in tensor.reduce_extents)
+    work = size * prod(e if isinstance(e, int) else ANY_EXTENT for e in tensor.reduce_extents)
     return few if size <= LARGEST_EXPANSION and (entries <= FEW or work >= WORTH_CODE) else []
 
 
