@@ -151,7 +151,8 @@ class Engine:
 
     @cached_property
     def _linker(self) -> Any:
-        return self._llvm.create_lljit_compiler(self._target_machine(NORMAL))
+        # this linker puts code and constants side by side; the other may put them too far apart for their code model
+        return self._llvm.create_lljit_compiler(self._target_machine(NORMAL), use_jit_link=True)
 
     def compile(self, text: str, level: int = NORMAL, *, waited_for: bool = True) -> bytes:
         """The object code of a module of LLVM assembly; whether somebody waits for it is remembered."""
