@@ -36,6 +36,7 @@ def waves(x):
 @pytest.fixture
 def levels(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The levels that code is compiled at; kernels are not certified, as they are not for users."""
+    wait_until_improved()  # kernels of other tests
     monkeypatch.delenv("GRADC_CHECK", raising=False)
     seen: list[int] = []
     compiled: Callable[..., bytes] = Engine.compile
