@@ -35,11 +35,6 @@ class ArraySpec:
     dtype: np.dtype[Any]
     shape: tuple[Extent, ...]
 
-    @property
-    def is_fixed(self) -> bool:
-        """Whether no extent depends on the call."""
-        return all(isinstance(e, int) for e in self.shape)
-
 
 @dataclass(frozen=True)
 class Signature:

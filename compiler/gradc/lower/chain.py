@@ -19,6 +19,7 @@ from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.inline import inline, reuse
 from gradc.lower.kernel import Kernel
 from gradc.lower.large import take_apart
+from gradc.lower.module import Module
 from gradc.lower.ordering import split
 from gradc.lower.parallel import is_shared, mark_shared, shared_memory
 from gradc.lower.plan import aligned, byte_count, plan
@@ -31,7 +32,7 @@ from gradc.lower.tree import Item, Statement, statements
 from gradc.lower.unroll import written_out
 from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
 from gradc_runtime.improve import improve_later
-from gradc_runtime.loaded import LoadedKernel
+from gradc_runtime.loaded import LoadedKernel, Signature
 
 #: Kernels of fewer operations keep the GIL: giving it up costs more than they take.
 BRIEF = 3000.0
@@ -78,21 +79,29 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
     host = engine().host
     writer = ProgramWriter(placement, signature, host)
     module = writer.write(functions)
-    level, text = _level_of(functions), module.without_helpers()
-    keeps_waiting = text.count("\n") > LONG_TEXT and outside_products < FEW_OPERATIONS
-    in_two_steps = level == NORMAL and keeps_waiting and not checking()
+    level = _level_of(functions)
+    loaded = _compiled(module, signature, placement, level, in_two_steps=outside_products < FEW_OPERATIONS)
+    return Kernel(
+        loaded,
+        module,
+        level,
+        lambda: cost_of(graph.outputs, functions, needs, placement.workspace_bytes, names, host.vector_bits),
+        lambda: describe(functions, graph.outputs, needs),
+    )
+
+
+def _compiled(
+    module: Module, signature: Signature, placement: Placement, level: int, *, in_two_steps: bool
+) -> LoadedKernel:
+    """The module as machine code: a long one, where that is allowed, with plain code first and good code later."""
+    text = module.without_helpers()
+    in_two_steps = in_two_steps and level == NORMAL and text.count("\n") > LONG_TEXT and not checking()
     object_code = engine().compile(text, FAST_TO_COMPILE if in_two_steps else level)
     constants = [c.value for c in placement.constants]
     loaded = LoadedKernel(object_code, signature, constants, module.declarations, module.routines())
     if in_two_steps:
         improve_later(loaded, text)
-    return Kernel(
-        loaded,
-        str(module),
-        level,
-        lambda: cost_of(graph.outputs, functions, needs, placement.workspace_bytes, names, host.vector_bits),
-        lambda: describe(functions, graph.outputs, needs),
-    )
+    return loaded
 
 
 def _level_of(functions: Sequence[Sequence[Item]]) -> int:
@@ -106,13 +115,13 @@ def _functions(items: list[Item]) -> list[list[Item]]:
     """The items in runs of about `FUNCTION_LIMIT` operations; a loop that threads share is on its own."""
     mark_shared(items)
     functions: list[list[Item]] = [[]]
-    weight = 0
+    weight = 0.0
     for item in items:
         own = weight_of([item])
         apart = is_shared([item]) or is_shared(functions[-1])
         if functions[-1] and (apart or weight + own > FUNCTION_LIMIT):
             functions.append([])
-            weight = 0
+            weight = 0.0
         functions[-1].append(item)
         weight += own
     return functions

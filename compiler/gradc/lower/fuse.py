@@ -7,7 +7,7 @@ operands when it reads, in each iteration, only what that same iteration compute
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gradc.ir.scalar import Apply, Index, Load, Number, Scalar
@@ -311,15 +311,9 @@ def _common_loops(home: tuple[object, ...], readers: Sequence[tuple[object, ...]
     return count
 
 
-def weight_of(items: Sequence[Item]) -> int:
+def weight_of(items: Sequence[Item]) -> float:
     """About how many operations the code of items is; what several statements share is computed once."""
-    own = [item for item in items if isinstance(item, Statement)]
-    weight = len(own) + len(frozenset[Scalar]().union(*[statement.operations for statement in own]))
-    for item in items:
-        if isinstance(item, Nest):
-            inner = weight_of(item.items)
-            weight += inner * item.extent if item.unrolled and isinstance(item.extent, int) else inner
-    return weight
+    return _length_of(items, lambda node: 1)
 
 
 def work_of(nest: Nest) -> float:
@@ -331,11 +325,15 @@ def work_of(nest: Nest) -> float:
 
 def instructions_of(items: Sequence[Item]) -> float:
     """About how many instructions the code of items is: functions are written in place."""
+    return _length_of(items, lambda node: max(node.op.cost, 1.0) if isinstance(node, Apply) else 0.0)
+
+
+def _length_of(items: Sequence[Item], length_of: Callable[[Scalar], float]) -> float:
     own = [item for item in items if isinstance(item, Statement)]
     shared = frozenset[Scalar]().union(*[statement.operations for statement in own])
-    length = len(own) + sum(max(node.op.cost, 1.0) for node in shared if isinstance(node, Apply))
+    length = len(own) + sum(map(length_of, shared))
     for item in items:
         if isinstance(item, Nest):
-            inner = instructions_of(item.items)
+            inner = _length_of(item.items, length_of)
             length += inner * item.extent if item.unrolled and isinstance(item.extent, int) else inner
     return length

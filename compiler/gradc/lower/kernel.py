@@ -9,6 +9,7 @@ import numpy as np
 
 from gradc.errors import DTypeError, ShapeError
 from gradc.lower.cost import Cost
+from gradc.lower.module import Module
 from gradc_runtime.engine import engine
 from gradc_runtime.extents import SizeMismatch
 from gradc_runtime.loaded import LoadedKernel, WrongDType
@@ -20,7 +21,7 @@ class Kernel:
     def __init__(
         self,
         loaded: LoadedKernel,
-        llvm: str,
+        module: Module,
         level: int,
         cost: Callable[[], Cost],
         describe: Callable[[], str],
@@ -29,8 +30,7 @@ class Kernel:
         self._level = level
         self._cost = cost
         self._describe = describe
-        #: the LLVM assembly that was compiled
-        self.llvm = llvm
+        self._module = module
 
     def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
         """The outputs of the graph for these inputs."""
@@ -45,6 +45,11 @@ class Kernel:
     def cost(self) -> Cost:
         """Operations, bytes and workspace of a call, by what runs together."""
         return self._cost()
+
+    @cached_property
+    def llvm(self) -> str:
+        """The LLVM assembly that was compiled."""
+        return str(self._module)
 
     @cached_property
     def lowered(self) -> str:

@@ -12,12 +12,8 @@ from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.leaves import LeafEmitter
 from gradc.lower.memory import VectorisationRefused
 from gradc.lower.monomials import Monomials
-from gradc.lower.ranges import domain_bounds, guard_edges, pieces, room_of, room_of_loop
-from gradc.lower.reducers import (
-    State,
-    across_lanes,
-    combine,
-)
+from gradc.lower.ranges import WHOLE, domain_bounds, guard_edges, pieces, room_of
+from gradc.lower.reducers import State, across_lanes, combine
 from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Item, Nest, Statement, statements, straight_line
 from gradc.lower.vectors import Ranged, block_length, is_strided, may_go_back, transposed_loop, vector_plan
@@ -337,7 +333,7 @@ class TreeEmitter(LeafEmitter):
             return []
 
         def rows(position: Value, _: list[Value]) -> list[Value]:
-            row = builder.maximum_integers(builder.minimum_integers(position, last_row), ZERO)
+            row = builder.minimum_integers(position, last_row)
             builder.loop(inner.lower, inner.upper, [], lambda at, _: columns(at, row), step=lanes)
             return []
 
@@ -349,7 +345,9 @@ class TreeEmitter(LeafEmitter):
         e, builder, nest = self.e, self.e.builder, ranged.nest
         inner = transposed_loop(ranged)
         if inner is not None:
-            across = Ranged(inner, [], [], ZERO, e.extent(inner.extent), innermost=True, room=room_of_loop(inner))
+            across = Ranged(
+                inner, [], [], ZERO, e.extent(inner.extent), innermost=True, room=room_of(WHOLE, inner.extent)
+            )
             lanes = vector_plan(across, e.vector_bits)[0]
             whole = replace(ranged, nest=inner, room=min(ranged.room, across.room))
             if lanes > 1 and not guard_edges(nest, e.is_safe) and may_go_back(whole, lanes, e.buffer_of):

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradc.ir.scalar import BOOL, INT64, DType
 from gradc.lower import mathematics
-from gradc.lower.text import FunctionBuilder, Value, literal, llvm_type
+from gradc.lower.text import FunctionBuilder, Value, intrinsic_suffix, literal, llvm_type
 
 _FLOAT_RELATIONS = {
     "less": "olt",
@@ -329,11 +329,10 @@ class Machine:
             name = f"llvm.{function}"  # LLVM makes one call of both
         elif family == "libm":
             return self._per_lane(function + ("f" if dtype.itemsize == 4 else ""), dtype, *args)
-        suffix = ("" if args[0].lanes == 1 else f"v{args[0].lanes}") + f"{dtype.kind}{dtype.itemsize * 8}"
-        kind = args[0].type
-        self.builder.module.declare(f"{name}.{suffix}", kind, [kind] * len(args))
+        kind, full = args[0].type, f"{name}.{intrinsic_suffix(dtype, args[0].lanes)}"
+        self.builder.module.declare(full, kind, [kind] * len(args))
         operands = ", ".join(f"{kind} {{{k}}}" for k in range(len(args)))
-        return self._operation(f"call {kind} @{name}.{suffix}({operands})", dtype, *args)
+        return self._operation(f"call {kind} @{full}({operands})", dtype, *args)
 
     def own(self, name: str, *args: Value) -> Value | None:
         """A function of `mathematics`, if it is one; what its family shares is computed once per operand."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from gradc.ir.scalar import BOOL, INT64, DType
 from gradc.ir.tensor import Extent, Tensor
 from gradc.lower.machine import Machine
+from gradc.lower.masked import read_lanes, write_lanes
 from gradc.lower.strided import ColumnAccess
 from gradc.lower.text import FunctionBuilder, Scope, Value, literal, memory_type
 
@@ -56,10 +57,6 @@ class MemoryEmitter(Machine):
         """What tells buffers apart: tensors that share one have it in common."""
         storage = self._storage.get(tensor)
         return f"{id(tensor)}" if storage is None else storage.pointer.text
-
-    def is_stored(self, tensor: Tensor) -> bool:
-        """Whether ``tensor`` has a buffer."""
-        return tensor in self._storage
 
     def address(self, tensor: Tensor, indices: Sequence[Value]) -> tuple[Value, Value]:
         """The buffer and the offset, in entries, of one entry (of lane 0's, when the offset has a step)."""
@@ -114,24 +111,18 @@ class MemoryEmitter(Machine):
 
     def _read_active(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> Value:
         """The lanes that are in range, 0 in the others."""
+        apart = not _is_consecutive(offset)
+        where = (self._lane_pointers if apart else self._first_entry)(pointer, offset, dtype, depth)
+        name = read_lanes(self.builder, where, dtype, self.lanes, self._mask_operand(), depth, apart=apart)
+        return Value(name, dtype, depth, self.lanes)
+
+    def _mask_operand(self) -> str:
         assert self.active is not None
-        kind = memory_type(dtype, self.lanes)
-        if _is_consecutive(offset):
-            name, where = (
-                "load",
-                f"ptr align {dtype.itemsize} " + self.entry_pointer(pointer, offset.lane_zero, dtype, depth),
-            )
-            parameters = ["ptr", self.active.type, kind]
-        else:
-            name, where = (
-                "gather",
-                f"<{self.lanes} x ptr> align {dtype.itemsize} " + self._lane_pointers(pointer, offset, dtype, depth),
-            )
-            parameters = [f"<{self.lanes} x ptr>", self.active.type, kind]
-        full = f"llvm.masked.{name}.{_suffix(dtype, self.lanes)}" + (".p0" if name == "load" else f".v{self.lanes}p0")
-        self.builder.module.declare(full, kind, parameters)
-        text = f"call {kind} @{full}({where}, {self.active.type} {self.active.text}, {kind} zeroinitializer)"
-        return Value(self.builder.instruction(text, depth), dtype, depth, self.lanes)
+        return f"{self.active.type} {self.active.text}"
+
+    def _first_entry(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> str:
+        """The address of the entry of lane 0."""
+        return self.entry_pointer(pointer, offset.lane_zero, dtype, depth)
 
     def _lane_pointers(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> str:
         """A vector of the addresses of the lanes' entries."""
@@ -220,19 +211,9 @@ class MemoryEmitter(Machine):
 
     def _write_active(self, pointer: Value, offset: Value, value: Value, depth: int) -> None:
         """The lanes that are in range."""
-        assert self.active is not None
-        dtype, kind = value.dtype, memory_type(value.dtype, value.lanes)
-        stored = f"{kind} {self._as_stored(value, depth)}"
-        if _is_consecutive(offset):
-            name, place = "store", "ptr"
-            where = self.entry_pointer(pointer, offset.lane_zero, dtype, depth)
-        else:
-            name, place = "scatter", f"<{self.lanes} x ptr>"
-            where = self._lane_pointers(pointer, offset, dtype, depth)
-        full = f"llvm.masked.{name}.{_suffix(dtype, self.lanes)}" + (".p0" if name == "store" else f".v{self.lanes}p0")
-        self.builder.module.declare(full, "void", [kind, place, self.active.type])
-        mask = f"{self.active.type} {self.active.text}"
-        self.builder.line(f"call void @{full}({stored}, {place} align {dtype.itemsize} {where}, {mask})")
+        apart = not _is_consecutive(offset)
+        where = (self._lane_pointers if apart else self._first_entry)(pointer, offset, value.dtype, depth)
+        write_lanes(self.builder, where, value, self._as_stored(value, depth), self._mask_operand(), apart=apart)
 
     def _as_stored(self, value: Value, depth: int) -> str:
         """The register in the form of memory."""
@@ -259,9 +240,3 @@ def _is_strided(offset: Value, dtype: DType) -> bool:
     """Whether the lanes are a known distance apart, in rows that hold more than one of them."""
     step = None if offset.step is None else offset.step.literal
     return isinstance(step, int) and step > 1 and dtype != BOOL and dtype.itemsize >= 4
-
-
-def _suffix(dtype: DType, lanes: int) -> str:
-    """How LLVM's intrinsics name a vector in memory."""
-    kind = memory_type(dtype)
-    return f"v{lanes}" + {"double": "f64", "float": "f32"}.get(kind, kind)

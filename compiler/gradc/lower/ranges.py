@@ -36,6 +36,10 @@ class Piece:
     main: bool = True
 
 
+#: The whole loop, of which nothing more is known.
+WHOLE = Piece(None, None, ())
+
+
 @dataclass(frozen=True)
 class Edge:
     """A predicate that changes once along the loop: it holds below (or from) ``at``."""
@@ -104,7 +108,7 @@ def _guards(statement: Statement) -> list[tuple[Scalar, Scalar]]:
 def pieces(edges: Sequence[Edge], extent: Extent, shortest: int) -> list[Piece]:
     """The loop cut at the edges; pieces of fewer iterations than ``shortest`` are not worth code of their own."""
     if not edges:
-        return [Piece(None, None, ())]
+        return [WHOLE]
     if all(isinstance(edge.at, Number) for edge in edges):
         return _exact_pieces(edges, extent, shortest)
     if len(edges) == 1:
@@ -114,11 +118,6 @@ def pieces(edges: Sequence[Edge], extent: Extent, shortest: int) -> list[Piece]:
             Piece(edge.at, None, ((edge.predicate, not edge.holds_below),)),
         ]
     return _interior(edges)
-
-
-def room_of_loop(nest: Nest) -> int:
-    """The iterations of a loop of known length; otherwise 0."""
-    return nest.extent if isinstance(nest.extent, int) else 0
 
 
 def room_of(piece: Piece, extent: Extent) -> int:
@@ -148,7 +147,7 @@ def _exact_pieces(edges: Sequence[Edge], extent: Extent, shortest: int) -> list[
             result[-1] = Piece(result[-1].lower, upper, (), main=False)
         else:
             result.append(Piece(lower, upper, (), main=False))
-    return result or [Piece(None, None, ())]
+    return result or [WHOLE]
 
 
 def _interior(edges: Sequence[Edge]) -> list[Piece]:

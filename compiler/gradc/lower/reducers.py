@@ -92,8 +92,3 @@ def _half(machine: Machine, value: Value, start: int, count: int) -> Value:
     mask = ", ".join(f"i32 {start + lane}" for lane in range(count))
     text = f"shufflevector {value.type} {value.text}, {value.type} poison, <{count} x i32> <{mask}>"
     return Value(machine.builder.instruction(text, value.depth), value.dtype, value.depth, count)
-
-
-def broadcast_state(machine: Machine, state: State) -> State:
-    """The state in every lane."""
-    return [machine.vector(value) for value in state]

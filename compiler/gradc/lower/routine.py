@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradc.ir.scalar import INT64, DType
+from gradc.lower.masked import read_lanes, write_lanes
 from gradc.lower.module import Module
-from gradc.lower.text import FunctionBuilder, Value, literal, llvm_type
+from gradc.lower.squares import exchanged, transposed
+from gradc.lower.text import FunctionBuilder, Value, intrinsic_suffix, literal, llvm_type
 from gradc.lower.tiling import Run
 from gradc_runtime.engine import Host
 
@@ -76,58 +78,42 @@ class Routine(FunctionBuilder):
 
     def load_vector(self, where: str, dtype: DType, lanes: int, mask: str | None) -> Value:
         """A vector; the lanes outside the mask are zero and their memory is not touched."""
-        kind = llvm_type(dtype, lanes)
         if mask is None:
-            text = f"load {kind}, ptr {where}, align {dtype.itemsize}"
+            text = f"load {llvm_type(dtype, lanes)}, ptr {where}, align {dtype.itemsize}"
+            name = self.instruction(text, self.depth)
         else:
-            suffix = f"v{lanes}f{8 * dtype.itemsize}.p0"
-            self.module.declare(f"llvm.masked.load.{suffix}", kind, ["ptr", f"<{lanes} x i1>", kind])
-            arguments = f"ptr align {dtype.itemsize} {where}, {mask}, {kind} zeroinitializer"
-            text = f"call {kind} @llvm.masked.load.{suffix}({arguments})"
-        return Value(self.instruction(text, self.depth), dtype, self.depth, lanes)
+            name = read_lanes(self, where, dtype, lanes, mask, self.depth)
+        return Value(name, dtype, self.depth, lanes)
 
     def store_vector(self, value: Value, where: str, mask: str | None = None) -> None:
         """Store a vector, or the lanes of it that the mask has."""
-        size = value.dtype.itemsize
         if mask is None:
-            self.line(f"store {value.type} {value.text}, ptr {where}, align {size}")
-            return
-        suffix = f"v{value.lanes}f{8 * size}.p0"
-        types = [value.type, "ptr", f"<{value.lanes} x i1>"]
-        self.module.declare(f"llvm.masked.store.{suffix}", "void", types)
-        self.line(f"call void @llvm.masked.store.{suffix}({value.type} {value.text}, ptr align {size} {where}, {mask})")
+            self.line(f"store {value.type} {value.text}, ptr {where}, align {value.dtype.itemsize}")
+        else:
+            write_lanes(self, where, value, value.text, mask)
 
     def scatter(self, value: Value, where: str, stride: Value, mask: str | None) -> None:
         """Store the lanes (of the mask) ``stride`` entries apart."""
         if stride.literal == 1:
             self.store_vector(value, where, mask)
             return
-        lanes = value.lanes
-        suffix = f"v{lanes}f{8 * value.dtype.itemsize}.v{lanes}p0"
-        types = [value.type, f"<{lanes} x ptr>", f"<{lanes} x i1>"]
-        self.module.declare(f"llvm.masked.scatter.{suffix}", "void", types)
-        pointers, every = self._pointers(where, value.dtype, stride, lanes), mask or self._all(lanes)
-        arguments = f"{value.type} {value.text}, {pointers}, {every}"
-        self.line(f"call void @llvm.masked.scatter.{suffix}({arguments})")
+        pointers = self._pointers(where, value.dtype, stride, value.lanes)
+        write_lanes(self, pointers, value, value.text, mask or self._all(value.lanes), apart=True)
 
     def gather(self, where: str, dtype: DType, stride: Value, lanes: int, mask: str | None) -> Value:
         """The entries ``stride`` apart; zero outside the mask."""
         if stride.literal == 1:
             return self.load_vector(where, dtype, lanes, mask)
-        kind = llvm_type(dtype, lanes)
-        suffix = f"v{lanes}f{8 * dtype.itemsize}.v{lanes}p0"
-        types = [f"<{lanes} x ptr>", f"<{lanes} x i1>", kind]
-        self.module.declare(f"llvm.masked.gather.{suffix}", kind, types)
         pointers, every = self._pointers(where, dtype, stride, lanes), mask or self._all(lanes)
-        text = f"call {kind} @llvm.masked.gather.{suffix}({pointers}, {every}, {kind} zeroinitializer)"
-        return Value(self.instruction(text, self.depth), dtype, self.depth, lanes)
+        name = read_lanes(self, pointers, dtype, lanes, every, self.depth, apart=True)
+        return Value(name, dtype, self.depth, lanes)
 
     def _pointers(self, where: str, dtype: DType, stride: Value, lanes: int) -> str:
         numbers = f"<{', '.join(f'i64 {k}' for k in range(lanes))}>"
         wide = self.splat(stride, lanes)
         offsets = self.instruction(f"mul <{lanes} x i64> {wide.text}, {numbers}", stride.depth)
         text = f"getelementptr {llvm_type(dtype)}, ptr {where}, <{lanes} x i64> {offsets}"
-        return f"<{lanes} x ptr> align {dtype.itemsize} {self.instruction(text, self.depth)}"
+        return self.instruction(text, self.depth)
 
     @staticmethod
     def _all(lanes: int) -> str:
@@ -161,42 +147,24 @@ class Routine(FunctionBuilder):
 
     def transposed(self, rows: Sequence[Value]) -> list[Value]:
         """A square of vectors with rows and columns exchanged: blocks of half the size change places, then of a quarter."""
-        result = list(rows)
-        half = len(rows) // 2
-        while half:
-            for k in range(len(rows)):
-                if not k & half:
-                    result[k], result[k | half] = self._exchanged(result[k], result[k | half], half)
-            half //= 2
-        return result
+        halves = [1 << bit for bit in reversed(range((len(rows) - 1).bit_length()))]
+        return transposed(rows, halves, self.shuffled)
 
     def sums_of(self, rows: Sequence[Value]) -> Value:
         """The vector of the sums of the lanes of as many vectors as it has lanes."""
         result = list(rows)
         half = len(rows) // 2
         while half:
-            pairs = [self._exchanged(result[k], result[k + half], half) for k in range(half)]
+            pairs = [exchanged(result[k], result[k + half], len(rows), half, self.shuffled) for k in range(half)]
             result = [self.add(a, b) for a, b in pairs]
             half //= 2
         return result[0]
-
-    def _exchanged(self, upper: Value, lower: Value, half: int) -> tuple[Value, Value]:
-        """The lanes that the bit ``half`` numbers, of the upper vector, in exchange for the others of the lower."""
-        lanes = range(upper.lanes)
-        kept = [upper.lanes + (lane ^ half) if lane & half else lane for lane in lanes]
-        moved = [upper.lanes + lane if lane & half else lane | half for lane in lanes]
-        return self.shuffled(upper, lower, kept), self.shuffled(upper, lower, moved)
-
-    def inserted(self, vector: Value, number: Value, lane: int) -> Value:
-        """The vector with another number in a lane."""
-        text = f"insertelement {vector.type} {vector.text}, {number.type} {number.text}, i32 {lane}"
-        return Value(self.instruction(text, self.depth), vector.dtype, self.depth, vector.lanes)
 
     def multiply_add(self, a: Value, b: Value, c: Value) -> Value:
         """``a * b + c``, rounded once where the machine can."""
         if not self._has_fma:
             return self.add(self.multiply(a, b), c)
-        name = f"llvm.fma.v{a.lanes}f{8 * a.dtype.itemsize}"
+        name = f"llvm.fma.{intrinsic_suffix(a.dtype, a.lanes)}"
         self.module.declare(name, a.type, [a.type] * 3)
         arguments = ", ".join(f"{a.type} {v.text}" for v in (a, b, c))
         return Value(self.instruction(f"call {a.type} @{name}({arguments})", self.depth), a.dtype, self.depth, a.lanes)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gradc.ir.scalar import DType
+from gradc.lower.squares import transposed
 from gradc.lower.text import FunctionBuilder, Scope, Value, llvm_type, memory_type
 
 #: Up to this stride, columns are picked out of consecutive vectors; beyond it rows are transposed.
@@ -156,21 +157,25 @@ class Writer:
         text = f"shufflevector {kind} {first}, {kind} {second}, <{len(lanes)} x i32> <{mask}>"
         return self(text, name)
 
-    def transposed(self, rows: list[str]) -> list[str]:
+    def transposed(self, rows: Sequence[str]) -> list[str]:
         """A square of as many rows as there are lanes: blocks of 1, 2, 4, ... trade places across the diagonal."""
-        lanes, block = len(rows), 1
-        rows = list(rows)
-        while block < lanes:
-            for upper in range(lanes):
-                if upper & block:
-                    continue
-                lower = upper + block
-                kept = [lane if not lane & block else lanes + lane - block for lane in range(lanes)]
-                moved = [lane + block if not lane & block else lanes + lane for lane in range(lanes)]
-                pair = rows[upper], rows[lower]
-                rows[upper], rows[lower] = self.shuffle(*pair, kept), self.shuffle(*pair, moved)
-            block *= 2
-        return rows
+        return transposed(rows, [1 << bit for bit in range((len(rows) - 1).bit_length())], self.shuffle)
+
+
+def _by_window(
+    write: Writer,
+    columns: Columns,
+    window: list[int],
+    lane_by_lane: Callable[[Writer, Columns, int], None],
+    in_rows: Callable[[Writer, Columns, list[int]], None],
+) -> None:
+    """The code of one window: few columns each on their own, more of them row by row."""
+    if len(window) < FEWEST:
+        for column in window:
+            lane_by_lane(write, columns, column)
+    else:
+        in_rows(write, columns, window)
+    write.done()
 
 
 # ---------------------------------------------------------------- reading
@@ -185,13 +190,8 @@ def read_columns(builder: FunctionBuilder, columns: Columns) -> None:
         write.done()
         return
     for window in _read_windows(columns, wanted):
-        write = Writer(builder, columns, min(columns.registers[c][1] for c in window))
-        if len(window) < FEWEST:
-            for column in window:
-                _gather_lanes(write, columns, column)
-        else:
-            _transpose_rows(write, columns, window)
-        write.done()
+        line = min(columns.registers[c][1] for c in window)
+        _by_window(Writer(builder, columns, line), columns, window, _gather_lanes, _transpose_rows)
 
 
 def _read_windows(columns: Columns, wanted: list[int]) -> list[list[int]]:
@@ -282,13 +282,8 @@ def write_columns(builder: FunctionBuilder, columns: Columns) -> None:
         write.done()
         return
     for window in columns.windows():
-        write = Writer(builder, columns, max(columns.registers[c][1] for c in window))
-        if len(window) < FEWEST:
-            for column in window:
-                _scatter_lanes(write, columns, column)
-        else:
-            _store_rows(write, columns, window)
-        write.done()
+        line = max(columns.registers[c][1] for c in window)
+        _by_window(Writer(builder, columns, line), columns, window, _scatter_lanes, _store_rows)
 
 
 def _interleave(write: Writer, columns: Columns) -> None:

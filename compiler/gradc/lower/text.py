@@ -45,6 +45,12 @@ def memory_type(dtype: DType, lanes: int = 1) -> str:
     return name if lanes == 1 else f"<{lanes} x {name}>"
 
 
+def intrinsic_suffix(dtype: DType, lanes: int = 1) -> str:
+    """How LLVM's intrinsics name a type, of memory where that differs."""
+    letter = "f" if dtype.kind == "f" else "i"
+    return ("" if lanes == 1 else f"v{lanes}") + f"{letter}{dtype.itemsize * 8}"
+
+
 def is_lowerable(dtype: DType) -> bool:
     """Whether there are registers of ``dtype``."""
     return dtype.str[1:] in _TYPES

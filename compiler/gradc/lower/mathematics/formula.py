@@ -19,7 +19,7 @@ import numpy as np
 from gradc.ir.scalar import DType
 from gradc.lower.mathematics import coefficients
 from gradc.lower.module import Template
-from gradc.lower.text import literal, llvm_type
+from gradc.lower.text import intrinsic_suffix, literal, llvm_type
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Formula:
     @cached_property
     def suffix(self) -> str:
         """What LLVM adds to the name of an intrinsic of floats."""
-        return ("" if self.lanes == 1 else f"v{self.lanes}") + f"f{self.format.dtype.itemsize * 8}"
+        return intrinsic_suffix(self.format.dtype, self.lanes)
 
     def splat(self, kind: str, text: str) -> str:
         """A literal in every lane."""
@@ -336,10 +336,6 @@ class Real:
     def equals(self, other: Real | float) -> Truth:
         """Equal, and neither is NaN."""
         return self._compared("oeq", other)
-
-    def is_unordered(self, other: Real) -> Truth:
-        """Whether either is NaN."""
-        return self._compared("uno", other)
 
     def at_most(self, limit: Real | float) -> Real:
         """The smaller of the two; NaN stays."""
