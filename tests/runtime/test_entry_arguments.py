@@ -28,10 +28,7 @@ class Point:
     y: Any
 
 
-@pytest.fixture(autouse=True)
-def plain_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kernels that certify themselves get no plans."""
-    monkeypatch.delenv("GRADC_CHECK", raising=False)
+pytestmark = pytest.mark.usefixtures("plain_kernels")
 
 
 def polynomial(x: Any) -> Any:

@@ -31,10 +31,7 @@ X = np.arange(1.0, 9.0)
 SCALE: Any = 2.0
 
 
-@pytest.fixture(autouse=True)
-def plain_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kernels that certify themselves get no plans."""
-    monkeypatch.delenv("GRADC_CHECK", raising=False)
+pytestmark = pytest.mark.usefixtures("plain_kernels")
 
 
 def in_threads(work: Callable[[int], None], count: int = 4) -> None:

@@ -26,10 +26,7 @@ PARAMETERS: Any = {"w": np.ones(3), "layers": [2.0, (3.0, 4.0)]}
 X = np.arange(1.0, 4.0)
 
 
-@pytest.fixture(autouse=True)
-def plain_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kernels that certify themselves get no plans."""
-    monkeypatch.delenv("GRADC_CHECK", raising=False)
+pytestmark = pytest.mark.usefixtures("plain_kernels")
 
 
 def still_by_plan(function: Function, *args: Any) -> Any:
