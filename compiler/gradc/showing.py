@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gradc.function import Transform
     from gradc.lower.cost import Cost
     from gradc.present import Formula
+    from gradc.present.origin import Origin
 
 Stage = Literal["traced", "differentiated", "simplified", "lowered"]
 STAGES = ("traced", "differentiated", "simplified", "lowered")
@@ -48,19 +49,26 @@ class Shown:
         from gradc.present import formula_of
 
         record = self.record_for(*args, **kwargs)
-        names, left = self._labels(record)
-        return formula_of(record.simplified, output_names=names, lhs=left)
+        origin = self._origin(record)
+        names, left = self._output_names(record, origin)
+        return formula_of(record.simplified, output_names=names, lhs=left, origin=origin)
 
-    def _labels(self, record: Record) -> tuple[list[str], list[str]]:
-        """Plain and LaTeX names of the outputs."""
+    def _origin(self, record: Record) -> Origin:
+        from gradc.present.origin import Origin
+
         name = getattr(self.function, "__name__", "f")
-        name = name if name.isidentifier() else "f"
         labels = self.transform.labels(record.traced)
         count = len(record.graph.outputs)
         if len(labels) != count:
             labels = [("", ())] * count
+        functions = tuple(traced.graph for traced in record.traced)
+        return Origin(functions, tuple(labels), name if name.isidentifier() else "f")
+
+    def _output_names(self, record: Record, origin: Origin) -> tuple[list[str], list[str]]:
+        """Plain and LaTeX names of the outputs."""
+        name, count = origin.name, len(origin.labels)
         plain, latex = [], []
-        for position, (kind, wrt) in enumerate(labels):
+        for position, (kind, wrt) in enumerate(origin.labels):
             suffix = f"[{position}]" if kind == "" and count > 1 else ""
             plain.append(_plain_label(kind, f"{name}{suffix}", wrt))
             full = f"{name}{suffix}"

@@ -9,6 +9,7 @@ from typing import Any
 from gradc.errors import ArgumentError
 from gradc.ir.tensor import Graph
 from gradc.present.notation import Name
+from gradc.present.origin import Origin
 from gradc.present.page import Layout, NotationName, Page
 from gradc.present.pieces import near
 from gradc.present.symbols import symbols_of
@@ -24,12 +25,18 @@ class Formula:
     """
 
     def __init__(
-        self, graph: Graph, input_names: Sequence[str], output_names: Sequence[str], lhs: Sequence[str]
+        self,
+        graph: Graph,
+        input_names: Sequence[str],
+        output_names: Sequence[str],
+        lhs: Sequence[str],
+        origin: Origin | None = None,
     ) -> None:
         self._graph = graph
         self._input_names = tuple(input_names)
         self._output_names = tuple(output_names)
         self._lhs = tuple(lhs)
+        self._origin = origin
         self._pages: dict[NotationName, Page] = {}
 
     # ------------------------------------------------------------ parts
@@ -47,7 +54,8 @@ class Formula:
                 raise ArgumentError(f"no output is called {key!r}; there are {', '.join(self._output_names)}")
             key = self._output_names.index(key)
         one = Graph(self._graph.inputs, (self._graph.outputs[key],))
-        return Formula(one, self._input_names, (self._output_names[key],), (self._lhs[key],))
+        origin = self._origin.of(key) if self._origin is not None else None
+        return Formula(one, self._input_names, (self._output_names[key],), (self._lhs[key],), origin)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,12 +116,13 @@ def formula_of(
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     lhs: Sequence[str] | None = None,
+    origin: Origin | None = None,
 ) -> Formula:
     """The formula of a graph.
 
     ``input_names`` are the paths of the inputs (``x``, ``params["w1"]``; by default their own names), ``output_names``
     name the outputs (by default ``f``, or ``f[0]``, ``f[1]``, ...), ``lhs`` are LaTeX left-hand sides (by default the
-    names).
+    names). ``origin`` tells which function it was derived from, for what tells or draws the derivation.
     """
     inputs = list(input_names) if input_names is not None else [t.name for t in graph.inputs]
     count = len(graph.outputs)
@@ -121,4 +130,4 @@ def formula_of(
     if len(inputs) != len(graph.inputs) or len(outputs) != count:
         raise ArgumentError("a formula takes one name for every input and every output")
     left = list(lhs) if lhs is not None else [s.latex for s in symbols_of(outputs, [t.rank for t in graph.outputs])]
-    return Formula(graph, inputs, outputs, left)
+    return Formula(graph, inputs, outputs, left, origin)
