@@ -1,0 +1,1 @@
+"""Identities of matrix calculus, as data, and the tests of their prints and numbers."""

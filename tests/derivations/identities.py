@@ -1,0 +1,10 @@
+"""The identities of matrix calculus that formulas are measured by, as data."""
+
+from __future__ import annotations
+
+from derivations import algebra, statistics
+from derivations.identity import SIZES, Identity
+
+IDENTITIES: tuple[Identity, ...] = (*algebra.ROWS, *statistics.ROWS)
+
+__all__ = ["IDENTITIES", "SIZES", "Identity"]
