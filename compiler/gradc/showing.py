@@ -62,7 +62,9 @@ class Shown:
         if len(labels) != count:
             labels = [("", ())] * count
         functions = tuple(traced.graph for traced in record.traced)
-        return Origin(functions, tuple(labels), name if name.isidentifier() else "f")
+        values = record.captured(self.function) or ()
+        data = {capture.input.name: value for capture, value in zip(record.captures, values, strict=False)}
+        return Origin(functions, tuple(labels), name if name.isidentifier() else "f", data)
 
     def _output_names(self, record: Record, origin: Origin) -> tuple[list[str], list[str]]:
         """Plain and LaTeX names of the outputs."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from gradc.ir.algebra import rebuild
 from gradc.ir.intern import Node
-from gradc.ir.scalar import Load, Scalar, load
+from gradc.ir.scalar import Apply, Guard, Load, Scalar, apply, guard, load
 from gradc.ir.tensor import (
     Call,
     Compute,
@@ -78,6 +78,16 @@ def with_operands(node: MultiNode, operands: Sequence[Tensor]) -> MultiNode:
         return extern(node.name, operands, node.results, node.parameters)
     assert isinstance(node, Call)
     return call(node.graph, operands, node.policy, node.tag)
+
+
+def as_it_is(node: Scalar, children: Sequence[Scalar]) -> Scalar:
+    """``node`` with other children, nothing simplified."""
+    if isinstance(node, Load):
+        return load(node.tensor, children)
+    if isinstance(node, Guard):
+        return guard(children[0], children[1])
+    assert isinstance(node, Apply)
+    return apply(node.op, *children, dtype=node.dtype if node.op.name == "convert" else None)
 
 
 def _replaced_scalars(node: Compute, memo: Mapping[Node, Node]) -> dict[Scalar, Scalar]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gradc.errors import ArgumentError
 from gradc.ir.tensor import Graph
@@ -14,6 +14,9 @@ from gradc.present.page import Layout, NotationName, Page
 from gradc.present.pieces import near
 from gradc.present.symbols import symbols_of
 from gradc.simplify.display import display
+
+if TYPE_CHECKING:
+    from gradc.present.drawing import Drawing
 
 
 class Formula:
@@ -84,6 +87,47 @@ class Formula:
 
         results = sympy_outputs(self.graph_ir, [leaf.plain for leaf in self._symbols])
         return results[0] if len(results) == 1 else tuple(results)
+
+    def graph(
+        self, at: Any = None, *, adjoints: bool | None = None, of: Literal["function", "formula"] = "function"
+    ) -> Drawing:
+        """A drawing of the function behind the formula, one node an operation, as textbooks draw backpropagation.
+
+        Parameters
+        ----------
+        at
+            A point: a dict by name, a tuple in the order of the arguments, or the value of the only argument. Then the
+            value of every node stands above it.
+        adjoints
+            Whether the derivative of the result in every node stands below (by default it does for a derivative's
+            formula).
+        of
+            ``"function"`` as the user wrote it, or ``"formula"``: the derived expression.
+
+        Returns
+        -------
+        A `Drawing`: SVG that shows itself in Jupyter; ``.save(path)`` writes a file.
+
+        >>> import gradc
+        >>> gradc.grad(lambda w, x, y: (w * x - y) ** 2).formula().graph(at=(3.0, 2.0, 2.0))
+        <Drawing of 6 nodes; .save('graph.svg') writes it>
+
+        """
+        from gradc.present.drawing import draw
+        from gradc.present.origin import point
+
+        if of not in ("function", "formula"):
+            raise ArgumentError(f"of is 'function' or 'formula', not {of!r}")
+        origin = self._origin if of == "function" else None
+        graph = self.graph_ir if origin is None else origin.functions[0]
+        names = [t.name for t in graph.inputs] if origin is not None else self._input_names
+        count = len(graph.outputs)
+        outputs = [origin.name] if origin is not None and count == 1 else list(self._output_names)[:count]
+        outputs += [f"{outputs[0]}[{k}]" for k in range(len(outputs), count)]
+        if adjoints is None:
+            adjoints = origin is not None and any(kind not in ("", "value") for kind, _ in origin.labels)
+        data = {} if self._origin is None else self._origin.data
+        return draw(graph, names, outputs, at=None if at is None else point(at, names, data), adjoints=adjoints)
 
     def __str__(self) -> str:
         return self._page("auto").plain(self._output_names)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from gradc.ir.algebra import Substitution, split_coefficient
-from gradc.ir.scalar import Apply, Guard, Index, Load, Number, Scalar, apply, guard, index, load, number
+from gradc.ir.rewrite import as_it_is
+from gradc.ir.scalar import Apply, Guard, Index, Load, Number, Scalar, apply, index, load, number
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute, input_tensor
 from gradc.ir.walk import free_indices, graph_order, loads_of, post_order
 
@@ -124,7 +125,7 @@ def _rebuilt_near(node: Compute, cut: _Cut) -> Compute:
             if item.tensor not in cut.replaced:
                 cut.replaced[item.tensor] = cut.placeholder(item.tensor.shape, item.tensor.dtype)
             mapping[item] = load(cut.replaced[item.tensor], item.indices)
-    replace = Substitution(mapping, _as_it_is)
+    replace = Substitution(mapping, as_it_is)
     return compute(
         node.shape,
         replace(node.body),
@@ -142,16 +143,6 @@ def _free_axes(roots: Sequence[Scalar]) -> dict[Scalar, frozenset[int]]:
             own = own if axes[child] <= own else own | axes[child]
         axes[node] = own
     return axes
-
-
-def _as_it_is(node: Scalar, children: Sequence[Scalar]) -> Scalar:
-    """``node`` with other children, nothing simplified."""
-    if isinstance(node, Load):
-        return load(node.tensor, children)
-    if isinstance(node, Guard):
-        return guard(children[0], children[1])
-    assert isinstance(node, Apply)
-    return apply(node.op, *children, dtype=node.dtype if node.op.name == "convert" else None)
 
 
 # ---------------------------------------------------------------- named intermediates
@@ -235,7 +226,7 @@ class _Splitter:
             return load(self.images[scalar.tensor], children)
         if not children:
             return scalar
-        rebuilt = _as_it_is(scalar, children)
+        rebuilt = as_it_is(scalar, children)
         if not self._naming or scalar.dtype.kind not in "fc":
             return rebuilt
         if self._size(rebuilt) > LARGEST_PIECE:
@@ -257,7 +248,7 @@ class _Splitter:
     def _extracted(self, scalar: Scalar, node: Compute) -> Scalar:
         axes = sorted(free_indices(scalar))
         renaming: dict[Scalar, Scalar] = {index(a): index(k) for k, a in enumerate(axes)}
-        tensor = compute([node.extents[a] for a in axes], Substitution(renaming, _as_it_is)(scalar))
+        tensor = compute([node.extents[a] for a in axes], Substitution(renaming, as_it_is)(scalar))
         self.named.add(tensor)
         self._tensor_sizes[tensor] = self._size(scalar)
         return load(tensor, [index(a) for a in axes])
