@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gradc
 from gradc.api import elementwise_grad, grad, jit, value_and_grad
 from gradc.errors import ArgumentError, DTypeError, NonScalarOutputError, ShapeError, TraceError
 
@@ -447,3 +448,69 @@ def test_threads_trace_and_call_at_once() -> None:
     for t in threads:
         t.join()
     assert not failures
+
+
+def _taken(x: Any, where: Any) -> Any:
+    return np.sum(x[where])
+
+
+def _taken_squared(x: Any, where: Any) -> Any:
+    return np.sum(x[where] ** 2)
+
+
+def _taken_from_columns(x: Any, where: Any) -> Any:
+    return np.sum(np.reshape(x, (2, 3))[:, where] * 2)
+
+
+OUTSIDE: dict[str, Callable[..., Any]] = {
+    "jit": lambda f, x, where: jit(f)(x, where),
+    "grad": lambda f, x, where: grad(f)(x, where),
+    "captured": lambda f, x, where: grad(lambda z: f(z, where))(x),
+    "vjp": lambda f, x, where: gradc.vjp(lambda z: z[where] * 1, x)[1](np.ones(len(where))),
+    "jacrev": lambda f, x, where: gradc.jacrev(lambda z, i: z[i] * 1)(x, where),
+    "jacfwd": lambda f, x, where: gradc.jacfwd(lambda z, i: z[i] * 1)(x, where),
+    "vmap": lambda f, x, where: gradc.vmap(grad(f), in_axes=(0, None))(np.stack([x, x]), where),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint64], ids=str)
+@pytest.mark.parametrize("mode", OUTSIDE)
+@pytest.mark.parametrize("function", [_taken, _taken_squared], ids=lambda f: f.__name__)
+def test_an_index_out_of_range_is_refused_also_where_nothing_is_read(
+    function: Callable[..., Any], mode: str, dtype: Any
+) -> None:
+    inside = np.array([0, 5, 3], dtype)
+    OUTSIDE[mode](function, X, inside)
+    with pytest.raises(IndexError, match="index 9 is out of bounds for axis 0 with size 6"):
+        OUTSIDE[mode](function, X, np.array([0, 9, 3], dtype))
+    if dtype != np.uint64:
+        OUTSIDE[mode](function, X, np.array([0, -6, 3], dtype))
+        with pytest.raises(IndexError, match="index -7 is out of bounds for axis 0 with size 6"):
+            OUTSIDE[mode](function, X, np.array([0, -7, 3], dtype))
+
+
+def test_second_derivatives_refuse_an_index_out_of_range() -> None:
+    where = np.array([0, 9, 3])
+    with pytest.raises(IndexError, match="index 9 is out of bounds"):
+        gradc.hessian(_taken_squared)(X, where)
+    with pytest.raises(IndexError, match="index 9 is out of bounds"):
+        gradc.hvp(lambda x: _taken_squared(x, where))(X, X)
+
+
+def test_the_axis_of_an_index_out_of_range_is_named() -> None:
+    with pytest.raises(IndexError, match="index 3 is out of bounds for axis 1 with size 3"):
+        grad(_taken_from_columns)(X, np.array([0, 3]))
+
+
+def test_an_index_that_is_guarded_is_not_evaluated() -> None:
+    where, held = np.array([0, 9, 3]), np.array([True, False, True])
+    result = grad(lambda x: np.sum(np.where(held, x[np.minimum(where, 5)], 0.0)))(X)
+    np.testing.assert_array_equal(result, [1, 0, 0, 1, 0, 0])
+
+
+def test_many_indices_out_of_range_are_refused_at_any_number_of_threads() -> None:
+    where = np.arange(200_000) % 6
+    np.testing.assert_array_equal(grad(_taken)(X, where), np.bincount(where))
+    where[123_456] = 6
+    with pytest.raises(IndexError, match="index 6 is out of bounds for axis 0 with size 6"):
+        grad(_taken)(X, where)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradc.evaluate.numbers import NUMPY, Array, NumberSystem
-from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, Size
+from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, Size, is_apply
 from gradc.ir.tensor import Compute, Extent, Tensor
 from gradc.ir.walk import post_order, use_counts
 
@@ -149,6 +149,11 @@ class _Space:
 
     def _complaint(self, node: Compute) -> str:
         for item in post_order([node.body, node.domain]):
+            if is_apply(item, "position"):
+                array, length, axis = (value.array for value in self.evaluate(item.children))
+                wrong = array[(array < -length) | (array >= length)]
+                if wrong.size:
+                    return f"index {wrong.flat[0]} is out of bounds for axis {axis.flat[0]} with size {length.flat[0]}"
             if isinstance(item, Load):
                 for axis, expression in enumerate(item.indices):
                     array = self.evaluate([expression])[0].array
@@ -177,7 +182,17 @@ class _Space:
             return Value(self._numbers.select(*arrays), _either(args))
         if node.op.name in ("and", "or"):
             return self._connective(node, args)
+        if node.op.name == "position":
+            return self._position(node, args)
         return Value(self._numbers.apply(node, arrays), _either(args))
+
+    def _position(self, node: Apply, args: list[Value]) -> Value:
+        """Where an index points; one that points outside counts as a read out of range."""
+        found, length = self._numbers.apply(node, [arg.array for arg in args]), args[1].array
+        wrong = np.asarray((found < 0) | (found >= length))
+        if node.dtype.kind == "i" and wrong.dtype.kind == "b" and wrong.any():
+            return Value(np.clip(found, 0, np.maximum(length - 1, 0)), _join([_either(args), wrong]))
+        return Value(found, _either(args))
 
     def _connective(self, node: Apply, args: list[Value]) -> Value:
         """A part that settles the matter makes what the others read irrelevant."""

@@ -350,7 +350,7 @@ class ExpressionEmitter(AlgebraicEmitter):
         key = (scalar, extents)
         known = self._safe.get(key)
         if known is None:
-            known = self._safe[key] = all(_in_range(node, extents) for node in _unguarded_loads(scalar))
+            known = self._safe[key] = all(_in_range(node, extents) for node in _unguarded_reads(scalar))
         return known
 
     # ------------------------------------------------------------ loads
@@ -387,25 +387,32 @@ class ExpressionEmitter(AlgebraicEmitter):
         if known is not None:
             return known
         indices = [
-            self._checked(node, axis, value) if _is_gathered(node.indices[axis]) else value
-            for axis, value in enumerate(indices)
+            self._checked(value, self.extent(extent), literal(axis, INT64))
+            if _is_gathered(place) and not is_position(place, extent)
+            else value
+            for axis, (value, place, extent) in enumerate(zip(indices, node.indices, node.tensor.shape, strict=True))
         ]
         pointer, offset = self.address(node.tensor, indices)
         value = self._read_at(node, pointer, offset)
         self.builder.remember(self._elements, key, value, value.depth)
         return value
 
-    def _checked(self, node: Load, axis: int, position: Value) -> Value:
-        """A gathered index, after the test that NumPy would make."""
-        extent = self.extent(node.tensor.shape[axis])
+    def _emit_position(self, node: Apply) -> Value:
+        """Where an index points, as NumPy counts, after the test that NumPy would make."""
+        given, extent, axis = (self.convert(self._values[child], INT64) for child in node.args)
+        behind = self.compare("less", given, literal(0, INT64))
+        return self._checked(self.select(behind, self.add(given, extent), given), extent, axis, given)
+
+    def _checked(self, position: Value, extent: Value, axis: Value, given: Value | None = None) -> Value:
+        """A gathered index, after the test that NumPy would make; ``given`` is the index as it is told."""
         if varies(position):
-            return self._checked_lanes(axis, self.vector(position), extent)
+            return self._checked_lanes(self.vector(position), extent, axis, self.vector(given or position))
         depth = max(self.builder.barrier, position.depth, extent.depth)
         outside = Value(self.builder.instruction(f"icmp uge i64 {position.text}, {extent.text}", depth), BOOL, depth)
-        self.builder.fail(outside, [position, extent, literal(axis, INT64)], 1, self.status_slot, depth)
+        self.builder.fail(outside, [given or position, extent, axis], 1, self.status_slot, depth)
         return position
 
-    def _checked_lanes(self, axis: int, position: Value, extent: Value) -> Value:
+    def _checked_lanes(self, position: Value, extent: Value, axis: Value, given: Value) -> Value:
         """Gathered indices, one per lane: the first that is out of range is told."""
         builder, wide = self.builder, self.vector(extent)
         depth = max(builder.barrier, position.depth, wide.depth)
@@ -422,16 +429,16 @@ class ExpressionEmitter(AlgebraicEmitter):
             builder.module.declare(f"llvm.cttz.i{self.lanes}", f"i{self.lanes}", [f"i{self.lanes}", "i1 immarg"])
             first = [
                 f"  %{lane} = call i{self.lanes} @llvm.cttz.i{self.lanes}(i{self.lanes} {bits}, i1 true)",
-                f"  %{which} = extractelement {position.type} {position.text}, i{self.lanes} %{lane}",
+                f"  %{which} = extractelement {given.type} {given.text}, i{self.lanes} %{lane}",
             ]
-            told = [Value(f"%{which}", INT64, depth), extent, literal(axis, INT64)]
+            told = [Value(f"%{which}", INT64, depth), extent, axis]
             builder.fail(some, told, 1, self.status_slot, depth, before=first)
             builder.remember(self._elements, key, position, depth)
         return position
 
 
-def _unguarded_loads(scalar: Scalar) -> Iterator[Load]:
-    """The loads that an evaluation makes whatever holds: those inside a guard are its own affair."""
+def _unguarded_reads(scalar: Scalar) -> Iterator[Scalar]:
+    """The loads and positions that an evaluation makes whatever holds: those inside a guard are its own affair."""
     seen: set[Scalar] = set()
     pending = [scalar]
     while pending:
@@ -439,12 +446,14 @@ def _unguarded_loads(scalar: Scalar) -> Iterator[Load]:
         if node in seen:
             continue
         seen.add(node)
-        if isinstance(node, Load):
+        if isinstance(node, Load) or is_apply(node, "position"):
             yield node
         pending.extend((node.predicate,) if isinstance(node, Guard) else node.children)
 
 
-def _in_range(node: Load, extents: Sequence[Extent]) -> bool:
+def _in_range(node: Scalar, extents: Sequence[Extent]) -> bool:
+    if not isinstance(node, Load):
+        return False  # a position that is read from an array
     if any(position >= len(extents) for position in free_indices(*node.indices)):
         return False  # a loop further in, which is not open yet
     for position, extent in zip(node.indices, node.tensor.shape, strict=True):
@@ -456,6 +465,11 @@ def _in_range(node: Load, extents: Sequence[Extent]) -> bool:
         if not never_positive(beyond, extents) or not never_positive(negated(position), extents):
             return False
     return True
+
+
+def is_position(place: Scalar, extent: Extent) -> bool:
+    """Whether an index is in range of the extent because evaluating it tests that."""
+    return is_apply(place, "position") and place.children[1] is extent_scalar(extent)
 
 
 def _is_gathered(position: Scalar) -> bool:

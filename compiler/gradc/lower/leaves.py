@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Index, Scalar
 from gradc.ir.walk import free_indices
 from gradc.lower.carried import is_float_sum
-from gradc.lower.expression import ExpressionEmitter
+from gradc.lower.expression import ExpressionEmitter, is_position
 from gradc.lower.memory import VectorisationRefused
 from gradc.lower.products import write_product
 from gradc.lower.reducers import (
@@ -155,7 +155,7 @@ class LeafEmitter:
         reducer = statement.tensor.reducer or ""
         if statement.guarded:
             for place, position, extent in zip(statement.target, target, statement.tensor.shape, strict=True):
-                if isinstance(place, Index):
+                if isinstance(place, Index) or is_position(place, extent):
                     continue
                 limit = e.extent(extent)
                 depth = max(position.depth, limit.depth)

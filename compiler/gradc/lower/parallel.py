@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from gradc.ir.algebra import floor_divide, sum_of
-from gradc.ir.scalar import Apply, Index, Load, Scalar, apply, number
+from gradc.ir.scalar import Apply, Index, Load, Scalar, apply, is_apply, number
 from gradc.ir.tensor import Extent, Tensor, extent, extent_scalar
 from gradc.ir.walk import post_order
 from gradc.lower.carried import carried_by, first_totals
@@ -101,7 +101,8 @@ def arrays_of(nest: Nest) -> list[Statement]:
 def may_fail(nest: Nest) -> bool:
     """Whether an index that is read from an array may be out of range."""
     return any(
-        isinstance(node, Load) and any(isinstance(inner, Load) for inner in post_order(list(node.indices)))
+        is_apply(node, "position")
+        or (isinstance(node, Load) and any(isinstance(inner, Load) for inner in post_order(list(node.indices))))
         for statement in statements(nest.items)
         for node in statement.nodes
     )

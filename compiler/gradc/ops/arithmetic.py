@@ -224,6 +224,20 @@ register(
 )
 register(
     Op(
+        # of (index, length, axis): where an index that is read from an array points, as NumPy counts, -1 being the last.
+        # Evaluating it outside is an IndexError, so the check goes wherever the index goes, be it a load or a bracket
+        "position",
+        3,
+        promoted,
+        None,
+        lambda np, i, n, axis: np.where(i < 0, i + n, i),
+        lambda mp, i, n, axis: i + n if i < 0 else i,
+        lambda s, i, n, axis: s.Piecewise((i + n, i < 0), (i, True)),
+        cost=2,
+    )
+)
+register(
+    Op(
         "convert",
         1,
         promoted,  # the caller gives the dtype; an evaluator's number system knows how

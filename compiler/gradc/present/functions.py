@@ -41,6 +41,7 @@ ROWS: dict[str, FunctionRow] = {
     "minimum": FunctionRow(r"\min", "minimum"),
     "floordiv": FunctionRow(r"\left\lfloor {0} / {1} \right\rfloor", "{0} // {1}"),
     "mod": FunctionRow(r"\operatorname{mod}", "{0} % {1}"),
+    "position": FunctionRow("{0}", "{0}"),  # an index into an array, written as it is read
     "conj": FunctionRow(r"\overline{{0}}", "conj"),
     "real": FunctionRow(r"\operatorname{Re}", "real"),
     "imag": FunctionRow(r"\operatorname{Im}", "imag"),

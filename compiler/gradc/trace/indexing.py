@@ -184,7 +184,7 @@ def _table(item: TracedArray, length: Extent, axis: int) -> Component:
     known = literal_value(item)
     if known is not None and isinstance(length, int):
         return _known_table(known, length, axis)
-    wrapped = _wrapped(item, length)
+    wrapped = _wrapped(item, length, axis)
     return _Fixed(load(wrapped, ())) if not item.extents else _Table(wrapped, item.extents)
 
 
@@ -203,13 +203,12 @@ def _known_table(known: np.ndarray, length: int, axis: int) -> Component:
     return _Table(constant(positions), positions.shape)
 
 
-def _wrapped(item: TracedArray, length: Extent) -> Tensor:
-    """The positions, with ``length`` added where they are negative, as a tensor of their own."""
+def _wrapped(item: TracedArray, length: Extent, axis: int) -> Tensor:
+    """The positions as a tensor of their own: negative ones count from the end, those outside are an IndexError."""
     position = convert(entry(item.tensor, axes(item.ndim)), INT64)
-    if item.dtype.kind == "u":
-        return compute(item.extents, position)
-    behind = apply("less", position, number(0))
-    return compute(item.extents, apply("where", behind, apply("add", position, extent_scalar(length)), position))
+    if item.dtype.kind == "u":  # nothing negative counts from the end, and what int64 can't hold is outside
+        position = apply("where", apply("less", position, number(0)), extent_scalar(length), position)
+    return compute(item.extents, apply("position", position, extent_scalar(length), number(axis)))
 
 
 # ---------------------------------------------------------------- basic indexing: views
