@@ -326,7 +326,15 @@ def stop_gradient(x: Any) -> Any:
 
 
 def verify(
-    f: UserFunction | str, hand: Any, *args: Any, argnums: int | Sequence[int] = 0, at: Any = None, seconds: float = 5.0
+    f: UserFunction | str,
+    hand: Any,
+    *args: Any,
+    argnums: int | Sequence[int] | None = None,
+    at: Any = None,
+    order: int = 1,
+    symmetric: str | Sequence[str] = (),
+    positive: str | Sequence[str] = (),
+    seconds: float = 5.0,
 ) -> Verdict:
     """Check a derivative that was derived by hand: proved, agrees, or refuted with a counterexample and a hint.
 
@@ -336,14 +344,18 @@ def verify(
         The function, or a formula as text.
     hand
         The claimed derivative in ``argnums``: a Python function of the same arguments, a formula as text (``"4*x"``,
-        ``^`` or ``**`` for powers, or LaTeX), a SymPy expression, or a number or array at the point that ``args`` give.
-        With several ``argnums``, a tuple.
+        ``^`` or ``**`` for powers, or LaTeX), a SymPy expression or matrix, a `Formula`, a `Function`, or a number or
+        array at the point that ``args`` give. With several ``argnums``, a tuple, or a dict by the arguments' names.
     args
         Example values or specs, which give the shapes; none means scalars.
     argnums
-        The argument that is differentiated, or several.
+        The argument that is differentiated (by default the first), or several.
     at
         The same as ``args`` by keyword: a value, a tuple, or a dict by name.
+    order
+        2 for Hessians and second derivatives.
+    symmetric, positive
+        Names of arguments that are symmetric matrices, or above 0.
     seconds
         How long a proof may be looked for.
 
@@ -355,7 +367,43 @@ def verify(
     """
     from gradc.verify.check import verify as check
 
-    return check(f, hand, *args, argnums=argnums, at=at, seconds=seconds, show=_shown)
+    return check(
+        f,
+        hand,
+        *args,
+        argnums=argnums,
+        at=at,
+        order=order,
+        symmetric=symmetric,
+        positive=positive,
+        seconds=seconds,
+        show=_shown,
+    )
+
+
+def equal(
+    f: UserFunction | str,
+    g: Any,
+    *args: Any,
+    at: Any = None,
+    symmetric: str | Sequence[str] = (),
+    positive: str | Sequence[str] = (),
+    seconds: float = 5.0,
+) -> Verdict:
+    """Whether ``g`` is the same function as ``f`` wherever ``f`` is defined: proved, agrees or refuted.
+
+    ``f`` and ``g`` are functions, formulas as text, SymPy expressions or `Formula` objects (``g``); the other parameters
+    are those of `verify`.
+
+    >>> import gradc
+    >>> gradc.equal("cosh(x)^2 - sinh(x)^2", "1").status
+    'proved'
+    >>> bool(gradc.equal("sqrt(x^2)", "x"))
+    False
+    """
+    from gradc.verify.check import equal as check
+
+    return check(f, g, *args, at=at, symmetric=symmetric, positive=positive, seconds=seconds, show=_shown)
 
 
 def _shown(graph: Graph) -> tuple[str, str]:

@@ -1,33 +1,30 @@
-"""`verify`: is a hand-written derivative that of the function?"""
+"""`verify`: is a hand-written derivative that of the function? `equal`: are two functions one?"""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gradc.differentiate import gradient, jacobian_forward, jacobian_reverse
-from gradc.errors import ArgumentError, DTypeError, ShapeError
-from gradc.ir.scalar import load, number
-from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
+from gradc.differentiate import gradient
+from gradc.errors import ArgumentError, ShapeError
+from gradc.ir.scalar import load
+from gradc.ir.tensor import Graph, Input, Tensor, compute
 from gradc.ir.walk import graph_order
-from gradc.simplify import simplify_outputs
 from gradc.trace.containers import flatten
-from gradc.trace.context import Trace, tracing
-from gradc.trace.paths import root_path
-from gradc.trace.records import Argument, Capture, Traced
-from gradc.trace.specs import Spec, scalar
-from gradc.trace.tracing import lift_arguments, parameter_names, traced_call
-from gradc.verify.at_point import compare_at, exact_values
+from gradc.trace.records import Argument
+from gradc.verify.arguments import point_values
+from gradc.verify.at_point import compare_at
 from gradc.verify.compare import compare, shape_text
+from gradc.verify.givens import Names
+from gradc.verify.hand import GraphByHand, as_function, is_by_name, is_value
 from gradc.verify.hints import Related, find_hint
 from gradc.verify.inner import inner_derivatives
 from gradc.verify.literals import exact_literals
-from gradc.verify.parse_formula import function_from_sympy, function_from_text, functions_from_texts
-from gradc.verify.sample import Point
+from gradc.verify.parse_formula import parse_formula
+from gradc.verify.problem import Derivative, Problem, ones
+from gradc.verify.syntax import names_in
 from gradc.verify.verdict import Verdict
 from gradc.verify.wording import tensor_words
 
@@ -44,8 +41,11 @@ def verify(
     f: Callable[..., Any] | str,
     hand: Any,
     *args: Any,
-    argnums: int | Sequence[int] = 0,
+    argnums: int | Sequence[int] | None = None,
     at: Any = None,
+    order: int = 1,
+    symmetric: Names = (),
+    positive: Names = (),
     seconds: float = 5.0,
     show: Show | None = None,
 ) -> Verdict:
@@ -57,14 +57,20 @@ def verify(
         The function, in plain NumPy, or a formula as text (its parameters are then its names in alphabetical order).
     hand
         What the derivative in ``argnums`` is claimed to be: a Python function of the same arguments, a formula as text
-        (``"4*x"``, ``^`` or ``**`` for powers, or LaTeX), a SymPy expression, or a number or array, then at the point
-        that ``args`` give. With several ``argnums`` a tuple (or a text with commas).
+        (``"4*x"``, ``^`` or ``**`` for powers, or LaTeX), a SymPy expression or matrix, a `Formula`, a `Function`, or a
+        number or array, then at the point that ``args`` give. With several ``argnums`` a tuple (or a text with commas),
+        or a dict with an entry for each argument, by name.
     args
         Example values or specs, which give the shapes; none means scalars.
     argnums
-        The argument that is differentiated, or several.
+        The argument that is differentiated (by default the first), or several.
     at
         The same as ``args`` by keyword: a value, a tuple, or a dict by name.
+    order
+        2 for Hessians and second derivatives.
+    symmetric, positive
+        Names of arguments that are symmetric matrices, or above 0: points are chosen so, and a proof may use it. The
+        derivative itself is that for a general matrix.
     seconds
         How long a proof may be looked for.
 
@@ -78,334 +84,216 @@ def verify(
     proved
     >>> print(verify("(w*x - y)**2", "2*(w*x - y)").hint)
     the factor x is missing (the inner derivative: chain rule)
+    >>> print(verify("sin(x)", "-sin(x)", order=2).status)
+    proved
 
     """
-    problem = _Problem(f, args, at, argnums)
-    if _is_value(hand):
-        several = isinstance(hand, tuple | dict) and not isinstance(argnums, int)
-        return problem.at_point(hand if several or isinstance(hand, dict) else np.asarray(hand), show)
-    return problem.compared(_as_function(hand, problem.names), hand, seconds, show)
+    if order < 1:
+        raise ArgumentError(f"order={order}: derivatives have order 1, 2, ...")
+    problem = Problem(f, args, at, 0 if argnums is None else argnums)
+    if argnums is None and is_by_name(hand, problem.names):
+        named = {problem.names.index(name): hand[name] for name in hand}
+        problem = Problem(f, args, at, tuple(sorted(named)))
+        hand = tuple(named[position] for position in sorted(named))
+        argnums = problem.argnums
+    if is_value(hand):
+        several = isinstance(hand, tuple | dict) and argnums is not None and not isinstance(argnums, int)
+        at_point = hand if several or isinstance(hand, dict) else np.asarray(hand)
+        return _at_point(problem, at_point, order, show)
+    check = _Check(problem, as_function(hand, problem.names), hand, order, symmetric, positive, show)
+    return check.verdict(seconds)
 
 
-def _is_value(hand: Any) -> bool:
-    leaves = flatten(hand)[0]
-    return bool(leaves) and all(isinstance(leaf, bool | int | float | np.ndarray | np.generic) for leaf in leaves)
+def equal(
+    f: Callable[..., Any] | str,
+    g: Any,
+    *args: Any,
+    at: Any = None,
+    symmetric: Names = (),
+    positive: Names = (),
+    seconds: float = 5.0,
+    show: Show | None = None,
+) -> Verdict:
+    """Whether ``g`` is the same function as ``f``, wherever ``f`` is defined.
+
+    ``f`` and ``g`` are what `verify` takes for ``f`` and ``hand``; ``args``, ``at``, ``symmetric``, ``positive`` and
+    ``seconds`` are as there. Texts are about the names of both.
+
+    >>> print(equal("sin(2*x)", "2*sin(x)*cos(x)").status)
+    proved
+    >>> print(equal("log(x^2)", "2*log(x)").status)
+    refuted
+    """
+    parameters = _names_of_texts(f, g)
+    problem = Problem(f, args, at, (), parameters)
+    hand = problem.by_hand(as_function(g, problem.names))
+    inputs = _union(problem.value.inputs, hand.graph.inputs)
+    derived, other = (exact_literals(Graph(inputs, o)) for o in (problem.value.outputs, hand.graph.outputs))
+    if len(derived.outputs) != len(other.outputs):
+        raise ShapeError(f"{problem.title} gives {len(derived.outputs)} results, the other one {len(other.outputs)}")
+    shown, latex = _shown(derived, show)
+    text, text_latex = _shown(other, show)
+    claim = f if isinstance(f, str) else shown or problem.title
+    texts = {"claim": claim, "derived": "", "hand": g if isinstance(g, str) else text or "the other function"}
+    givens = problem.givens(hand.captured, symmetric, positive)
+    verdict = compare(derived, other, fixed=givens, given=problem.point(givens), seconds=seconds, sides=("left", "right"))
+    verdict = verdict.explained(**texts, derived_latex=latex, hand_latex=text_latex)
+    if verdict.counterexample is None or verdict.hint:
+        return verdict
+    hint = find_hint(derived, other, givens) if len(derived.outputs) == 1 else ""
+    return verdict.explained(hint=hint)
 
 
-def _is_sympy(value: Any) -> bool:
-    items = value if isinstance(value, list | tuple) else [value]
-    return bool(items) and all(type(item).__module__.split(".")[0] == "sympy" for item in items)
+def _names_of_texts(f: Any, g: Any) -> list[str] | None:
+    """The parameters of a formula that is compared with another one: the names in either."""
+    if not isinstance(f, str):
+        return None
+    found = set(names_in(parse_formula(f)))
+    return sorted(found | set(names_in(parse_formula(g)))) if isinstance(g, str) else sorted(found)
 
 
-def _as_function(hand: Any, names: Sequence[str]) -> Callable[..., Any]:
-    if isinstance(hand, str):
-        return function_from_text(hand, names)
-    if isinstance(hand, tuple | list) and all(isinstance(item, str) for item in hand):
-        return functions_from_texts(hand, names)
-    if _is_sympy(hand):
-        return function_from_sympy(hand, names)
-    if callable(hand):
-        return hand  # type: ignore[no-any-return]
-    raise ArgumentError(
-        f"a hand derivation is a function, a text, a SymPy expression, a number or an array, not {type(hand).__name__}"
-    )
+class _Check:
+    """A derivative and what was written by hand, as graphs over the same inputs."""
 
+    def __init__(
+        self,
+        problem: Problem,
+        hand: Callable[..., Any] | GraphByHand,
+        given: Any,
+        order: int,
+        symmetric: Names,
+        positive: Names,
+        show: Show | None,
+    ) -> None:
+        self._problem, self._given, self._order, self._show = problem, given, order, show
+        written = problem.by_hand(hand)
+        self._givens = problem.givens(written.captured, symmetric, positive)
+        self._notes: tuple[str, ...] = ()
+        self._derivative = self._read(written.graph)
+        inputs = _union(self._derivative.graph.inputs, written.graph.inputs)
+        outputs = self._outputs(written.graph.outputs)
+        self._derived = exact_literals(Graph(inputs, self._derivative.graph.outputs))
+        self._hand = exact_literals(Graph(inputs, outputs))
+        self._value = Graph(inputs, problem.value.outputs)
 
-@dataclass(frozen=True)
-class _Derivative:
-    """A derivative, output by output, over the inputs of the function's graph."""
+    def _read(self, hand: Graph) -> Derivative:
+        """The derivative that is meant: the elementwise one where the hand-written one has the output's shape."""
+        derivative = self._problem.derivative(self._order)
+        if self._order == 1 and self._meant_elementwise(derivative, hand):
+            self._notes = ("read as the elementwise derivative: the Jacobian is diagonal",)
+            return self._problem.derivative(elementwise=True)
+        return derivative
 
-    graph: Graph
-    leaves: tuple[Argument, ...]
-    noun: str
+    def _meant_elementwise(self, derivative: Derivative, hand: Graph) -> bool:
+        output = self._problem.output()
+        if derivative.noun != "Jacobian" or len(hand.outputs) != 1 or len(derivative.leaves) != 1:
+            return False
+        same = hand.outputs[0].shape == output.shape == derivative.leaves[0].input.shape
+        return same and _is_diagonal(derivative.graph, self._givens, output.rank)
 
-
-class _Problem:
-    """The function, its arguments, and its derivative."""
-
-    def __init__(self, f: Callable[..., Any] | str, args: Sequence[Any], at: Any, argnums: int | Sequence[int]) -> None:
-        self.function = function_from_text(f) if isinstance(f, str) else f
-        self.title = _title(f)
-        self.names = _names(self.function, args)
-        self.args = _arguments(self.function, self.names, args, at)
-        self.names = self.names[: len(self.args)] if len(self.names) >= len(self.args) else self.names
-        self.argnums = _positions(argnums, len(self.args))
-        self.traced = self._trace(self.function, {})
-        graph = exact_literals(self.traced.graph)
-        self.value = Graph(graph.inputs, tuple(simplify_outputs(graph.outputs)))
-
-    # ------------------------------------------------------------ graphs
-
-    def _trace(self, function: Callable[..., Any], taken: Mapping[str, int]) -> Traced:
-        """The function on inputs named after the parameters of ``f``; names in ``taken`` are not given to captures."""
-        with tracing(Trace(function)) as context:
-            floats = frozenset(self.argnums)
-            lifted = lift_arguments(context, self.args, {}, self.names, differentiated=floats)
-            for name, count in taken.items():
-                context._names.setdefault(name, count)
-            return traced_call(context, function, lifted.args, {}, root_path(function), self.names)
-
-    def _hand_traced(self, hand: Callable[..., Any]) -> Traced:
-        """The hand-written function; a capture that only shares its name with one of f gets another name."""
-        _check_signature(hand, len(self.args))
-        traced = self._trace(hand, {})
-        known = {capture.input: self._content(self.traced, capture) for capture in self.traced.captures}
-        clashes = [
-            capture.input.name
-            for capture in traced.captures
-            if capture.input in known and not _same_content(known[capture.input], self._content(traced, capture))
-        ]
-        return self._trace(hand, dict.fromkeys(clashes, 1)) if clashes else traced
-
-    @staticmethod
-    def _content(traced: Traced, capture: Capture) -> np.ndarray[Any, Any]:
-        return np.asarray(capture.read(traced.function), capture.input.dtype)
-
-    def fixed(self, *others: Traced) -> dict[Input, Any]:
-        """Captures and pinned arguments with their values: data, the same at every point."""
-        traces = (self.traced, *others)
-        captured = {c.input: self._content(t, c) for t in traces for c in t.captures}
-        return captured | {node: np.asarray(value) for t in traces for node, value in t.pins}
-
-    def derivative(self, argnums: Sequence[int], elementwise: bool = False) -> _Derivative:
-        """The gradient in the arguments, or the Jacobian where the output is not a scalar."""
-        if len(self.value.outputs) != 1:
-            raise ArgumentError(
-                f"{self.title} returns {len(self.value.outputs)} results; verify each of them on its own"
-            )
-        (output,) = self.value.outputs
-        if output.dtype.kind != "f":
-            raise DTypeError(f"{self.title} returns {output.dtype}; only real results are differentiated here")
-        leaves = tuple(leaf for argnum in argnums for leaf in self.traced.leaves_of(argnum))
-        for leaf in leaves:
-            if leaf.input.dtype.kind != "f":
-                raise DTypeError(f"{leaf.path} holds {leaf.input.dtype}; give floats to differentiate in it")
-        wrt = [leaf.input for leaf in leaves]
-        if output.rank == 0 or elementwise:
-            outputs = gradient([output], [_ones(output)], wrt)
-            noun = "derivative" if elementwise or all(t.rank == 0 for t in wrt) else "gradient"
-        else:
-            outputs = tuple(_jacobian(output, tensor) for tensor in wrt)
-            noun = "Jacobian"
-        return _Derivative(Graph(self.value.inputs, simplify_outputs(outputs)), leaves, noun)
-
-    # ------------------------------------------------------------ the two kinds of check
-
-    def compared(self, hand: Callable[..., Any], given: Any, seconds: float, show: Show | None) -> Verdict:
-        """The verdict on a function."""
-        traced = self._hand_traced(hand)
-        derivative = self.derivative(self.argnums)
-        notes: tuple[str, ...] = ()
-        if self._meant_elementwise(derivative, traced):
-            derivative = self.derivative(self.argnums, elementwise=True)
-            notes = ("read as the elementwise derivative: the Jacobian is diagonal",)
-        fixed = self.fixed(traced)
-        inputs = _union(derivative.graph.inputs, traced.graph.inputs)
-        hand_outputs = tuple(traced.graph.outputs)
-        if len(hand_outputs) != len(derivative.graph.outputs):
+    def _outputs(self, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The hand-written results; a number written for an array of it is spread out."""
+        wanted = self._derivative.graph.outputs
+        if len(outputs) != len(wanted):
             raise ShapeError(
-                f"the {derivative.noun} of {self.title} has {len(derivative.graph.outputs)} parts "
-                f"({', '.join(leaf.path for leaf in derivative.leaves)}), the hand-written one {len(hand_outputs)}"
+                f"the {self._derivative.noun} of {self._problem.title} has {len(wanted)} parts "
+                f"({', '.join(self._derivative.paths)}), the hand-written one {len(outputs)}"
             )
-        spread = [_spread(a, b) for a, b in zip(derivative.graph.outputs, hand_outputs, strict=True)]
-        if isinstance(given, str) and any(a is not b for a, b in zip(spread, hand_outputs, strict=True)):
-            hand_outputs = tuple(spread)
-            notes += ("the number stands for an array of it",)
-        derived_graph = exact_literals(Graph(inputs, derivative.graph.outputs))
-        hand_graph = exact_literals(Graph(inputs, hand_outputs))
-        value = Graph(inputs, self.value.outputs)
-        paths = [leaf.path for leaf in derivative.leaves]
+        spread = tuple(_spread(a, b) for a, b in zip(wanted, outputs, strict=True))
+        text = isinstance(self._given, str | tuple | list)
+        if not text or all(a is b for a, b in zip(spread, outputs, strict=True)):
+            return tuple(outputs)
+        self._notes += ("the number stands for an array of it",)
+        return spread
+
+    def verdict(self, seconds: float) -> Verdict:
+        """The verdict, with texts, notes and a hint."""
         verdict = compare(
-            derived_graph,
-            hand_graph,
-            fixed=fixed,
-            value=value,
-            given=self._given(fixed),
-            outputs=paths,
+            self._derived,
+            self._hand,
+            fixed=self._givens,
+            value=self._value,
+            given=self._problem.point(self._givens),
+            outputs=self._derivative.paths,
             seconds=seconds,
         )
-        verdict = verdict.explained(
-            notes=verdict.notes + notes, **self._texts(derivative, derived_graph, hand_graph, given, show)
-        )
+        verdict = verdict.explained(notes=verdict.notes + self._notes, **self._texts())
         if verdict.status == "refuted" and not verdict.hint:
-            verdict = verdict.explained(hint=self._hint(verdict, derivative, derived_graph, hand_graph, fixed))
+            verdict = verdict.explained(hint=self._hint(verdict))
         return verdict
-
-    def _given(self, fixed: Mapping[Input, Any]) -> Point | None:
-        """The example values as a point, where there are values for all arguments."""
-        leaves = [leaf for value in self.args for leaf in flatten(value)[0] if not isinstance(leaf, bool | str)]
-        if len(leaves) != len(self.traced.arguments) or any(isinstance(leaf, Spec) for leaf in leaves):
-            return None
-        values = {
-            a.input: exact_values(np.asarray(leaf)) for a, leaf in zip(self.traced.arguments, leaves, strict=True)
-        }
-        return Point({**values, **{node: np.asarray(value) for node, value in fixed.items()}}, {})
-
-    def at_point(self, hand: Any, show: Show | None) -> Verdict:
-        """The verdict on numbers at a point."""
-        values = _point_values(self.args, self.names)
-        derivative = self.derivative(self.argnums)
-        point = {leaf.input: values[position] for position, leaf in enumerate(self.traced.arguments)}
-        leaves = flatten(hand)[0]
-        verdict = compare_at(
-            derivative.graph,
-            [np.asarray(leaf) for leaf in leaves],
-            {**point, **self.fixed()},
-            {leaf.path: point[leaf.input] for leaf in self.traced.arguments},
-            [leaf.path for leaf in derivative.leaves],
-        )
-        claim = f"the {derivative.noun} of {self.title} in {_listed([leaf.path for leaf in derivative.leaves])}"
-        text, latex = _shown(derivative.graph, show)
-        return verdict.explained(claim=f"{claim} at this point", hand=_short(hand), derived=text, derived_latex=latex)
-
-    def _meant_elementwise(self, derivative: _Derivative, traced: Traced) -> bool:
-        """The hand-written one has the output's shape, and the Jacobian is diagonal."""
-        (output,) = self.value.outputs
-        if derivative.noun != "Jacobian" or len(traced.graph.outputs) != 1 or len(derivative.leaves) != 1:
-            return False
-        same = traced.graph.outputs[0].shape == output.shape == derivative.leaves[0].input.shape
-        return same and _is_diagonal(derivative.graph, self.fixed(traced), output.rank)
 
     # ------------------------------------------------------------ texts and hints
 
-    def _texts(
-        self, derivative: _Derivative, derived: Graph, hand: Graph, given: Any, show: Show | None
-    ) -> dict[str, str]:
-        derived_text, derived_latex = _shown(derived, show)
-        hand_text, hand_latex = _shown(hand, show)
-        claim = f"the {derivative.noun} of {self.title} in {_listed([leaf.path for leaf in derivative.leaves])}"
+    def _texts(self) -> dict[str, str]:
+        derived_text, derived_latex = _shown(self._derived, self._show)
+        hand_text, hand_latex = _shown(self._hand, self._show)
         return {
-            "claim": claim,
+            "claim": _claim(self._derivative, self._problem),
             "derived": derived_text,
-            "hand": given if isinstance(given, str) else hand_text,
+            "hand": self._given if isinstance(self._given, str) else hand_text,
             "derived_latex": derived_latex,
             "hand_latex": hand_latex,
         }
 
-    def _hint(
-        self, verdict: Verdict, derivative: _Derivative, derived: Graph, hand: Graph, fixed: Mapping[Input, Any]
-    ) -> str:
+    def _hint(self, verdict: Verdict) -> str:
         found = verdict.counterexample
         if found is None:
             return ""
-        paths = [leaf.path for leaf in derivative.leaves]
+        derived, hand, paths = self._derived, self._hand, list(self._derivative.paths)
         position = paths.index(found.output) if found.output in paths else 0
-        leaf = derivative.leaves[position]
-        related = self._related(derivative, derived.inputs, leaf)
-        inner = inner_derivatives(Graph(derived.inputs, self.value.outputs), leaf.input)
+        leaf = self._derivative.leaves[position % len(self._derivative.leaves)]
+        first = self._order == 1
+        related = self._related(leaf) if first else []
+        inner = inner_derivatives(self._value, leaf.input) if first else []
         entries = found.entries if len(found.entries) < found.total else ()
         for entry in entries[:_MOST_ENTRIES]:
             one = [_entry_of(graph, position, entry) for graph in (derived, hand)]
-            text = find_hint(one[0], one[1], fixed, inner=inner) if _is_fixed(derived.outputs[position]) else ""
+            text = find_hint(one[0], one[1], self._givens, inner=inner) if _is_fixed(derived.outputs[position]) else ""
             if text:
                 return f"in entry [{', '.join(map(str, entry))}], {text}"
-        text = find_hint(derived, hand, fixed, position=position, related=related, inner=inner)
-        return f"in {leaf.path}, {text}" if text and len(paths) > 1 else text
+        text = find_hint(derived, hand, self._givens, position=position, related=related, inner=inner)
+        return f"in {paths[position]}, {text}" if text and len(paths) > 1 else text
 
-    def _related(self, derivative: _Derivative, inputs: tuple[Input, ...], wrt: Argument) -> list[Related]:
+    def _related(self, wrt: Argument) -> list[Related]:
         """What may have been derived instead: another argument's derivative, the function itself."""
-        (output,) = self.value.outputs
-        related = [Related(f"{self.title} itself, not its {derivative.noun}", Graph(inputs, (output,)))]
+        inputs = self._derived.inputs
+        (output,) = self._value.outputs
+        title, noun = self._problem.title, self._derivative.noun
+        related = [Related(f"{title} itself, not its {noun}", Graph(inputs, (output,)))]
         if output.rank:
             return related
-        for leaf in self.traced.arguments:
+        for leaf in self._problem.traced.arguments:
             if leaf is not wrt and leaf.input.dtype.kind == "f":
-                (other,) = gradient([output], [_ones(output)], [leaf.input])
+                (other,) = gradient([output], [ones(output)], [leaf.input])
                 words = f"the derivative in {leaf.path}, not in {wrt.path}"
                 related.append(Related(words, Graph(inputs, (other,))))
         return related
 
 
-# ---------------------------------------------------------------- arguments
+def _at_point(problem: Problem, hand: Any, order: int, show: Show | None) -> Verdict:
+    """The verdict on numbers at a point."""
+    values = point_values(problem.args, problem.names)
+    derivative = problem.derivative(order)
+    arguments = problem.traced.arguments
+    point = {leaf.input: values[position] for position, leaf in enumerate(arguments)}
+    leaves = flatten(hand)[0]
+    verdict = compare_at(
+        derivative.graph,
+        [np.asarray(leaf) for leaf in leaves],
+        {**point, **problem.givens({}, (), ())},
+        {leaf.path: point[leaf.input] for leaf in arguments},
+        derivative.paths,
+    )
+    text, latex = _shown(derivative.graph, show)
+    claim = f"{_claim(derivative, problem)} at this point"
+    return verdict.explained(claim=claim, hand=_short(hand), derived=text, derived_latex=latex)
 
 
-def _title(f: Callable[..., Any] | str) -> str:
-    if isinstance(f, str):
-        return f if len(f) <= 60 else "the formula"
-    name = getattr(f, "__name__", "") or type(f).__name__
-    return "the function" if name == "<lambda>" else str(name)
-
-
-def _names(function: Callable[..., Any], args: Sequence[Any]) -> list[str]:
-    known = parameter_names(function)
-    return list(known.positional) or [known.of(k, max(len(args), 1)) for k in range(max(len(args), 1))]
-
-
-def _arguments(function: Callable[..., Any], names: Sequence[str], args: Sequence[Any], at: Any) -> tuple[Any, ...]:
-    """The arguments, from ``args`` or ``at``; scalars where neither gives any."""
-    if at is not None:
-        if args:
-            raise ArgumentError("give the point by at= or after the hand derivation, not both")
-        args = _from_at(function, names, at)
-    if not args:
-        return tuple(scalar() for _ in _required(function, names))
-    if len(args) < len(_required(function, names)):
-        missing = list(names)[len(args) : len(_required(function, names))]
-        raise ArgumentError(f"no value or spec for {', '.join(missing)}")
-    return tuple(args)
-
-
-def _from_at(function: Callable[..., Any], names: Sequence[str], at: Any) -> Sequence[Any]:
-    if isinstance(at, Mapping):
-        unknown = [name for name in at if name not in names]
-        if unknown:
-            raise ArgumentError(f"at= gives {', '.join(unknown)}, but the parameters are {', '.join(names)}")
-        given = [name for name in names if name in at]
-        if given != list(names)[: len(given)] or len(given) < len(_required(function, names)):
-            missing = [name for name in names if name not in at]
-            raise ArgumentError(f"at= needs a value for {', '.join(missing)} too")
-        return [at[name] for name in given]
-    return at if isinstance(at, tuple) else (at,)
-
-
-def _required(function: Callable[..., Any], names: Sequence[str]) -> list[str]:
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return list(names)
-    return [name for name in names if name not in parameters or parameters[name].default is inspect.Parameter.empty]
-
-
-def _positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
-    wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    for position in wanted:
-        if not -count <= position < count:
-            raise ArgumentError(f"argnums={argnums}: the function takes {count} arguments here")
-    return tuple(position % count for position in wanted)
-
-
-def _check_signature(hand: Callable[..., Any], count: int) -> None:
-    try:
-        inspect.signature(hand).bind(*[None] * count)
-    except TypeError as problem:
-        raise ArgumentError(f"the hand derivation must take the {count} arguments of the function: {problem}") from None
-    except ValueError:
-        return
-
-
-def _point_values(args: Sequence[Any], names: Sequence[str]) -> list[np.ndarray[Any, Any]]:
-    values = []
-    for value, name in zip(args, names, strict=False):
-        for leaf in flatten(value)[0]:
-            if isinstance(leaf, Spec):
-                raise ArgumentError(f"a number or an array is the derivative at a point: give {name} a value (at=)")
-            values.append(np.asarray(leaf))
-    return values
-
-
-def _same_content(left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> bool:
-    return left.shape == right.shape and left.tobytes() == right.tobytes()
+def _claim(derivative: Derivative, problem: Problem) -> str:
+    return f"the {derivative.noun} of {problem.title} in {_listed([leaf.path for leaf in derivative.leaves])}"
 
 
 # ---------------------------------------------------------------- tensors
-
-
-def _ones(output: Tensor) -> Compute:
-    return compute(output.shape, number(1, output.dtype))
-
-
-def _jacobian(output: Tensor, wrt: Tensor) -> Tensor:
-    return jacobian_forward(output, wrt) if wrt.rank < output.rank else jacobian_reverse(output, wrt)
 
 
 def _union(first: Sequence[Input], second: Sequence[Input]) -> tuple[Input, ...]:
@@ -441,6 +329,9 @@ def _is_diagonal(jacobian: Graph, fixed: Mapping[Input, Any], rank: int) -> bool
     return True
 
 
+# ---------------------------------------------------------------- texts
+
+
 def _shown(graph: Graph, show: Show | None) -> tuple[str, str]:
     """The outputs as text and LaTeX, where they are short enough to read."""
     if len(graph_order(graph.outputs)) > _LARGEST_SHOWN:
@@ -465,4 +356,4 @@ def _short(value: Any) -> str:
     return ", ".join(shown_value(leaf) for leaf in leaves)
 
 
-__all__ = ["Show", "shape_text", "verify"]
+__all__ = ["Show", "equal", "shape_text", "verify"]

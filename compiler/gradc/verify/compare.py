@@ -17,6 +17,7 @@ from gradc.errors import ArgumentError, InternalError
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import number
 from gradc.ir.tensor import Graph, Input, Tensor, compute, constant
+from gradc.verify.givens import declared
 from gradc.verify.literals import exact_literals, has_inexact_literal
 from gradc.verify.proof import Proof, prove
 from gradc.verify.sample import (
@@ -54,6 +55,7 @@ def compare(
     given: Point | None = None,
     outputs: Sequence[str] = (),
     seconds: float = 5.0,
+    sides: tuple[str, str] = ("derived", "by hand"),
 ) -> Verdict:
     """The verdict on ``hand``, a graph over the inputs of ``derived``.
 
@@ -63,7 +65,7 @@ def compare(
     """
     _check_inputs(derived, hand)
     derived, hand = exact_literals(derived), exact_literals(hand)
-    fixed = fixed or {}
+    fixed = declared(fixed or {})
     for position, (ours, theirs) in enumerate(zip(derived.outputs, hand.outputs, strict=True)):
         if ours.shape != theirs.shape:
             return _wrong_shape(derived, hand, fixed, position, outputs)

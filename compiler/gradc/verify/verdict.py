@@ -26,6 +26,7 @@ class Counterexample:
     hand: Any
     entries: tuple[tuple[int, ...], ...] = ()
     output: str = ""
+    sides: tuple[str, str] = ("derived", "by hand")
 
     @property
     def total(self) -> int:
