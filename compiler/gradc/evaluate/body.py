@@ -150,10 +150,10 @@ class _Space:
     def _complaint(self, node: Compute) -> str:
         for item in post_order([node.body, node.domain]):
             if is_apply(item, "position"):
-                array, length, axis = (value.array for value in self.evaluate(item.children))
-                wrong = array[(array < -length) | (array >= length)]
+                given, length, along = (value.array for value in self.evaluate(item.children))
+                wrong = given[(given < -length) | (given >= length)]
                 if wrong.size:
-                    return f"index {wrong.flat[0]} is out of bounds for axis {axis.flat[0]} with size {length.flat[0]}"
+                    return f"index {wrong.flat[0]} is out of bounds for axis {along.flat[0]} with size {length.flat[0]}"
             if isinstance(item, Load):
                 for axis, expression in enumerate(item.indices):
                     array = self.evaluate([expression])[0].array
