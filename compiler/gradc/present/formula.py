@@ -88,6 +88,52 @@ class Formula:
         results = sympy_outputs(self.graph_ir, [leaf.plain for leaf in self._symbols])
         return results[0] if len(results) == 1 else tuple(results)
 
+    def numpy(self) -> str:
+        """NumPy source: ``import numpy as np`` and one ``def`` with the user's parameter names.
+
+        It computes what the kernel computes, from the same simplified form, for any size of the named extents. Numbers
+        that the function took from its surroundings are keyword parameters with their present value; arrays, parameters
+        without default.
+
+        >>> import gradc
+        >>> loss = lambda w, X, y: ((X @ w - y) ** 2).sum()
+        >>> specs = gradc.vector("n"), gradc.matrix("m", "n"), gradc.vector("m")
+        >>> print(gradc.grad(loss).formula(*specs).numpy())
+        import numpy as np
+        <BLANKLINE>
+        <BLANKLINE>
+        def f_gradient(w, X, y):
+            return X.T @ (2 * (X @ w - y))
+        <BLANKLINE>
+        """
+        from gradc.present.numpy_source import numpy_source
+        from gradc.present.signature import signature_of
+
+        signature = signature_of(self._graph, self._input_names, self._origin, self._output_names)
+        return numpy_source(self._graph, signature)
+
+    def c(self) -> str:
+        """A self-contained C99 function: row-major pointers, named extents as ``size_t`` parameters, plain loops.
+
+        The results are written into the last parameters, ``out`` or, with several outputs, ``out_0``, ``out_1``, ...
+
+        >>> import gradc
+        >>> source = gradc.grad(lambda x: (x**2).sum()).formula(gradc.vector("n")).c()
+        >>> print(source[source.index("void") :])
+        void f_gradient(size_t n, const double *x, double *out) {
+            for (size_t i = 0; i < n; i++) {
+                out[i] = 2.0 * x[i];
+            }
+        }
+        <BLANKLINE>
+        """
+        from gradc.present.c_source import c_source
+        from gradc.present.signature import signature_of
+
+        signature = signature_of(self._graph, self._input_names, self._origin, self._output_names)
+        formula = str(self) if self._is_short else ""
+        return c_source(self._graph, signature, formula)
+
     def graph(
         self, at: Any = None, *, adjoints: bool | None = None, of: Literal["function", "formula"] = "function"
     ) -> Drawing:
@@ -128,6 +174,26 @@ class Formula:
             adjoints = origin is not None and any(kind not in ("", "value") for kind, _ in origin.labels)
         data = {} if self._origin is None else self._origin.data
         return draw(graph, names, outputs, at=None if at is None else point(at, names, data), adjoints=adjoints)
+
+    def pretty(self, notation: NotationName = "auto") -> str:
+        """The formula in two dimensions, for a terminal: fractions with bars, raised exponents, roots, big operators.
+
+        >>> import gradc
+        >>> print(gradc.grad(lambda x: 1 / (1 + x**2)).formula().pretty())
+            2⋅x
+        -───────────
+                  2
+          ⎛ 2    ⎞
+          ⎝x  + 1⎠
+        """
+        from gradc.present.pretty import pretty_page
+
+        return pretty_page(self._page(notation), self._output_names)
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether the formula fits in a comment."""
+        return len(str(self)) <= 400
 
     def __str__(self) -> str:
         return self._page("auto").plain(self._output_names)
