@@ -1,4 +1,4 @@
-"""vmap: one more axis, in front, on every `Compute` that depends on a batched input."""
+"""vmap: one more axis, in front, on every `Compute` and every library call that depends on a batched input."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from gradc.errors import TraceError
 from gradc.ir.algebra import Substitution
+from gradc.ir.intern import Node
 from gradc.ir.scalar import index, load
 from gradc.ir.source import carry_lines
-from gradc.ir.tensor import Compute, Extent, Tensor, compute
+from gradc.ir.tensor import Compute, Extent, Extern, Projection, ResultType, Tensor, compute, extern, projection
 from gradc.ir.walk import graph_order, loads_of, operands_of
 
 
@@ -19,14 +20,20 @@ def batch(outputs: Sequence[Tensor], batched: Mapping[Tensor, Tensor], extent: E
     repeated.
     """
     images: dict[Tensor, Tensor] = dict(batched)
+    several: dict[Node, Extern] = {}
     for node in graph_order(outputs):
-        if node in images or not any(operand in images for operand in operands_of(node)):
+        if node in images or not any(operand in images or operand in several for operand in operands_of(node)):
             continue
-        if not isinstance(node, Compute):
+        if isinstance(node, Extern):
+            several[node] = _batched_call(node, images, extent)
+        elif isinstance(node, Projection):
+            images[node] = projection(several[node.source], node.position)
+            carry_lines(node, images[node])
+        elif isinstance(node, Compute):
+            images[node] = _batched_compute(node, images, extent)
+            carry_lines(node, images[node])
+        else:
             raise TraceError(f"a {type(node).__name__} can't be batched yet")
-        image = _batched_compute(node, images, extent)
-        carry_lines(node, image)
-        images[node] = image
     return tuple(images.get(t) or _repeated(t, extent) for t in outputs)
 
 
@@ -42,6 +49,13 @@ def _batched_compute(node: Compute, images: Mapping[Tensor, Tensor], extent: Ext
         reducer=node.reducer,
         domain=shift(node.domain),
     )
+
+
+def _batched_call(node: Extern, images: Mapping[Tensor, Tensor], extent: Extent) -> Extern:
+    """The same call: it goes over leading axes by itself."""
+    operands = [images.get(operand) or _repeated(operand, extent) for operand in node.operands]
+    results = [ResultType((extent, *result.shape), result.dtype) for result in node.results]
+    return extern(node.name, operands, results, node.parameters)
 
 
 def _repeated(tensor: Tensor, extent: Extent) -> Tensor:

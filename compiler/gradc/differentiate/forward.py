@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gradc.differentiate.library import pushed_forward
 from gradc.differentiate.partials import local_derivatives, multiply, one_of, where_reached
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
-from gradc.errors import TraceError
 from gradc.ir.algebra import Reindexing, conjunction, convert, equal, guarded, sum_of
 from gradc.ir.build import as_tensor
 from gradc.ir.scalar import Load, Number, Scalar, index, is_number, load, number
 from gradc.ir.source import carry_lines
-from gradc.ir.tensor import Compute, Constant, Input, Shape, Tensor, compute
+from gradc.ir.tensor import Compute, Constant, Input, MultiNode, Projection, Shape, Tensor, compute
 from gradc.ir.walk import graph_order
 from gradc.simplify.brackets import summed
 
@@ -29,7 +29,9 @@ def pushforward(
     """
     sweep = _Sweep(dict(zip(wrt, tangents, strict=True)), seed_shape)
     for node in graph_order(outputs):
-        if isinstance(node, Tensor) and node not in sweep.tangents:
+        if isinstance(node, MultiNode):
+            sweep.push_several(node)
+        elif isinstance(node, Tensor) and node not in sweep.tangents:
             sweep.push(node)
     return tuple(sweep.tangents.get(t) or compute(t.shape + seed_shape, number(0, t.dtype)) for t in outputs)
 
@@ -45,19 +47,30 @@ class _Sweep:
     def __init__(self, tangents: dict[Tensor, Tensor], seed_shape: Shape) -> None:
         self.tangents = tangents
         self._seed_shape = seed_shape
+        self._several: dict[MultiNode, dict[int, Tensor]] = {}
 
     def push(self, node: Tensor) -> None:
         """Give ``node`` its tangent, where it has one."""
         if node.dtype.kind not in "fc" or isinstance(node, Input | Constant):
             return
-        if not isinstance(node, Compute):
-            raise TraceError(f"a {type(node).__name__} has no forward-mode derivative yet")
+        if isinstance(node, Projection):
+            tangent = self._several.get(node.source, {}).get(node.position)
+            if tangent is not None:
+                self.tangents[node] = tangent
+            return
+        assert isinstance(node, Compute)
         if node.reducer in (None, "sum"):
             self._push_body(node, one_of(node.body))
         elif node.reducer == "prod":
             self._push_product(node)
         elif is_selection(node):
             self._push_body(node, selection_weight(node))
+
+    def push_several(self, node: MultiNode) -> None:
+        """Find the tangents of the results of a node with several."""
+        tangents = [self.tangents.get(operand) for operand in node.operands]
+        if any(tangent is not None for tangent in tangents):
+            self._several[node] = pushed_forward(node, tangents, self._seed_shape)
 
     def _push_product(self, node: Compute) -> None:
         nested = split_products(node)

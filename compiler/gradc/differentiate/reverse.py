@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gradc.differentiate.library import pulled_back
 from gradc.differentiate.partials import (
     local_derivatives,
     may_be_singular,
@@ -28,7 +29,7 @@ from gradc.ir.build import as_tensor
 from gradc.ir.intern import Node
 from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, index, is_apply, is_number, load, number
 from gradc.ir.source import carry_lines, lines_of
-from gradc.ir.tensor import Compute, Constant, Input, Shape, Tensor, compute, extent_scalar
+from gradc.ir.tensor import Compute, MultiNode, Projection, Shape, Tensor, compute, extent_scalar
 from gradc.ir.walk import graph_order, loads_of, operands_of
 from gradc.simplify.brackets import summed
 from gradc.simplify.patterns import is_pattern
@@ -75,6 +76,7 @@ class _Sweep:
         self._order = graph_order(outputs)
         self._active = self._active_nodes()
         self._contributions: dict[Tensor, list[Scalar]] = {}
+        self._several: dict[MultiNode, dict[int, Tensor]] = {}
 
     def _active_nodes(self) -> set[Node]:
         """The floating tensors that depend on ``wrt``."""
@@ -95,6 +97,8 @@ class _Sweep:
         targets = set(self._wrt)
         results: dict[Tensor, Tensor] = {}
         for node in reversed(self._order):
+            if isinstance(node, MultiNode):
+                self._pull_back_several(node)
             if not isinstance(node, Tensor) or node not in self._active:
                 continue
             parts = self._contributions.pop(node, [])
@@ -105,8 +109,9 @@ class _Sweep:
                 results[node] = as_tensor(self._seed_shape + node.shape, adjoint.value)
             if isinstance(node, Compute):
                 self._pull_back(node, adjoint)
-            elif not isinstance(node, Input | Constant):
-                raise TraceError(_unsupported(node))
+            elif isinstance(node, Projection):
+                cotangent = as_tensor(self._seed_shape + node.shape, adjoint.value)
+                self._several.setdefault(node.source, {})[node.position] = cotangent
         return tuple(results.get(t) or self._zeros(t) for t in self._wrt)
 
     def _zeros(self, tensor: Tensor) -> Tensor:
@@ -123,6 +128,15 @@ class _Sweep:
             return _Adjoint(total, TRUE)
         carry_lines(tensor, node)
         return _Adjoint(load(node, [index(k) for k in range(node.rank)]), support)
+
+    def _pull_back_several(self, node: MultiNode) -> None:
+        """Contribute to the operands of a node with several results, whose cotangents are all known by then."""
+        cotangents = self._several.pop(node, None)
+        if cotangents:
+            wanted = [operand in self._active for operand in node.operands]
+            for operand, cotangent in pulled_back(node, cotangents, self._seed_shape, wanted):
+                carry_lines(node, cotangent)
+                self.contribute(operand, load(cotangent, [index(k) for k in range(cotangent.rank)]))
 
     def _pull_back(self, node: Compute, adjoint: _Adjoint) -> None:
         if node.reducer in (None, "sum"):
@@ -213,7 +227,7 @@ def _is_light(value: Scalar) -> bool:
     return is_apply(value, "prod") and all(isinstance(f, Number | Load) for f in value.children)
 
 
-def _unsupported(node: Tensor) -> str:
+def _unsupported(node: Compute) -> str:
     where = "".join(f"\n  at {line}" for line in lines_of(node))
-    what = f"the reducer {node.reducer!r}" if isinstance(node, Compute) else f"a {type(node).__name__}"
+    what = f"the reducer {node.reducer!r}"
     return f"{what} has no reverse-mode derivative yet{where}"

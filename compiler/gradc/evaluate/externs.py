@@ -4,7 +4,11 @@
 name           results                                                     parameters
 =============  ==========================================================  ==============================
 ``cholesky``   lower factor L of A = L L^H
+``inv``        the inverse
+``det``        the determinant
+``slogdet``    its sign, and the logarithm of its size
 ``solve``      x with A x = b; b a vector or a matrix
+``triangular`` the same, for the lower (or upper) triangle of A    lower
 ``eigh``       eigenvalues ascending, eigenvectors in columns
 ``svd``        u, s, vh                                                    full_matrices (false)
 ``sort``       sorted values [, the permutation] (stable, NaN last)        axis (-1)
@@ -49,6 +53,24 @@ def _solve(_: Parameters, matrix: Array, right: Array) -> Results:
     return (solution[..., 0] if vectors else solution,)
 
 
+def _triangle(parameters: Parameters, matrix: Array) -> Array:
+    """The matrix with zeros on the other side of the diagonal."""
+    rows, columns = np.indices(matrix.shape[-2:])
+    return np.where(rows >= columns if parameters["lower"] else rows <= columns, matrix, np.zeros_like(matrix))
+
+
+def _triangular(parameters: Parameters, matrix: Array, right: Array) -> Results:
+    return _solve(parameters, _triangle(parameters, matrix), right)
+
+
+def _complex_slogdet(_: Parameters, matrix: Array) -> Results:
+    """The sign of the real part: off the real axis the logarithm goes on analytically."""
+    sign, logarithm = np.linalg.slogdet(matrix)
+    forward = np.where(sign.real < 0, -1.0, 1.0)
+    with np.errstate(all="ignore"):
+        return forward + 0j, logarithm + np.log(sign * forward)
+
+
 def _svd(parameters: Parameters, matrix: Array) -> Results:
     return tuple(np.linalg.svd(matrix, full_matrices=bool(parameters.get("full_matrices", False))))
 
@@ -66,7 +88,11 @@ def _fft(parameters: Parameters, array: Array) -> Results:
 
 _NUMPY: dict[str, Callable[..., Results]] = {
     "cholesky": lambda _, matrix: (np.linalg.cholesky(matrix),),
+    "inv": lambda _, matrix: (np.linalg.inv(matrix),),
+    "det": lambda _, matrix: (np.linalg.det(matrix),),
+    "slogdet": lambda _, matrix: tuple(np.linalg.slogdet(matrix)),
     "solve": _solve,
+    "triangular": _triangular,
     "eigh": lambda _, matrix: tuple(np.linalg.eigh(matrix)),
     "svd": _svd,
     "sort": _sort,
@@ -93,7 +119,15 @@ def _complex_sort(parameters: Parameters, array: Array) -> Results:
     return np.take_along_axis(array, order, axis), order
 
 
-_COMPLEX: dict[str, Callable[..., Results]] = {"cholesky": _complex_cholesky, "solve": _solve, "sort": _complex_sort}
+_COMPLEX: dict[str, Callable[..., Results]] = {
+    "cholesky": _complex_cholesky,
+    "inv": _NUMPY["inv"],
+    "det": _NUMPY["det"],
+    "slogdet": _complex_slogdet,
+    "solve": _solve,
+    "triangular": _triangular,
+    "sort": _complex_sort,
+}
 
 
 # ---------------------------------------------------------------- object arrays
@@ -110,13 +144,18 @@ def _batched(function: Callable[..., tuple[Array, ...]], *cores: int) -> Callabl
             ranks[1] = 2
         batch = operands[0].shape[: operands[0].ndim - ranks[0]]
         pieces = [function(*[operand[position] for operand in operands]) for position in np.ndindex(batch)]
+        if not pieces:
+            raise ArgumentError("an empty batch of matrices can only be evaluated with NumPy's numbers")
         return tuple(_gathered([p[k] for p in pieces], batch) for k in range(len(pieces[0])))
 
     return run
 
 
 def _gathered(pieces: list[Array], batch: tuple[int, ...]) -> Array:
-    return np.stack(pieces).reshape(batch + pieces[0].shape)
+    cells = np.empty((len(pieces), *np.shape(pieces[0])), object)
+    for cell, piece in enumerate(pieces):
+        cells[cell] = piece
+    return cells.reshape(batch + cells.shape[1:])
 
 
 def _from_matrix(matrix: Any) -> Array:
@@ -159,6 +198,27 @@ def _mp_cholesky(matrix: Array) -> Results:
     from mpmath import mp
 
     return (_from_matrix(mp.cholesky(_mp_matrix(matrix))),)
+
+
+def _mp_inv(matrix: Array) -> Results:
+    return _mp_solve(matrix, _unit(matrix))
+
+
+def _mp_det(matrix: Array) -> Results:
+    from mpmath import mp
+
+    return (mp.det(_mp_matrix(matrix)) if len(matrix) else mp.mpf(1),)
+
+
+def _mp_slogdet(matrix: Array) -> Results:
+    from mpmath import mp
+
+    (value,) = _mp_det(matrix)
+    return mp.sign(value), mp.log(abs(value)) if value else mp.ninf
+
+
+def _unit(matrix: Array) -> Array:
+    return np.eye(len(matrix), dtype=int).astype(object)
 
 
 def _mp_sort(parameters: Parameters, array: Array) -> Results:
@@ -215,6 +275,27 @@ def _sympy_solve(matrix: Array, right: Array) -> Results:
     return (solution if right.ndim == 2 else solution[:, 0],)
 
 
+def _sympy_inv(matrix: Array) -> Results:
+    return _sympy_solve(matrix, _unit(matrix))
+
+
+def _sympy_det(matrix: Array) -> Results:
+    import sympy
+
+    return (sympy.Matrix(len(matrix), len(matrix), matrix.reshape(-1).tolist()).det(),)
+
+
+def _sympy_slogdet(matrix: Array) -> Results:
+    import sympy
+
+    (value,) = _sympy_det(matrix)
+    return sympy.sign(value), sympy.log(sympy.Abs(value))
+
+
+def _on_triangle(solve: Callable[..., Results]) -> Callable[..., Results]:
+    return lambda parameters, matrix, right: solve(parameters, _triangle(parameters, matrix), right)
+
+
 def _sympy_cholesky(matrix: Array) -> Results:
     import sympy
 
@@ -223,7 +304,11 @@ def _sympy_cholesky(matrix: Array) -> Results:
 
 _MPMATH: dict[str, Callable[..., Results]] = {
     "cholesky": _batched(_mp_cholesky, 2),
+    "inv": _batched(_mp_inv, 2),
+    "det": _batched(_mp_det, 2),
+    "slogdet": _batched(_mp_slogdet, 2),
     "solve": _batched(_mp_solve, 2, 0),
+    "triangular": _on_triangle(_batched(_mp_solve, 2, 0)),
     "eigh": _batched(_mp_eigh, 2),
     "svd": _batched(_mp_svd, 2),
     "sort": _mp_sort,
@@ -231,7 +316,11 @@ _MPMATH: dict[str, Callable[..., Results]] = {
 }
 _SYMPY: dict[str, Callable[..., Results]] = {
     "cholesky": _batched(_sympy_cholesky, 2),
+    "inv": _batched(_sympy_inv, 2),
+    "det": _batched(_sympy_det, 2),
+    "slogdet": _batched(_sympy_slogdet, 2),
     "solve": _batched(_sympy_solve, 2, 0),
+    "triangular": _on_triangle(_batched(_sympy_solve, 2, 0)),
     "fft": _fourier(_sympy_unit, lambda entry, n: entry / n),
 }
 _TABLES: dict[type[NumberSystem], dict[str, Callable[..., Results]]] = {

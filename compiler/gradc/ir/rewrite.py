@@ -90,6 +90,11 @@ def as_it_is(node: Scalar, children: Sequence[Scalar]) -> Scalar:
     return apply(node.op, *children, dtype=node.dtype if node.op.name == "convert" else None)
 
 
+def reprojected(node: Projection, images: Mapping[Tensor, Tensor]) -> Projection:
+    """The same result of the same node over the images of its operands (those that have one)."""
+    return projection(with_operands(node.source, [images.get(t, t) for t in node.source.operands]), node.position)
+
+
 def _replaced_scalars(node: Compute, memo: Mapping[Node, Node]) -> dict[Scalar, Scalar]:
     scalars: dict[Scalar, Scalar] = {}
     for scalar in post_order([node.body, node.domain]):

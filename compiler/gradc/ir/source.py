@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass
 
-from gradc.ir.tensor import Tensor
+from gradc.ir.intern import Node
 
 
 @dataclass(frozen=True)
@@ -22,22 +22,22 @@ class SourceLine:
         return f"{where}: {self.text.strip()}" if self.text else where
 
 
-_lines: weakref.WeakKeyDictionary[Tensor, tuple[SourceLine, ...]] = weakref.WeakKeyDictionary()
+_lines: weakref.WeakKeyDictionary[Node, tuple[SourceLine, ...]] = weakref.WeakKeyDictionary()
 
 
-def record_line(tensor: Tensor, line: SourceLine) -> None:
-    """Note that ``line`` of the user's code made ``tensor``."""
+def record_line(tensor: Node, line: SourceLine) -> None:
+    """Note that ``line`` of the user's code made the node."""
     known = _lines.get(tensor, ())
     if line not in known and len(known) < 8:
         _lines[tensor] = (*known, line)
 
 
-def carry_lines(old: Tensor, new: Tensor) -> None:
+def carry_lines(old: Node, new: Node) -> None:
     """Let ``new``, made from ``old`` by a pass, keep the user's lines."""
     for line in lines_of(old):
         record_line(new, line)
 
 
-def lines_of(tensor: Tensor) -> tuple[SourceLine, ...]:
+def lines_of(tensor: Node) -> tuple[SourceLine, ...]:
     """The user's lines that made ``tensor``."""
     return _lines.get(tensor, ())

@@ -1,5 +1,5 @@
-"""The table of operations. Importing this package fills it; one row holds everything about one operation."""
+"""The tables of operations and of library calls. Importing this package fills them; one row holds everything about one."""
 
-from gradc.ops import arithmetic, comparison, exponential, special, trigonometric
+from gradc.ops import arithmetic, comparison, exponential, linear_algebra, special, trigonometric
 
-__all__ = ["arithmetic", "comparison", "exponential", "special", "trigonometric"]
+__all__ = ["arithmetic", "comparison", "exponential", "linear_algebra", "special", "trigonometric"]

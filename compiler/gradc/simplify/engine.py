@@ -15,9 +15,10 @@ from gradc.config import checking
 from gradc.ir.algebra import guarded, power_of, product_of, rebuild, reindexed, sum_of
 from gradc.ir.bounds import tidy_node
 from gradc.ir.build import as_tensor
+from gradc.ir.rewrite import reprojected
 from gradc.ir.scalar import TRUE, Apply, DType, Guard, Load, Number, Scalar, apply, index, is_apply, load, number
 from gradc.ir.source import carry_lines
-from gradc.ir.tensor import Compute, Graph, Shape, Tensor, compute
+from gradc.ir.tensor import Compute, Graph, Projection, Shape, Tensor, compute
 from gradc.ir.walk import graph_order, post_order
 from gradc.simplify.brackets import summed
 from gradc.simplify.collapse import collapsed
@@ -47,10 +48,13 @@ def simplify_outputs(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 def rewrite(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Rules, collection and bracket elimination, body by body."""
-    nodes = [node for node in graph_order(outputs) if isinstance(node, Compute)]
-    run = _Rewriter(nodes)
+    nodes = [node for node in graph_order(outputs) if isinstance(node, Compute | Projection)]
+    run = _Rewriter([node for node in nodes if isinstance(node, Compute)])
     for node in nodes:
-        run.visit(node)
+        if isinstance(node, Compute):
+            run.visit(node)
+        else:
+            run.images[node] = reprojected(node, run.images)
     return tuple(run.images.get(t, t) for t in outputs)
 
 

@@ -11,9 +11,10 @@ import weakref
 from collections.abc import Sequence
 
 from gradc.ir.algebra import Substitution, reindexed
+from gradc.ir.rewrite import reprojected
 from gradc.ir.scalar import Apply, Index, Load, Number, Scalar, index, is_apply, load
 from gradc.ir.source import carry_lines
-from gradc.ir.tensor import Compute, Tensor, compute
+from gradc.ir.tensor import Compute, Projection, Tensor, compute
 from gradc.ir.walk import free_indices, graph_order, loads_of, operands_of, post_order
 from gradc.simplify.patterns import is_pattern, is_view
 
@@ -108,6 +109,8 @@ def inline_producers(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     images: dict[Tensor, Tensor] = {}
     single: dict[Tensor, bool] = {}
     for node in graph_order(outputs):
+        if isinstance(node, Projection):
+            images[node] = reprojected(node, images)
         if not isinstance(node, Compute):
             continue
         write_in = _Inliner(images, single, len(node.extents))

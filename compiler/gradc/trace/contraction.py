@@ -11,7 +11,7 @@ import numpy as np
 from gradc.ir.algebra import conjunction, convert, difference, equal, guarded, less_equal, sum_of
 from gradc.ir.scalar import DType, Scalar, apply, index, number
 from gradc.ir.tensor import Extent, compute, extent, extent_scalar
-from gradc.trace.context import shape_error, trace_error
+from gradc.trace.context import shape_error
 from gradc.trace.elementwise import apply_ufunc, array_dtype, astype, broadcast_shapes
 from gradc.trace.registry import implements
 from gradc.trace.shaping import moveaxis, normal_axis, ravel, reshape
@@ -238,23 +238,6 @@ def multi_dot(arrays: Any, *, out: Any = None) -> TracedArray:
     for x in rest:
         result = dot(result, x)
     return result
-
-
-@implements(np.linalg.matrix_power)
-def matrix_power(a: Any, n: int) -> TracedArray:
-    """A matrix product with itself, by repeated squaring."""
-    from gradc.trace.creation import eye
-
-    base, exponent = lift(a), operator.index(n)
-    if exponent < 0:
-        raise trace_error("np.linalg.matrix_power with a negative power needs the inverse, which can't be traced yet")
-    result: TracedArray | None = None
-    while exponent:
-        if exponent % 2:
-            result = base if result is None else matmul(result, base)
-        exponent //= 2
-        base = matmul(base, base) if exponent else base
-    return eye(lift(a).shape[0], dtype=lift(a).dtype) if result is None else result
 
 
 # ---------------------------------------------------------------- diagonals and triangles

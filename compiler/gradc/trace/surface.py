@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradc.trace import contraction, creation, joining, numerics, reductions, selection
+from gradc.trace import contraction, creation, joining, linear_algebra, numerics, reductions, selection
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import dtype_error, shape_error, trace_error
 from gradc.trace.elementwise import apply_ufunc, astype
@@ -28,10 +28,6 @@ _INSTEAD: dict[str, str] = {
     "vectorize": "write the function with NumPy operations, or use gradc.vmap",
     "apply_along_axis": "use gradc.vmap",
     "save": "return the value and save it outside",
-    "linalg.inv": "matrix inverses and factorisations of traced arrays are not there yet",
-    "linalg.solve": "linear systems with traced matrices are not there yet",
-    "linalg.det": "determinants of traced matrices are not there yet",
-    "linalg.cholesky": "factorisations of traced matrices are not there yet",
     "linalg.eigh": "factorisations of traced matrices are not there yet",
     "linalg.svd": "factorisations of traced matrices are not there yet",
 }
@@ -278,6 +274,7 @@ __all__ = [
     "creation",
     "in_place",
     "joining",
+    "linear_algebra",
     "method",
     "selection",
     "stacked",
