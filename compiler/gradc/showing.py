@@ -64,7 +64,8 @@ class Shown:
         functions = tuple(traced.graph for traced in record.traced)
         values = record.captured(self.function) or ()
         data = {capture.input.name: value for capture, value in zip(record.captures, values, strict=False)}
-        return Origin(functions, tuple(labels), name if name.isidentifier() else "f", data)
+        name = name if name.isidentifier() else "f"
+        return Origin(functions, tuple(labels), name, data, self.transform.name, record.tree)
 
     def _output_names(self, record: Record, origin: Origin) -> tuple[list[str], list[str]]:
         """Plain and LaTeX names of the outputs."""

@@ -20,17 +20,20 @@ class Origin:
 
     ``functions`` are its traced graphs, as the user wrote them (most transforms trace once); ``labels`` tell what each
     output of the formula is; ``name`` is the function's own, ``f`` where it has none; ``data`` holds, by name, what the
-    function took from its surroundings when the formula was made.
+    function took from its surroundings when the formula was made. ``action`` names what was done to the function
+    (``"grad"``), ``tree`` is the structure of the result (None: one array or number).
     """
 
     functions: tuple[Graph, ...]
     labels: tuple[Label, ...]
     name: str = "f"
     data: Mapping[str, Any] = field(default_factory=dict)
+    action: str = ""
+    tree: Any = None
 
     def of(self, position: int) -> Origin:
         """That of one output."""
-        return replace(self, labels=self.labels[position : position + 1])
+        return replace(self, labels=self.labels[position : position + 1], tree=None)
 
 
 def point(at: Any, names: Sequence[str], data: Mapping[str, Any]) -> dict[str, Any]:

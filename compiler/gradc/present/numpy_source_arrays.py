@@ -1,0 +1,602 @@
+"""Comprehensions as NumPy calls: products of matrices, reductions, running sums, scatters, boxes that are filled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from gradc.errors import ArgumentError
+from gradc.ir.algebra import difference, is_index_predicate, linear_terms, substitute, sum_of
+from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, index, is_apply, is_number, number
+from gradc.ir.tensor import Call, Compute, Constant, Extent, Extern, Graph, Input, MultiNode, Projection, Tensor, extent_scalar
+from gradc.ir.walk import graph_order, loads_of
+from gradc.present.numpy_source_scalars import Bodies, Value, unwrapped
+from gradc.present.numpy_source_spaces import Space, affine, conjuncts, diagonal, whole_space, within
+from gradc.present.numpy_source_text import Term, Terms
+
+#: Literal arrays of more entries are not written into the source.
+_LARGEST_LITERAL = 256
+#: Arrays of more entries are filled rather than listed.
+_LARGEST_LISTED = 16
+_REDUCERS = {
+    "sum": "np.sum", "prod": "np.prod", "max": "np.max", "min": "np.min",
+    "argmax": "np.argmax", "argmin": "np.argmin", "any": "np.any", "all": "np.all",
+}  # fmt: skip
+_NEUTRAL = {"sum": "0", "prod": "1", "max": "-np.inf", "min": "np.inf", "any": "False", "all": "True"}
+
+
+class Arrays:
+    """The tensors of a graph as terms."""
+
+    def __init__(self, terms: Terms, size: Callable[[str], str]) -> None:
+        self._terms = terms
+        self._values: dict[Tensor, Value] = {}
+        self._bodies = Bodies(terms, self._values.__getitem__, size)
+
+    def add(self, graph: Graph, inputs: Sequence[Term]) -> list[Term]:
+        """The outputs of a graph whose inputs are these terms."""
+        for tensor, term in zip(graph.inputs, inputs, strict=True):
+            self._values[tensor] = Value(term, tuple(range(tensor.rank)))
+        for node in graph_order(graph.outputs):
+            if isinstance(node, Tensor):
+                if node not in self._values:
+                    self._values[node] = self._tensor(node)
+            elif isinstance(node, Call):
+                self._call(node)
+        return [self._finished(tensor) for tensor in graph.outputs]
+
+    def _finished(self, tensor: Tensor) -> Term:
+        """The array of full rank with its axes in order."""
+        value = self._values[tensor]
+        value = self._bodies.reordered(value, sorted(value.axes))
+        if len(value.axes) == tensor.rank:
+            return value.term
+        space = whole_space(tensor.shape)
+        shape = self._shape(tensor.shape)
+        if not value.axes:
+            number = value.term
+            if not number.parts and number.template.lstrip("-").isdigit() and tensor.dtype.kind == "f":
+                number = self._terms.atom(f"{number.template}.0")
+            return self._terms.call("np.full", shape, number)
+        return self._terms.call("np.broadcast_to", self._bodies.aligned(value, space.order), shape)
+
+    def _shape(self, extents: Sequence[Extent]) -> Term:
+        parts = [self._bodies.value(extent_scalar(e), whole_space(())).term for e in extents]
+        if len(parts) == 1:
+            return parts[0]
+        holes = ", ".join(f"{{{k}}}" for k in range(len(parts)))
+        return self._terms.make(f"({holes})", parts)
+
+    def _call(self, node: Call) -> None:
+        inner = Arrays(self._terms, self._bodies._size)
+        for position, term in enumerate(inner.add(node.graph, [self._finished(t) for t in node.operands])):
+            from gradc.ir.tensor import projection
+
+            result = projection(node, position)
+            self._values[result] = Value(term, tuple(range(result.rank)))
+
+    def _tensor(self, node: Tensor) -> Value:
+        axes = tuple(range(node.rank))
+        if isinstance(node, Constant):
+            if node.value.size > _LARGEST_LITERAL:
+                raise ArgumentError(
+                    f"a literal array of {node.value.size} entries has no place in source; pass it as an argument"
+                )
+            text = np.array2string(node.value, separator=", ", threshold=_LARGEST_LITERAL + 1, floatmode="unique")
+            return Value(self._terms.atom(f"np.array({' '.join(text.split())})"), axes)
+        if isinstance(node, Compute):
+            return self._compute(node)
+        if isinstance(node, Projection):
+            return Value(self._result(node.source, node.position), axes)
+        assert isinstance(node, Input)
+        raise ArgumentError(f"the input {node.name} belongs to another graph")
+
+    # ------------------------------------------------------------ library calls
+
+    def _result(self, source: MultiNode, position: int) -> Term:
+        if not isinstance(source, Extern):
+            what = type(source).__name__.lower()
+            raise ArgumentError(f"a structured {what} has no NumPy source yet; the function itself is the best source")
+        options = dict(source.parameters)
+        operands = [self._finished(t) for t in source.operands]
+        functions = {"cholesky": "np.linalg.cholesky", "inv": "np.linalg.inv", "det": "np.linalg.det"}
+        if source.name in functions:
+            return self._terms.call(functions[source.name], *operands)
+        if source.name == "solve":
+            if source.operands[1].rank > 1 and source.operands[1].rank == source.operands[0].rank - 1:
+                column = self._terms.subscript(operands[1], "..., None")
+                return self._terms.subscript(self._terms.call("np.linalg.solve", operands[0], column), "..., 0")
+            return self._terms.call("np.linalg.solve", *operands)
+        if source.name == "sort":
+            function = "np.argsort" if position else "np.sort"
+            axis = options.get("axis", -1)
+            chosen = "" if axis in (-1, source.operands[0].rank - 1) else f", axis={axis}"
+            return self._terms.call(function, *operands, options=f'{chosen}, kind="stable"')
+        if source.name in ("eigh", "svd", "slogdet"):
+            extra = ", full_matrices=False" if source.name == "svd" and not options.get("full_matrices") else ""
+            whole = self._terms.call(f"np.linalg.{source.name}", *operands, options=extra)
+            return self._terms.subscript(whole, str(position))
+        raise ArgumentError(f"the library call {source.name} has no NumPy source")
+
+    # ------------------------------------------------------------ comprehensions
+
+    def _compute(self, node: Compute) -> Value:
+        space = whole_space(node.extents)
+        if node.reducer is None:
+            return self._elementwise(node, space)
+        predicates = list(conjuncts(node.domain))
+        body = node.body
+        if node.reducer == "sum" and isinstance(body, Guard):
+            predicates += conjuncts(body.predicate)
+            body = body.body
+        reduced = tuple(range(node.rank, len(node.extents)))
+        for attempt in (self._running, self._scattered):
+            found = attempt(node, body, predicates, space)
+            if found is not None:
+                return found
+        box = within(space, predicates)
+        if box is None:
+            return self._masked(node, body, predicates, space)
+        if any(box.intervals[k] != space.intervals[k] for k in range(node.rank)):
+            return self._masked(node, body, predicates, space)
+        return self._reduced(node.reducer, body, box, reduced)
+
+    def _masked(self, node: Compute, body: Scalar, predicates: Sequence[Scalar], space: Space) -> Value:
+        """A reduction over the entries that a mask chooses."""
+        assert node.reducer is not None
+        masked = Space(space.intervals, space.order, masked=True)
+        parts = [self._bodies.value(p, masked) for p in predicates]
+        arguments, axes = self._bodies.broadcast([*parts, self._bodies.value(body, masked)], space)
+        mask = arguments[0]
+        for part in arguments[1:-1]:
+            mask = self._terms.binary("&", mask, part)
+        if node.reducer in ("argmax", "argmin"):
+            raise ArgumentError(f"{node.reducer} over part of an axis has no NumPy source")
+        if node.reducer == "sum" and is_number(body, 1):
+            chosen = Value(mask, axes)
+            if set(range(node.rank, len(node.extents))) == set(axes):
+                return Value(self._terms.call("np.count_nonzero", mask, hint="count"), ())
+            return self._reduction("sum", chosen, range(node.rank, len(node.extents)), space)
+        neutral = self._terms.atom(_NEUTRAL[node.reducer])
+        chosen = Value(self._bodies.where(mask, arguments[-1], neutral), axes)
+        return self._reduction(node.reducer, chosen, range(node.rank, len(node.extents)), space)
+
+    def _order(self, scalars: Sequence[Scalar], space: Space) -> tuple[int, ...]:
+        """The order of axes in which the largest array read has them; the rest in front."""
+        best: list[int] = []
+        for item in loads_of(*scalars):
+            if item.tensor not in self._values:
+                continue
+            axes = [i.position for k in self._values[item.tensor].axes for i in (item.indices[k],) if isinstance(i, Index)]
+            if len(axes) == len(set(axes)) and len(axes) > len(best):
+                best = axes
+        rest = [axis for axis in space.order if axis not in best]
+        return (*rest, *best) if best != sorted(best) else space.order
+
+    # ------------------------------------------------------------ without a reducer
+
+    def _elementwise(self, node: Compute, space: Space) -> Value:
+        terms = node.body.children if is_apply(node.body, "sum") else (node.body,)
+        guarded = [t for t in terms if _index_guard(t) is not None]
+        if not guarded or node.rank == 0:
+            order = self._order([node.body], space)
+            return self._bodies.value(node.body, space.arranged(order))
+        plain = [t for t in terms if _index_guard(t) is None]
+        start: Value | None = None
+        if plain:
+            whole = plain[0] if len(plain) == 1 else sum_of(*plain, flatten=False, dtype=node.dtype)
+            start = self._bodies.value(whole, space)
+        boxes: list[tuple[Space, Scalar]] = []
+        for term in guarded:
+            found = _index_guard(term)
+            assert found is not None
+            predicates, body = found
+            on_diagonal = self._diagonal(node, predicates, body, space)
+            if on_diagonal is not None:
+                start = self._plus(start, on_diagonal, space)
+                continue
+            box = within(space, predicates)
+            if box is None:
+                start = self._plus(start, self._bodies.value(term, space), space)
+            else:
+                boxes.append((box, body))
+        return self._filled(node, start, boxes, space) if boxes else start  # type: ignore[return-value]
+
+    def _plus(self, left: Value | None, right: Value, space: Space) -> Value:
+        if left is None:
+            return right
+        arguments, axes = self._bodies.broadcast([left, right], space)
+        return Value(self._bodies.plus(*arguments), axes)
+
+    def _diagonal(self, node: Compute, predicates: Sequence[Scalar], body: Scalar, space: Space) -> Value | None:
+        """``[j = i + c] body`` of a square matrix."""
+        found = diagonal(predicates[0]) if len(predicates) == 1 and node.rank == 2 else None
+        if found is None or node.shape[0] != node.shape[1] or not isinstance(found[2], Number):
+            return None
+        first, second, offset = found
+        if abs(int(offset.value)) and not isinstance(node.shape[0], int):  # type: ignore[arg-type]
+            return None
+        shift = int(offset.value)  # type: ignore[arg-type]
+        one = within(space, _shifted_range(index(first), shift, node.shape[0]))
+        if one is None:
+            return None
+        moved = substitute(body, {index(second): sum_of(index(first), shift)})
+        entries = self._bodies.value(moved, one)
+        extent = self._bodies.value(extent_scalar(node.shape[0]), space).term
+        if entries.axes:
+            options = f", {shift}" if shift else ""
+            return Value(self._terms.call("np.diag", entries.term, options=options, hint="diagonal"), (0, 1))
+        eye = self._terms.call("np.eye", extent, options=f", k={shift}" if shift else "")
+        if is_number(moved, 1):
+            return Value(eye, (0, 1))
+        return Value(self._terms.binary("*", entries.term, eye), (0, 1))
+
+    def _listed(
+        self, node: Compute, start: Value | None, boxes: Sequence[tuple[Space, Scalar]], space: Space
+    ) -> Value | None:
+        """A small array of fixed extents, entry by entry."""
+        if not all(isinstance(e, int) for e in node.shape) or math.prod(node.shape) > _LARGEST_LISTED:  # type: ignore[arg-type]
+            return None
+        entries: dict[tuple[int, ...], Term] = {}
+        for box, body in boxes:
+            point = _point(box)
+            if point is None:
+                return None
+            body = substitute(body, {index(k): number(i) for k, i in enumerate(point)})
+            term = self._bodies.value(body, space).term
+            entries[point] = self._bodies.plus(entries[point], term) if point in entries else term
+        if start is not None and start.axes:
+            return None
+        nothing = start.term if start is not None else self._terms.atom("0")
+        if start is not None:
+            entries = {point: self._bodies.plus(start.term, term) for point, term in entries.items()}
+        points = list(np.ndindex(*node.shape))  # type: ignore[arg-type]
+        if len(entries) * 3 < len(points):
+            return None
+        holes = np.array([f"{{{k}}}" for k in range(len(points))], object).reshape(node.shape)  # type: ignore[arg-type]
+        text = ", ".join(_row(row) for row in holes)
+        term = self._terms.make(f"np.array([{text}])", [entries.get(p, nothing) for p in points], hint="result")
+        return Value(term, tuple(range(node.rank)))
+
+    def _filled(self, node: Compute, start: Value | None, boxes: Sequence[tuple[Space, Scalar]], space: Space) -> Value:
+        """Boxes added to zeros (or to what holds everywhere), one after the other."""
+        listed = self._listed(node, start, boxes, space)
+        if listed is not None:
+            return listed
+        shape = self._shape(node.shape)
+        parts: list[Term] = [shape]
+        lines: list[str] = []
+        dtype = "" if node.dtype == np.float64 else f", {'int' if node.dtype.kind == 'i' else 'bool'}"
+        if start is None:
+            lines.append(f"{{out}} = np.zeros({{0}}{dtype})")
+        else:
+            full = self._bodies.aligned(start, space.order)
+            missing = len(start.axes) < node.rank
+            parts.append(full)
+            lines.append("{out} = np.array(np.broadcast_to({1}, {0}))" if missing else "{out} = np.array({1})")
+        disjoint = start is None and len(boxes) > 1 and _are_disjoint([b for b, _ in boxes])
+        for box, body in boxes:
+            value = self._bodies.value(body, box)
+            where, more = self._box(node, box, len(parts))
+            parts += more
+            sign = "=" if disjoint or (start is None and box is boxes[0][0]) else "+="
+            parts.append(self._bodies.aligned(value, space.order))
+            lines.append(f"{{out}}[{where}] {sign} {{{len(parts) - 1}}}")
+        term = self._terms.make(f"block {lines}".replace("{", "{{").replace("}", "}}"), parts, block=lines, hint="result")
+        return Value(term, tuple(range(node.rank)))
+
+    def _box(self, node: Compute, box: Space, first: int) -> tuple[str, list[Term]]:
+        entries: list[str] = []
+        parts: list[Term] = []
+        for extent, interval in zip(node.shape, box.intervals, strict=True):
+            own: list[Term] = []
+            entry = self._bodies._slice((0, 1, extent_scalar(0)), extent_scalar(extent), own, Space((interval,), (0,)))
+            for k in range(len(own), 0, -1):
+                entry = entry.replace(f"{{{k}}}", f"{{{first + len(parts) + k - 1}}}")
+            parts += own
+            entries.append(entry)
+        while len(entries) > 1 and entries[-1] == ":":
+            entries.pop()
+        return ", ".join(entries), parts
+
+    # ------------------------------------------------------------ running sums and scatters
+
+    def _running(self, node: Compute, body: Scalar, predicates: Sequence[Scalar], space: Space) -> Value | None:
+        """``sum over k <= i`` of what doesn't depend on i."""
+        names = {"sum": "np.cumsum", "prod": "np.cumprod", "max": "np.maximum.accumulate", "min": "np.minimum.accumulate"}
+        if node.reducer not in names or len(node.reduce_extents) != 1 or len(predicates) != 1:
+            return None
+        found = _order_of(predicates[0], node.rank)
+        if found is None or found[0] in body.free:
+            return None
+        axis, backwards, strict = found
+        if node.shape[axis] != node.reduce_extents[0] or (strict and node.rank > 1):
+            return None
+        if strict and node.reducer not in ("sum", "prod"):
+            return None
+        entries = self._bodies.value(body, space)
+        if node.rank not in entries.axes:
+            return None
+        place = entries.axes.index(node.rank)
+        axes = tuple(axis if a == node.rank else a for a in entries.axes)
+        flip = "::-1" if place == 0 else ", ".join([":"] * place + ["::-1"])
+        options = f", axis={place}" if len(axes) > 1 or ".accumulate" in names[node.reducer] else ""
+        term = entries.term
+        if strict:
+            part = self._terms.subscript(term, ":0:-1" if backwards else ":-1")
+            run = self._terms.call(names[node.reducer], part)
+            neutral = self._terms.atom("1.0" if node.reducer == "prod" else "0.0")
+            if backwards:
+                flipped = self._terms.subscript(run, "::-1")
+                return Value(self._terms.call("np.append", flipped, neutral, hint="after"), axes)
+            return Value(self._terms.call("np.append", neutral, run, hint="before"), axes)
+        if backwards:
+            term = self._terms.subscript(term, flip)
+        term = self._terms.call(names[node.reducer], term, options=options)
+        return Value(self._terms.subscript(term, flip) if backwards else term, axes)
+
+    def _scattered(self, node: Compute, body: Scalar, predicates: Sequence[Scalar], space: Space) -> Value | None:
+        """``sum_k [i = f(k)] v(k)`` adds v(k) to entry f(k)."""
+        if node.reducer != "sum" or not predicates:
+            return None
+        targets: dict[int, Scalar] = {}
+        for predicate in predicates:
+            found = _target(predicate, node.rank)
+            if found is None or found[0] in targets:
+                return None
+            targets[found[0]] = found[1]
+        axes = sorted(targets)
+        if axes != list(range(len(axes))) or any(a in body.free for a in axes):
+            return None
+        if any(min(t.free, default=-1) < node.rank for t in targets.values()):
+            return None
+        reduced = list(range(node.rank, len(node.extents)))
+        rest = list(range(len(axes), node.rank))
+        order = space.arranged((*axes, *reduced, *rest))
+        bodies = self._bodies
+        places = [bodies.value(unwrapped(targets[a]), order) for a in axes]
+        value = bodies.value(body, order)
+        if any(k not in {a for p in places for a in p.axes} for k in reduced):
+            return None
+        positions, _ = bodies.broadcast(places, order.arranged(reduced))
+        entries = ", ".join(f"{{{k + 1}}}" for k in range(len(positions)))
+        target = f"({entries})" if len(positions) > 1 else entries
+        amount = bodies.aligned(value, (*reduced, *rest)) if value.axes else value.term
+        line = f"np.add.at({{out}}, {target}, {{{len(positions) + 1}}})"
+        lines = ["{out} = np.zeros({0})", line]
+        key = f"scatter {lines}".replace("{", "{{").replace("}", "}}")
+        term = self._terms.make(key, [self._shape(node.shape), *positions, amount], block=lines, hint="scattered")
+        return Value(term, tuple(range(node.rank)))
+
+    # ------------------------------------------------------------ reductions
+
+    def _reduced(self, reducer: str, body: Scalar, box: Space, reduced: tuple[int, ...]) -> Value:
+        if reducer == "sum":
+            found = self._contraction(body, box, reduced)
+            if found is not None:
+                return found
+        space = box.arranged(self._order([body], box))
+        value = self._bodies.value(body, space)
+        return self._reduction(reducer, value, reduced, space)
+
+    def _reduction(self, reducer: str, value: Value, reduced: Sequence[int], space: Space) -> Value:
+        present = [axis for axis in reduced if axis in value.axes]
+        absent = [axis for axis in reduced if axis not in value.axes]
+        term = value.term
+        if present:
+            places = [value.axes.index(axis) for axis in present]
+            options = "" if len(places) == len(value.axes) else f", axis={_tuple(places)}"
+            term = self._terms.call(_REDUCERS[reducer], term, options=options)
+        for axis in absent if reducer in ("sum", "prod") else ():
+            interval = space.intervals[axis]
+            count = self._bodies.value(difference(interval.high, interval.low), space).term
+            term = self._terms.binary("*" if reducer == "sum" else "**", *((count, term) if reducer == "sum" else (term, count)))
+        if reducer in ("argmax", "argmin") and absent:
+            term = self._terms.atom("0")
+        return Value(term, tuple(a for a in value.axes if a not in reduced))
+
+    def _contraction(self, body: Scalar, box: Space, reduced: tuple[int, ...]) -> Value | None:
+        """A sum of products as products of matrices, or as an einsum."""
+        factors, coefficient = _factors(body)
+        inner = [f for f in factors if f.free & set(reduced)]
+        outer = [f for f in factors if not f.free & set(reduced)]
+        if not inner:
+            return None
+        if len(reduced) == 1:
+            value = self._matrix_product(inner, box, reduced[0])
+        else:
+            value = self._bilinear(inner, box, reduced) or self._einsum(inner, box, reduced)
+        if value is None:
+            return None
+        order = tuple(dict.fromkeys((*value.axes, *box.order)))
+        return self._bodies.quotient(
+            [value, *[self._bodies.value(f, box.arranged(order)) for f in outer]], [], coefficient, box.arranged(order)
+        )
+
+    def _group(self, factors: Sequence[Scalar], box: Space, target: Sequence[int]) -> Value:
+        """The product of factors as an array with these axes."""
+        order = self._order(factors, box)
+        arranged = box.arranged(order)
+        values = [self._bodies.value(f, arranged) for f in factors]
+        product = self._bodies.quotient(values, [], None, arranged) if len(values) > 1 else values[0]
+        return self._bodies.reordered(product, [a for a in target if a in product.axes])
+
+    def _matrix_product(self, factors: Sequence[Scalar], box: Space, k: int) -> Value | None:
+        outputs = sorted(set().union(*[f.free for f in factors]) - {k})
+        vectors = [f for f in factors if f.free == {k}]
+        matrices = [f for f in factors if len(f.free) > 1]
+        if len(outputs) > 2 or any(len(f.free) > 2 for f in factors):
+            return self._einsum(factors, box, (k,))
+        if not outputs:
+            return self._dot(vectors, box, k)
+        if len(outputs) == 1:
+            if not vectors:
+                return None
+            left = self._group(matrices, box, (outputs[0], k))
+            right = self._group(vectors, box, (k,))
+            return Value(self._terms.binary("@", left.term, right.term), (outputs[0],))
+        i, j = outputs
+        left_factors = [f for f in matrices if i in f.free]
+        right_factors = [f for f in matrices if j in f.free]
+        if not left_factors or not right_factors:
+            return None
+        left = self._group([*left_factors, *vectors], box, (i, k))
+        right = self._group(right_factors, box, (k, j))
+        return Value(self._terms.binary("@", left.term, right.term), (i, j))
+
+    def _dot(self, vectors: Sequence[Scalar], box: Space, k: int) -> Value | None:
+        if len(vectors) == 1:
+            factor = vectors[0]
+            if (is_apply(factor, "power") or is_apply(factor, "pow")) and is_number(factor.children[1], 2):
+                base = self._bodies.value(factor.children[0], box)
+                if base.axes:
+                    return Value(self._terms.binary("@", base.term, base.term), ())
+            return None
+        left, right = self._group(vectors[:-1], box, (k,)), self._group(vectors[-1:], box, (k,))
+        if not left.axes or not right.axes:
+            return None
+        return Value(self._terms.binary("@", left.term, right.term), ())
+
+    def _bilinear(self, factors: Sequence[Scalar], box: Space, reduced: tuple[int, ...]) -> Value | None:
+        """``x A y``, to a number."""
+        if len(reduced) != 2 or any(f.free - set(reduced) for f in factors):
+            return None
+        k, m = reduced
+        left, right = [f for f in factors if f.free == {k}], [f for f in factors if f.free == {m}]
+        matrices = [f for f in factors if f.free == {k, m}]
+        if not (left and right and matrices):
+            return None
+        parts = [self._group(left, box, (k,)), self._group(matrices, box, (k, m)), self._group(right, box, (m,))]
+        product = self._terms.binary("@", parts[0].term, parts[1].term)
+        return Value(self._terms.binary("@", product, parts[2].term), ())
+
+    def _einsum(self, factors: Sequence[Scalar], box: Space, reduced: tuple[int, ...]) -> Value | None:
+        """Where broadcasting would make an array larger than every factor."""
+        everything = sorted(set().union(*[f.free for f in factors]))
+        if len(factors) < 2 or any(set(everything) <= f.free for f in factors) or len(everything) < 3:
+            return None
+        groups: dict[frozenset[int], list[Scalar]] = {}
+        for factor in factors:
+            groups.setdefault(factor.free, []).append(factor)
+        values = [self._natural(group, box) for group in groups.values()]
+        letters = dict(zip(everything, "ijklmnpqrst", strict=False))
+        outputs = [a for a in everything if a not in reduced]
+        subscripts = ",".join("".join(letters[a] for a in v.axes) for v in values)
+        result = "".join(letters[a] for a in outputs)
+        holes = ", ".join(f"{{{k}}}" for k in range(len(values)))
+        term = self._terms.make(f'np.einsum("{subscripts}->{result}", {holes})', [v.term for v in values], hint="sum")
+        return Value(term, tuple(outputs))
+
+    def _natural(self, factors: Sequence[Scalar], box: Space) -> Value:
+        arranged = box.arranged(self._order(factors, box))
+        values = [self._bodies.value(f, arranged) for f in factors]
+        return self._bodies.quotient(values, [], None, arranged) if len(values) > 1 else values[0]
+
+
+# ---------------------------------------------------------------- reading bodies
+
+
+def _row(row: object) -> str:
+    """A nested list of holes."""
+    return row if isinstance(row, str) else f"[{', '.join(_row(item) for item in row)}]"  # type: ignore[attr-defined]
+
+
+def _point(box: Space) -> tuple[int, ...] | None:
+    """The only point of a box, where it has but one."""
+    point = []
+    for interval in box.intervals:
+        if not (isinstance(interval.low, Number) and isinstance(interval.high, Number)):
+            return None
+        if interval.high.value != interval.low.value + 1:  # type: ignore[operator]
+            return None
+        point.append(int(interval.low.value))  # type: ignore[arg-type]
+    return tuple(point)
+
+
+
+def _index_guard(term: Scalar) -> tuple[tuple[Scalar, ...], Scalar] | None:
+    """The index predicates of a guarded term and what they guard."""
+    if not isinstance(term, Guard):
+        return None
+    predicates = conjuncts(term.predicate)
+    if not all(is_index_predicate(p) and p.free and not loads_of(p) for p in predicates):
+        return None
+    return predicates, term.body
+
+
+def _shifted_range(axis: Scalar, shift: int, extent: Extent) -> list[Scalar]:
+    from gradc.ir.algebra import less, less_equal
+
+    if shift > 0:
+        return [less(sum_of(axis, shift), extent_scalar(extent))]
+    return [less_equal(-shift, axis)] if shift < 0 else []
+
+
+def _are_disjoint(boxes: Sequence[Space]) -> bool:
+    """Whether no two boxes share an entry: on some axis one ends where, or before, the other begins."""
+
+    def apart(one: Space, other: Space) -> bool:
+        for a, b in zip(one.intervals, other.intervals, strict=True):
+            for left, right in ((a, b), (b, a)):
+                gap = sum_of(right.low, _negative(left.high))
+                if isinstance(gap, Number) and gap.value >= 0:  # type: ignore[operator]
+                    return True
+        return False
+
+    return all(apart(a, b) for k, a in enumerate(boxes) for b in boxes[:k])
+
+
+def _negative(scalar: Scalar) -> Scalar:
+    from gradc.ir.algebra import negated
+
+    return negated(scalar)
+
+
+def _order_of(predicate: Scalar, k: int) -> tuple[int, bool, bool] | None:
+    """``(i, backwards, strict)`` where the predicate says k <= i, k < i (or, backwards, i <= k, i < k)."""
+    if not is_index_predicate(predicate) or not is_apply(predicate, "less_equal"):
+        return None
+    terms, constant = linear_terms(predicate.children[0])
+    if len(terms) != 2 or index(k) not in terms or constant not in (0, 1):
+        return None
+    other = next(a for a in terms if a is not index(k))
+    if not isinstance(other, Index) or terms[other] != -terms[index(k)] or abs(terms[other]) != 1:
+        return None
+    return other.position, terms[index(k)] < 0, constant == 1
+
+
+def _target(predicate: Scalar, rank: int) -> tuple[int, Scalar] | None:
+    """``(i, e)`` where the predicate says that output axis i is e, which reads an array."""
+    if not is_index_predicate(predicate) or not is_apply(predicate, "equal"):
+        return None
+    terms, constant = linear_terms(predicate.children[0])
+    axes = [a for a in terms if isinstance(a, Index) and a.position < rank and abs(terms[a]) == 1]
+    if len(axes) != 1 or not loads_of(predicate):
+        return None
+    axis = axes[0]
+    sign = -terms[axis]
+    from gradc.ir.algebra import from_linear
+
+    rest = from_linear({a: sign * c for a, c in terms.items() if a is not axis}, sign * constant)
+    return axis.position, rest
+
+
+def _factors(body: Scalar) -> tuple[list[Scalar], Fraction | None]:
+    """The factors of a product, however nested, and its exact coefficient."""
+    pending, factors, coefficient = [body], [], Fraction(1)
+    while pending:
+        factor = pending.pop()
+        if is_apply(factor, "prod") or is_apply(factor, "mul"):
+            pending.extend(reversed(factor.children))
+        elif isinstance(factor, Number) and isinstance(factor.value, int | Fraction):
+            coefficient *= factor.value
+        else:
+            factors.append(factor)
+    return factors, coefficient if coefficient != 1 else None
+
+
+def _tuple(places: Sequence[int]) -> str:
+    return str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"

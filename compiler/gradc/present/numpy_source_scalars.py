@@ -1,0 +1,474 @@
+"""Bodies of comprehensions as whole-array expressions: what broadcasts, what is a slice, what is fancy indexing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradc.errors import ArgumentError
+from gradc.ir.algebra import negated, sum_of
+from gradc.ir.scalar import Apply, Guard, Index, Load, NamedConstant, Number, Scalar, Size, is_apply, is_number
+from gradc.ir.tensor import extent_scalar
+from gradc.ir.walk import post_order
+from gradc.present.numpy_source_spaces import Space, affine
+from gradc.present.numpy_source_text import ATOM, PRODUCT, SUM, Term, Terms
+
+if TYPE_CHECKING:
+    from gradc.ir.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class Value:
+    """A term and the axes that its array has, in this order."""
+
+    term: Term
+    axes: tuple[int, ...]
+
+
+_SIGNS = {
+    "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
+    "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%", "and": "&", "or": "|",
+}  # fmt: skip
+_FUNCTIONS = {
+    "abs": "np.abs", "not": "np.logical_not", "root": "np.sqrt", "conj": "np.conj",
+    "sigmoid": "expit", "erf": "erf", "erfc": "erfc",
+}  # fmt: skip
+#: Functions of scipy.special that the source imports by name.
+SPECIAL = ("expit", "erf", "erfc", "gammaln", "gamma", "digamma", "polygamma", "jv", "iv", "yv", "kv")
+
+
+class Bodies:
+    """Scalar expressions over spaces as terms."""
+
+    def __init__(self, terms: Terms, tensor: Callable[[Tensor], Value], size: Callable[[str], str]) -> None:
+        self.terms = terms
+        self._tensor = tensor
+        self._size = size
+        self._memo: dict[tuple[Scalar, Space], Value] = {}
+
+    def value(self, root: Scalar, space: Space) -> Value:
+        """The scalar over the whole space at once; it has the axes that it depends on, in the space's order."""
+        for node in post_order([root], prune=lambda s: (s, space) in self._memo or isinstance(s, Load)):
+            if (node, space) not in self._memo:
+                self._memo[node, space] = self._node(node, space)
+        return self._memo[root, space]
+
+    def aligned(self, value: Value, axes: Sequence[int]) -> Term:
+        """The term with ``None`` where it lacks one of the axes, so that it broadcasts."""
+        present = [axis in value.axes for axis in axes]
+        if not any(present):
+            return value.term
+        first = present.index(True)
+        if all(present[first:]):
+            return value.term
+        entries = ", ".join(":" if p else "None" for p in present[first:])
+        return self.terms.subscript(value.term, entries)
+
+    def reordered(self, value: Value, axes: Sequence[int]) -> Value:
+        """The same axes in another order."""
+        if value.axes == tuple(axes):
+            return value
+        if len(axes) == 2:
+            if value.term.template == "{0}.T":
+                return Value(value.term.parts[0], tuple(axes))
+            return Value(self.terms.attribute(value.term, "T"), tuple(axes))
+        order = ", ".join(str(value.axes.index(axis)) for axis in axes)
+        return Value(self.terms.call("np.transpose", value.term, options=f", ({order})"), tuple(axes))
+
+    def broadcast(self, values: Sequence[Value], space: Space) -> tuple[list[Term], tuple[int, ...]]:
+        """Terms that broadcast against each other, and the axes of the result."""
+        axes = tuple(axis for axis in space.order if any(axis in v.axes for v in values))
+        return [self.aligned(v, axes) for v in values], axes
+
+    # ------------------------------------------------------------ nodes
+
+    def _node(self, node: Scalar, space: Space) -> Value:
+        if isinstance(node, Number):
+            return Value(self.terms.atom(literal(node.value)), ())
+        if isinstance(node, Size):
+            return Value(self.terms.atom(self._size(node.name)), ())
+        if isinstance(node, Index):
+            interval = space.intervals[node.position]
+            low, high = (self.value(bound, space).term for bound in (interval.low, interval.high))
+            bounds = (high,) if is_number(interval.low, 0) else (low, high)
+            return Value(self.terms.call("np.arange", *bounds, hint="indices"), (node.position,))
+        if isinstance(node, Load):
+            return self._load(node, space)
+        if isinstance(node, Guard):
+            masked = Space(space.intervals, space.order, masked=True)
+            body = self.value(node.body, masked)
+            (condition, chosen), axes = self.broadcast([self.value(node.predicate, space), body], space)
+            return Value(self.where(condition, chosen, self.terms.atom("0")), axes)
+        assert isinstance(node, Apply)
+        return self._apply(node, space)
+
+    def where(self, condition: Term, chosen: Term, other: Term) -> Term:
+        """``np.where``."""
+        if condition.template == "True":
+            return chosen
+        return self.terms.call("np.where", condition, chosen, other, hint="where")
+
+    def _apply(self, node: Apply, space: Space) -> Value:
+        name = node.op.name
+        if name == "stop_gradient":
+            return self.value(_unprotected(node.args[0]), space)
+        if name == "sum":
+            return self._sum(node, space)
+        if name == "prod":
+            return self._product(node, space)
+        values = [self.value(argument, space) for argument in node.args]
+        if name in ("power", "pow"):
+            return self._power(node, values, space)
+        if name == "convert":
+            return self._convert(node, values[0])
+        arguments, axes = self.broadcast(values, space)
+        return Value(self._operation(name, arguments), axes)
+
+    def _operation(self, name: str, arguments: list[Term]) -> Term:
+        terms = self.terms
+        if name == "mul":
+            return self._multiplied(arguments)
+        if name in _SIGNS:
+            result = arguments[0]
+            for argument in arguments[1:]:
+                result = terms.binary(_SIGNS[name], result, argument)
+            return result
+        if name == "neg":
+            return self.negative(arguments[0])
+        if name == "softplus":
+            return terms.call("np.logaddexp", terms.atom("0"), arguments[0], hint="softplus")
+        return terms.call(_FUNCTIONS.get(name, f"np.{name}"), *arguments)
+
+    def negative(self, term: Term) -> Term:
+        """``-term``."""
+        if term.template == "-{0}":
+            return term.parts[0]
+        return self.terms.make("-{0}", (term,), SUM, (PRODUCT,), hint="negative")
+
+    def plus(self, left: Term, right: Term) -> Term:
+        """``left + right``, a difference where one is negative."""
+        if right.template == "-{0}":
+            return self.terms.binary("-", left, right.parts[0])
+        if left.template == "-{0}":
+            return self.terms.binary("-", right, left.parts[0])
+        return self.terms.binary("+", left, right)
+
+    def _convert(self, node: Apply, value: Value) -> Value:
+        before, after = node.args[0].dtype, node.dtype
+        if before == after or (after.kind in "fc" and before.kind in "iuf" and after.itemsize == 8):
+            return value
+        return Value(self.terms.call("np.asarray", value.term, options=f", {_DTYPES.get(after.name, after.name)}"), value.axes)
+
+    # ------------------------------------------------------------ sums, products, powers
+
+    def _sum(self, node: Apply, space: Space) -> Value:
+        """Positive terms first, literals last."""
+        ordered = sorted(node.args, key=lambda term: isinstance(term, Number))
+        arguments, axes = self.broadcast([self.value(term, space) for term in ordered], space)
+        pairs = sorted(zip(arguments, ordered, strict=True), key=lambda pair: _is_negative(*pair))
+        if isinstance(ordered[-1], Number) and _is_negative(*pairs[-1]) and not _is_negative(arguments[-1], ordered[-1]):
+            pairs.insert(0, pairs.pop(next(k for k, pair in enumerate(pairs) if pair[1] is ordered[-1])))  # 1 - x
+        result = pairs[0][0]
+        for argument, term in pairs[1:]:
+            if isinstance(term, Number) and _is_negative(argument, term):
+                result = self.terms.binary("-", result, self.value(negated(term), space).term)
+            else:
+                result = self.plus(result, argument)
+        return Value(result, axes)
+
+    def _product(self, node: Apply, space: Space) -> Value:
+        upper: list[Scalar] = []
+        lower: list[Scalar] = []
+        coefficient: Fraction | None = None
+        for factor in node.args:
+            inverse = _inverse(factor)
+            if inverse is not None:
+                lower.append(inverse)
+            elif isinstance(factor, Number) and isinstance(factor.value, int | Fraction):
+                coefficient = Fraction(factor.value)
+            else:
+                upper.append(factor)
+        upper.sort(key=lambda factor: (bool(factor.free), not isinstance(factor, Load)))
+        return self.quotient(
+            [self.value(f, space) for f in upper], [self.value(f, space) for f in lower], coefficient, space
+        )
+
+    def quotient(
+        self, upper: Sequence[Value], lower: Sequence[Value], coefficient: Fraction | None, space: Space
+    ) -> Value:
+        """``coefficient * upper / lower``: scalars are multiplied first."""
+        above, below = sorted(upper, key=lambda v: len(v.axes)), sorted(lower, key=lambda v: len(v.axes))
+        factor = coefficient if coefficient is not None else Fraction(1)
+        for place, value in enumerate(above):
+            if value.term.template == "-{0}":
+                factor = -factor
+                value = above[place] = Value(value.term.parts[0], value.axes)
+            if value.term.template == "{0} / {1}" and value.term.parts[0].template == "1":
+                below.append(Value(value.term.parts[1], value.axes))
+                above[place] = Value(value.term.parts[0], ())
+        above = [value for value in above if value.term.template != "1"]
+        arguments, axes = self.broadcast([*above, *below], space)
+        magnitude = abs(factor)
+        tops, bottoms = arguments[: len(above)], arguments[len(above) :]
+        if magnitude.numerator != 1 or not tops:
+            tops = [self.terms.atom(str(magnitude.numerator)), *tops]
+        if magnitude.denominator != 1:
+            bottoms = [self.terms.atom(str(magnitude.denominator)), *bottoms]
+        result = self._multiplied(tops)
+        if bottoms:
+            result = self.terms.binary("/", result, self._multiplied(bottoms))
+        return Value(self.negative(result) if factor < 0 else result, axes)
+
+    def _multiplied(self, factors: Sequence[Term]) -> Term:
+        bare = [f.parts[0] if f.template == "-{0}" else f for f in factors]
+        if sum(f.template == "-{0}" for f in factors) % 2:
+            return self.negative(self._multiplied(bare))
+        result = bare[0]
+        for factor in bare[1:]:
+            if factor is result and factor.parts:
+                result = self.positive_power(factor, 2)
+            else:
+                result = self.terms.binary("*", result, factor)
+        return result
+
+    def _power(self, node: Apply, values: list[Value], space: Space) -> Value:
+        base, exponent = node.args
+        known = exponent.value if isinstance(exponent, Number) else None
+        if isinstance(known, int | Fraction) and not isinstance(known, bool):
+            if known < 0:
+                inverse = self.positive_power(values[0].term, -known)
+                return Value(self.terms.binary("/", self.terms.atom("1"), inverse), values[0].axes)
+            return Value(self.positive_power(values[0].term, known), values[0].axes)
+        arguments, axes = self.broadcast(values, space)
+        return Value(self.terms.binary("**", *arguments), axes)
+
+    def positive_power(self, base: Term, exponent: int | Fraction) -> Term:
+        """``base**exponent``, a root as such."""
+        if exponent == 1:
+            return base
+        if exponent == Fraction(1, 2):
+            return self.terms.call("np.sqrt", base)
+        return self.terms.binary("**", base, self.terms.atom(literal(exponent)))
+
+    # ------------------------------------------------------------ loads
+
+    def _load(self, node: Load, space: Space) -> Value:
+        source = self._tensor(node.tensor)
+        indices = [unwrapped(node.indices[axis]) for axis in source.axes]
+        extents = [extent_scalar(node.tensor.shape[axis]) for axis in source.axes]
+        if not indices:
+            return source
+        reshaped = self._reshaped(source, node, indices, space)
+        if reshaped is not None:
+            return reshaped
+        lines = [affine(i) if i.free else None for i in indices]
+        simple = [not i.free or (line is not None and line[1] != 0) for i, line in zip(indices, lines, strict=True)]
+        axes = [line[0] for line in lines if line is not None]
+        fancy = [k for k, ok in enumerate(simple) if not ok]
+        if len(axes) == len(set(axes)) and not fancy and not (space.masked and self._may_miss(lines, extents, space)):
+            return self._sliced(source, indices, lines, extents, space)
+        if len(fancy) == 1 and len(indices) > 1 and all(
+            line is not None and line[1] == 1 and is_number(line[2], 0) and space.intervals[line[0]].is_whole(extent)
+            for k, (line, extent) in enumerate(zip(lines, extents, strict=True))
+            if k not in fancy
+        ):
+            chosen = self.value(indices[fancy[0]], space)
+            names = [line[0] if line else -1 for line in lines]
+            own = (*names[: fancy[0]], *chosen.axes, *names[fancy[0] + 1 :])
+            if len(set(own)) == len(own):
+                entries = ", ".join("{1}" if k == fancy[0] else ":" for k in range(fancy[0] + 1))
+                result = Value(self.terms.subscript(source.term, entries, (chosen.term,)), own)
+                return self._in_order(result, space)
+        if len(indices) == 2 and indices[0] is indices[1] and isinstance(indices[0], Index):
+            if all(space.intervals[indices[0].position].is_whole(node.tensor.shape[a]) for a in source.axes):
+                return Value(self.terms.call("np.diagonal", source.term), (indices[0].position,))
+        values = [self.value(i, space) for i in indices]
+        if space.masked:
+            values = [self._clipped(v, e, space) for v, e in zip(values, extents, strict=True)]
+        parts, own = self.broadcast(values, space)
+        entries = ", ".join(f"{{{k + 1}}}" for k in range(len(parts)))
+        return Value(self.terms.subscript(source.term, entries, parts), own)
+
+    def _reshaped(self, source: Value, node: Load, indices: Sequence[Scalar], space: Space) -> Value | None:
+        """``x[3 i + j]`` as ``x.reshape(2, 3)``, and ``A[i // 3, i % 3]`` as ``A.ravel()``."""
+        from gradc.ir.algebra import linear_terms
+
+        shape = [node.tensor.shape[axis] for axis in source.axes]
+        if not all(isinstance(e, int) for e in shape) or source.axes != tuple(range(len(shape))):
+            return None
+        if len(indices) == 2 and is_apply(indices[0], "floordiv") and is_apply(indices[1], "mod"):
+            (axis, width), same = indices[0].children, indices[1].children
+            if isinstance(axis, Index) and (axis, width) == tuple(same) and is_number(width, shape[1]):  # type: ignore[arg-type]
+                if space.intervals[axis.position].is_whole(math.prod(shape)):  # type: ignore[arg-type]
+                    return Value(self.terms.call("np.ravel", source.term), (axis.position,))
+        if len(indices) != 1:
+            return None
+        terms, offset = linear_terms(indices[0])
+        axes = sorted(terms, key=lambda atom: -terms[atom])
+        if len(axes) < 2 or offset or not all(isinstance(axis, Index) for axis in axes):
+            return None
+        lengths, stride = [], 1
+        for axis in reversed(axes):
+            interval = space.intervals[axis.position]  # type: ignore[attr-defined]
+            if terms[axis] != stride or not is_number(interval.low, 0) or not isinstance(interval.high, Number):
+                return None
+            lengths.insert(0, int(interval.high.value))  # type: ignore[arg-type]
+            stride *= lengths[0]
+        if stride != shape[0]:
+            return None
+        text = f"{{0}}.reshape({', '.join(map(str, lengths))})"
+        term = self.terms.make(text, (source.term,), needs=(ATOM,), hint="reshaped")
+        return self._in_order(Value(term, tuple(axis.position for axis in axes)), space)  # type: ignore[attr-defined]
+
+    def _may_miss(self, lines: Sequence[Any], extents: Sequence[Scalar], space: Space) -> bool:
+        """Whether an index may leave its axis."""
+        for line, extent in zip(lines, extents, strict=True):
+            if line is None:
+                continue
+            interval = space.intervals[line[0]]
+            if line[1] != 1:
+                return True
+            below = sum_of(interval.low, line[2])
+            above = sum_of(interval.high, line[2], negated(extent))
+            if not (isinstance(below, Number) and below.value >= 0):  # type: ignore[operator]
+                return True
+            if not (isinstance(above, Number) and above.value <= 0):  # type: ignore[operator]
+                return True
+        return False
+
+    def _clipped(self, value: Value, extent: Scalar, space: Space) -> Value:
+        last = self.value(sum_of(extent, -1), space).term
+        return Value(self.terms.call("np.clip", value.term, self.terms.atom("0"), last, hint="indices"), value.axes)
+
+    def _sliced(
+        self,
+        source: Value,
+        indices: Sequence[Scalar],
+        lines: Sequence[tuple[int, int, Scalar] | None],
+        extents: Sequence[Scalar],
+        space: Space,
+    ) -> Value:
+        entries: list[str] = []
+        parts: list[Term] = []
+        for position, line, extent in zip(indices, lines, extents, strict=True):
+            if line is None:
+                entries.append(self._hole(position, parts, space))
+            else:
+                entries.append(self._slice(line, extent, parts, space))
+        while entries and entries[-1] == ":":
+            entries.pop()
+        own = tuple(line[0] for line in lines if line is not None)
+        term = self.terms.subscript(source.term, ", ".join(entries), parts) if entries else source.term
+        return self._in_order(Value(term, own), space)
+
+    def _in_order(self, value: Value, space: Space) -> Value:
+        return self.reordered(value, [axis for axis in space.order if axis in value.axes])
+
+    def _slice(self, line: tuple[int, int, Scalar], extent: Scalar, parts: list[Term], space: Space) -> str:
+        axis, step, offset = line
+        interval = space.intervals[axis]
+        first = sum_of(_scaled(interval.low, step), offset)
+        last = sum_of(_scaled(sum_of(interval.high, -1), step), offset)
+        start = stop = ""
+        if step > 0:
+            end = sum_of(last, 1)
+            start = "" if is_number(first, 0) else self._hole(first, parts, space)
+            stop = "" if self._covers(end, extent, step) else self._bound(end, extent, parts, space)
+            return f"{start}:{stop}" + (f":{step}" if step > 1 else "")
+        if first is not sum_of(extent, -1):
+            start = self._hole(first, parts, space)
+        end = sum_of(last, -1)
+        if not is_number(end, -1):
+            if not (isinstance(end, Number) and end.value >= 0) and not _is_positive(last):  # type: ignore[operator]
+                raise ArgumentError("a reversed part of an axis of any size has no NumPy source; give fixed extents")
+            stop = self._hole(end, parts, space)
+        return f"{start}:{stop}:{step}"
+
+    def _covers(self, end: Scalar, extent: Scalar, step: int) -> bool:
+        gap = sum_of(extent, negated(end))
+        return isinstance(gap, Number) and 0 <= gap.value < step  # type: ignore[operator]
+
+    def _bound(self, end: Scalar, extent: Scalar, parts: list[Term], space: Space) -> str:
+        """The end of a slice, counted from the end of the axis where that is shorter."""
+        gap = sum_of(extent, negated(end))
+        if isinstance(gap, Number) and not isinstance(extent, Number):
+            return str(-gap.value)  # type: ignore[operator]
+        return self._hole(end, parts, space)
+
+    def _hole(self, scalar: Scalar, parts: list[Term], space: Space) -> str:
+        if isinstance(scalar, Number):
+            return str(scalar.value)
+        parts.append(self.value(scalar, space).term)
+        return f"{{{len(parts)}}}"
+
+
+_DTYPES = {"float64": "float", "int64": "int", "bool": "bool", "float32": "np.float32"}
+
+
+def literal(value: Any) -> str:
+    """A number as source."""
+    if isinstance(value, NamedConstant):
+        return f"np.{value.name}"
+    if isinstance(value, Fraction):
+        decimal = float(value)
+        return repr(decimal) if len(repr(decimal)) <= 8 else f"({value.numerator} / {value.denominator})"
+    if isinstance(value, float) and not np.isfinite(value):
+        return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}[str(value)]
+    return repr(value)
+
+
+def _scaled(scalar: Scalar, factor: int) -> Scalar:
+    from gradc.ir.algebra import product_of
+
+    return product_of(factor, scalar)
+
+
+def _is_positive(scalar: Scalar) -> bool:
+    """Whether an expression of extents is at least 1 for extents of at least 1."""
+    from gradc.ir.algebra import linear_terms
+
+    terms, constant = linear_terms(scalar)
+    return all(c > 0 for c in terms.values()) and sum(terms.values()) + constant >= 1
+
+
+def _is_negative(printed: Term, term: Scalar) -> bool:
+    """Whether a term of a sum is written with a minus."""
+    if isinstance(term, Number):
+        return isinstance(term.value, int | float | Fraction) and term.value < 0
+    return printed.template == "-{0}"
+
+
+def _inverse(factor: Scalar) -> Scalar | None:
+    """What is divided by, where the factor is a power with a negative exponent."""
+    if is_apply(factor, "power") or is_apply(factor, "pow"):
+        base, exponent = factor.children
+        if isinstance(exponent, Number) and isinstance(exponent.value, int | Fraction) and exponent.value < 0:
+            from gradc.ir.algebra import power_of
+
+            return power_of(base, -exponent.value)
+    return None
+
+
+def unwrapped(position: Scalar) -> Scalar:
+    """An index without ``where(k < 0, k + n, k)``: NumPy counts negative indices from the end by itself."""
+    if is_apply(position, "position"):
+        return position.children[0]
+    if is_apply(position, "where"):
+        condition, _, plain = position.children
+        if is_apply(condition, "less") and condition.children[0] is plain and is_number(condition.children[1], 0):
+            return plain
+    return position
+
+
+def _unprotected(scalar: Scalar) -> Scalar:
+    """The largest entry without the protection against infinities: ``where(isfinite(m), m, 0)`` is m."""
+    if is_apply(scalar, "where"):
+        condition, chosen, other = scalar.children
+        if is_apply(condition, "isfinite") and condition.children[0] is chosen and is_number(other, 0):
+            return chosen
+    return scalar

@@ -1,0 +1,205 @@
+"""Array expressions as Python source: a shared graph of terms, and the statements that compute it.
+
+A `Term` is a piece of source with holes. Equal terms are one object, so what is computed twice is found by counting uses;
+those terms, and parts of lines that would be too long, become named temporaries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+#: Python's binding strengths, loosest first.
+TUPLE, COMPARISON, OR, AND, SUM, PRODUCT, UNARY, POWER, ATOM = range(9)
+
+_LONGEST_LINE = 88
+_LONGEST_PART = 60
+#: What the formatter writes without spaces around ``**``.
+_SIMPLE_OPERAND = re.compile(r"-?(?:[A-Za-z_][\w.]*|\d[\w.]*)")
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """Source with holes ``{0}``, ``{1}``, ... for its parts.
+
+    ``binding`` is how tightly it holds together, ``needs`` how tightly each part must. A term with ``block`` is computed
+    by statements, in which ``{out}`` is its own name; ``hint`` suggests a name for its value.
+    """
+
+    template: str
+    binding: int = ATOM
+    parts: tuple[Term, ...] = ()
+    needs: tuple[int, ...] = ()
+    block: tuple[str, ...] = ()
+    hint: str = "term"
+
+
+class Terms:
+    """The terms of one function; equal ones are one object."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, Term] = {}
+
+    def make(
+        self,
+        template: str,
+        parts: Sequence[Term] = (),
+        binding: int = ATOM,
+        needs: Sequence[int] | None = None,
+        block: Sequence[str] = (),
+        hint: str = "term",
+    ) -> Term:
+        """The term with this template and these parts."""
+        key = (template, tuple(parts), tuple(block))
+        if key not in self._known:
+            wanted = tuple(needs) if needs is not None else (TUPLE,) * len(parts)
+            self._known[key] = Term(template, binding, tuple(parts), wanted, tuple(block), hint)
+        return self._known[key]
+
+    def atom(self, text: str) -> Term:
+        """A name or literal."""
+        binding = SUM if text.startswith("-") else ATOM
+        return self.make(text.replace("{", "{{").replace("}", "}}"), binding=binding)
+
+    def call(self, function: str, *arguments: Term, options: str = "", hint: str = "") -> Term:
+        """``function(arguments, options)``."""
+        holes = ", ".join(f"{{{k}}}" for k in range(len(arguments)))
+        return self.make(f"{function}({holes}{options})", arguments, hint=hint or function.rpartition(".")[2])
+
+    def binary(self, sign: str, left: Term, right: Term) -> Term:
+        """``left sign right``."""
+        if sign == "**":
+            return self.make("{0}**{1}", (left, right), POWER, (ATOM, UNARY), hint="power")
+        binding, left_need, right_need, hint = _SIGNS[sign]
+        return self.make(f"{{0}} {sign} {{1}}", (left, right), binding, (left_need, right_need), hint=hint)
+
+    def subscript(self, base: Term, entries: str, parts: Sequence[Term] = ()) -> Term:
+        """``base[entries]``; the parts are holes 1, 2, ... of the entries."""
+        return self.make(f"{{0}}[{entries}]", (base, *parts), needs=(ATOM, *[TUPLE] * len(parts)), hint="part")
+
+    def attribute(self, base: Term, name: str) -> Term:
+        """``base.name``."""
+        return self.make(f"{{0}}.{name}", (base,), needs=(ATOM,), hint="part")
+
+
+_SIGNS = {
+    "+": (SUM, SUM, SUM + 1, "total"),
+    "-": (SUM, SUM, SUM + 1, "difference"),
+    "*": (PRODUCT, PRODUCT, PRODUCT + 1, "product"),
+    "/": (PRODUCT, PRODUCT, PRODUCT + 1, "ratio"),
+    "//": (PRODUCT, PRODUCT, PRODUCT + 1, "quotient"),
+    "%": (PRODUCT, PRODUCT, PRODUCT + 1, "remainder"),
+    "@": (PRODUCT, PRODUCT, PRODUCT + 1, "product"),
+    "&": (AND, AND, AND + 1, "mask"),
+    "|": (OR, OR, OR + 1, "mask"),
+    **{sign: (COMPARISON, OR, OR, "mask") for sign in ("<", "<=", ">", ">=", "==", "!=")},
+}
+
+_NAMES = {"exp": "e", "sum": "total", "max": "largest", "min": "smallest", "where": "chosen", "expit": "sigmoid"}
+
+
+def ordered(roots: Iterable[Term]) -> list[Term]:
+    """Unique terms below (and including) the roots, parts first."""
+    seen: set[Term] = set()
+    order: list[Term] = []
+    stack: list[tuple[Term, bool]] = [(root, False) for root in reversed(list(roots))]
+    while stack:
+        term, entered = stack.pop()
+        if entered:
+            order.append(term)
+        elif term not in seen:
+            seen.add(term)
+            stack.append((term, True))
+            stack.extend((part, False) for part in reversed(term.parts) if part not in seen)
+    return order
+
+
+class Statements:
+    """The lines that compute some terms."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.lines: list[str] = []
+        self._taken = set(taken)
+        self._text: dict[Term, tuple[str, int]] = {}
+        self._uses: dict[Term, int] = {}
+
+    def compute(self, roots: Sequence[Term]) -> list[str]:
+        """The source of each root, after the lines it needs."""
+        order = ordered(roots)
+        for term in (*roots, *[part for term in order for part in term.parts]):
+            self._uses[term] = self._uses.get(term, 0) + 1
+        for term in order:
+            self._add(term)
+        return [self._text[root][0] for root in roots]
+
+    def _add(self, term: Term) -> None:
+        if term.block:
+            name = self._name(term)
+            parts = [self._part(part, TUPLE) for part in term.parts]
+            self.lines += [line.format(*parts, out=name) for line in term.block]
+            self._text[term] = (name, ATOM)
+            return
+        text = self._filled(term)
+        for part in sorted(term.parts, key=lambda p: -len(self._text[p][0])):
+            if len(text) <= _LONGEST_PART or len(self._text[part][0]) < 20:
+                break
+            self._assign(part)
+            text = self._filled(term)
+        self._text[term] = (text, term.binding)
+        if self._uses[term] > 1 and _is_work(term):
+            self._assign(term)
+
+    def _filled(self, term: Term) -> str:
+        if term.template == "{0}**{1}":
+            base, exponent = (self._part(p, need) for p, need in zip(term.parts, term.needs, strict=True))
+            hugged = _SIMPLE_OPERAND.fullmatch(base) and _SIMPLE_OPERAND.fullmatch(exponent)
+            return f"{base}**{exponent}" if hugged else f"{base} ** {exponent}"
+        return term.template.format(*[self._part(p, need) for p, need in zip(term.parts, term.needs, strict=True)])
+
+    def _part(self, term: Term, need: int) -> str:
+        text, binding = self._text[term]
+        return f"({text})" if binding < need else text
+
+    def _assign(self, term: Term) -> None:
+        name = self._name(term)
+        self.lines += assignment(name, self._text[term][0])
+        self._text[term] = (name, ATOM)
+
+    def _name(self, term: Term) -> str:
+        wanted = _NAMES.get(term.hint, term.hint)
+        if term.template == "{0} @ {1}":
+            joined = "".join(self._text[part][0] for part in term.parts)
+            wanted = joined if joined.isidentifier() and len(joined) <= 4 else wanted
+        elif len(term.parts) == 1 and self._text[term.parts[0]][0].isidentifier() and term.hint not in _NAMES:
+            wanted = f"{wanted}_{self._text[term.parts[0]][0]}"
+        wanted = wanted if wanted.isidentifier() else "term"
+        name, count = wanted, 1
+        while name in self._taken:
+            count += 1
+            name = f"{wanted}{count}"
+        self._taken.add(name)
+        return name
+
+
+def _is_work(term: Term) -> bool:
+    """Whether naming the term saves work: views and literals are free."""
+    core = term
+    while core.parts and (re.fullmatch(r"\{0\}(\.T|\[[^{]*\])", core.template) or core.template == "-{0}"):
+        core = core.parts[0]
+    return bool(core.parts) and core is term
+
+
+def assignment(name: str, text: str) -> list[str]:
+    """``name = text`` as lines."""
+    line = f"{name} = {text}"
+    if len(line) + 4 <= _LONGEST_LINE:
+        return [line]
+    return [f"{name} = (", f"    {text}", ")"]
+
+
+def returned(text: str) -> list[str]:
+    """``return text`` as lines."""
+    if len(text) + 11 <= _LONGEST_LINE:
+        return [f"return {text}"]
+    return ["return (", f"    {text}", ")"]
