@@ -40,3 +40,9 @@ def test_without_arguments_the_last_call_gives_the_signature() -> None:
     F(np.ones(3))
     assert "float64[3]" in F.ir()
     assert F.formula().latex() == "2 x"
+
+
+def test_a_ufunc_has_its_operands_as_parameters():
+    assert str(gradc.grad(np.sin).formula()) == "cos(x)"
+    assert str(gradc.grad(gradc.grad(np.sin)).formula()) == "-sin(x)"
+    assert gradc.grad(np.multiply).parameters == ["x1", "x2"]

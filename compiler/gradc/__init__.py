@@ -45,6 +45,7 @@ from gradc.errors import (
     TraceError,
 )
 from gradc.function import Function
+from gradc.plotting import plot
 from gradc.trace.specs import array, matrix, scalar, vector
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "laplacian",
     "linearize",
     "matrix",
+    "plot",
     "scalar",
     "set_num_threads",
     "stop_gradient",

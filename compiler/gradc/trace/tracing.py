@@ -55,7 +55,11 @@ def parameter_names(function: Any) -> Names:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     variadic = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
     by_name = frozenset(p.name for p in parameters if p.kind is not inspect.Parameter.POSITIONAL_ONLY)
-    return Names(tuple(p.name for p in parameters if p.kind in kinds), variadic, by_name)
+    positional = tuple(p.name for p in parameters if p.kind in kinds)
+    innermost = inspect.unwrap(function)
+    if isinstance(innermost, np.ufunc):  # out= may be given by position, but is no operand
+        positional = positional[: innermost.nin]
+    return Names(positional, variadic, by_name)
 
 
 @functools.lru_cache(maxsize=4096)
