@@ -128,7 +128,8 @@ _CLASSES: dict[type[Notation], int] = {
     Cases: 9,
     Reduction: 10,
 }
-_SYMBOLIC_POWER = 5
+_POLYNOMIAL = 5  # before symbolic powers and functions: (a - 1) x^{a - 2}, (x^2 + 2) sin(x)
+_SYMBOLIC_POWER = 5.5
 _GREEK_LETTER = re.compile(r"\\[A-Za-z]+(?![A-Za-z{])")
 #: Functions with another place than the alphabet's: sine before cosine.
 _PLACES = {"cos": "sin~", "cosh": "sinh~"}
@@ -160,11 +161,27 @@ def _factor_key(factor: Notation) -> tuple[Any, ...]:
         return (_SYMBOLIC_POWER, 0, text_key(factor))
     if isinstance(base, Function) and base.name == "exp":
         place = _EXPONENTIAL
+    if isinstance(base, Sum) and _is_polynomial(base):
+        return (_POLYNOMIAL, 0, text_key(base))
     if isinstance(base, Name) and _GREEK_LETTER.match(base.latex):
         return (place, 0, text_key(base))  # Greek letters are mostly constants
     if isinstance(base, Entry):
         return (place, -len(base.indices), text_key(base))
     return (place, 1, text_key(base))
+
+
+def _is_polynomial(total: Sum) -> bool:
+    """Whether a sum holds no functions and no big operators."""
+    pending: list[Notation] = list(total.terms)
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Power) and not isinstance(item.exponent, Literal):
+            return False
+        if not isinstance(item, Name | Entry | Literal | Product | Power | Sum):
+            return False
+        if not isinstance(item, Entry):
+            pending.extend(item.parts)
+    return True
 
 
 def _about_indices(condition: Notation) -> bool:

@@ -44,6 +44,7 @@ from gradc.ir.tensor import (
 )
 from gradc.ir.walk import free_indices, graph_order, loads_of, post_order
 from gradc.simplify.display_algebra import DisplayAlgebra
+from gradc.simplify.display_search import Search
 
 #: An elementwise intermediate is written out where it is used while it has at most this many symbols.
 _LARGEST_INLINED = 250
@@ -70,6 +71,7 @@ class _Display:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._algebra = DisplayAlgebra()
+        self._search = Search()
         self._forms: dict[Node, Node] = {}
         self._rebuild = _rebuilder(self._algebra)
 
@@ -78,7 +80,16 @@ class _Display:
             if node in self._forms:
                 continue
             self._forms[node] = self._displayed(node)
-        return Graph(self._graph.inputs, tuple(self._tensor(t) for t in self._graph.outputs))
+        return Graph(self._graph.inputs, tuple(self._polished(self._tensor(t)) for t in self._graph.outputs))
+
+    def _polished(self, tensor: Tensor) -> Tensor:
+        """An output with its body in the shortest of its forms."""
+        if not isinstance(tensor, Compute):
+            return tensor
+        body = self._search.body(tensor.body)
+        return compute(
+            tensor.shape, body, reduce_extents=tensor.reduce_extents, reducer=tensor.reducer, domain=tensor.domain
+        )
 
     def _tensor(self, tensor: Tensor) -> Tensor:
         form = self._forms[tensor]
@@ -154,10 +165,9 @@ class _Display:
             base = predicate.children[0].children[0]  # a norm: the convention at 0 is no part of the textbook's formula
             if any(is_apply(f, "power") and f.children[0] is base for f in post_order([body])):
                 return body
-        if is_apply(predicate, "not_equal") and is_number(predicate.children[1], 0):
-            terms = body.children if is_apply(body, "sum") else (body,)
-            if all(_saves_a_power(predicate.children[0], t) for t in terms):
-                return body
+        terms = body.children if is_apply(body, "sum") else (body,)
+        if all(_needless(predicate, t) for t in terms):
+            return body
         return guarded(predicate, body)
 
     # ------------------------------------------------------------ reductions
@@ -242,6 +252,16 @@ class _Display:
             (outside if invariant else inside).append(factor)
         rest = algebra.product_of(*inside, flatten=False, dtype=body.dtype)
         return outside, guarded(predicate, rest)
+
+
+def _needless(predicate: Scalar, term: Scalar) -> bool:
+    """Whether the predicate only keeps derivatives of powers from their limits: the term is 0 where it fails."""
+    if is_apply(predicate, "and"):
+        return all(_needless(p, term) for p in predicate.children)
+    if is_apply(predicate, "or"):
+        return any(_needless(p, term) for p in predicate.children)
+    of_zero = is_apply(predicate, "not_equal") and is_number(predicate.children[1], 0)
+    return of_zero and _saves_a_power(predicate.children[0], term)
 
 
 def _saves_a_power(watched: Scalar, term: Scalar) -> bool:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from gradc.ir import algebra
 from gradc.ir.algebra import split_coefficient
 from gradc.ir.scalar import Load, Number, Scalar, is_apply, number
+from gradc.simplify.display_cost import Ink
 
 Coefficients = dict[int, int | Fraction]
 
@@ -27,7 +28,9 @@ def expanded_if_shorter(scalar: Scalar) -> Scalar:
         algebra.product_of(number(c, scalar.dtype), algebra.power_of(symbol, number(e, scalar.dtype)))
         for e, c in coefficients.items()
     ]
-    return algebra.sum_of(*terms, flatten=False, dtype=scalar.dtype)
+    expanded = algebra.sum_of(*terms, flatten=False, dtype=scalar.dtype)
+    ink = Ink()
+    return expanded if ink(expanded) <= ink(scalar) else scalar
 
 
 def _has_inner_sum(scalar: Scalar) -> bool:
