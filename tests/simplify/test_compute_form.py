@@ -32,6 +32,18 @@ def test_cross_entropy_of_a_softmax() -> None:
     np.testing.assert_allclose(F(x), softmax - np.array([1.0, 0, 0, 0]), rtol=1e-14, atol=1e-16)
 
 
+def test_the_maximum_that_a_network_shifts_by_has_no_derivative() -> None:
+    def loss(W: Any, b: Any, X: Any, labels: Any) -> Any:
+        scores = X @ W + b
+        scores = scores - np.max(scores, axis=1, keepdims=True)
+        return -np.sum(labels * (scores - np.log(np.sum(np.exp(scores), axis=1, keepdims=True))))
+
+    specs = gradc.matrix("d", "k"), gradc.vector("k"), gradc.matrix("n", "d"), gradc.matrix("n", "k")
+    ir = gradc.grad(loss, (0, 1)).ir(*specs)
+    assert ir.count("max ") == 1
+    assert "==" not in ir, "nobody asks who is the maximum"
+
+
 def test_a_compensated_sum_stays_compensated() -> None:
     def compensated(x: Any, y: Any) -> Any:
         total = x + y

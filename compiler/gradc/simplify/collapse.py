@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from gradc.ir.algebra import power_of, product_of, sum_of
+from gradc.ir.algebra import power_of, product_of, reindexed, sum_of
 from gradc.ir.scalar import Apply, Index, Load, NamedConstant, Number, Scalar, is_apply, number
 from gradc.ir.tensor import Compute
 from gradc.ir.walk import post_order
@@ -126,11 +126,11 @@ def _exact(value: object) -> int | Fraction | float:
 
 
 def _looked_through(item: Load) -> Scalar | None:
-    """The body of a producer that is read at the consumer's own point."""
+    """The body of a producer that is read at the consumer's own point, or along some of its axes."""
     producer = item.tensor
-    identity = all(isinstance(i, Index) and i.position == k for k, i in enumerate(item.indices))
-    if isinstance(producer, Compute) and producer.reducer is None and identity:
-        return producer.body
+    plain = all(isinstance(i, Index) for i in item.indices) and len(set(item.indices)) == len(item.indices)
+    if isinstance(producer, Compute) and producer.reducer is None and plain:
+        return reindexed(producer.body, item.indices)
     return None
 
 

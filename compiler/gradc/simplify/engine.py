@@ -75,7 +75,8 @@ class _Rewriter:
         body = self._rewritten(node.body, node.extents)
         domain = self._rewritten(node.domain, node.extents) if node.domain is not TRUE else TRUE
         if node.reducer == "sum":
-            image = as_tensor(node.shape, summed(node.shape, node.reduce_extents, _as_product(body), domain))
+            body = _as_product(_collapsed_factors(body))
+            image = as_tensor(node.shape, summed(node.shape, node.reduce_extents, body, domain))
         elif node.reducer is None:
             image = as_tensor(node.shape, _collapsed_terms(body))
         else:
@@ -107,12 +108,28 @@ class _Rewriter:
 
 
 def _collapsed_terms(body: Scalar) -> Scalar:
-    """The body with sums that cancel when multiplied out collapsed: itself, and what its guards hold."""
+    """The body with sums that cancel when multiplied out collapsed: itself, what its guards hold, and factors."""
     if isinstance(body, Guard):
-        return guarded(body.predicate, collapsed(body.body))
+        return guarded(body.predicate, _collapsed_terms(body.body))
     if is_apply(body, "sum") and any(isinstance(term, Guard) for term in body.children):
         return sum_of(*[_collapsed_terms(term) for term in body.children], flatten=False, dtype=body.dtype)
-    return collapsed(body)
+    return collapsed(body) if is_apply(body, "sum") else _collapsed_factors(body)
+
+
+def _collapsed_factors(body: Scalar) -> Scalar:
+    """The body with factors that cancel collapsed; a product with such a factor is nothing at all.
+
+    So vanishes what a shift by hand, as in ``s - np.max(s)``, adds to the derivative of a softmax.
+    """
+    if isinstance(body, Guard):
+        return guarded(body.predicate, _collapsed_factors(body.body))
+    if is_apply(body, "sum") and any(isinstance(term, Guard) for term in body.children):
+        return sum_of(*[_collapsed_factors(term) for term in body.children], flatten=False, dtype=body.dtype)
+    if not is_apply(body, "prod") or not any(is_apply(factor, "sum") for factor in body.children):
+        return body
+    factors = [collapsed(factor) for factor in body.children]
+    changed = any(new is not old for new, old in zip(factors, body.children, strict=True))
+    return product_of(*factors, flatten=False, dtype=body.dtype) if changed else body
 
 
 def _as_product(body: Scalar) -> Scalar:
