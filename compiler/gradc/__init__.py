@@ -33,6 +33,7 @@ from gradc.api import (
     vmap,
 )
 from gradc.config import get_num_threads, set_num_threads
+from gradc.diagnosis import explain_nan
 from gradc.errors import (
     ArgumentError,
     CompileError,
@@ -66,6 +67,7 @@ __all__ = [
     "divergence",
     "elementwise_grad",
     "equal",
+    "explain_nan",
     "get_num_threads",
     "grad",
     "hessian",

@@ -217,13 +217,7 @@ class Function(FastCallable, Shown):
         if kwargs and not self._takes_out:
             out = kwargs.pop("out", None)
         given = (args, kwargs, names, out)
-        if kwargs:
-            args, kwargs = self._bound(args, kwargs)
-        key, leaves, numbers = signature_of(args, kwargs, self.static_argnums)
-        record, captured = self._record(key, leaves, args, kwargs)
-        inputs = record.graph.inputs
-        values = [value_of(leaf, tensor) for leaf, tensor in zip(leaves, inputs, strict=False)]
-        values += captured
+        record, values, numbers = self.prepared(args, kwargs)
         if out is not None:
             run_into(record, values, out)
             self._consider_plan(record, given, numbers)
@@ -232,6 +226,15 @@ class Function(FastCallable, Shown):
         self._consider_plan(record, given, numbers)
         leaves = [shown(result, numbers) for result in results]
         return leaves[0] if record.tree is None else unflatten(record.tree, leaves)
+
+    def prepared(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Record, list[np.ndarray], bool]:
+        """The record for a call, the values of its graph's inputs, and whether all arguments are Python numbers."""
+        if kwargs:
+            args, kwargs = self._bound(args, kwargs)
+        key, leaves, numbers = signature_of(args, kwargs, self.static_argnums)
+        record, captured = self._record(key, leaves, args, kwargs)
+        values = [value_of(leaf, tensor) for leaf, tensor in zip(leaves, record.graph.inputs, strict=False)]
+        return record, values + captured, numbers
 
     def _consider_plan(
         self, record: Record, given: tuple[tuple[Any, ...], dict[str, Any], tuple[str, ...], Any], numbers: bool

@@ -1,0 +1,110 @@
+"""`explain_nan`: the first operation that is not finite, forward or in the derivative, with the user's line."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gradc
+from gradc.errors import ArgumentError
+
+
+def test_a_logarithm_of_a_negative_number():
+    def loss(w, x):
+        shifted = x - w
+        logs = np.log(shifted)
+        return np.sum(logs**2)
+
+    found = gradc.explain_nan(loss, 2.0, np.array([5.0, 4.0, 1.0]))
+    assert (found.where, found.operation, found.operands, found.entry) == ("value", "log", (-1.0,), (2,))
+    assert np.isnan(found.result)
+    assert found.line is not None
+    assert "logs = np.log(shifted)" in found.line.text
+    assert str(found).startswith("log(-1) is nan in entry [2]\n  in ")
+    assert "positive argument" in str(found)
+
+
+def test_the_first_of_several():
+    found = gradc.explain_nan(lambda x: np.log(np.exp(x) - np.exp(x)) / x, 800.0)
+    assert (found.operation, found.operands) == ("exp", (800.0,))
+    assert found.result == np.inf
+
+
+def test_only_what_reaches_the_result_counts():
+    def f(x):
+        safe = np.where(x > 0, np.log(x), 0.0)
+        return np.sum(safe) + np.sum(1 / x)
+
+    found = gradc.explain_nan(f, np.array([1.0, 0.0, -2.0]))
+    assert (found.operation, found.operands, found.entry) == ("div", (1.0, 0.0), (1,))
+    assert not gradc.explain_nan(lambda x: np.where(x > 0, np.log(x), 0.0), np.array([1.0, -2.0]))
+
+
+def test_a_derivative_that_is_not_finite():
+    def norm(x):
+        squares = np.sum(x * x)
+        return np.sqrt(squares) + np.sum(np.cos(x))
+
+    found = gradc.explain_nan(gradc.grad(norm), np.zeros(3))
+    assert (found.where, found.operation, found.operands) == ("derivative", "sqrt", (0.0,))
+    assert found.line is not None
+    assert "np.sqrt(squares)" in found.line.text
+    assert "np.where(x > 0, np.sqrt(x), 0)" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "operation"),
+    [
+        (lambda x: x**0.5, 0.0, "pow"),
+        (lambda x: np.arcsin(x) * 2, 1.0, "arcsin"),
+        (lambda x: np.exp(np.sqrt(np.sin(x) ** 2)), 0.0, "sqrt"),
+    ],
+)
+def test_singular_derivatives(f, x, operation):
+    found = gradc.explain_nan(f, x)
+    assert (found.where, found.operation) == ("derivative", operation)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "operation", "operands"),
+    [
+        (lambda x: np.sum((x - 1) ** -1), np.array([2.0, 1.0]), "pow", (0.0, -1.0)),
+        (lambda x: np.arccos(x) + 1, 1.5, "arccos", (1.5,)),
+        (lambda x: x * 1e200 * 1e200, 1.0, "mul", (1e200, 1e200)),
+        (lambda x: (x - 8.0) ** 1.5, 4.0, "pow", (-4.0, 1.5)),
+    ],
+)
+def test_operations(f, x, operation, operands):
+    found = gradc.explain_nan(f, x)
+    assert (found.where, found.operation, found.operands) == ("value", operation, operands)
+
+
+def test_a_reduction_that_overflows_and_a_matrix_product():
+    found = gradc.explain_nan(lambda x: np.sum(x), np.array([1.7e308, 1.7e308]))
+    assert (found.where, found.operation) == ("value", "sum")
+    found = gradc.explain_nan(lambda a, b: np.sum(a @ b), np.array([[1.0, 1e300]]), np.array([0.0, 1e300]))
+    assert (found.operation, found.operands, found.entry) == ("mul", (1e300, 1e300), (0, 1))
+
+
+def test_an_argument_that_is_nan_itself_and_captures():
+    found = gradc.explain_nan(lambda x: np.sum(x), np.array([1.0, np.nan]))
+    assert (found.where, found.entry) == ("argument", (1,))
+    assert str(found) == "the argument x[1] is nan itself"
+    scale = np.array([0.0, 1.0])
+    found = gradc.explain_nan(gradc.grad(lambda x: np.sum(x / scale)), np.ones(2))
+    assert (found.operation, found.operands) == ("div", (1.0, 0.0))
+
+
+def test_everything_is_finite():
+    found = gradc.explain_nan(lambda x: np.exp(x), 1.0)
+    assert not found
+    assert str(found) == "everything is finite: the value and its derivative"
+    with pytest.raises(ArgumentError):
+        gradc.explain_nan(lambda x: x, gradc.scalar())
+
+
+def test_html_is_escaped():
+    def f(x):
+        return np.where(x < 2, 1 / x, x)
+
+    assert "&lt; 2" in gradc.explain_nan(f, 0.0)._repr_html_()
