@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from derivations import algebra, statistics
+from derivations import algebra, inverses, learning, statistics
 from derivations.identity import SIZES, Identity
 
-IDENTITIES: tuple[Identity, ...] = (*algebra.ROWS, *statistics.ROWS)
+IDENTITIES: tuple[Identity, ...] = (*algebra.ROWS, *inverses.ROWS, *statistics.ROWS, *learning.ROWS)
 
 __all__ = ["IDENTITIES", "SIZES", "Identity"]

@@ -50,7 +50,7 @@ GRADIENTS: list[Case] = [
         (N, DATA, vector("m"), gradc.scalar()),
         r"2 X^\top (X w - y) + 2 c w",
     ),
-    (lambda x, A: x @ A @ x, (N, SQUARE), r"A x + A^\top x"),
+    (lambda x, A: x @ A @ x, (N, SQUARE), r"(A + A^\top) x"),
     (lambda A, x: x @ A @ x, (SQUARE, N), r"x x^\top"),
     (lambda x, A, y: x @ A @ y, (vector("m"), DATA, N), "A y"),
     (lambda A, B: np.trace(A @ B), (SQUARE, SQUARE), r"B^\top"),
@@ -67,12 +67,13 @@ GRADIENTS: list[Case] = [
     (
         lambda x: np.std(x),
         (N,),
-        r"\frac{1}{\sqrt{n} \left\|x - \frac{1}{n} \mathbf{1}^\top x\right\|} \left(x - \frac{1}{n} \mathbf{1}^\top x\right)",
+        r"\frac{1}{\sqrt{n} \left\|x - \frac{1}{n} \mathbf{1} \mathbf{1}^\top x\right\|}"
+        r" \left(x - \frac{1}{n} \mathbf{1} \mathbf{1}^\top x\right)",
     ),
     (
         lambda x, y: x @ y / (np.linalg.norm(x) * np.linalg.norm(y)),
         (N, N),
-        r"\frac{y}{\|x\| \|y\|} - \frac{x^\top y}{\|x\|^{3} \|y\|} x",
+        r"\frac{1}{\|x\| \|y\|} \left(y - \frac{x^\top y}{\|x\|^{2}} x\right)",
     ),
     (
         cross_entropy,
@@ -90,11 +91,11 @@ GRADIENTS: list[Case] = [
         (N, DATA),
         r"\frac{2 \|X w\|^{2}}{\|w\|^{4}} w - \frac{2}{\|w\|^{2}} X^\top X w",
     ),
-    (lambda x, A, b: 0.5 * x @ A @ x - b @ x, (N, SQUARE, N), r"\frac{1}{2} A x + \frac{1}{2} A^\top x - b"),
+    (lambda x, A, b: 0.5 * x @ A @ x - b @ x, (N, SQUARE, N), r"\frac{1}{2} (A + A^\top) x - b"),
     (lambda U, V, A: np.sum((U @ V.T - A) ** 2), (DATA, SQUARE, DATA), r"2 (U V^\top - A) V"),
-    (lambda X, A: np.trace(X.T @ A @ X), (SQUARE, SQUARE), r"A X + A^\top X"),
+    (lambda X, A: np.trace(X.T @ A @ X), (SQUARE, SQUARE), r"(A + A^\top) X"),
     (lambda X, A, B: np.trace(A @ X @ B), (SQUARE, SQUARE, SQUARE), r"A^\top B^\top"),
-    (lambda x: np.var(x), (N,), r"\frac{2}{n} \left(x - \frac{1}{n} \mathbf{1}^\top x\right)"),
+    (lambda x: np.var(x), (N,), r"\frac{2}{n} \left(x - \frac{1}{n} \mathbf{1} \mathbf{1}^\top x\right)"),
     (
         lambda w, X, y: np.sum(np.log(1 + np.exp(-y * (X @ w)))),
         (N, DATA, vector("m")),
@@ -116,7 +117,7 @@ GRADIENTS: list[Case] = [
         r"2 (\sigma(W x + b) \odot (1 - \sigma(W x + b)) \odot (\sigma(W x + b) - y)) x^\top",
     ),
     (lambda x, y: np.sum(x * np.log(x / y)), (N, N), r"1 + \log(x \oslash y)"),
-    (lambda x: np.sum(x) ** 2, (N,), r"2 (\mathbf{1}^\top x) \mathbf{1}"),
+    (lambda x: np.sum(x) ** 2, (N,), r"2 \mathbf{1} \mathbf{1}^\top x"),
     (lambda X: np.mean(2 * (3 * X + 2) ** 2), (matrix(2, 3),), "2 (3 X + 2)"),
 ]
 
@@ -127,7 +128,7 @@ HESSIANS: list[Case] = [
     (lambda x: x @ x, (N,), "2 I"),
     (lambda x: np.sum(x**2) ** 2, (N,), r"8 x x^\top + 4 \|x\|^{2} I"),
     (lambda x: np.sqrt(np.sum(x**2)), (N,), r"\frac{1}{\|x\|} I - \frac{1}{\|x\|^{3}} x x^\top"),
-    (lambda x: np.var(x), (N,), r"\frac{2}{n} I - \frac{2}{n^{2}} \mathbf{1} \mathbf{1}^\top"),
+    (lambda x: np.var(x), (N,), r"\frac{2}{n} \left(I - \frac{1}{n} \mathbf{1} \mathbf{1}^\top\right)"),
     (
         lambda x: np.log(np.sum(np.exp(x))),
         (N,),

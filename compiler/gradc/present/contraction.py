@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from gradc.present import matrix_algebra as m
 from gradc.present import notation as n
 from gradc.present.index_form import times
+from gradc.present.matrix_sums import scaled
 from gradc.present.notation import Notation
 
 Axes = tuple[int, ...]
@@ -168,7 +169,7 @@ class Contraction:
                 return None
             cycle.append(following[0])
         ring = [*cycle, cycle[0]]
-        return n.Function("tr", (m.multiplied([self._matrix(a, b) for a, b in itertools.pairwise(ring)]),))
+        return m.traced(m.multiplied([self._matrix(a, b) for a, b in itertools.pairwise(ring)]))
 
     # ------------------------------------------------------------ the result
 
@@ -178,13 +179,13 @@ class Contraction:
         scale = times(*self._numbers)
         joined = {a: m.entrywise(parts) for a, parts in vectors.items() if parts}
         if matrices:
-            return m.times_number(scale, _between(joined, outputs, _joined(matrices))), (outputs[0], outputs[1])
+            return scaled(scale, _between(joined, outputs, _joined(matrices))), (outputs[0], outputs[1])
         if len(joined) == 2:
             outer = m.multiplied([joined[outputs[0]], m.transposed(joined[outputs[1]])])
-            return m.times_number(scale, outer), (outputs[0], outputs[1])
+            return scaled(scale, outer), (outputs[0], outputs[1])
         if joined:
             ((axis, vector),) = joined.items()
-            return m.times_number(scale, vector), (axis,)
+            return scaled(scale, vector), (axis,)
         return scale, ()
 
 

@@ -50,6 +50,8 @@ ROWS: dict[str, FunctionRow] = {
     "diag": FunctionRow(r"\operatorname{diag}", "diag"),
     "squared_norm": FunctionRow(r"\left\|{0}\right\|^{2}", "norm({0})**2"),
     "frobenius": FunctionRow(r"\left\|{0}\right\|_{\mathrm{F}}^{2}", "norm({0})**2"),
+    "frobenius_norm": FunctionRow(r"\left\|{0}\right\|_{\mathrm{F}}", "norm({0})"),
+    "det": FunctionRow(r"\det", "det"),
     "norm": FunctionRow(r"\left\|{0}\right\|", "norm({0})"),
     "max": FunctionRow(r"\max", "max"),
     "min": FunctionRow(r"\min", "min"),

@@ -316,15 +316,19 @@ def times(*factors: Notation) -> Notation:
     return ordered_product(coefficient, over, under)
 
 
-def _power(base: Notation, exponent: Notation) -> Notation:
+#: Squares that are functions of their own, with the function they are the square of.
+_ROOTS = {"squared_norm": "norm", "frobenius": "frobenius_norm"}
+
+
+def to_power(base: Notation, exponent: Notation) -> Notation:
     """A power; exponents 1/2 are roots, negative ones denominators."""
     value = exponent.value if isinstance(exponent, n.Literal) else None
     if isinstance(value, int | Fraction | float) and value < 0:
-        return ordered_product(1, (), (_power(base, n.Literal(-value)),))
+        return ordered_product(1, (), (to_power(base, n.Literal(-value)),))
     if value == 1 and not isinstance(value, complex):
         return base
-    if isinstance(base, n.Function) and base.name == "squared_norm" and isinstance(value, int | Fraction):
-        return _power(n.Function("norm", base.arguments), n.Literal(_exact(2 * value)))
+    if isinstance(base, n.Function) and base.name in _ROOTS and isinstance(value, int | Fraction):
+        return to_power(n.Function(_ROOTS[base.name], base.arguments), n.Literal(_exact(2 * value)))
     if isinstance(value, Fraction) and value.numerator == 1 and value.denominator <= 3:
         return n.Root(base, value.denominator)
     return n.Power(base, exponent)
@@ -342,14 +346,14 @@ def _product(factors: Sequence[Notation]) -> Notation:
 _ARITHMETIC: dict[str, Callable[[Sequence[Notation]], Notation]] = {
     "sum": ordered_sum,
     "prod": _product,
-    "power": lambda a: _power(a[0], a[1]),
+    "power": lambda a: to_power(a[0], a[1]),
     "convert": lambda a: a[0],
     "add": ordered_sum,
     "sub": lambda a: n.Sum((a[0], n.scaled(-1, a[1]))),
     "mul": _product,
     "div": lambda a: ordered_product(1, (a[0],), (a[1],)),
     "neg": lambda a: n.scaled(-1, a[0]),
-    "pow": lambda a: _power(a[0], a[1]),
+    "pow": lambda a: to_power(a[0], a[1]),
     "sqrt": lambda a: n.Root(a[0], 2),
 }
 

@@ -275,6 +275,11 @@ class LatexWriter(Writer):
         written = self.enclosed(node.base, Binding.ATOM)
         return Text(rf"{written.text}^\top", Binding.POWER, written.tall)
 
+    def _inverse(self, node: n.Inverse) -> Text:
+        turned = isinstance(node.base, n.Transposed)
+        written = self.enclosed(node.base.base if isinstance(node.base, n.Transposed) else node.base, Binding.ATOM)
+        return Text(written.text + (r"^{-\top}" if turned else "^{-1}"), Binding.POWER, written.tall)
+
     def _hadamard(self, node: n.Hadamard) -> Text:
         written = [self.enclosed(f, Binding.NEGATIVE) for f in node.numerator]
         text = r" \odot ".join(w.text for w in written) or r"\mathbf{1}"
@@ -313,6 +318,7 @@ LatexWriter.rows = {
     n.Array: LatexWriter._array,
     n.MatrixProduct: LatexWriter._matrix_product,
     n.Transposed: LatexWriter._transposed,
+    n.Inverse: LatexWriter._inverse,
     n.Hadamard: LatexWriter._hadamard,
     n.EntrywisePower: LatexWriter._entrywise_power,
     n.Ones: LatexWriter._ones,
@@ -342,7 +348,7 @@ def _ends_big(node: Notation, kinds: Collection[str] = tuple(_BIG)) -> bool:
 
 def _stands_beside(node: Notation) -> bool:
     """Whether a factor is better beside a fraction than in its numerator."""
-    if isinstance(node, n.Reduction | n.Cases | n.Array | n.Hadamard | n.Identity):
+    if isinstance(node, n.Reduction | n.Cases | n.Array | n.Hadamard | n.Identity | n.Ones):
         return True
     if isinstance(node, n.Function):
         return node.name in ("squared_norm", "frobenius", "tr")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradc.ir.tensor import Extern, MultiNode
+from gradc.present import matrix_algebra as m
 from gradc.present import notation as n
 from gradc.present.notation import Notation
 
 
 def _inverse_times(operands: Sequence[Notation]) -> Notation:
     matrix, right = operands
-    return n.MatrixProduct((n.Power(matrix, n.Literal(-1)), right))
+    return m.multiplied([n.Inverse(matrix), right])
 
 
 def _named(name: str) -> Callable[[Sequence[Notation]], Notation]:
@@ -21,7 +22,10 @@ def _named(name: str) -> Callable[[Sequence[Notation]], Notation]:
 #: (call, result) -> notation
 _ROWS: dict[tuple[str, int], Callable[[Sequence[Notation]], Notation]] = {
     ("solve", 0): _inverse_times,
-    ("inv", 0): lambda operands: n.Power(operands[0], n.Literal(-1)),
+    ("inv", 0): lambda operands: n.Inverse(operands[0]),
+    ("det", 0): _named("det"),
+    ("slogdet", 0): lambda operands: n.Function("sign", (n.Function("det", tuple(operands)),)),
+    ("slogdet", 1): lambda operands: n.Function("log", (n.Function("abs", (n.Function("det", tuple(operands)),)),)),
     ("cholesky", 0): _named("chol"),
     ("eigh", 0): _named("eigenvalues"),
     ("eigh", 1): _named("eigenvectors"),

@@ -7,10 +7,13 @@ from fractions import Fraction
 from typing import Any
 
 from gradc.present import notation as n
+from gradc.present.functions import row_of
 from gradc.present.notation import Notation
-from gradc.present.order import ordered_factors, ordered_product
+from gradc.present.order import ordered_factors, ordered_product, ordered_sum
 
 ONES = n.Ones()
+#: Functions of arrays whose value is a number.
+NUMBERS = frozenset({"tr", "det", "squared_norm", "norm", "frobenius", "frobenius_norm", "max", "min"})
 
 
 def split_scale(node: Notation) -> tuple[Any, tuple[Notation, ...], tuple[Notation, ...], Notation | None]:
@@ -26,14 +29,12 @@ def is_array(node: Notation) -> bool:
     """Whether the piece stands for a vector or a matrix."""
     if isinstance(node, n.Name):
         return node.rank > 0
-    if isinstance(node, n.Ones | n.Identity | n.Array | n.Transposed | n.Hadamard | n.EntrywisePower):
+    if isinstance(node, n.Ones | n.Identity | n.Array | n.Transposed | n.Inverse | n.Hadamard | n.EntrywisePower):
         return True
     if isinstance(node, n.MatrixProduct):
         return not node.scalar
     if isinstance(node, n.Function):
-        return node.name == "kron" or (
-            node.name not in ("tr", "squared_norm", "norm") and any(map(is_array, node.arguments))
-        )
+        return node.name == "kron" or (node.name not in NUMBERS and any(map(is_array, node.arguments)))
     if isinstance(node, n.Bracket | n.Relation | n.Sum | n.Product | n.Root | n.Power | n.Logic):
         return any(map(is_array, node.parts))
     return False
@@ -108,14 +109,27 @@ def _replaced(array: Notation, exponential: Notation, count: int) -> tuple[Notat
 
 
 def times_number(number: Notation, array: Notation) -> Notation:
-    """The multiple of an array by a number."""
+    """The multiple of an array by a number; ``(1' x) 1`` is ``1 1' x``."""
     if n.is_literal(number, 0):
         return n.ZERO
+    if isinstance(array, n.Ones):
+        number, array = _sum_of_entries_outside(number)
     if isinstance(number, n.Product):
         return scaled_array(number.coefficient, number.numerator, number.denominator, array)
     if isinstance(number, n.Literal) and isinstance(number.value, int | float | Fraction):
         return scaled_array(number.value, (), (), array)
     return scaled_array(1, (number,), (), array)
+
+
+def _sum_of_entries_outside(number: Notation) -> tuple[Notation, Notation]:
+    """A number without its factor ``1' x``, and the vector ``1 1' x`` instead of ones."""
+    parts = number.numerator if isinstance(number, n.Product) else (number,)
+    for position, part in enumerate(parts):
+        if isinstance(part, n.MatrixProduct) and part.factors[0] == n.Transposed(ONES):
+            coefficient, under = (number.coefficient, number.denominator) if isinstance(number, n.Product) else (1, ())
+            rest = n.product(coefficient, parts[:position] + parts[position + 1 :], under)
+            return rest, n.MatrixProduct((ONES, *part.factors))
+    return number, ONES
 
 
 def transposed(node: Notation) -> Notation:
@@ -126,10 +140,15 @@ def transposed(node: Notation) -> Notation:
         return node
     if isinstance(node, n.Function) and node.name == "diag":
         return node
-    if isinstance(node, n.Power) and isinstance(node.base, n.Name):
+    if isinstance(node, n.Power) and isinstance(node.base, n.Name | n.Transposed):
         return n.Power(transposed(node.base), node.exponent)
+    if isinstance(node, n.Inverse):
+        return n.Inverse(transposed(node.base))
     if isinstance(node, n.MatrixProduct):
         return n.MatrixProduct(tuple(transposed(f) for f in reversed(node.factors)))
+    if isinstance(node, n.Sum) and all(map(is_array, node.terms)):
+        turned = ordered_sum([transposed(t) for t in node.terms])
+        return turned if turned == node or transposes(turned) <= transposes(node) else n.Transposed(node)
     if isinstance(node, n.Product):
         coefficient, over, under, core = split_scale(node)
         if core is not None:
@@ -150,11 +169,27 @@ def multiplied(factors: Sequence[Notation], scalar: bool = False) -> Notation:
             flat.extend(core.factors)
         elif core is not None and not isinstance(core, n.Identity):
             flat.append(core)
-    flat = _powers(_row_softmaxed(flat)) or [n.Identity()]
+    flat = _powers(_cancelled(_row_softmaxed(flat))) or [n.Identity()]
     product = flat[0] if len(flat) == 1 else n.MatrixProduct(tuple(flat), scalar)
     if scalar:
         return ordered_product(coefficient, [*over, product], under)
     return scaled_array(coefficient, over, under, product)
+
+
+def _cancelled(factors: Sequence[Notation]) -> list[Notation]:
+    """``A^-1 A`` left out, ``diag(v) 1`` as ``v``."""
+    kept: list[Notation] = []
+    for factor in factors:
+        last = kept[-1] if kept else None
+        if last is not None and (last == n.Inverse(factor) or factor == n.Inverse(last)):
+            kept.pop()
+        elif isinstance(factor, n.Ones) and isinstance(last, n.Function) and last.name == "diag":
+            kept[-1] = last.arguments[0]
+        elif last == n.Transposed(ONES) and isinstance(factor, n.Function) and factor.name == "diag":
+            kept[-1] = transposed(factor.arguments[0])
+        else:
+            kept.append(factor)
+    return kept
 
 
 def _row_softmaxed(factors: list[Notation]) -> list[Notation]:
@@ -206,7 +241,8 @@ def _powers(factors: Sequence[Notation]) -> list[Notation]:
         base, exponent = (factor.base, factor.exponent) if isinstance(factor, n.Power) else (factor, n.ONE)
         last = joined[-1] if joined else None
         last_base, last_exponent = (last.base, last.exponent) if isinstance(last, n.Power) else (last, n.ONE)
-        same = base == last_base and isinstance(base, n.Name) and base.rank == 2
+        named = base.base if isinstance(base, n.Transposed) else base
+        same = base == last_base and isinstance(named, n.Name) and named.rank == 2
         if same and isinstance(exponent, n.Literal) and isinstance(last_exponent, n.Literal):
             total_exponent = n.Literal(exponent.value + last_exponent.value)  # type: ignore[operator]
             joined[-1] = n.Power(base, total_exponent)
@@ -222,6 +258,15 @@ def inner(left: Notation, right: Notation) -> Notation:
     forward, backward = [transposed(left), right], [transposed(right), left]
     products = [multiplied(factors, scalar=True) for factors in (forward, backward)]
     return min(products, key=transposes)
+
+
+def traced(matrix: Notation) -> Notation:
+    """The trace, scales in front."""
+    coefficient, over, under, core = split_scale(matrix)
+    assert core is not None
+    if isinstance(core, n.Transposed):
+        core = core.base
+    return _rescaled(coefficient, over, under, n.Function("tr", (core,)))
 
 
 def transposes(node: Notation) -> int:
@@ -255,9 +300,9 @@ def total_of_matrix(matrix: Notation) -> Notation:
         if first == second:
             summed: Notation = n.Function("frobenius", (first,))
         elif isinstance(second, n.Transposed):
-            summed = n.Function("tr", (multiplied([second.base, first]),))
+            summed = traced(multiplied([second.base, first]))
         else:
-            summed = n.Function("tr", (multiplied([transposed(first), second]),))
+            summed = traced(multiplied([transposed(first), second]))
     elif isinstance(core, n.EntrywisePower) and n.is_literal(core.exponent, 2):
         summed = n.Function("frobenius", (core.base,))
     else:
@@ -302,7 +347,14 @@ def entrywise(over: Sequence[Notation], under: Sequence[Notation] = ()) -> Notat
 
 
 def _entrywise_power(base: Notation, exponent: int) -> Notation:
-    return base if exponent == 1 else n.EntrywisePower(base, n.Literal(exponent))
+    return base if exponent == 1 else entrywise_power(base, n.Literal(exponent))
+
+
+def entrywise_power(base: Notation, exponent: Notation) -> Notation:
+    """Every entry to a power; a function that carries its powers is written so: ``tanh^2(x)``."""
+    if isinstance(base, n.Function) and row_of(base.name).raised:
+        return n.Power(base, exponent)
+    return n.EntrywisePower(base, exponent)
 
 
 def diagonal(vector: Notation) -> Notation:

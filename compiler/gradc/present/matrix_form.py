@@ -30,8 +30,8 @@ from gradc.present import notation as n
 from gradc.present.contraction import Contraction
 from gradc.present.index_form import applied, size_name, times, written_constant
 from gradc.present.library import written_call
+from gradc.present.matrix_sums import summed
 from gradc.present.notation import Notation
-from gradc.present.order import ordered_sum
 
 Axes = tuple[int, ...]
 
@@ -114,7 +114,24 @@ class MatrixForm:
 def _entrywise_power(base: Notation, exponent: int | float | Fraction) -> Notation:
     if exponent == Fraction(1, 2):
         return n.Root(base, 2)
-    return base if exponent == 1 else n.EntrywisePower(base, n.Literal(exponent))
+    return base if exponent == 1 else m.entrywise_power(base, n.Literal(exponent))
+
+
+def _spread(term: Notation, axes: Axes) -> Notation:
+    """A term of an array; a number computed from arrays is a multiple of ones, plain numbers go without saying."""
+    if not axes or m.is_array(term) or not _has_array(term):
+        return term
+    return m.times_number(term, m.ONES if len(axes) == 1 else n.MatrixProduct((m.ONES, m.transposed(m.ONES))))
+
+
+def _has_array(node: Notation) -> bool:
+    pending = [node]
+    while pending:
+        item = pending.pop()
+        if m.is_array(item):
+            return not isinstance(node, n.Function)  # max x is a number at sight
+        pending.extend(item.parts)
+    return False
 
 
 def _is_diagonal(notation: Notation) -> bool:
@@ -196,7 +213,7 @@ class _Body:
             written = [a.over(axes) for a in arguments]
             if len(axes) == 2 and any(_is_diagonal(w) for w in written):  # no number is added to a diagonal matrix
                 written = [w if m.is_array(w) else _filled(View(w), axes) for w in written]
-            return View(ordered_sum(written), axes)
+            return View(summed([_spread(w, axes) for w in written]), axes)
         return View(applied(scalar, [a.over(axes) for a in arguments]), axes)
 
     def _load(self, item: Load) -> View:
@@ -222,7 +239,7 @@ class _Body:
         if isinstance(plain, n.Root):
             return View(plain, base.axes)
         axes = _union([base, exponent])
-        return View(n.EntrywisePower(base.over(axes), exponent.over(axes)), axes)
+        return View(m.entrywise_power(base.over(axes), exponent.over(axes)), axes)
 
     # ------------------------------------------------------------ products without a sum
 

@@ -174,6 +174,13 @@ class Transposed(Notation):
 
 
 @dataclass(frozen=True)
+class Inverse(Notation):
+    """The inverse of a matrix; the inverse of a transpose is written with one exponent."""
+
+    base: Notation
+
+
+@dataclass(frozen=True)
 class Hadamard(Notation):
     """Entrywise product and quotient."""
 

@@ -141,6 +141,9 @@ class PlainWriter(Writer):
     def _transposed(self, node: n.Transposed) -> Text:
         return Text(f"{self.enclosed(node.base, Binding.ATOM).text}.T")
 
+    def _inverse(self, node: n.Inverse) -> Text:
+        return Text(f"inv({self.text(node.base)})")
+
     def _hadamard(self, node: n.Hadamard) -> Text:
         text = "*".join(self.enclosed(f, Binding.POWER).text for f in node.numerator) or "1"
         for factor in node.denominator:
@@ -177,6 +180,7 @@ PlainWriter.rows = {
     n.Array: PlainWriter._array,
     n.MatrixProduct: PlainWriter._matrix_product,
     n.Transposed: PlainWriter._transposed,
+    n.Inverse: PlainWriter._inverse,
     n.Hadamard: PlainWriter._hadamard,
     n.EntrywisePower: PlainWriter._entrywise_power,
     n.Ones: PlainWriter._ones,

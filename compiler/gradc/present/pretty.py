@@ -310,6 +310,11 @@ class PrettyWriter:
     def _transposed(self, node: n.Transposed) -> Block:
         return raised(self.enclosed(node.base, Binding.ATOM), text("T"))
 
+    def _inverse(self, node: n.Inverse) -> Block:
+        turned = isinstance(node.base, n.Transposed)
+        base = node.base.base if isinstance(node.base, n.Transposed) else node.base
+        return raised(self.enclosed(base, Binding.ATOM), text("-T" if turned else "-1"))
+
     def _hadamard(self, node: n.Hadamard) -> Block:
         parts = [self.enclosed(f, Binding.NEGATIVE) for f in node.numerator] or [text("1")]
         block = beside(*_separated(parts, " ∘ "))
@@ -347,6 +352,7 @@ PrettyWriter.rows = {
     n.Array: PrettyWriter._array,
     n.MatrixProduct: PrettyWriter._matrix_product,
     n.Transposed: PrettyWriter._transposed,
+    n.Inverse: PrettyWriter._inverse,
     n.Hadamard: PrettyWriter._hadamard,
     n.EntrywisePower: PrettyWriter._entrywise_power,
     n.Ones: PrettyWriter._ones,

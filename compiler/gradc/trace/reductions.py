@@ -308,9 +308,7 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     array = lift(x)
     array = astype(array, float) if array.dtype.kind in "biu" else array
     if axis is None and ord is None:
-        flat = array if array.ndim == 1 else reshape(array, (-1,))
-        result = _root_of_squares(flat, 0, False)
-        return reshape(result, (1,) * array.ndim) if keepdims else result
+        return _root_of_squares(array, tuple(range(array.ndim)), keepdims)
     chosen = normal_axes(axis, array.ndim)
     if len(chosen) == 1:
         return _vector_norm(array, ord, chosen[0], keepdims)
