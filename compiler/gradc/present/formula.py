@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gradc.errors import ArgumentError
 from gradc.ir.tensor import Graph
-from gradc.present.notation import Name
+from gradc.present.conditions import written_conditions
+from gradc.present.latex import LatexWriter
+from gradc.present.notation import Name, Notation
 from gradc.present.origin import Origin
 from gradc.present.page import Layout, NotationName, Page
 from gradc.present.pieces import near
+from gradc.present.plain import PlainWriter
 from gradc.present.symbols import symbols_of
-from gradc.simplify.display import display
+from gradc.simplify.display import display, display_with_conditions
 
 if TYPE_CHECKING:
     from gradc.present.drawing import Drawing
+    from gradc.present.steps import Derivation
 
 
 class Formula:
@@ -75,6 +79,30 @@ class Formula:
         """The display form of the whole graph."""
         return display(self._graph)
 
+    @cached_property
+    def conditions(self) -> tuple[str, ...]:
+        """What must hold besides for the formula to be the derivative: where the print has cancelled or joined something.
+
+        >>> import numpy as np
+        >>> import gradc
+        >>> formula = gradc.grad(lambda x: np.arctan(1 / x)).formula()
+        >>> print(formula, formula.conditions)
+        -1/(x**2 + 1) ('x != 0',)
+        """
+        write = PlainWriter().text
+        return tuple(write(condition) for condition in self._conditions)
+
+    @cached_property
+    def conditions_latex(self) -> tuple[str, ...]:
+        r"""The conditions in LaTeX: ``x \ne 0``."""
+        write = LatexWriter().text
+        return tuple(write(condition) for condition in self._conditions)
+
+    @cached_property
+    def _conditions(self) -> tuple[Notation, ...]:
+        form, lost = display_with_conditions(self._graph)
+        return written_conditions(form, lost, self._symbols)
+
     # ------------------------------------------------------------ prints
 
     def latex(self, notation: NotationName = "auto", lhs: bool = False) -> str:
@@ -87,6 +115,47 @@ class Formula:
 
         results = sympy_outputs(self.graph_ir, [leaf.plain for leaf in self._symbols])
         return results[0] if len(results) == 1 else tuple(results)
+
+    def steps(
+        self, mode: Literal["reverse", "forward"] = "reverse", detail: Literal["brief", "normal", "full"] = "normal"
+    ) -> Derivation:
+        """The derivation, step by step as a person writes it, every line checked by numbers before it is shown.
+
+        ``mode`` tells it from the output back (``"reverse"``) or from a small change of the input on (``"forward"``).
+        ``detail="brief"`` keeps the parts, the chain rule and the result; ``"full"`` adds what the rules say in general.
+
+        >>> import gradc
+        >>> print(gradc.grad(lambda x: 1 / (1 + x**2)).formula().steps(detail="brief"))
+        df/dx step by step, reverse mode
+        <BLANKLINE>
+        1. Name the parts
+             u = x**2 + 1
+             f = 1/u
+        <BLANKLINE>
+        2. Multiply along the path
+             df/dx = df/du * du/dx   [chain rule]
+                   = (-1/u**2) * 2*x
+        <BLANKLINE>
+        3. Simplify
+             df/dx = -2*x/(x**2 + 1)**2
+        <BLANKLINE>
+        Every step was checked by numbers at 3 points.
+        """
+        from gradc.present.steps import Result, Side, derivation_of
+
+        if mode not in ("reverse", "forward"):
+            raise ArgumentError(f"mode is 'reverse' or 'forward', not {mode!r}")
+        if detail not in ("brief", "normal", "full"):
+            raise ArgumentError(f"detail is 'brief', 'normal' or 'full', not {detail!r}")
+        if self._origin is None:
+            raise ArgumentError("this formula was made from a graph alone; steps() needs the function behind it")
+        symbols = dict(zip(self._graph.inputs, self._symbols, strict=True))
+        results = []
+        for position, one in enumerate(self):
+            left = Side(one._output_names[0], one._lhs[0])
+            printed = Side(str(one), one.latex())
+            results.append(Result(one._graph, left, printed, symbols, self._origin.of(position)))
+        return derivation_of(results, mode, detail)
 
     def numpy(self) -> str:
         """NumPy source: ``import numpy as np`` and one ``def`` with the user's parameter names.
