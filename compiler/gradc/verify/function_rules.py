@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from gradc.verify.polynomial import ONE, Polynomial, number_polynomial
+from gradc.verify.polynomial import ONE, PI_ATOM, Polynomial, atom_polynomial, number_polynomial
 
 if TYPE_CHECKING:
     from gradc.verify.normal_form import NormalForm
@@ -45,7 +45,31 @@ def _log_in_base(base: int) -> Callable[[NormalForm, Polynomial], Polynomial]:
     return lambda form, x: form.quotient(form.logarithm(x), form.logarithm(number_polynomial(base)))
 
 
+def _arcsinh(form: NormalForm, x: Polynomial) -> Polynomial:
+    root = form.power(form.add(form.multiply(x, x), ONE), _HALF)
+    argument = form.add(x, root)
+    form.above_zero.add(form.oriented(argument).digest)
+    return form.logarithm(argument)
+
+
+def _arccosh(form: NormalForm, x: Polynomial) -> Polynomial:
+    root = form.power(form.subtract(form.multiply(x, x), ONE), _HALF)
+    return form.logarithm(form.add(x, root))
+
+
+def _arctanh(form: NormalForm, x: Polynomial) -> Polynomial:
+    gap = form.subtract(form.logarithm(form.add(ONE, x)), form.logarithm(form.subtract(ONE, x)))
+    return form.scale(gap, _HALF)
+
+
+def _arccos(form: NormalForm, x: Polynomial) -> Polynomial:
+    quarter = form.scale(atom_polynomial(PI_ATOM), _HALF)
+    return form.subtract(quarter, form.function("arcsin", [x]))
+
+
 _HALF = Fraction(1, 2)
+#: Functions without a rule of their own but ``f(-x) = -f(x)``.
+ODD_FUNCTIONS = frozenset(("arcsin", "arctan", "erf"))
 FUNCTION_RULES: dict[str, Callable[..., Polynomial]] = {
     "sub": lambda form, a, b: form.subtract(a, b),
     "neg": lambda form, a: form.scale(a, -1),
@@ -70,6 +94,12 @@ FUNCTION_RULES: dict[str, Callable[..., Polynomial]] = {
     "sigmoid": _sigmoid,
     "softplus": lambda form, a: form.logarithm(form.add(ONE, form.exponential(a))),
     "logaddexp": lambda form, a, b: form.logarithm(form.add(form.exponential(a), form.exponential(b))),
+    "expi": lambda form, a: form.exponential(a, "expi"),
+    "arccos": _arccos,
+    "arcsinh": _arcsinh,
+    "arccosh": _arccosh,
+    "arctanh": _arctanh,
+    "erfc": lambda form, a: form.subtract(ONE, form.function("erf", [a])),
     "sin": lambda form, a: form.sine(a),
     "cos": lambda form, a: form.cosine(a),
     "tan": lambda form, a: form.quotient(form.sine(a), form.cosine(a)),
@@ -86,4 +116,25 @@ FUNCTION_RULES: dict[str, Callable[..., Polynomial]] = {
     "not": lambda form, a: form.subtract(ONE, a),
     "or": lambda form, *args: form.subtract(ONE, form.multiply(*[form.subtract(ONE, a) for a in args])),
     "where": _where,
+}
+
+#: What a certificate calls the rules that are identities worth naming.
+RULE_NAMES: dict[str, str] = {
+    "sigmoid": "sigma(x) = 1/(1 + e^(-x))",
+    "softplus": "softplus(x) = log(1 + e^x)",
+    "logaddexp": "logaddexp(a, b) = log(e^a + e^b)",
+    "tan": "tan x = sin x / cos x",
+    "sinh": "sinh x = (e^x - e^(-x))/2",
+    "cosh": "cosh x = (e^x + e^(-x))/2",
+    "tanh": "tanh x = (e^x - e^(-x))/(e^x + e^(-x))",
+    "log2": "log2 x = log x / log 2",
+    "log10": "log10 x = log x / log 10",
+    "abs": "|x| = x where x > 0, -x where x < 0",
+    "maximum": "max(a, b) = (a + b + |a - b|)/2",
+    "minimum": "min(a, b) = (a + b - |a - b|)/2",
+    "arccos": "arccos x = pi/2 - arcsin x",
+    "arcsinh": "arcsinh x = log(x + sqrt(x^2 + 1))",
+    "arccosh": "arccosh x = log(x + sqrt(x^2 - 1))",
+    "arctanh": "arctanh x = (log(1 + x) - log(1 - x))/2",
+    "where": "where(p, a, b) = [p] a + [not p] b",
 }

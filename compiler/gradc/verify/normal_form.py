@@ -7,7 +7,7 @@ extents as well as fixed ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from itertools import count, permutations
 from math import isfinite
@@ -42,7 +42,7 @@ from gradc.verify.bound_indices import (
     replacements,
     scalars_in,
 )
-from gradc.verify.function_rules import FUNCTION_RULES
+from gradc.verify.function_rules import FUNCTION_RULES, ODD_FUNCTIONS, RULE_NAMES
 from gradc.verify.polynomial import (
     IMAGINARY,
     ONE,
@@ -55,6 +55,8 @@ from gradc.verify.polynomial import (
     TooLarge,
     Unsupported,
     atom_polynomial,
+    common_monomial,
+    factored,
     leading,
     number_polynomial,
 )
@@ -65,6 +67,9 @@ _BOUND = 10_000
 _MOST_PERMUTED = 5
 #: Powers of sums up to this one are multiplied out when they join a sum around them.
 _MOST_OPENED = 4
+#: Functions are taken case by case where at most so many brackets stand in their arguments.
+_MOST_CASES = 3
+_EULER = "sin^2 + cos^2 = 1, sines and cosines of sums and multiples (cos u + i sin u = e^(iu))"
 
 
 class NormalForm(Arithmetic):
@@ -75,10 +80,17 @@ class NormalForm(Arithmetic):
     """
 
     def __init__(
-        self, steps: int = 400_000, seconds: float = 5.0, rotations: bool = False, unroll: bool = False
+        self,
+        steps: int = 400_000,
+        seconds: float = 5.0,
+        rotations: bool = False,
+        unroll: bool = False,
+        symmetric: Collection[Tensor] = (),
+        positive: Collection[Tensor] = (),
     ) -> None:
         super().__init__(steps, seconds)
         self._rotations, self._unroll = rotations, unroll
+        self._symmetric, self._positive = frozenset(symmetric), frozenset(positive)
         self._tensors: dict[Tensor, Polynomial] = {}
         self._fresh = count(_FRESH)
 
@@ -174,7 +186,16 @@ class NormalForm(Arithmetic):
         places = [int(i.value) for i in node.indices if isinstance(i, Number) and isinstance(i.value, int)]
         if isinstance(tensor, Constant) and len(places) == tensor.rank:
             return self._number(number(tensor.value[tuple(places)].item(), tensor.dtype))
-        return atom_polynomial(Atom("load", node, free=free_indices(node)))
+        if tensor in self._symmetric:
+            *first, row, column = node.indices
+            if column.digest < row.digest:
+                self.rules["A^T = A for symmetric A"] = None
+                node = load(tensor, [*first, column, row])
+        known = tensor in self._positive
+        atom = atom_polynomial(Atom("load", node, free=free_indices(node), positive=known))
+        if not known and atom.digest in self.above_zero:
+            return atom_polynomial(Atom("load", node, free=free_indices(node), positive=True))
+        return atom
 
     def _index_bracket(self, predicate: Scalar) -> Polynomial:
         """``[e = 0]`` or ``[e <= 0]``, in terms of one of each and its negation."""
@@ -196,56 +217,126 @@ class NormalForm(Arithmetic):
         """An op of the table applied to polynomials."""
         rule = FUNCTION_RULES.get(name)
         if rule is not None:
+            if name in RULE_NAMES:
+                self.rules[RULE_NAMES[name]] = None
             return rule(self, *args)
         if name in ("sum", "add"):
             return self.add(*args)
         if name in ("prod", "mul", "and"):
             return self.multiply(*args)
+        if name in ODD_FUNCTIONS:
+            return self._odd_or_even(name, args[0], -1)
+        split = self._by_cases(name, args)
+        if split is not None:
+            return split
         free = frozenset[int]().union(*[arg.free for arg in args])
         return atom_polynomial(Atom("function", name, *args, free=free, depth=max(arg.depth for arg in args)))
 
     def exponential(self, exponent: Polynomial, kind: str = "exp") -> Polynomial:
         """``e**exponent`` (or ``e**(i exponent)``), a factor for each of its terms."""
-        factors = []
-        for monomial, value in exponent.terms.items():
-            logarithm = _only_logarithm(monomial) if kind == "exp" else None
-            if logarithm is not None:
-                factors.append(self.power(logarithm, value))
-            else:
-                inner = Polynomial({monomial: Fraction(1)})
-                factors.append(atom_polynomial(Atom(kind, inner, free=inner.free, depth=inner.depth), value))
-        normal = [
-            self.combine(dict(next(iter(f.terms)))) if len(f.terms) == 1 and kind == "expi" else f for f in factors
-        ]
-        return self.multiply(*normal)
+        split = self._by_cases(kind, [exponent])
+        if split is not None:
+            return split
+        if len(exponent.terms) > 1 and kind == "exp":
+            self.rules["exp(a + b) = exp(a) exp(b)"] = None
+        return self.multiply(*[self._exponential_factor(m, value, kind) for m, value in exponent.terms.items()])
+
+    def _exponential_factor(self, monomial: Monomial, value: Fraction, kind: str) -> Polynomial:
+        atom = monomial[0][0] if len(monomial) == 1 and monomial[0][1] == 1 else None
+        if atom is not None and atom.kind == "function" and kind == "exp" and atom.parts[0] == "log":
+            self.rules["exp(log x) = x"] = None
+            return self._power_of_modulus(atom.parts[1], value)
+        if atom is not None and atom.kind == "function" and kind == "expi" and value.denominator == 1:
+            turned = self._rotation(atom.parts[0], atom.parts[1], value > 0)
+            if turned is not None:
+                self.rules[f"sin and cos of {atom.parts[0]}"] = None
+                return self.power(turned, abs(value))
+        inner = Polynomial({monomial: Fraction(1)})
+        factor = Atom(kind, inner, free=inner.free, depth=inner.depth)
+        return self.combine({factor: value})
+
+    def _power_of_modulus(self, base: Polynomial, exponent: Fraction) -> Polynomial:
+        """``|base| ** exponent``."""
+        if exponent % 2 == 0 or self.is_known_positive(base):
+            return self.power(base, exponent)
+        opposite = self.scale(base, -1)
+        if self.is_known_positive(opposite):
+            return self.power(opposite, exponent)
+        return self.power(self.multiply(base, base), exponent / 2)
+
+    def _rotation(self, name: str, x: Polynomial, forward: bool) -> Polynomial | None:
+        """``e^{i u}`` (``e^{-i u}`` where not ``forward``) for an inverse function u of x."""
+        turn = self.scale(atom_polynomial(IMAGINARY), 1 if forward else -1)
+        square = self.multiply(x, x)
+        if name == "arctan":
+            return self.multiply(
+                self.add(ONE, self.multiply(turn, x)), self.power(self.add(ONE, square), Fraction(-1, 2))
+            )
+        if name == "arcsin":
+            return self.add(self.power(self.subtract(ONE, square), Fraction(1, 2)), self.multiply(turn, x))
+        return None
+
+    def _by_cases(self, name: str, args: Sequence[Polynomial]) -> Polynomial | None:
+        """``f([p] a + [not p] b)`` as ``[p] f(a) + [not p] f(b)``; None where no bracket stands in the arguments."""
+        atoms = {a for arg in args for monomial in arg.terms for a, _ in monomial if a.kind == "gt"}
+        if not 0 < len(atoms) <= _MOST_CASES:
+            return None
+        chosen = min(atoms, key=lambda atom: atom.digest)
+        bracket = atom_polynomial(chosen)
+        inside = self.function(name, [self._decided(arg, chosen, True) for arg in args])
+        outside = self.function(name, [self._decided(arg, chosen, False) for arg in args])
+        self.rules["functions of a case distinction are taken case by case"] = None
+        return self.add(self.multiply(bracket, inside), self.multiply(self.subtract(ONE, bracket), outside))
+
+    def _decided(self, polynomial: Polynomial, bracket: Atom, holds: bool) -> Polynomial:
+        """The polynomial where the bracket is 1, or where it is 0."""
+        parts = []
+        for monomial, value in polynomial.terms.items():
+            rest = {atom: e for atom, e in monomial if atom != bracket}
+            if holds or len(rest) == len(monomial):
+                parts.append(self.scale(self.combine(rest), value))
+        return self.add(*parts) if parts else ZERO
 
     def logarithm(self, argument: Polynomial) -> Polynomial:
-        """The logarithm; positive factors (exponentials, numbers) come out of it."""
+        """The logarithm: ``log|p|`` for each factor p; that is the same wherever the logarithm is defined."""
         if not argument:
             raise Unsupported("log(0)")
-        value = argument.terms[leading(argument)]
+        split = self._by_cases("log", [argument])
+        if split is not None:
+            return split
         if len(argument.terms) > 1:
-            common = {a: e for a, e in _lowest(argument).items() if a.kind == "exp"}
+            common = common_monomial(argument)
         else:
-            common = {atom: e for atom, e in next(iter(argument.terms)) if atom.kind in ("exp", "prime")}
-        parts = [self.scale(self._log_of_atom(atom), e) for atom, e in common.items()]
+            common = dict(next(iter(argument.terms)))
+        if any(atom.kind in ("gt", "eq", "predicate") for atom in common):
+            raise Unsupported("the logarithm of a bracket")
         inverse = self.combine({atom: -e for atom, e in common.items()})
         rest = self.multiply(argument, inverse)
-        if value > 0:
-            parts += [self._log_of_number(value)]
-            rest = self.scale(rest, 1 / value)
-        if rest.constant() == 1:
-            return self.add(*parts)
-        return self.add(*parts, atom_polynomial(Atom("function", "log", rest, free=rest.free, depth=rest.depth)))
+        value = rest.terms[leading(rest)]
+        rest = self.scale(rest, 1 / value)
+        parts = [self.scale(self._log_of_atom(atom), e) for atom, e in common.items()]
+        parts.append(self._log_of_number(abs(value)))
+        if rest.constant() != 1:
+            parts.append(self._log_of_base(rest))
+        if len(parts) > 2 or any(e != 1 for e in common.values()):
+            self.rules["log(a b) = log a + log b, log(a^k) = k log a"] = None
+        return self.add(*parts)
+
+    def _log_of_base(self, base: Polynomial) -> Polynomial:
+        return atom_polynomial(Atom("function", "log", base, free=base.free, depth=base.depth))
 
     def _log_of_atom(self, atom: Atom) -> Polynomial:
-        return atom.parts[0] if atom.kind == "exp" else self._log_of_number(Fraction(atom.parts[0]))
+        if atom.kind in ("i", "expi"):  # of modulus 1
+            return ZERO
+        if atom.kind == "exp":
+            return atom.parts[0]  # type: ignore[no-any-return]
+        if atom.kind == "prime":
+            return self._log_of_number(Fraction(atom.parts[0]))
+        return self._log_of_base(atom.parts[0] if atom.kind == "base" else atom_polynomial(atom))
 
     def _log_of_number(self, value: Fraction) -> Polynomial:
-        from gradc.verify.polynomial import _factored
-
         parts = [ZERO]
-        for prime, exponent in _factored(value).items():
+        for prime, exponent in factored(value).items():
             parts.append(self.scale(atom_polynomial(Atom("function", "log", number_polynomial(prime))), exponent))
         return self.add(*parts)
 
@@ -253,6 +344,7 @@ class NormalForm(Arithmetic):
         """The sine, which is odd; as rotations ``(e^{iu} - e^{-iu}) / 2i``."""
         if not self._rotations:
             return self._odd_or_even("sin", angle, -1)
+        self.rules[_EULER] = None
         forward, backward = self.exponential(angle, "expi"), self.exponential(self.scale(angle, -1), "expi")
         return self.scale(self.multiply(atom_polynomial(IMAGINARY), self.subtract(backward, forward)), Fraction(1, 2))
 
@@ -260,12 +352,16 @@ class NormalForm(Arithmetic):
         """The cosine, which is even; as rotations ``(e^{iu} + e^{-iu}) / 2``."""
         if not self._rotations:
             return self._odd_or_even("cos", angle, 1)
+        self.rules[_EULER] = None
         forward, backward = self.exponential(angle, "expi"), self.exponential(self.scale(angle, -1), "expi")
         return self.scale(self.add(forward, backward), Fraction(1, 2))
 
     def _odd_or_even(self, name: str, angle: Polynomial, parity: int) -> Polynomial:
         if not angle:
-            return ZERO if name == "sin" else ONE
+            return ZERO if parity < 0 else ONE
+        split = self._by_cases(name, [angle])
+        if split is not None:
+            return split
         negative = angle.terms[leading(angle)] < 0
         angle = self.scale(angle, -1) if negative else angle
         atom = Atom("function", name, angle, free=angle.free, depth=angle.depth)
@@ -375,6 +471,7 @@ class NormalForm(Arithmetic):
             terms, literal = algebra.linear_terms(atom.parts[0].children[0])
             for term, coefficient in terms.items():
                 if isinstance(term, Index) and term.position in bound and abs(coefficient) == 1:
+                    self.rules["sum over j of [i = j] f(j) = f(i)"] = None
                     others = {t: -c * coefficient for t, c in terms.items() if t is not term}
                     value = algebra.from_linear(others, -literal * coefficient)
                     return self._substituted_sum(factors, atom, bound, term.position, value)
@@ -407,6 +504,8 @@ class NormalForm(Arithmetic):
         """The sum over all of ``bound`` of a connected product, its indices named so that equal sums are one atom."""
         if len(bound) > _MOST_PERMUTED:
             raise TooLarge
+        if len(members) > 1:
+            self.rules["matrix products entry by entry: (A B)[i,j] = sum over k of A[i,k] B[k,j]"] = None
         depth = 1 + max(atom.depth for atom in members)
         positions = sorted(bound, key=lambda p: extent_scalar(bound[p]).digest)
         best: tuple[list[Extent], Polynomial] | None = None
@@ -473,18 +572,3 @@ class NormalForm(Arithmetic):
         fresh = {next(self._fresh): extent for extent in extents}
         moved = {**mapping, **{old: index(new) for old, new in zip(named, fresh, strict=True)}}
         return self._reduction(reducer, self.substitute(body, moved), self.substitute(domain, moved), fresh)
-
-
-def _only_logarithm(monomial: Monomial) -> Polynomial | None:
-    """The argument, where the monomial is a logarithm."""
-    if len(monomial) == 1 and monomial[0][1] == 1:
-        atom = monomial[0][0]
-        if atom.kind == "function" and atom.parts[0] == "log":
-            return atom.parts[1]  # type: ignore[no-any-return]
-    return None
-
-
-def _lowest(polynomial: Polynomial) -> Exponents:
-    from gradc.verify.polynomial import _common_monomial
-
-    return _common_monomial(polynomial, None)

@@ -1,143 +1,30 @@
-"""Polynomials over atoms: the normal form in which two expressions are seen to be one.
-
-A polynomial maps monomials to rational coefficients, a monomial maps atoms to rational exponents. Atoms are whatever has
-no arithmetic left in it:
-
-==============  ==================================================================================================
-``load``        an entry of an input (the `Scalar`)
-``scalar``      an index or a size as a number (the integer `Scalar`)
-``constant``    pi, or another irrational number by name
-``i``           the imaginary unit: sines and cosines are ``(e^{iu} -+ e^{-iu})/2``, so that every trigonometric identity
-                is one of exponents
-``prime``       a prime number to a fractional power, in [0, 1)
-``exp``         ``e^m`` for a monomial m: ``exp(2a + b)`` is ``exp(a)^2 exp(b)``
-``expi``        ``e^{i m}``
-``base``        a polynomial that is not a monomial, to a negative or fractional power
-``gt``, ``eq``  brackets ``[p > 0]`` and ``[p = 0]``; ``predicate`` a bracket over indices: all are their own squares
-``function``    another function of polynomials; ``reduce`` a maximum, a product...
-``sum``         a sum over bound indices of a product that does not fall apart
-==============  ==================================================================================================
-"""
+"""Arithmetic of polynomials in normal form (see `gradc.verify.atoms`): what is equal becomes one polynomial."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from functools import cached_property
-from typing import Any
 
-from gradc.ir.intern import Node, digest_of
-from gradc.verify.signs import never_negative
-
-Monomial = tuple[tuple["Atom", Fraction], ...]
-Exponents = dict["Atom", Fraction]
-
-_IDEMPOTENT = frozenset(("gt", "eq", "predicate"))
-_POSITIVE = frozenset(("exp", "prime"))
-#: Kinds whose powers need more than adding exponents.
-_SPECIAL = _IDEMPOTENT | {"i", "prime", "base", "expi"}
-
-
-class TooLarge(Exception):
-    """The normal form has too many terms, or takes too long: no proof this way."""
-
-
-class Unsupported(Exception):
-    """Something that the normal form has no atom for."""
-
-
-class Atom:
-    """An indivisible factor, equal to another exactly if their digests are."""
-
-    __slots__ = ("depth", "digest", "free", "kind", "parts")
-
-    def __init__(self, kind: str, *parts: Any, free: frozenset[int] = frozenset(), depth: int = 0) -> None:
-        self.kind, self.parts, self.free, self.depth = kind, parts, free, depth
-        self.digest = digest_of(kind.encode(), *[_bits(part) for part in parts])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Atom) and self.digest == other.digest
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    def __repr__(self) -> str:
-        return f"{self.kind}{self.parts}"
-
-
-def _bits(part: Any) -> bytes:
-    if isinstance(part, Node | Polynomial):
-        return part.digest
-    return repr(part).encode()
-
-
-@dataclass(frozen=True, eq=False)
-class Polynomial:
-    """A sum of rational multiples of monomials; no coefficient is 0."""
-
-    terms: Mapping[Monomial, Fraction]
-
-    @cached_property
-    def digest(self) -> bytes:
-        """The content, as a hash."""
-        lines = sorted(
-            b"".join(atom.digest + repr(exponent).encode() for atom, exponent in monomial) + repr(value).encode()
-            for monomial, value in self.terms.items()
-        )
-        return digest_of(b"polynomial", *lines)
-
-    @cached_property
-    def free(self) -> frozenset[int]:
-        """The indices it depends on."""
-        return frozenset().union(*[atom.free for monomial in self.terms for atom, _ in monomial])
-
-    @cached_property
-    def depth(self) -> int:
-        """How deeply sums are nested in it."""
-        return max((atom.depth for monomial in self.terms for atom, _ in monomial), default=0)
-
-    def __bool__(self) -> bool:
-        return bool(self.terms)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Polynomial) and self.digest == other.digest
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    def constant(self) -> Fraction | None:
-        """The number that it is, if it is one."""
-        if not self.terms:
-            return Fraction(0)
-        if len(self.terms) == 1:
-            return self.terms.get(())
-        return None
-
-
-ZERO = Polynomial({})
-ONE = Polynomial({(): Fraction(1)})
-
-
-def number_polynomial(value: int | Fraction) -> Polynomial:
-    """A rational number."""
-    return Polynomial({(): Fraction(value)}) if value else ZERO
-
-
-def atom_polynomial(atom: Atom, exponent: Fraction = Fraction(1)) -> Polynomial:
-    """One atom."""
-    return Polynomial({((atom, exponent),): Fraction(1)})
-
-
-def leading(polynomial: Polynomial) -> Monomial:
-    """The monomial of highest degree, ties broken by content."""
-    return max(polynomial.terms, key=_rank)
-
-
-def _rank(monomial: Monomial) -> tuple[Fraction, tuple[tuple[bytes, Fraction], ...]]:
-    degree = sum((exponent for _, exponent in monomial), Fraction(0))
-    return degree, tuple((atom.digest, exponent) for atom, exponent in monomial)
+from gradc.verify.atoms import (
+    IDEMPOTENT,
+    IMAGINARY,
+    ONE,
+    PI_ATOM,
+    SPECIAL,
+    ZERO,
+    Atom,
+    Exponents,
+    Monomial,
+    Polynomial,
+    TooLarge,
+    Unsupported,
+    atom_polynomial,
+    leading,
+    number_polynomial,
+)
+from gradc.verify.factors import common_monomial, factored, quotient, square_root
+from gradc.verify.signs import always_positive, is_positive_atom, never_negative
 
 
 class Arithmetic:
@@ -147,6 +34,12 @@ class Arithmetic:
         self._steps = steps
         #: What was divided by: an identity that cancels one of these presupposes that it is not 0.
         self.divisors: set[Polynomial] = set()
+        #: Polynomials (up to positive factors) that are known to be above 0, by digest.
+        self.above_zero: set[bytes] = set()
+        #: Those among them that may be factors of other polynomials.
+        self.factors: list[Polynomial] = []
+        #: The names of the rules that were used, in order.
+        self.rules: dict[str, None] = {}
         self._deadline = time.monotonic() + seconds
 
     def spend(self, steps: int = 1) -> None:
@@ -154,6 +47,10 @@ class Arithmetic:
         self._steps -= steps
         if self._steps < 0 or (self._steps % 64 < steps and time.monotonic() > self._deadline):
             raise TooLarge
+
+    def _by_cases(self, name: str, args: Sequence[Polynomial]) -> Polynomial | None:
+        """A function of polynomials with brackets in them, case by case; None where there are none."""
+        raise NotImplementedError
 
     # ------------------------------------------------------------ sums and products
 
@@ -196,7 +93,7 @@ class Arithmetic:
     def combine(self, exponents: Exponents) -> Polynomial:
         """The product of atoms to powers, in normal form."""
         self.spend(1 + len(exponents))
-        if any(atom.kind in _SPECIAL for atom in exponents):
+        if any(atom.kind in SPECIAL for atom in exponents):
             special = self._special(exponents)
             if special is not None:
                 return special
@@ -208,7 +105,7 @@ class Arithmetic:
         """The rules of `i`, primes, brackets, rotations and bases; None where the exponents are normal already."""
         for atom, exponent in exponents.items():
             rest = {other: e for other, e in exponents.items() if other is not atom}
-            if atom.kind in _IDEMPOTENT and exponent > 0 and exponent != 1:
+            if atom.kind in IDEMPOTENT and exponent > 0 and exponent != 1:
                 return self.combine({**rest, atom: Fraction(1)})
             if atom.kind == "i" and not 0 <= exponent < 2:
                 whole = exponent // 2
@@ -221,10 +118,15 @@ class Arithmetic:
                 turns = exponent // Fraction(1, 2)
                 rest[atom] = exponent - Fraction(turns, 2)
                 return self.multiply(self.combine(rest), self.power_of_i(int(turns)))
-            if atom.kind == "base" and exponent.denominator == 1 and exponent >= 0:
-                return self.multiply(self.combine(rest), self.power(atom.parts[0], exponent))
+            if atom.kind == "base" and exponent >= 1:
+                whole = exponent // 1
+                rest[atom] = exponent - whole
+                return self.multiply(self.combine(rest), self.power(atom.parts[0], whole))
         if self._contradicts(exponents):
             return ZERO
+        implied = _implied(exponents)
+        if implied:
+            return self.combine({atom: e for atom, e in exponents.items() if atom not in implied})
         return self._reduced_over_base(exponents)
 
     def _contradicts(self, exponents: Exponents) -> bool:
@@ -288,6 +190,10 @@ class Arithmetic:
             self.divisors.add(polynomial)
         if exponent.denominator == 1 and exponent > 0:
             return self._whole_power(polynomial, int(exponent))
+        if len(polynomial.terms) > 1:
+            split = self._by_cases("power", [polynomial, number_polynomial(exponent)])
+            if split is not None:
+                return split
         if len(polynomial.terms) == 1:
             return self._power_of_monomial(polynomial, exponent)
         return self._power_of_base(polynomial, exponent)
@@ -307,19 +213,22 @@ class Arithmetic:
     def _power_of_monomial(self, polynomial: Polynomial, exponent: Fraction) -> Polynomial:
         ((monomial, value),) = polynomial.terms.items()
         if exponent.denominator == 1:
-            if any(atom.kind in _IDEMPOTENT for atom, _ in monomial):
+            if any(atom.kind in IDEMPOTENT for atom, _ in monomial):
                 return self._opaque_base(polynomial, exponent)
             scaled = self.combine({atom: e * exponent for atom, e in monomial})
             return self.scale(scaled, value ** int(exponent))
-        positive = {atom: e * exponent for atom, e in monomial if atom.kind in _POSITIVE}
-        others = [(atom, e) for atom, e in monomial if atom.kind not in _POSITIVE]
+        positive = {atom: e * exponent for atom, e in monomial if is_positive_atom(atom)}
+        others = [(atom, e) for atom, e in monomial if not is_positive_atom(atom)]
         numeric = self.rational_power(abs(value), exponent)
         if value > 0 and (not others or (len(others) == 1 and others[0][1] == 1)):
             single = {atom: exponent for atom, _ in others}
             return self.multiply(numeric, self.combine({**positive, **single}))
-        if value > 0 and all(e.denominator == 1 and e % 2 == 0 and (e * exponent).denominator == 1 for _, e in others):
-            roots = [self._root_of_square(atom, e * exponent) for atom, e in others]
-            return self.multiply(numeric, self.combine(positive), *roots)
+        squares = [(atom, e) for atom, e in others if e % 2 == 0 and (e * exponent).denominator == 1]
+        if squares and value > 0:
+            self.rules["sqrt(x^2) = |x|"] = None
+            roots = [self._root_of_square(atom, e * exponent) for atom, e in squares]
+            rest = Polynomial({tuple(item for item in others if item not in squares): Fraction(1)})
+            return self.multiply(numeric, self.combine(positive), *roots, self.power(rest, exponent))
         sign = Fraction(1 if value > 0 else -1)
         rest = Polynomial({tuple(others): sign})
         return self.multiply(numeric, self.combine(positive), self._opaque_base(rest, exponent))
@@ -332,14 +241,14 @@ class Arithmetic:
     def rational_power(self, value: Fraction, exponent: Fraction) -> Polynomial:
         """A positive rational to a rational power, as a product of primes."""
         exponents: Exponents = {}
-        for prime, count in _factored(value).items():
+        for prime, count in factored(value).items():
             exponents[Atom("prime", prime)] = count * exponent
         return self.combine(exponents)
 
     def _power_of_base(self, polynomial: Polynomial, exponent: Fraction) -> Polynomial:
         """Take the common monomial and the leading coefficient out, so that equal bases are one atom."""
         whole = exponent.denominator == 1
-        common = _common_monomial(polynomial, None if whole else _POSITIVE)
+        common = common_monomial(polynomial, positive=not whole)
         value = polynomial.terms[leading(polynomial)]
         if not whole:
             value = abs(value)
@@ -349,11 +258,45 @@ class Arithmetic:
         outside = self.combine({atom: e * exponent for atom, e in common.items()})
         if len(primitive.terms) == 1:
             return self.multiply(numeric, outside, self.power(primitive, exponent))
+        split = None if whole else self.factored_out(primitive)
+        if split is not None:
+            factors = [self.power(factor, exponent) for factor in split]
+            return self.multiply(numeric, outside, *factors)
+        root = None if exponent.denominator % 2 else square_root(primitive)
+        if root is not None:
+            self.rules["sqrt(x^2) = |x|"] = None
+            return self.multiply(numeric, outside, self.power(self.absolute(root), 2 * exponent))
         return self.multiply(numeric, outside, self._opaque_base(primitive, exponent))
 
     def _opaque_base(self, polynomial: Polynomial, exponent: Fraction) -> Polynomial:
-        atom = Atom("base", polynomial, free=polynomial.free, depth=polynomial.depth)
+        positive = self.is_known_positive(polynomial)
+        atom = Atom("base", polynomial, free=polynomial.free, depth=polynomial.depth, positive=positive)
         return self.combine({atom: exponent})
+
+    def assume(self, positive: Iterable[Polynomial]) -> None:
+        """Take the polynomials to be above 0."""
+        for polynomial in positive:
+            self.above_zero.add(polynomial.digest)
+            if len(polynomial.terms) > 1:
+                self.factors.append(polynomial)
+
+    def factored_out(self, polynomial: Polynomial) -> tuple[Polynomial, Polynomial] | None:
+        """A factor that is known to be above 0, and what is left."""
+        for factor in self.factors:
+            if 1 < len(factor.terms) <= len(polynomial.terms) + 1 and factor != polynomial:
+                rest = quotient(polynomial, factor)
+                if rest is not None and rest.constant() is None:
+                    return factor, rest
+        return None
+
+    def is_known_positive(self, polynomial: Polynomial) -> bool:
+        """Whether it is above 0: plainly, or since the function is not defined elsewhere."""
+        return bool(polynomial) and (always_positive(polynomial) or self.oriented(polynomial).digest in self.above_zero)
+
+    def oriented(self, polynomial: Polynomial) -> Polynomial:
+        """The polynomial up to positive factors."""
+        primitive, sign = self._primitive(polynomial)
+        return primitive if sign > 0 else self.scale(primitive, -1)
 
     # ------------------------------------------------------------ brackets
 
@@ -364,6 +307,13 @@ class Arithmetic:
             return ONE if value > 0 else ZERO
         if never_negative(polynomial):
             return self.subtract(ONE, self.zero(polynomial))
+        split = self._by_cases("greater", [polynomial, ZERO])
+        if split is not None:
+            return split
+        if self.above_zero:
+            for side, bracket in ((1, ONE), (-1, ZERO)):
+                if self.oriented(self.scale(polynomial, side)).digest in self.above_zero:
+                    return bracket
         primitive, sign = self._primitive(polynomial)
         bracket = atom_polynomial(Atom("gt", primitive, free=primitive.free, depth=primitive.depth))
         if sign > 0:
@@ -389,7 +339,7 @@ class Arithmetic:
         return Polynomial({m: v for m, v in flipped.terms.items() if not any(a.kind == "eq" for a, _ in m)})
 
     def _primitive(self, polynomial: Polynomial) -> tuple[Polynomial, int]:
-        common = _common_monomial(polynomial, _POSITIVE)
+        common = common_monomial(polynomial, positive=True)
         value = polynomial.terms[leading(polynomial)]
         inverse = self.combine({atom: -e for atom, e in common.items()})
         return self.scale(self._product(polynomial, inverse), 1 / value), (1 if value > 0 else -1)
@@ -421,8 +371,16 @@ class Arithmetic:
         return self.add(*parts)
 
 
-IMAGINARY = Atom("i")
-PI_ATOM = Atom("constant", "pi")
+def _implied(exponents: Exponents) -> set[Atom]:
+    """Brackets ``[p > 0]`` beside ``[p - c > 0]`` with a positive c: they hold where the other does."""
+    brackets = [atom for atom in exponents if atom.kind == "gt"]
+    implied = set()
+    for atom in brackets:
+        for other in brackets:
+            rest, beside = dict(atom.parts[0].terms), dict(other.parts[0].terms)
+            if rest.pop((), Fraction(0)) > beside.pop((), Fraction(0)) and rest == beside:
+                implied.add(atom)
+    return implied
 
 
 def _is_pi(atom: Atom) -> bool:
@@ -430,33 +388,21 @@ def _is_pi(atom: Atom) -> bool:
     return list(polynomial.terms) == [((PI_ATOM, Fraction(1)),)]
 
 
-def _common_monomial(polynomial: Polynomial, kinds: frozenset[str] | None) -> Exponents:
-    """The lowest exponent of every atom (of the kinds) over all terms."""
-    lowest: Exponents = {}
-    for position, monomial in enumerate(polynomial.terms):
-        here = dict(monomial)
-        if position == 0:
-            lowest = dict(here)
-            continue
-        for atom in list(lowest):
-            lowest[atom] = min(lowest[atom], here.get(atom, Fraction(0)))
-        for atom, exponent in here.items():
-            if atom not in lowest:
-                lowest[atom] = min(Fraction(0), exponent)
-    allowed = {a: e for a, e in lowest.items() if e and a.kind not in _IDEMPOTENT and a.kind not in ("i", "prime")}
-    return allowed if kinds is None else {a: e for a, e in allowed.items() if a.kind in kinds}
-
-
-def _factored(value: Fraction) -> dict[int, int]:
-    """Prime factors with their counts; what is left of a big number counts as a prime."""
-    counts: dict[int, int] = {}
-    for number, sign in ((value.numerator, 1), (value.denominator, -1)):
-        prime = 2
-        while prime * prime <= number and prime < 10_000:
-            while number % prime == 0:
-                counts[prime] = counts.get(prime, 0) + sign
-                number //= prime
-            prime += 1
-        if number > 1:
-            counts[number] = counts.get(number, 0) + sign
-    return counts
+__all__ = [
+    "IMAGINARY",
+    "ONE",
+    "PI_ATOM",
+    "ZERO",
+    "Arithmetic",
+    "Atom",
+    "Exponents",
+    "Monomial",
+    "Polynomial",
+    "TooLarge",
+    "Unsupported",
+    "atom_polynomial",
+    "common_monomial",
+    "factored",
+    "leading",
+    "number_polynomial",
+]

@@ -23,6 +23,19 @@ def nonzero(polynomial: Polynomial) -> str:
     return words if len(words) <= _LONGEST and "?" not in words else _ELSEWHERE
 
 
+def above_zero_words(polynomial: Polynomial) -> str:
+    """``x > 0``, ``x < 1`` for ``1 - x``; empty where that would be long."""
+    constant = polynomial.terms.get((), Fraction(0))
+    others = [(m, v) for m, v in polynomial.terms.items() if m]
+    if len(others) == 1:
+        ((monomial, value),) = others
+        bound = -constant / value
+        words = f"{_term_words(monomial, Fraction(1))} {'>' if value > 0 else '<'} {bound}"
+    else:
+        words = f"{polynomial_words(polynomial)} > 0"
+    return words if len(words) <= _LONGEST and "?" not in words else ""
+
+
 def polynomial_words(polynomial: Polynomial) -> str:
     """``x**2 + y``."""
     parts = [_term_words(monomial, value) for monomial, value in polynomial.terms.items()]

@@ -6,8 +6,7 @@ import ctypes
 import math
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,41 +14,45 @@ import numpy as np
 from gradc.ir.scalar import Scalar, number
 from gradc.ir.tensor import Compute, Graph, Input, Tensor
 from gradc.ir.walk import graph_order, post_order
+from gradc.verify.domain import Facts, Requirement, has_domain, requirements, unimplied
+from gradc.verify.givens import Givens
 from gradc.verify.normal_form import NormalForm
 from gradc.verify.polynomial import Polynomial, TooLarge, Unsupported
 from gradc.verify.polynomial_words import nonzero
-from gradc.verify.signs import always_positive, rarely_holds
+from gradc.verify.signs import always_positive, never_negative, rarely_holds
+from gradc.verify.verdict import Certificate
 
 Result = TypeVar("Result")
 
 #: SymPy sees at most this many entries and operations.
 _MOST_ENTRIES = 24
 _MOST_OPERATIONS = 400
+_DEFINED = "both are defined"
 _AWAY_FROM_KINKS = "no argument lies where two branches meet"
 
 
-@dataclass(frozen=True)
-class Proof:
-    """How it was shown, and what it presupposes."""
+def prove(
+    derived: Graph, hand: Graph, seconds: float, value: Graph | None = None, givens: Givens | None = None
+) -> Certificate | None:
+    """A proof that the graphs agree for all values and sizes, or None.
 
-    reason: str
-    conditions: tuple[str, ...] = ()
-
-
-def prove(derived: Graph, hand: Graph, seconds: float) -> Proof | None:
-    """A proof that the graphs agree for all values and sizes, or None."""
+    ``value`` is the function that was differentiated: a proof is about the points where it is defined.
+    """
     if derived.outputs == hand.outputs:
-        return Proof("both are the same expression")
+        return Certificate("both are the same expression")
     started = time.monotonic()
-    for form in (NormalForm(seconds=seconds / 4), NormalForm(seconds=seconds / 4, rotations=True)):
-        proof = _by_normal_form(derived, hand, form)
+    domain = _Domain(derived, hand, value, givens or Givens({}), seconds / 4)
+    for options in ({}, {"rotations": True}):
+        proof = _by_normal_form(derived, hand, domain, seconds / 4, **options)
         if proof is not None:
             return proof
     if _same_display(derived, hand):
-        return Proof("both have the same canonical form", ("both are defined",))
-    unrolled = NormalForm(seconds=seconds / 4, rotations=True, unroll=True)
+        return domain.certificate("both have the same canonical form")
+    unrolled = _by_normal_form(derived, hand, domain, seconds / 4, rotations=True, unroll=True)
+    if unrolled is not None:
+        return unrolled
     left = max(seconds / 4, seconds - (time.monotonic() - started))
-    return _by_normal_form(derived, hand, unrolled) or _by_sympy(derived, hand, left)
+    return _by_sympy(derived, hand, domain, left)
 
 
 def _same_display(derived: Graph, hand: Graph) -> bool:
@@ -58,21 +61,67 @@ def _same_display(derived: Graph, hand: Graph) -> bool:
     return display(derived).outputs == display(hand).outputs
 
 
+class _Domain:
+    """Where the function is defined, and what the hand-written one asks beyond that."""
+
+    def __init__(self, derived: Graph, hand: Graph, value: Graph | None, givens: Givens, seconds: float) -> None:
+        self.givens = givens
+        self._facts = Facts(givens.positive)
+        self.words: tuple[str, ...] = ()
+        self.conditions: tuple[str, ...] = ()
+        ours = [*(value.outputs if value is not None else ()), *derived.outputs]
+        if not has_domain([*ours, *hand.outputs]):
+            return
+        found: list[Requirement] = []
+        for _ in range(2):  # what is known at first may decide how the rest is written
+            found = requirements(ours, self.form(seconds))
+            self._facts = self._facts.joined(found)
+        self.words = tuple(dict.fromkeys(r.words for r in found if r.words and not _is_plain(r)))
+        form = self.form(seconds)
+        asked = unimplied(requirements(hand.outputs, form), form)
+        self.conditions = tuple(dict.fromkeys(r.words or _DEFINED for r in asked))
+        self._facts = self._facts.joined(asked)
+
+    @property
+    def inputs_above_zero(self) -> frozenset[Tensor]:
+        """The inputs whose entries are above 0 wherever both are defined."""
+        return self._facts.inputs
+
+    def form(self, seconds: float, **options: bool) -> NormalForm:
+        """A normal form that knows the domain."""
+        return self._facts.form(self.givens.symmetric, seconds, **options)
+
+    def certificate(
+        self, method: str, rules: Iterable[str] = (), conditions: Iterable[str] = ()
+    ) -> Certificate:
+        """The certificate of a proof on this domain."""
+        return Certificate(method, tuple(rules), (*self.conditions, *conditions), self.words)
+
+
+def _is_plain(requirement: Requirement) -> bool:
+    return never_negative(requirement.polynomial) and not any(
+        atom.positive for monomial in requirement.polynomial.terms for atom, _ in monomial
+    )
+
+
 # ---------------------------------------------------------------- own normal form
 
 
-def _by_normal_form(derived: Graph, hand: Graph, form: NormalForm) -> Proof | None:
+def _by_normal_form(
+    derived: Graph, hand: Graph, domain: _Domain, seconds: float, **options: bool
+) -> Certificate | None:
     try:
-        return _difference_vanishes(derived, hand, form)
+        return _difference_vanishes(derived, hand, domain, domain.form(seconds, **options))
     except (TooLarge, Unsupported, RecursionError):
         return None
 
 
-def _difference_vanishes(derived: Graph, hand: Graph, form: NormalForm) -> Proof | None:
+def _difference_vanishes(derived: Graph, hand: Graph, domain: _Domain, form: NormalForm) -> Certificate | None:
     entries = [form.entry(output) for output in derived.outputs]
     divisors = set(form.divisors)
     differences = [form.subtract(e, form.entry(output)) for e, output in zip(entries, hand.outputs, strict=True)]
-    conditions = dict.fromkeys(sorted(nonzero(p) for p in form.divisors - divisors if not always_positive(p)))
+    new = [p for p in form.divisors - divisors if not (always_positive(p) or form.is_known_positive(p))]
+    conditions = dict.fromkeys(sorted(nonzero(p) for p in new))
     for ours, difference in zip(derived.outputs, differences, strict=True):
         for part in _entries(difference, ours, form):
             if form.is_zero(part):
@@ -81,7 +130,7 @@ def _difference_vanishes(derived: Graph, hand: Graph, form: NormalForm) -> Proof
             if len(generic.terms) == len(part.terms) or not form.is_zero(generic):
                 return None
             conditions.update(dict.fromkeys(_kinks(part)))
-    return Proof("their difference expands to 0", tuple(conditions))
+    return domain.certificate("their difference expands to 0", form.rules, conditions)
 
 
 def _kinks(part: Polynomial) -> list[str]:
@@ -103,12 +152,13 @@ def _entries(difference: Polynomial, output: Tensor, form: NormalForm) -> list[P
 # ---------------------------------------------------------------- SymPy
 
 
-def _by_sympy(derived: Graph, hand: Graph, seconds: float) -> Proof | None:
+def _by_sympy(derived: Graph, hand: Graph, domain: _Domain, seconds: float) -> Certificate | None:
     """SymPy's simplifier on the difference of the entries, where there are few and sizes are fixed."""
     if _has_named_extent(derived, hand) or _operations(derived, hand) > _MOST_OPERATIONS:
         return None
-    shown = within(seconds, lambda: _sympy_says_zero(derived, hand))
-    return Proof("SymPy simplifies their difference to 0", ("both are defined",)) if shown else None
+    positive = {node.name for node in domain.inputs_above_zero if isinstance(node, Input)}
+    shown = within(seconds, lambda: _sympy_says_zero(derived, hand, positive))
+    return domain.certificate("SymPy simplifies their difference to 0", (), (_DEFINED,)) if shown else None
 
 
 def _has_named_extent(*graphs: Graph) -> bool:
@@ -131,24 +181,26 @@ def _operations(*graphs: Graph) -> int:
     return total
 
 
-def _sympy_says_zero(derived: Graph, hand: Graph) -> bool:
+def _sympy_says_zero(derived: Graph, hand: Graph, positive: Collection[str]) -> bool:
     import sympy
 
     from gradc.evaluate import SYMPY, evaluate
 
-    values = [_symbols(node) for node in derived.inputs]
+    values = [_symbols(node, node.name in positive) for node in derived.inputs]
     ours, theirs = evaluate(derived, values, SYMPY), evaluate(hand, values, SYMPY)
     entries = [(a, b) for x, y in zip(ours, theirs, strict=True) for a, b in zip(x.ravel(), y.ravel(), strict=True)]
     return len(entries) <= _MOST_ENTRIES and all(sympy.simplify(a - b) == 0 for a, b in entries)
 
 
-def _symbols(node: Input) -> np.ndarray[Any, Any]:
+def _symbols(node: Input, positive: bool) -> np.ndarray[Any, Any]:
     import sympy
 
     result: np.ndarray[Any, Any] = np.empty([e for e in node.shape if isinstance(e, int)], dtype=object)
     for place in np.ndindex(result.shape):
         name = "_".join([node.name, *map(str, place)])
-        result[place] = sympy.Symbol(name, real=True, integer=True if node.dtype.kind in "iu" else None)
+        result[place] = sympy.Symbol(
+            name, real=True, positive=positive or None, integer=True if node.dtype.kind in "iu" else None
+        )
     return result
 
 

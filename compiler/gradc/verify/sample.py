@@ -18,6 +18,7 @@ from gradc.evaluate.body import extent_value
 from gradc.ir.scalar import DType, Scalar, Size
 from gradc.ir.tensor import Compute, Extent, Graph, Input, Tensor
 from gradc.ir.walk import graph_order, post_order
+from gradc.verify.givens import Givens, declared
 
 Array = np.ndarray[Any, Any]
 
@@ -44,7 +45,8 @@ def points(inputs: Sequence[Input], fixed: Mapping[Input, Any], seed: int = 0) -
     """Points without end. ``fixed`` inputs (captures, data) keep their values."""
     generator = np.random.default_rng(seed)
     names = sizes_in(inputs)
-    known = _fixed_sizes(fixed)
+    known = fixed_sizes(fixed)
+    known_inputs = declared(fixed)
     for number in range(1_000_000):
         sizes = {name: known.get(name, _size(number + 2 * k, generator)) for k, name in enumerate(names)}
         values: dict[Input, Array] = {}
@@ -53,8 +55,42 @@ def points(inputs: Sequence[Input], fixed: Mapping[Input, Any], seed: int = 0) -
                 values[node] = np.asarray(fixed[node])
             else:
                 shape = tuple(extent_value(extent, sizes) for extent in node.shape)
-                values[node] = _filled(shape, node.dtype, number, position, generator)
+                filled = _filled(shape, node.dtype, number, position, generator)
+                values[node] = as_declared(filled, node, known_inputs)
         yield Point(values, sizes)
+
+
+def as_declared(value: Array, node: Input, givens: Givens) -> Array:
+    """The value made symmetric or positive, where its input is declared so."""
+    if node in givens.symmetric:
+        lower = np.tril(np.ones(value.shape[-2:], bool))
+        value = np.where(lower, value, np.swapaxes(value, -1, -2))
+    if node in givens.positive and value.dtype == object:
+        value = np.asarray(np.frompyfunc(lambda x: abs(x) or Fraction(1), 1, 1)(value), object)
+    return value
+
+
+class Ranges:
+    """Between which values the inputs lay at some points."""
+
+    def __init__(self, inputs: Sequence[Input], fixed: Mapping[Input, Any]) -> None:
+        self._bounds: dict[Input, tuple[Any, Any]] = {}
+        self._inputs = [node for node in inputs if node not in fixed and node.dtype.kind == "f"]
+
+    def add(self, point: Point) -> None:
+        """Take in one more point."""
+        for node in self._inputs:
+            value = point.values[node]
+            if np.size(value):
+                low, high = np.min(value), np.max(value)
+                before = self._bounds.get(node, (low, high))
+                self._bounds[node] = min(low, before[0]), max(high, before[1])
+
+    def words(self) -> tuple[str, ...]:
+        """``-2 <= x <= 3`` for each input."""
+        return tuple(
+            f"{float(low):.3g} <= {node.name} <= {float(high):.3g}" for node, (low, high) in self._bounds.items()
+        )
 
 
 def sizes_in(tensors: Sequence[Tensor]) -> list[str]:
@@ -63,7 +99,7 @@ def sizes_in(tensors: Sequence[Tensor]) -> list[str]:
     return list(dict.fromkeys(node.name for node in post_order(extents) if isinstance(node, Size)))
 
 
-def _fixed_sizes(fixed: Mapping[Input, Any]) -> dict[str, int]:
+def fixed_sizes(fixed: Mapping[Input, Any]) -> dict[str, int]:
     known: dict[str, int] = {}
     for node, value in fixed.items():
         for extent, have in zip(node.shape, np.shape(value), strict=True):

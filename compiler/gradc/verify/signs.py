@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gradc.ir.scalar import Size
 
 if TYPE_CHECKING:
-    from gradc.verify.polynomial import Atom, Polynomial
+    from gradc.verify.atoms import Atom, Polynomial
 
 _POSITIVE = frozenset(("exp", "prime", "constant"))
 _COMPLEX = frozenset(("i", "expi"))
@@ -26,12 +26,12 @@ def never_negative(polynomial: Polynomial) -> bool:
 
 def always_positive(polynomial: Polynomial) -> bool:
     """Whether it is plain that it is above 0."""
-    some_positive = any(all(_is_positive_atom(atom) for atom, _ in monomial) for monomial in polynomial.terms)
+    some_positive = any(all(is_positive_atom(atom) for atom, _ in monomial) for monomial in polynomial.terms)
     return some_positive and never_negative(polynomial)
 
 
 def _factor_never_negative(atom: Atom, exponent: Fraction) -> bool:
-    if _is_positive_atom(atom):
+    if is_positive_atom(atom):
         return True
     if exponent.denominator % 2 == 0:  # a root
         return atom.kind not in _COMPLEX
@@ -42,7 +42,10 @@ def _factor_never_negative(atom: Atom, exponent: Fraction) -> bool:
     return atom.kind in ("gt", "eq", "predicate")
 
 
-def _is_positive_atom(atom: Atom) -> bool:
+def is_positive_atom(atom: Atom) -> bool:
+    """Whether it is plain, or known, that the atom is above 0."""
+    if atom.positive:
+        return True
     if atom.kind == "sum":
         return always_positive(atom.parts[2])
     return atom.kind in _POSITIVE or (atom.kind == "scalar" and isinstance(atom.parts[0], Size))

@@ -8,10 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gradc.verify.hint import Hint
+
 Status = Literal["proved", "agrees", "refuted"]
 
 _SHOWN_ENTRIES = 5
 _SHOWN_DIGITS = 6
+_SHOWN_RULES = 3
 
 
 @dataclass(frozen=True)
@@ -34,19 +37,45 @@ class Counterexample:
         return int(np.size(self.derived))
 
     def __str__(self) -> str:
+        first, second = self.sides
+        width = max(len(first), len(second))
         lines = [f"at {shown_point(self.point)}:"]
         where = f" of {self.output}" if self.output else ""
         if np.ndim(self.derived) == 0 or np.shape(self.derived) != np.shape(self.hand):
             derived, hand = told_apart(self.derived, self.hand)
-            lines += [f"    derived{where}: {derived}", f"    by hand{where}: {hand}"]
+            lines += [f"    {first:<{width}}{where}: {derived}", f"    {second:<{width}}{where}: {hand}"]
             return "\n".join(lines)
         lines[0] = f"{len(self.entries)} of {self.total} entries{where} differ {lines[0]}"
         for entry in self.entries[:_SHOWN_ENTRIES]:
             place = ", ".join(map(str, entry))
             derived, hand = told_apart(self.derived[entry], self.hand[entry])
-            lines.append(f"    [{place}]  derived: {derived}  by hand: {hand}")
+            lines.append(f"    [{place}]  {first}: {derived}  {second}: {hand}")
         if len(self.entries) > _SHOWN_ENTRIES:
             lines.append(f"    ... and {len(self.entries) - _SHOWN_ENTRIES} more")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How a proof went: its ``method``, the ``rules`` that were used, the ``conditions`` they need.
+
+    ``domain`` says where the function itself is defined, as far as that was read off its formula. The text is all of it.
+    """
+
+    method: str
+    rules: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    domain: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [self.method]
+        if self.rules:
+            lines.append("rules used:")
+            lines += [f"  {rule}" for rule in self.rules]
+        if self.domain:
+            lines.append(f"where the function is defined: {', '.join(self.domain)}")
+        if self.conditions:
+            lines.append(f"provided that {', '.join(self.conditions)}")
         return "\n".join(lines)
 
 
@@ -54,9 +83,10 @@ class Counterexample:
 class Verdict:
     """The outcome of checking a hand derivation; truthy when it is right.
 
-    ``status`` is ``"proved"`` (shown equal symbolically, ``certificate`` says how, ``conditions`` where), ``"agrees"``
-    (equal at every one of ``points`` random points to ``digits`` digits, no proof found) or ``"refuted"``, with a
-    ``counterexample`` and, where one is found, a ``hint``: the smallest correction that makes it right.
+    ``status`` is ``"proved"`` (shown equal symbolically: the `Certificate` says how, ``conditions`` under which, and
+    ``domain`` where), ``"agrees"`` (equal at every one of ``points`` random points to ``digits`` digits, no proof found;
+    ``domain`` says where the points were) or ``"refuted"``, with the simplest ``counterexample`` that was found, a ``hint``
+    (the smallest correction that makes it right) and, where it is right on a part of the domain, ``domain`` saying where.
 
     >>> hint = "factor y is missing"
     >>> verdict = Verdict("refuted", claim="the derivative of f in x", hand="2*x", derived="2*x*y", hint=hint)
@@ -72,12 +102,14 @@ class Verdict:
     claim: str = "the derivation"
     derived: str = ""
     hand: str = ""
-    certificate: str = ""
+    certificate: Certificate | None = None
     conditions: tuple[str, ...] = ()
+    domain: tuple[str, ...] = ()
     points: int = 0
     digits: int = 0
     counterexample: Counterexample | None = None
     hint: str = ""
+    hint_kind: str = ""
     notes: tuple[str, ...] = ()
     derived_latex: str = field(default="", repr=False)
     hand_latex: str = field(default="", repr=False)
@@ -89,25 +121,35 @@ class Verdict:
         """The same verdict with other texts."""
         return replace(self, **changes)
 
+    def hinted(self, hint: Hint | None) -> Verdict:
+        """The same verdict with a hint, in words and by kind (``"sign"``, ``"inner derivative"``...)."""
+        return self if hint is None else replace(self, hint=hint.text, hint_kind=hint.kind)
+
     @property
     def reason(self) -> str:
         """How it is known."""
-        if self.status == "proved":
-            return self.certificate
-        if self.status == "agrees":
-            if self.certificate:
-                return self.certificate
-            plural = "s" if self.points != 1 else ""
-            return f"equal at {self.points} random point{plural} to {self.digits} digits; a proof was not found"
-        return ""
+        if self.status == "proved" and self.certificate is not None:
+            return self.certificate.method
+        if self.status != "agrees":
+            return ""
+        where = f" with {', '.join(self.domain)}" if self.domain else ""
+        if self.points == 1:
+            return f"equal at this one point, to {self.digits} digits"
+        return f"equal at {self.points} random points{where} to {self.digits} digits; a proof was not found"
+
+    @property
+    def where(self) -> str:
+        """On what part of the domain it is known to hold, in words."""
+        if not self.domain or self.status == "agrees":
+            return ""
+        text = ", ".join(self.domain)
+        return f"for {text}, where the function is defined" if self.status == "proved" else f"it is right for {text}"
 
     def __str__(self) -> str:
-        verb = "is not" if self.status == "refuted" else "is"
-        lines = [f"{self.status}: {self.claim} {verb} {self.hand}" if self.hand else f"{self.status}: {self.claim}"]
+        lines = [f"{self.status}: {self._statement}"]
         if self.status == "refuted" and self.derived:
             lines.append(f"  it is {self.derived}")
-        if self.reason:
-            lines.append(f"  {self.reason}")
+        lines += [f"  {text}" for text in (self.reason, self._rules, self.where) if text]
         if self.conditions:
             lines.append(f"  provided that {', '.join(self.conditions)}")
         if self.counterexample is not None:
@@ -117,6 +159,17 @@ class Verdict:
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
+    @property
+    def _statement(self) -> str:
+        verb = "is not" if self.status == "refuted" else "is"
+        return f"{self.claim} {verb} {self.hand}" if self.hand else self.claim
+
+    @property
+    def _rules(self) -> str:
+        rules = self.certificate.rules if self.certificate is not None else ()
+        shown = "; ".join(rules[:_SHOWN_RULES])
+        return f"by {shown}{'; ...' if len(rules) > _SHOWN_RULES else ''}" if rules else ""
+
     def _repr_html_(self) -> str:
         colour = {"proved": "#1a7f37", "agrees": "#9a6700", "refuted": "#cf222e"}[self.status]
         rows = [f'<b style="color:{colour}">{self.status}</b> {html.escape(self.claim)}']
@@ -124,7 +177,8 @@ class Verdict:
             rows.append(f"derived: {_formula(self.derived_latex, self.derived)}")
         if self.hand or self.hand_latex:
             rows.append(f"by hand: {_formula(self.hand_latex, self.hand)}")
-        rows += [html.escape(text) for text in (self.reason, *self.conditions) if text]
+        provided = f"provided that {', '.join(self.conditions)}" if self.conditions else ""
+        rows += [html.escape(text) for text in (self.reason, self._rules, self.where, provided) if text]
         if self.counterexample is not None:
             rows.append(f"<pre>{html.escape(str(self.counterexample))}</pre>")
         if self.hint:
