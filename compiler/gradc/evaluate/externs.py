@@ -20,7 +20,7 @@ Leading axes are batch axes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cmp_to_key
 from typing import Any
 
@@ -143,12 +143,22 @@ def _batched(function: Callable[..., tuple[Array, ...]], *cores: int) -> Callabl
         elif len(operands) == 2:
             ranks[1] = 2
         batch = operands[0].shape[: operands[0].ndim - ranks[0]]
-        pieces = [function(*[operand[position] for operand in operands]) for position in np.ndindex(batch)]
+        pieces = [_with_result(function, [operand[p] for operand in operands]) for p in np.ndindex(batch)]
         if not pieces:
             raise ArgumentError("an empty batch of matrices can only be evaluated with NumPy's numbers")
         return tuple(_gathered([p[k] for p in pieces], batch) for k in range(len(pieces[0])))
 
     return run
+
+
+def _with_result(function: Callable[..., tuple[Array, ...]], operands: Sequence[Array]) -> tuple[Array, ...]:
+    """The results; where there are none (a singular matrix, an entry that is infinite or no number) NumPy's error."""
+    if any(entry - entry != 0 for operand in operands for entry in operand.flat):
+        raise np.linalg.LinAlgError("an entry of the array is not finite")
+    try:
+        return function(*operands)
+    except (ZeroDivisionError, ValueError) as problem:
+        raise np.linalg.LinAlgError(str(problem)) from problem
 
 
 def _gathered(pieces: list[Array], batch: tuple[int, ...]) -> Array:

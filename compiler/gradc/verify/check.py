@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from gradc.differentiate import gradient
 from gradc.errors import ArgumentError, ShapeError
 from gradc.ir.scalar import load
 from gradc.ir.tensor import Graph, Input, Tensor, compute
@@ -17,13 +16,15 @@ from gradc.trace.records import Argument
 from gradc.verify.arguments import point_values
 from gradc.verify.at_point import compare_at
 from gradc.verify.compare import compare, shape_text
+from gradc.verify.forgotten import derivative_of, forgotten
 from gradc.verify.givens import Names
 from gradc.verify.hand import GraphByHand, as_function, is_by_name, is_value
+from gradc.verify.hint import Hint
 from gradc.verify.hints import Related, find_hint
 from gradc.verify.inner import inner_derivatives
 from gradc.verify.literals import exact_literals
 from gradc.verify.parse_formula import parse_formula
-from gradc.verify.problem import Derivative, Problem, ones
+from gradc.verify.problem import Derivative, Problem
 from gradc.verify.syntax import names_in
 from gradc.verify.verdict import Verdict
 from gradc.verify.wording import tensor_words
@@ -136,12 +137,13 @@ def equal(
     claim = f if isinstance(f, str) else shown or problem.title
     texts = {"claim": claim, "derived": "", "hand": g if isinstance(g, str) else text or "the other function"}
     givens = problem.givens(hand.captured, symmetric, positive)
-    verdict = compare(derived, other, fixed=givens, given=problem.point(givens), seconds=seconds, sides=("left", "right"))
+    verdict = compare(
+        derived, other, fixed=givens, given=problem.point(givens), seconds=seconds, sides=("left", "right")
+    )
     verdict = verdict.explained(**texts, derived_latex=latex, hand_latex=text_latex)
     if verdict.counterexample is None or verdict.hint:
         return verdict
-    hint = find_hint(derived, other, givens) if len(derived.outputs) == 1 else ""
-    return verdict.explained(hint=hint)
+    return verdict.hinted(find_hint(derived, other, givens) if len(derived.outputs) == 1 else None)
 
 
 def _names_of_texts(f: Any, g: Any) -> list[str] | None:
@@ -219,7 +221,7 @@ class _Check:
         )
         verdict = verdict.explained(notes=verdict.notes + self._notes, **self._texts())
         if verdict.status == "refuted" and not verdict.hint:
-            verdict = verdict.explained(hint=self._hint(verdict))
+            verdict = verdict.hinted(self._hint(verdict))
         return verdict
 
     # ------------------------------------------------------------ texts and hints
@@ -235,36 +237,39 @@ class _Check:
             "hand_latex": hand_latex,
         }
 
-    def _hint(self, verdict: Verdict) -> str:
+    def _hint(self, verdict: Verdict) -> Hint | None:
         found = verdict.counterexample
         if found is None:
-            return ""
+            return None
         derived, hand, paths = self._derived, self._hand, list(self._derivative.paths)
         position = paths.index(found.output) if found.output in paths else 0
         leaf = self._derivative.leaves[position % len(self._derivative.leaves)]
         first = self._order == 1
         related = self._related(leaf) if first else []
         inner = inner_derivatives(self._value, leaf.input) if first else []
-        entries = found.entries if len(found.entries) < found.total else ()
+        lacking = forgotten(self._value, leaf.input) if first else ()
+        hint = find_hint(
+            derived, hand, self._givens, position=position, related=related, forgotten=lacking, inner=inner
+        )
+        entries = found.entries if len(found.entries) < found.total and hint is None else ()
         for entry in entries[:_MOST_ENTRIES]:
             one = [_entry_of(graph, position, entry) for graph in (derived, hand)]
-            text = find_hint(one[0], one[1], self._givens, inner=inner) if _is_fixed(derived.outputs[position]) else ""
-            if text:
-                return f"in entry [{', '.join(map(str, entry))}], {text}"
-        text = find_hint(derived, hand, self._givens, position=position, related=related, inner=inner)
-        return f"in {paths[position]}, {text}" if text and len(paths) > 1 else text
+            part = (
+                find_hint(one[0], one[1], self._givens, inner=inner) if _is_fixed(derived.outputs[position]) else None
+            )
+            if part is not None:
+                return part.within(f"in entry [{', '.join(map(str, entry))}]")
+        return hint.within(f"in {paths[position]}") if hint is not None and len(paths) > 1 else hint
 
     def _related(self, wrt: Argument) -> list[Related]:
         """What may have been derived instead: another argument's derivative, the function itself."""
         inputs = self._derived.inputs
         (output,) = self._value.outputs
         title, noun = self._problem.title, self._derivative.noun
-        related = [Related(f"{title} itself, not its {noun}", Graph(inputs, (output,)))]
-        if output.rank:
-            return related
+        related = [Related(f"{title} itself, not its {noun}", Graph(inputs, (output,)), "function")]
         for leaf in self._problem.traced.arguments:
             if leaf is not wrt and leaf.input.dtype.kind == "f":
-                (other,) = gradient([output], [ones(output)], [leaf.input])
+                other = derivative_of(output, leaf.input)
                 words = f"the derivative in {leaf.path}, not in {wrt.path}"
                 related.append(Related(words, Graph(inputs, (other,))))
         return related

@@ -1,100 +1,156 @@
-"""Hints about factors: constants, arguments, sizes and inner derivatives that are missing or too much."""
+"""Hints about factors: by what the hand-written formula, or a term of it, must be multiplied to be right."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from gradc.ir.algebra import convert
-from gradc.ir.scalar import Load, Number, Scalar, index, is_apply, load
-from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute, extent_scalar
-from gradc.ir.walk import post_order
-from gradc.verify.hint_sample import Candidate, Column, Sample, fraction_words, operands, rational
+from gradc.ir.scalar import Number, Scalar, index, is_apply, load
+from gradc.ir.tensor import Compute, Extent, Graph, Input, Tensor, compute, extent_scalar
+from gradc.verify.hint import Hint, Kind
+from gradc.verify.hint_sample import Candidate, Column, Inner, Sample, fraction_words, operands, rational
 from gradc.verify.wording import scalar_words
 
 _MOST_CANDIDATES = 40
 #: Two factors together are only named while that says more than the derivative itself.
 _LONGEST_PAIR = 24
+_PAIRED = 10
 
 
-def constant_ratio(sample: Sample, column: Column) -> Any:
-    """The number r with derived = r * column everywhere, or None."""
-    derived = sample.derived
-    scale = max((abs(v) for v in derived), default=0)
-    ratio = None
-    for ours, theirs in zip(derived, column, strict=True):
-        if abs(theirs) <= sample.tolerance * scale or theirs == 0:
-            if abs(ours) > sample.tolerance * scale:
+@dataclass(frozen=True)
+class Pair:
+    """What a formula should be at all points and entries, and what was written."""
+
+    wanted: Column
+    written: Column
+    tolerance: float
+
+    @property
+    def ratio(self) -> Any:
+        """The number r with wanted = r * written everywhere, or None."""
+        scale = max((abs(v) for v in self.wanted), default=0)
+        ratio = None
+        for ours, theirs in zip(self.wanted, self.written, strict=True):
+            if abs(theirs) <= self.tolerance * scale or theirs == 0:
+                if abs(ours) > self.tolerance * scale:
+                    return None
+                continue
+            here = ours / theirs
+            if ratio is None:
+                ratio = here
+            elif abs(here - ratio) > self.tolerance * abs(ratio):
                 return None
-            continue
-        here = ours / theirs
-        if ratio is None:
-            ratio = here
-        elif abs(here - ratio) > sample.tolerance * abs(ratio):
+        return ratio if ratio is None or ratio != 0 else None
+
+    def times(self, factor: Column) -> Pair:
+        """The same with the written one multiplied."""
+        return Pair(self.wanted, self.written * factor, self.tolerance)
+
+
+class Factors:
+    """The factors that may be missing, with their values, for one pair of formulas."""
+
+    def __init__(self, sample: Sample, derived: Graph, hand: Graph, inner: Sequence[Inner], largest: bool) -> None:
+        self._inputs = derived.inputs
+        self._inner = inner
+        self._candidates = [] if largest else _candidates(sample, derived, hand, inner)
+
+    def constant(self, pair: Pair) -> Hint | None:
+        """What to say where the right formula is a number times the written one."""
+        ratio = pair.ratio
+        if ratio is None or abs(ratio - 1) <= pair.tolerance:
             return None
-    return ratio if ratio is None or ratio != 0 else None
+        return self._constant(ratio)
+
+    def single(self, pair: Pair) -> Iterator[Hint]:
+        """A candidate by which the written one must be multiplied or divided; inner derivatives first."""
+        found = [hint for candidate in self._candidates for hint in _with_factor(pair, candidate)]
+        yield from sorted(found, key=lambda hint: _SIMPLICITY.get(hint.kind, 1))
+
+    def double(self, pair: Pair) -> Iterator[Hint]:
+        """Two candidates together."""
+        for first, second in combinations(self._candidates[:_PAIRED], 2):
+            if len(first.words) + len(second.words) > _LONGEST_PAIR:
+                continue
+            inner = first.is_inner and second.is_inner
+            product = f"{bracketed(first.words)}*{bracketed(second.words)}"
+            yield from _with_factor(pair, Candidate(product, first.column * second.column, is_inner=inner))
+            quotient = f"{bracketed(first.words)}/{bracketed(second.words)}"
+            yield from _with_factor(pair, Candidate(quotient, first.column / second.column, is_inner=inner))
+
+    def _constant(self, ratio: Any) -> Hint:
+        exact = rational(ratio)
+        if exact is not None:
+            return self._rational(exact)
+        for value, (words, kind, reason) in zip(_constant_values(), _CONSTANTS, strict=True):
+            for factor, verb in ((value, "is missing"), (1 / value, "is too much")):
+                multiple = rational(ratio / factor, 100)
+                if multiple is not None:
+                    return Hint(kind, _constant_words(multiple, words, verb, reason))
+        return Hint("factor", f"it is {float(1 / ratio):.6g} times the derivative")
+
+    def _rational(self, ratio: Fraction) -> Hint:
+        if ratio == -1:
+            return Hint("sign", "the sign is wrong: multiply by -1")
+        size = abs(ratio)
+        sign = " and the sign is wrong" if ratio < 0 else ""
+        counted = _counted(size, self._inputs)
+        if counted:
+            return Hint("mean", f"{counted}{sign}")
+        if _is_inner_number(ratio, self._inner):
+            return Hint("inner derivative", f"the factor {fraction_words(ratio)} is missing{CHAIN_RULE}")
+        return Hint("factor", f"the factor {fraction_words(size)} is missing{_times_too_large(size)}{sign}")
 
 
-_CONSTANTS: tuple[tuple[str, str], ...] = (
-    ("pi", "pi"),
-    ("log(10)", "log(10): the natural logarithm against the one to base 10"),
-    ("log(2)", "log(2): the natural logarithm against the one to base 2"),
-    ("pi/180", "pi/180: radians against degrees"),
-    ("e", "e"),
-    ("sqrt(2)", "sqrt(2)"),
-    ("sqrt(pi)", "sqrt(pi)"),
+CHAIN_RULE = " (the inner derivative: chain rule)"
+_SIMPLICITY: dict[Kind, int] = {"inner derivative": 0, "mean": 0, "exponent": 1, "factor": 2}
+
+
+def _times_too_large(size: Fraction) -> str:
+    return f" (it is {size.denominator} times too large)" if size.numerator == 1 and size != 1 else ""
+
+
+def _is_inner_number(ratio: Fraction, inner: Sequence[Inner]) -> bool:
+    bodies = [item.tensor.body for item in inner if isinstance(item.tensor, Compute)]
+    return any(isinstance(body, Number) and body.value == ratio for body in bodies)
+
+
+#: Constants that get lost: the words, the kind of slip, the reason.
+_CONSTANTS: tuple[tuple[str, Kind, str], ...] = (
+    ("pi/180", "degrees", "radians against degrees"),
+    ("log(10)", "log base", "the natural logarithm against the one to base 10"),
+    ("log(2)", "log base", "the natural logarithm against the one to base 2"),
+    ("pi", "factor", ""),
+    ("e", "factor", ""),
+    ("sqrt(2)", "factor", ""),
+    ("sqrt(pi)", "factor", ""),
+    ("sqrt(2*pi)", "factor", ""),
 )
-
-
-def constant_hint(ratio: Any, sample: Sample, derived: Graph) -> str:
-    """What to say where the derivative is ``ratio`` times the hand-written one everywhere."""
-    exact = rational(ratio)
-    if exact == 1:
-        return ""
-    if exact is not None:
-        return _rational_hint(exact, sample, derived)
-    for value, words in zip(_constant_values(), _CONSTANTS, strict=True):
-        for factor, verb in ((value, "is missing"), (1 / value, "is too much")):
-            multiple = rational(ratio / factor, 100)
-            if multiple is not None:
-                times = "" if multiple == 1 else f"{fraction_words(multiple)} times "
-                return (
-                    f"the factor {times}{words[1]} {verb}" if ":" not in words[1] else _explained(words[1], times, verb)
-                )
-    return f"it is {float(1 / ratio):.6g} times the derivative"
-
-
-def _explained(words: str, times: str, verb: str) -> str:
-    factor, _, reason = words.partition(": ")
-    return f"the factor {times}{factor} {verb} ({reason})"
 
 
 def _constant_values() -> list[Any]:
     from mpmath import mp
 
-    return [+mp.pi, mp.log(10), mp.log(2), mp.pi / 180, +mp.e, mp.sqrt(2), mp.sqrt(mp.pi)]
+    return [mp.pi / 180, mp.log(10), mp.log(2), +mp.pi, +mp.e, mp.sqrt(2), mp.sqrt(mp.pi), mp.sqrt(2 * mp.pi)]
 
 
-def _rational_hint(ratio: Fraction, sample: Sample, derived: Graph) -> str:
-    if ratio == -1:
-        return "the sign is wrong: multiply by -1"
-    size = _counted(abs(ratio), derived)
-    sign = " and the sign is wrong" if ratio < 0 else ""
-    if size:
-        return f"{size}{sign}"
-    if ratio.denominator == 1 or abs(ratio) > 1:
-        return f"the factor {fraction_words(abs(ratio))} is missing{sign}"
-    if abs(ratio.numerator) == 1:
-        return f"the factor 1/{ratio.denominator} is missing (it is {ratio.denominator} times too large){sign}"
-    return f"the factor {fraction_words(abs(ratio))} is missing{sign}"
+def _constant_words(multiple: Fraction, words: str, verb: str, reason: str) -> str:
+    times = "" if abs(multiple) == 1 else f"{fraction_words(abs(multiple))}*"
+    if verb == "is too much" and times:
+        times, words, verb = times, f"1/({words})" if "/" in words else f"1/{words}", "is missing"
+    sign = ", and the sign is wrong" if multiple < 0 else ""
+    return f"the factor {times}{words} {verb}" + (f" ({reason})" if reason else "") + sign
 
 
-def _counted(ratio: Fraction, derived: Graph) -> str:
+def _counted(ratio: Fraction, inputs: Sequence[Input]) -> str:
     """1/n where n counts the entries of an input: a sum in place of a mean, or the reverse."""
-    for node in derived.inputs:
+    for node in inputs:
         if not node.shape or not all(isinstance(extent, int) for extent in node.shape):
             continue
         entries = int(np.prod([int(e) for e in node.shape if isinstance(e, int)]))
@@ -107,33 +163,73 @@ def _counted(ratio: Fraction, derived: Graph) -> str:
     return ""
 
 
-def factors(sample: Sample, derived: Graph, fixed: Mapping[Input, Any]) -> list[Candidate]:
-    """Factors of the derived formula first, then arguments, then sizes."""
-    from gradc.simplify.display import display
+# ---------------------------------------------------------------- candidates
 
+
+def _candidates(sample: Sample, derived: Graph, hand: Graph, inner: Sequence[Inner]) -> list[Candidate]:
+    """Inner derivatives, factors of the derived formula, then arguments, then sizes."""
     output = derived.outputs[sample.position]
-    shown = display(Graph(derived.inputs, (output,))).outputs[0]
-    expressions: dict[Scalar, None] = {}
-    if isinstance(shown, Compute):
-        body = shown.body if shown.reducer is None else None
-        for factor in operands(body, "prod") if body is not None else []:
-            expressions[_unpowered(factor)] = None
-            expressions[factor] = None
-        for term in operands(body, "sum") if body is not None else []:
-            for factor in operands(term, "prod"):
-                expressions[factor] = None
-    expressions.update(dict.fromkeys(_arguments(derived.inputs, output)))
-    sizes = [e for node in derived.inputs for e in node.shape if isinstance(e, Scalar)]
-    expressions.update(dict.fromkeys(convert(extent_scalar(e), output.dtype) for e in sizes))
-    candidates: list[Candidate] = []
-    for scalar in list(expressions)[:_MOST_CANDIDATES]:
+    inner_tensors = [fitted for item in inner for fitted in _fitted(item.tensor, output.shape)]
+    candidates = _valued(sample, inner_tensors, derived.inputs, is_inner=True)
+    ours = _factors_of(output, derived.inputs)
+    both = {_unpowered(s) for s in ours} & {
+        _unpowered(s) for s in _factors_of(hand.outputs[sample.position], hand.inputs)
+    }
+    arguments = list(_arguments(derived.inputs, output))
+    scalars = list(dict.fromkeys([*(_unpowered(s) for s in ours), *ours, *arguments]))[:_MOST_CANDIDATES]
+    known = {candidate.words for candidate in candidates}
+    for scalar in scalars:
         if isinstance(scalar, Number) or scalar.dtype.kind not in "fc":
             continue
-        column = sample.column(compute(output.shape, scalar), derived.inputs)
-        if column is not None and all(value != 0 for value in column):
-            is_size = not any(isinstance(node, Load) for node in post_order([scalar]))
-            candidates.append(Candidate(scalar_words(scalar, output.rank), column, is_size))
+        found = _valued(sample, [compute(output.shape, scalar)], derived.inputs, is_power=_unpowered(scalar) in both)
+        candidates += [candidate for candidate in found if candidate.words not in known]
+    sizes = [compute(output.shape, size) for size in sizes_of(derived.inputs, output)]
+    return candidates + _valued(sample, sizes, derived.inputs, is_size=True)
+
+
+def sizes_of(inputs: Sequence[Input], like: Tensor) -> list[Scalar]:
+    """The named extents of the inputs, and products of the extents of one, as numbers."""
+    products: dict[Scalar, None] = {}
+    for node in inputs:
+        named: list[Extent] = [extent for extent in node.shape if isinstance(extent, Scalar)]
+        products.update(dict.fromkeys(convert(extent_scalar(extent), like.dtype) for extent in named))
+    return list(products)
+
+
+def _valued(sample: Sample, tensors: Sequence[Tensor], inputs: Sequence[Input], **marks: bool) -> list[Candidate]:
+    candidates = []
+    for tensor in tensors:
+        column = sample.column(tensor, inputs)
+        constant = column is not None and len(column) > 0 and all(value == column[0] for value in column)
+        if column is None or (constant and not marks.get("is_size")) or any(value == 0 for value in column):
+            continue
+        words = scalar_words(tensor.body, tensor.rank) if isinstance(tensor, Compute) else getattr(tensor, "name", "")
+        candidates.append(Candidate(words, column, **marks))
     return candidates
+
+
+def _fitted(tensor: Tensor, shape: Sequence[Extent]) -> Iterator[Tensor]:
+    """The tensor spread over a shape, along the axes that have its extents."""
+    for axes in combinations(range(len(shape)), tensor.rank):
+        if tuple(shape[axis] for axis in axes) == tuple(tensor.shape) and isinstance(tensor, Compute):
+            yield (
+                compute(tuple(shape), load(tensor, [index(axis) for axis in axes]))
+                if axes != tuple(range(len(shape)))
+                else tensor
+            )
+
+
+def _factors_of(output: Tensor, inputs: Sequence[Input]) -> list[Scalar]:
+    """The factors of the formula, and those of its terms."""
+    from gradc.simplify.display import display
+
+    shown = display(Graph(tuple(inputs), (output,))).outputs[0]
+    body = shown.body if isinstance(shown, Compute) and shown.reducer is None else None
+    found = list(operands(body, "prod"))
+    for part in (body, *found):
+        for term in operands(part, "sum") if part is not None else []:
+            found += operands(term, "prod")
+    return list(dict.fromkeys(found))
 
 
 def _unpowered(factor: Scalar) -> Scalar:
@@ -150,89 +246,69 @@ def _arguments(inputs: Sequence[Input], output: Tensor) -> Iterator[Scalar]:
             yield load(node, [index(offset + k) for k in range(node.rank)])
 
 
-def own_factors(output: Tensor, inputs: Sequence[Input]) -> list[str]:
-    """The factors that a formula has, in words: only these can be too much."""
-    from gradc.simplify.display import display
-
-    shown = display(Graph(tuple(inputs), (output,))).outputs[0]
-    if not isinstance(shown, Compute) or shown.reducer is not None:
-        return [node.name for node in inputs if shown is node]
-    factors_of_it = operands(shown.body, "prod")
-    return [
-        scalar_words(p, output.rank)
-        for part in factors_of_it
-        for p in (part, _unpowered(part))
-        if not _is_inverse(part)
-    ]
+# ---------------------------------------------------------------- one factor
 
 
-def _is_inverse(factor: Scalar) -> bool:
-    exponent = factor.children[1] if is_apply(factor, "power") else None
-    value = exponent.value if isinstance(exponent, Number) else 1
-    return isinstance(value, int | Fraction) and value < 0
+def _with_factor(pair: Pair, candidate: Candidate) -> Iterator[Hint]:
+    for exponent in (1, -1, 2, -2):
+        if abs(exponent) > 1 and not candidate.is_power:
+            continue
+        ratio = pair.times(candidate.column**exponent).ratio
+        exact = None if ratio is None else rational(ratio, 100)
+        if exact is not None:
+            yield _named(candidate, exponent, exact)
 
 
-def missing_factor(
-    sample: Sample, factors: Sequence[Candidate], inner: Sequence[str], own: Sequence[str] = ()
-) -> Iterator[str]:
-    """A candidate by which the hand-written one must be multiplied or divided."""
-    for candidate in factors:
-        for column, verb in ((sample.hand * candidate.column, "missing"), (sample.hand / candidate.column, "too much")):
-            ratio = constant_ratio(sample, column)
-            exact = None if ratio is None else rational(ratio, 100)
-            if exact == 1 and candidate.is_size:
-                yield _size_words(candidate.words, verb)
-            elif exact is not None and verb == "too much" and candidate.words not in own:
-                yield f"the factor {_inverse_words(exact, candidate.words)} is missing"
-            elif exact is not None:
-                yield _factor_words(exact, candidate.words, verb, inner)
-
-
-def _size_words(words: str, verb: str) -> str:
-    if verb == "missing":
-        return f"the factor {words} is missing: a sum, not a mean"
-    return f"the factor 1/{_bracketed(words)} is missing: a mean divides by the number of entries"
-
-
-def _inverse_words(ratio: Fraction, words: str) -> str:
-    if words.startswith("1/"):
-        inverse = words.removeprefix("1/")
-        return inverse if ratio == 1 else f"{fraction_words(ratio)}*{inverse}"
-    return f"{fraction_words(ratio)}/{_bracketed(words)}"
-
-
-def _factor_words(ratio: Fraction, words: str, verb: str, inner: Sequence[str]) -> str:
-    negative = ratio < 0
+def _named(candidate: Candidate, exponent: int, ratio: Fraction) -> Hint:
+    words = _power_words(candidate.words, exponent)
+    if candidate.is_size:
+        return _size_hint(candidate.words, exponent, ratio)
     size = abs(ratio)
-    factor = _bracketed(words) if size == 1 else f"{fraction_words(size)}*{_bracketed(words)}"
-    if verb == "missing":
-        reason = " (the inner derivative: chain rule)" if words in inner or factor in inner else ""
-        text = f"the factor {factor} is missing{reason}"
-    else:
-        text = f"the factor {_bracketed(words)} is too much"
-        text += "" if size == 1 else f", and a factor {fraction_words(size)} is missing"
-    return text + (", and the sign is wrong" if negative else "")
+    factor = words if size == 1 else _scaled(size, words)
+    sign = ", and the sign is wrong" if ratio < 0 else ""
+    if candidate.is_inner and exponent == 1:
+        return Hint("inner derivative", f"the factor {factor} is missing{CHAIN_RULE}{sign}")
+    if candidate.is_power:
+        base = candidate.words
+        return Hint("exponent", f"the factor {factor} is missing (the exponent of {base} is wrong){sign}")
+    if exponent < 0 and size == 1 and not candidate.words.startswith("1/"):
+        return Hint("factor", f"the factor {bracketed(candidate.words)} is too much{sign}")
+    return Hint("factor", f"the factor {factor} is missing{sign}")
 
 
-def _bracketed(words: str) -> str:
+def _size_hint(words: str, exponent: int, ratio: Fraction) -> Hint:
+    sign = ", and the sign is wrong" if ratio < 0 else ""
+    times = "" if abs(ratio) == 1 else f"{fraction_words(abs(ratio))}*"
+    if exponent > 0:
+        return Hint("mean", f"the factor {times}{bracketed(words)} is missing: a sum, not a mean{sign}")
+    over = f"{times.removesuffix('*') or '1'}/{bracketed(words)}"
+    return Hint("mean", f"the factor {over} is missing: a mean divides by the number of entries{sign}")
+
+
+def _power_words(words: str, exponent: int) -> str:
+    if exponent < 0 and words.startswith("1/"):
+        words, exponent = words.removeprefix("1/"), -exponent
+    if abs(exponent) > 1:
+        words = f"({words})**{abs(exponent)}" if not words.isidentifier() else f"{words}**{abs(exponent)}"
+    return bracketed(words) if exponent > 0 else f"1/{_denominator(words)}"
+
+
+def _denominator(words: str) -> str:
+    plain = bracketed(words)
+    return f"({plain})" if not plain.startswith("(") and any(c in plain for c in "*/") and "**" not in plain else plain
+
+
+def _scaled(size: Fraction, words: str) -> str:
+    if words.startswith("1/") and size.denominator == 1:
+        return f"{size.numerator}/{words.removeprefix('1/')}"
+    return f"{fraction_words(size)}*{words}"
+
+
+def bracketed(words: str) -> str:
+    """The words in parentheses where they are a sum."""
     depth = 0
-    for character in words:
+    for position, character in enumerate(words):
         depth += (character in "([") - (character in ")]")
-        if depth == 0 and character in "+- ":
+        if depth == 0 and (character in "+ " or (character == "-" and position > 0)):
             return f"({words})"
     return words
-
-
-def two_factors(sample: Sample, factors: Sequence[Candidate], inner: Sequence[str]) -> Iterator[str]:
-    """Two candidates together."""
-    for k, first in enumerate(factors[:10]):
-        for second in factors[k:10]:
-            if len(first.words) + len(second.words) > _LONGEST_PAIR:
-                continue
-            product = Candidate(f"{_bracketed(first.words)}*{_bracketed(second.words)}", first.column * second.column)
-            yield from missing_factor(sample, [product], inner)
-            if second is not first:
-                quotient = Candidate(
-                    f"{_bracketed(first.words)}/{_bracketed(second.words)}", first.column / second.column
-                )
-                yield from missing_factor(sample, [quotient], inner)

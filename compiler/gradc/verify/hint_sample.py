@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from gradc.ir.scalar import Scalar, is_apply
 from gradc.ir.tensor import Graph, Input, Tensor
+from gradc.verify.hint import Kind
 from gradc.verify.sample import Point, is_finite, points, values_at
 
 _POINTS = 4
@@ -31,6 +33,9 @@ class Candidate:
     words: str
     column: Column
     is_size: bool = False
+    is_inner: bool = False
+    #: Whether a power of it stands in both formulas: then an exponent is wrong.
+    is_power: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,15 @@ class Related:
 
     words: str
     graph: Graph
+    kind: Kind = "wrong argument"
+
+
+@dataclass(frozen=True)
+class Inner:
+    """A factor that the chain rule brings in, over the entries that it is written for."""
+
+    words: str
+    tensor: Tensor
 
 
 class Sample:
@@ -69,12 +83,12 @@ class Sample:
             self.derived_arrays.append(np.asarray(a))
             self.hand_arrays.append(np.asarray(b))
 
-    @property
+    @cached_property
     def derived(self) -> Column:
         """The derived values in one column."""
         return np.concatenate([np.reshape(a, -1) for a in self.derived_arrays])
 
-    @property
+    @cached_property
     def hand(self) -> Column:
         """The hand-written values in one column."""
         return np.concatenate([np.reshape(a, -1) for a in self.hand_arrays])

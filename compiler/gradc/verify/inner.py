@@ -1,56 +1,71 @@
-"""Inner derivatives: the factors that the chain rule brings in, in words, so that a missing one is called by its name."""
+"""Inner derivatives: the factors that the chain rule brings in, so that a missing one is called by its name."""
 
 from __future__ import annotations
 
-from gradc.ir.scalar import Apply, Number, Scalar, is_apply
-from gradc.ir.tensor import Compute, Graph, Input, compute
-from gradc.ir.walk import loads_of, post_order
+from gradc.differentiate.partials import local_derivatives, one_of
+from gradc.ir.algebra import substitute
+from gradc.ir.intern import Node
+from gradc.ir.scalar import Apply, Scalar, is_apply, is_number, load
+from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute, input_tensor
+from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
+from gradc.verify.hint_sample import Inner
 from gradc.verify.sample import graph_size
 from gradc.verify.wording import scalar_words
 
 _MOST_NODES = 300
-_MOST_INNER = 12
+_MOST_INNER = 16
 
 
-def inner_derivatives(value: Graph, wrt: Input) -> list[str]:
-    """The derivatives in ``wrt`` of what stands inside powers and functions of a scalar function, in words."""
+def inner_derivatives(value: Graph, wrt: Input) -> list[Inner]:
+    """The derivatives of what stands inside powers and functions, and those of the functions themselves."""
     from gradc.simplify.display import display
 
-    if graph_size(value) > _MOST_NODES or wrt.rank or any(output.rank for output in value.outputs):
+    if graph_size(value) > _MOST_NODES:
         return []
     shown = display(value)
-    (output,) = shown.outputs
-    if not isinstance(output, Compute) or output.reducer is not None:
-        return []
-    nodes = post_order([output.body])
-    if len(nodes) > _MOST_NODES:
-        return []
-    words: dict[str, None] = {}
-    for argument in _arguments_of_functions(nodes, wrt)[:_MOST_INNER]:
-        derivative = _derivative(argument, value, wrt)
-        if derivative is not None:
-            words[scalar_words(derivative, 0)] = None
-    return list(words)
+    depending = dependents(shown, wrt)
+    found: dict[Tensor, None] = {}
+    for tensor in graph_order(shown.outputs):
+        if isinstance(tensor, Compute):
+            for derivative in _of_body(tensor.body, depending):
+                if not is_number(derivative, 1) and not is_number(derivative, -1):
+                    found[compute(tensor.extents, derivative)] = None
+    tensors = display(Graph(value.inputs, tuple(list(found)[:_MOST_INNER]))).outputs if found else ()
+    plain = [t for t in tensors if isinstance(t, Compute) and t.reducer is None]
+    return [Inner(scalar_words(t.body, t.rank), t) for t in plain]
 
 
-def _arguments_of_functions(nodes: list[Scalar], wrt: Input) -> list[Scalar]:
-    found: dict[Scalar, None] = {}
-    for node in nodes:
-        if isinstance(node, Apply) and (node.op.arity == 1 or is_apply(node, "power")):
-            inner = node.args[0]
-            if any(item.tensor is wrt for item in loads_of(inner)):
-                found[inner] = None
-    return list(found)
+def dependents(graph: Graph, wrt: Input) -> set[Node]:
+    """The nodes whose values depend on an input."""
+    found: set[Node] = {wrt}
+    for tensor in graph_order(graph.outputs):
+        if any(child in found for child in operands_of(tensor)):
+            found.add(tensor)
+    return found
 
 
-def _derivative(argument: Scalar, value: Graph, wrt: Input) -> Scalar | None:
-    from gradc.differentiate import gradient
-    from gradc.ir.scalar import number
-    from gradc.simplify.display import display
+def _of_body(body: Scalar, depending: set[Node]) -> list[Scalar]:
+    derivatives: list[Scalar] = []
+    functions: list[Scalar] = []
+    for node in post_order([body]):
+        if not isinstance(node, Apply) or node.dtype.kind != "f" or node.op.name in ("neg", "convert"):
+            continue
+        if node.op.arity != 1 and not is_apply(node, "power"):
+            continue
+        inner = node.args[0]
+        if inner.dtype != node.dtype or not any(item.tensor in depending for item in loads_of(inner)):
+            continue
+        derivatives += [d for _, d in local_derivatives(inner, one_of(inner), lambda item: item.tensor in depending)]
+        functions += _of_function(node)
+    return [*dict.fromkeys(derivatives), *dict.fromkeys(functions)]
 
-    inner = compute((), argument)
-    (derivative,) = gradient([inner], [compute((), number(1, inner.dtype))], [wrt])
-    (shown,) = display(Graph(value.inputs, (derivative,))).outputs
-    if not isinstance(shown, Compute) or shown.reducer is not None or isinstance(shown.body, Number):
-        return None
-    return shown.body
+
+def _of_function(node: Apply) -> list[Scalar]:
+    """The derivative of the function itself, where it stands."""
+    variable = load(input_tensor("inner argument", (), node.args[0].dtype))
+    outer = substitute(node, {node.args[0]: variable})
+    found = local_derivatives(outer, one_of(node), lambda item: item is variable)
+    return [substitute(derivative, {variable: node.args[0]}) for _, derivative in found]
+
+
+__all__ = ["dependents", "inner_derivatives"]

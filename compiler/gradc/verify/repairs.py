@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from fractions import Fraction
+from itertools import combinations, islice
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,14 @@ import numpy as np
 from gradc.evaluate import NUMPY, evaluate
 from gradc.ir.algebra import substitute
 from gradc.ir.rewrite import replace_tensors
-from gradc.ir.scalar import Apply, Load, Number, Scalar, apply, index, load, number
+from gradc.ir.scalar import PI, Apply, Load, Number, Scalar, Size, apply, index, load, number
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
 from gradc.ir.walk import graph_order, loads_of, post_order
+from gradc.verify.factor_hints import CHAIN_RULE, sizes_of
+from gradc.verify.hint import Hint, Kind
+from gradc.verify.hint_sample import Inner
 from gradc.verify.sample import Point, differences, points, work
-from gradc.verify.wording import scalar_words
+from gradc.verify.wording import operand_words, scalar_words
 
 _MOST_EDITS = 400
 _LONGEST_SEARCH = 1.0
@@ -45,6 +49,7 @@ _CONFUSED = {
     "tanh": ("tan", "sigmoid"),
     "sigmoid": ("tanh",),
 }
+_OF_ANGLES = ("sin", "cos", "tan")
 _OPPOSITE = {"add": "sub", "sub": "add", "mul": "div", "div": "mul", "maximum": "minimum", "minimum": "maximum"}
 
 
@@ -54,23 +59,26 @@ class Edit:
 
     outputs: tuple[Tensor, ...]
     words: str
+    kind: Kind
 
 
-def find_repair(derived: Graph, hand: Graph, position: int, fixed: Mapping[Input, Any]) -> str:
+def find_repair(
+    derived: Graph, hand: Graph, position: int, fixed: Mapping[Input, Any], inner: Sequence[Inner] = ()
+) -> Hint | None:
     """The change that makes ``hand`` right, in words, or nothing."""
     target = Graph(derived.inputs, (derived.outputs[position],))
     sample = list(islice(points(derived.inputs, fixed, seed=11), _POINTS))
     if any(work(hand, point.sizes) > _LARGEST_WORK for point in sample):
-        return ""
+        return None
     plain = [_plain_values(target, point) for point in sample]
     deadline = time.monotonic() + _LONGEST_SEARCH
-    for edit in islice(_edits(hand, position), _MOST_EDITS):
+    for edit in islice(_edits(hand, position, inner), _MOST_EDITS):
         if time.monotonic() > deadline:
             break
         edited = Graph(derived.inputs, edit.outputs)
         if _agrees_roughly(edited, sample, plain) and _agrees(target, edited, fixed):
-            return edit.words
-    return ""
+            return Hint(edit.kind, edit.words)
+    return None
 
 
 def _plain_values(graph: Graph, point: Point) -> np.ndarray[Any, Any] | None:
@@ -78,7 +86,7 @@ def _plain_values(graph: Graph, point: Point) -> np.ndarray[Any, Any] | None:
     try:
         with np.errstate(all="ignore"):
             value = evaluate(graph, inputs, NUMPY, point.sizes)[0]
-    except (IndexError, ValueError):
+    except (IndexError, ValueError):  # no value there, as of a singular matrix
         return None
     return value if np.isfinite(value).all() else None
 
@@ -110,35 +118,58 @@ def _agrees(target: Graph, edited: Graph, fixed: Mapping[Input, Any]) -> bool:
 
 # ---------------------------------------------------------------- edits
 
-Change = tuple[Scalar, Scalar]
+
+@dataclass(frozen=True)
+class Change:
+    """An operation and what it should have been."""
+
+    kind: Kind
+    old: Scalar
+    new: Scalar
+    #: What is said of it; by default that the one should be the other.
+    words: str = ""
 
 
-def _edits(hand: Graph, position: int) -> Iterator[Edit]:
+@dataclass(frozen=True)
+class _Context:
+    """What the changes are made of: the hand-written graph, the inner derivatives, the sizes."""
+
+    hand: Graph
+    inner: Sequence[Inner]
+    sizes: Sequence[Scalar]
+
+
+def _edits(hand: Graph, position: int, inner: Sequence[Inner]) -> Iterator[Edit]:
     """One change at a time, kind by kind: the slips that are made most come first."""
     output = hand.outputs[position]
     tensors = [tensor for tensor in reversed(graph_order([output])) if isinstance(tensor, Compute)]
-    for kind in (_signs, _powers_and_functions, _arguments, _insertions, _operations):
+    context = _Context(hand, inner, sizes_of(hand.inputs, output))
+    for kind in (_signs, _inner, _powers_and_functions, _degrees, _arguments, _means, _insertions, _operations):
         for tensor in tensors:
-            for old, new in kind(tensor, hand):
-                if new.dtype == old.dtype and new is not old:
-                    yield from _edit(output, tensors, tensor, old, new)
+            for change in kind(tensor, context):
+                if change.new.dtype == change.old.dtype and change.new is not change.old:
+                    yield from _edit(output, tensors, tensor, change)
+    for tensor in tensors:
+        yield from _exchanged(output, tensor)
+    yield from _matrix_factors(output, hand)
 
 
-def _edit(output: Tensor, tensors: Sequence[Compute], tensor: Compute, old: Scalar, new: Scalar) -> Iterator[Edit]:
+def _edit(output: Tensor, tensors: Sequence[Compute], tensor: Compute, change: Change) -> Iterator[Edit]:
     """The change where the tensor is made, and, where several use it, in each use alone."""
-    changed = _changed(tensor, old, new)
+    changed = _changed(tensor, change.old, change.new)
     if changed is tensor or changed.dtype != tensor.dtype:
         return
     rank = tensor.rank + len(tensor.reduce_extents)
-    words = _should_be(scalar_words(old, rank), scalar_words(new, rank))
-    yield Edit(replace_tensors([output], {tensor: changed}), words)
+    words = change.words or _should_be(scalar_words(change.old, rank), scalar_words(change.new, rank))
+    yield Edit(replace_tensors([output], {tensor: changed}), words, change.kind)
     users = [user for user in tensors if any(node.tensor is tensor for node in loads_of(user.body))]
     for user in users if len(users) > 1 else []:
         moved: dict[Scalar, Scalar] = {
             node: load(changed, node.indices) for node in loads_of(user.body) if node.tensor is tensor
         }
         body = substitute(user.body, moved)
-        yield Edit(replace_tensors([output], {user: _with_body(user, body)}), f"{words} in one place" if words else "")
+        placed = f"{words} in one place" if words else ""
+        yield Edit(replace_tensors([output], {user: _with_body(user, body)}), placed, change.kind)
 
 
 def _changed(tensor: Compute, old: Scalar, new: Scalar) -> Compute:
@@ -159,46 +190,89 @@ def _applications(tensor: Compute) -> list[Apply]:
     return [node for node in nodes if isinstance(node, Apply) and node.dtype.kind in "fc"]
 
 
-def _signs(tensor: Compute, hand: Graph) -> Iterator[Change]:
+def _signs(tensor: Compute, context: _Context) -> Iterator[Change]:
     for node in _applications(tensor):
         name, args = node.op.name, node.args
         if name in ("add", "sub"):
-            yield node, apply(_OPPOSITE[name], *args)
+            yield Change("sign", node, apply(_OPPOSITE[name], *args))
         if name == "sub":
-            yield node, apply("sub", args[1], args[0])
+            yield Change("sign", node, apply("sub", args[1], args[0]))
         if name == "neg":
-            yield node, args[0]
+            yield Change("sign", node, args[0])
         elif len(args) == 1 and args[0].dtype == node.dtype:
-            yield node, apply(node.op, apply("neg", args[0]))
-            yield node, apply("neg", node)
+            yield Change("sign", node, apply(node.op, apply("neg", args[0])))
+            yield Change("sign", node, apply("neg", node))
 
 
-def _powers_and_functions(tensor: Compute, hand: Graph) -> Iterator[Change]:
+def _inner(tensor: Compute, context: _Context) -> Iterator[Change]:
+    """An inner derivative left out somewhere inside."""
+    entry = _entry(tensor)
+    for item in context.inner if tensor.dtype.kind == "f" else ():
+        if item.tensor.dtype != entry.dtype:
+            continue
+        for axes in combinations(range(tensor.rank), item.tensor.rank):
+            if tuple(tensor.shape[axis] for axis in axes) == tuple(item.tensor.shape):
+                factor = load(item.tensor, [index(axis) for axis in axes])
+                words = f"the factor {item.words} is missing{CHAIN_RULE}"
+                yield Change("inner derivative", entry, apply("mul", entry, factor), words)
+                minus = f"the factor {_negative(item.words)} is missing{CHAIN_RULE}"
+                yield Change("inner derivative", entry, apply("mul", entry, apply("neg", factor)), minus)
+
+
+def _negative(words: str) -> str:
+    return words.removeprefix("-") if words.startswith("-") else f"-{words}"
+
+
+def _entry(tensor: Compute) -> Scalar:
+    """The entry of a tensor: its body, or, of a reduction, its result."""
+    return tensor.body if tensor.reducer is None else load(tensor, [index(k) for k in range(tensor.rank)])
+
+
+def _powers_and_functions(tensor: Compute, context: _Context) -> Iterator[Change]:
     for node in _applications(tensor):
         name, args = node.op.name, node.args
         if name in ("pow", "power") and isinstance(args[1], Number) and isinstance(args[1].value, int):
             for exponent in (args[1].value - 1, args[1].value + 1, -args[1].value):
-                yield node, apply(name, args[0], number(exponent, args[1].dtype))
+                yield Change("exponent", node, apply(name, args[0], number(exponent, args[1].dtype)))
         if name == "pow":
-            yield node, apply("pow", args[1], args[0])
+            yield Change("exponent", node, apply("pow", args[1], args[0]))
+        if name == "square":
+            yield Change("exponent", node, args[0])
+            yield Change("exponent", node, apply("mul", args[0], apply("mul", args[0], args[0])))
         if len(args) == 1 and args[0].dtype == node.dtype:
-            yield from ((node, apply(other, args[0])) for other in _CONFUSED.get(name, ()))
-            yield node, apply("pow", node, number(2, node.dtype))
+            for other in _CONFUSED.get(name, ()):
+                kind: Kind = "log base" if "log" in name and "log" in other else "function"
+                yield Change(kind, node, apply(other, args[0]))
+            yield Change("exponent", node, apply("pow", node, number(2, node.dtype)))
+            if name == "sqrt":
+                yield Change("exponent", node, args[0])
 
 
-def _arguments(tensor: Compute, hand: Graph) -> Iterator[Change]:
+def _degrees(tensor: Compute, context: _Context) -> Iterator[Change]:
+    """Degrees where a function takes radians, or the reverse."""
+    for node in _applications(tensor):
+        if len(node.args) == 1 and node.op.name in _OF_ANGLES and node.args[0].dtype == node.dtype:
+            angle = number(Fraction(1, 180), node.dtype)
+            radians = apply("mul", node.args[0], apply("mul", number(PI, node.dtype), angle))
+            words = f"the angle of {node.op.name} is in degrees: multiply it by pi/180"
+            yield Change("degrees", node, apply(node.op, radians), words)
+
+
+def _arguments(tensor: Compute, context: _Context) -> Iterator[Change]:
     """A transpose, one argument for another, a function left out around an argument."""
-    functions = _functions_of(hand)
+    functions = _functions_of(context.hand)
     for node in loads_of(tensor.body):
         source, indices = node.tensor, node.indices
         if len(indices) == 2 and source.shape[0] == source.shape[1]:
-            yield node, load(source, indices[::-1])
+            words = operand_words(source)
+            yield Change("transposed", node, load(source, indices[::-1]), f"{words} should be transposed there")
         if isinstance(source, Input):
-            for other in hand.inputs:
+            for other in context.hand.inputs:
                 if other.shape == source.shape and other.dtype == source.dtype:
-                    yield node, load(other, indices)
+                    yield Change("wrong argument", node, load(other, indices))
         if node.dtype.kind == "f" and (isinstance(source, Input) or tensor.reducer):
-            yield from ((node, apply(name, node)) for name in functions)
+            for name in functions:
+                yield Change("function", node, apply(name, node))
 
 
 def _functions_of(hand: Graph) -> list[str]:
@@ -207,33 +281,94 @@ def _functions_of(hand: Graph) -> list[str]:
     return list(dict.fromkeys(op.name for op in applied if op.arity == 1 and op.name not in ("neg", "convert")))
 
 
-def _insertions(tensor: Compute, hand: Graph) -> Iterator[Change]:
+def _means(tensor: Compute, context: _Context) -> Iterator[Change]:
+    """A sum for a mean, a mean for a sum."""
+    for node in _applications(tensor):
+        if node.op.name in ("div", "mul") and not loads_of(node.args[1]) and node.args[0].dtype == node.dtype:
+            if any(isinstance(part, Size) for part in post_order([node.args[1]])):
+                yield Change("mean", node, node.args[0], "a sum is meant there, not a mean")
+    entry = _entry(tensor)
+    for size in context.sizes if tensor.reducer == "sum" and tensor.dtype.kind == "f" else ():
+        if size.dtype == entry.dtype:
+            words = scalar_words(size, tensor.rank)
+            yield Change(
+                "mean", entry, apply("div", entry, size), f"a mean is meant there, not a sum: divide by {words}"
+            )
+
+
+def _insertions(tensor: Compute, context: _Context) -> Iterator[Change]:
     """A term or a factor left out: an argument, the number 1 or 2."""
     if tensor.dtype.kind != "f":
         return
-    entry = tensor.body if tensor.reducer is None else load(tensor, [index(k) for k in range(tensor.rank)])
+    entry = _entry(tensor)
     missing: list[Scalar] = [number(1, entry.dtype), number(2, entry.dtype)]
-    for node in hand.inputs:
-        offset = tensor.rank - node.rank
-        if node.dtype == entry.dtype and offset >= 0 and node.shape == tensor.shape[offset:]:
-            missing.append(load(node, [index(offset + k) for k in range(node.rank)]))
+    for node in context.hand.inputs:
+        for axes in combinations(range(tensor.rank), node.rank):
+            if node.dtype == entry.dtype and node.shape == tuple(tensor.shape[axis] for axis in axes):
+                missing.append(load(node, [index(axis) for axis in axes]))
     for operand in missing:
-        for name in ("sub", "add", "mul", "div"):
-            yield entry, apply(name, entry, operand)
-        yield entry, apply("sub", operand, entry)
+        for name in ("sub", "add"):
+            yield Change("dropped term", entry, apply(name, entry, operand))
+        yield Change("dropped term", entry, apply("sub", operand, entry))
+        for name in ("mul", "div"):
+            yield Change("factor", entry, apply(name, entry, operand))
 
 
-def _operations(tensor: Compute, hand: Graph) -> Iterator[Change]:
+def _operations(tensor: Compute, context: _Context) -> Iterator[Change]:
     for node in _applications(tensor):
         name, args = node.op.name, node.args
         if name in _OPPOSITE and name not in ("add", "sub"):
-            yield node, apply(_OPPOSITE[name], *args)
+            kind: Kind = "exponent" if name in ("mul", "div") else "function"
+            yield Change(kind, node, apply(_OPPOSITE[name], *args))
         if name == "div":
-            yield node, apply("div", args[1], args[0])
+            yield Change("swapped", node, apply("div", args[1], args[0]))
         if name in ("mul", "div", "add", "sub"):
-            yield node, args[0]
+            yield Change("extra term" if name in ("add", "sub") else "factor", node, args[0])
         if name in ("mul", "add"):
-            yield node, args[1]
+            yield Change("extra term" if name == "add" else "factor", node, args[1])
+
+
+# ---------------------------------------------------------------- whole operands
+
+
+def _exchanged(output: Tensor, tensor: Compute) -> Iterator[Edit]:
+    """The operands of a matrix product in the other order."""
+    loads = [node for node in loads_of(tensor.body) if node.tensor.rank == 2]
+    if len(loads) != 2 or tensor.reducer != "sum" or loads[0].tensor.shape != loads[1].tensor.shape:
+        return
+    first, second = loads
+    other: dict[Scalar, Scalar] = {
+        first: load(second.tensor, first.indices),
+        second: load(first.tensor, second.indices),
+    }
+    changed = _with_body(tensor, substitute(tensor.body, other))
+    left, right = operand_words(first.tensor), operand_words(second.tensor)
+    words = f"the factors {left} and {right} of a product are swapped"
+    yield Edit(replace_tensors([output], {tensor: changed}), words, "swapped")
+
+
+def _matrix_factors(output: Tensor, hand: Graph) -> Iterator[Edit]:
+    """A matrix left out of a product, on either side."""
+    if output.rank not in (1, 2) or output.dtype.kind != "f":
+        return
+    own = [index(k) for k in range(output.rank)]
+    bound = index(output.rank)
+    for node in hand.inputs:
+        if node.rank != 2 or node.dtype != output.dtype:
+            continue
+        for turned in (False, True):
+            words = f"{node.name}.T" if turned else node.name
+            for side in range(output.rank):
+                place = (own[side], bound) if side == 0 else (bound, own[side])
+                if node.shape != (output.shape[side], output.shape[side]):
+                    continue
+                factor = load(node, place[::-1] if turned else place)
+                entry = load(output, [bound if k == side else own[k] for k in range(output.rank)])
+                body = apply("mul", factor, entry)
+                changed = compute(output.shape, body, reduce_extents=(output.shape[side],), reducer="sum")
+                where = "left" if side == 0 else "right"
+                text = f"the factor {words} is missing on the {where}{CHAIN_RULE}"
+                yield Edit((changed,), text, "inner derivative")
 
 
 def _should_be(old: str, new: str) -> str:

@@ -192,7 +192,18 @@ class Values:
 
 
 def values_at(graph: Graph, point: Point, digits: int = _WORKING_DIGITS) -> Values:
-    """The outputs at the point: by mpmath, or in double precision where that would take too long."""
+    """The outputs at the point: by mpmath, or in double precision where that would take too long.
+
+    Where a library call has no result (the inverse of a singular matrix) nothing is defined: NaN.
+    """
+    try:
+        return _values_at(graph, point, digits)
+    except np.linalg.LinAlgError:
+        shapes = [tuple(extent_value(extent, point.sizes) for extent in output.shape) for output in graph.outputs]
+        return Values([np.full(shape, np.nan) for shape in shapes], DIGITS)
+
+
+def _values_at(graph: Graph, point: Point, digits: int) -> Values:
     inputs = [point.values[node] for node in graph.inputs]
     if work(graph, point.sizes) > _LARGEST_EXACT_WORK:
         plain = [value.astype(float) if value.dtype == object else value for value in inputs]

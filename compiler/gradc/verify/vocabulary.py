@@ -60,6 +60,11 @@ def _minimum(first: Any, *others: Any, axis: int | None = None) -> Any:
     return first
 
 
+def _length(x: Any) -> Any:
+    """The first extent: a symbol where it has a name (``len`` itself must give an int)."""
+    return np.shape(x)[0] if isinstance(x, list | tuple) else x.shape[0]
+
+
 def _array(items: Any) -> Any:
     return np.stack([_array(item) for item in items]) if isinstance(items, list | tuple) else items
 
@@ -105,7 +110,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "norm": _norm,
     "array": _array,
     "asarray": _array,
-    "len": len,
+    "len": _length,
     "cot": lambda x: 1 / np.tan(x),
     "sec": lambda x: 1 / np.cos(x),
     "csc": lambda x: 1 / np.sin(x),
