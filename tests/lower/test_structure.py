@@ -344,3 +344,29 @@ def test_an_exclusive_running_sum_never_reads_beyond_its_end() -> None:
     kernel = compile_graph(Graph((x, idx), (node,)))
     values, targets = np.arange(64.0), np.arange(63)[::-1].copy()
     np.testing.assert_allclose(kernel([values, targets])[0], np.concatenate([[0], np.cumsum(values[targets])]))
+
+
+def test_sums_that_add_up_to_a_sum_of_what_is_known_are_one() -> None:
+    """The gradient of a bias, which enters a softmax by several ways: the columns of what the weights' gradient reads."""
+    A, B, w = matrix(50, 7), matrix(50, 7, "B"), vector(50, "w")
+
+    def entry(i: Scalar, j: Scalar) -> Scalar:
+        scaled = product_of(number(-3, "f8"), load(B, (i, j)))
+        return sum_of(scaled, product_of(load(w, (i,)), apply("exp", load(A, (i, j)))))
+
+    known = comprehension((50, 7), entry)
+    first = comprehension((7,), lambda j, i: product_of(load(w, (i,)), apply("exp", load(A, (i, j)))), reduce=(50,))
+    second = comprehension((7,), lambda j, i: load(B, (i, j)), reduce=(50,))
+    total = comprehension((7,), lambda j: sum_of(load(first, (j,)), product_of(number(-3, "f8"), load(second, (j,)))))
+    graph = Graph((A, B, w), (known, total))
+    kernel = compile_graph(graph)
+    assert kernel.lowered.count("exp(") == 1
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=t.shape) for t in graph.inputs]
+    each, columns = kernel(values)
+    np.testing.assert_allclose(each, values[2][:, None] * np.exp(values[0]) - 3 * values[1], rtol=1e-14)
+    np.testing.assert_allclose(columns, each.sum(0), rtol=1e-13)
+
+    both = compile_graph(Graph((A, B, w), (known, total, second)))  # a sum that somebody else wants stays
+    np.testing.assert_allclose(both(values)[2], values[1].sum(0), rtol=1e-13)
+    np.testing.assert_array_equal(both(values)[0], each)

@@ -10,6 +10,7 @@ from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, extent_scalar
 from gradc.ir.walk import graph_order
 from gradc.lower.batches import laid_out, leading_axes, with_own_operands
+from gradc.lower.combined import combine_sums
 from gradc.lower.contractions import fold_scale, vector_products
 from gradc.lower.counting import cost_of, total_flops
 from gradc.lower.demanded import triangular_products
@@ -147,6 +148,7 @@ def ordered_tensors(graph: Graph) -> list[Tensor]:
 #: The passes from graph to graph, in order.
 PASSES: tuple[tuple[str, Callable[[Graph, Sequence[Tensor]], Graph]], ...] = (
     ("inline", inline),
+    ("combine sums", combine_sums),
     ("reuse", reuse),
     ("split", split),
     ("own operands", with_own_operands),
