@@ -30,6 +30,7 @@ _EXAMPLES = """examples:
   gradc derive "2*x**4 + x**3 + 3*x**2 + 5*x + 1" --wrt x --at x=2
   gradc derive "sum((X @ w - y)**2)" --wrt w --shape X=m,n --shape w=n --shape y=m --latex
   gradc derive model.py:loss --wrt w
+  gradc derive "sin(x)*exp(-x**2)" --wrt x --steps
   gradc verify "(w*x - y)**2" "2*(w*x - y)" --wrt w
 """
 
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_function_options(derive)
     shown = derive.add_mutually_exclusive_group()
     shown.add_argument("--latex", action="store_true", help="print only the derivative's LaTeX")
+    shown.add_argument("--steps", action="store_true", help="tell the derivation step by step")
     shown.add_argument("--llvm", action="store_true", help="print the LLVM assembly that is compiled")
     derive.set_defaults(run=_derive)
 
@@ -225,6 +227,8 @@ def _derive(options: argparse.Namespace) -> int:
     formula = derivative.formula(*arguments)
     if options.latex:
         print(formula.latex())
+    elif options.steps:
+        print(formula.steps())
     elif options.llvm:
         print(derivative.llvm(*arguments))
     else:

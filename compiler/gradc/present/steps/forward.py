@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 from gradc.differentiate import identity_seed, pushforward
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Input, Tensor, input_tensor
-from gradc.present.notation import Name
+from gradc.present import matrix_algebra as m
+from gradc.present import notation as n
+from gradc.present.notation import Name, Notation
 from gradc.present.page import printed_length
 from gradc.present.steps import rules
 from gradc.present.steps.derivation import Line, Side
-from gradc.present.steps.parts import Part, Program, shown
+from gradc.present.steps.parts import Part, Program, in_terms_of_itself, shown
 from gradc.present.steps.points import Check, Points
 from gradc.present.steps.scribe import Scribe, is_zero
 
@@ -41,7 +45,10 @@ class Forward:
         variables = list(part.partials)
         moved = [self._differentials[v] for v in variables]
         (pushed,) = pushforward([part.definition], variables, moved)
-        self._pushed[part.stand_in] = shown(pushed)
+        shown_form = shown(pushed)
+        if part is not self._program.output:
+            shown_form = in_terms_of_itself(shown_form, part)
+        self._pushed[part.stand_in] = shown_form
         tangent = self._stand_in(part.stand_in, part.name)
         self._points.define({tangent: self._reference(part)})
         checks = [self._points.derivative(part.definition, v, p.whole).points for v, p in part.partials.items()]
@@ -63,8 +70,12 @@ class Forward:
             left = self._left(part, len(letters))
             named = [rules.rules_of(part.definition, v, part.partials) for v in part.partials]
             rule = ", ".join(list(dict.fromkeys(", ".join(named).split(", ")))[:3])
-            lines.append(Line((left, self._scribe.side(value)), rule, self._checks[part.stand_in]))
+            lines.append(Line((left, self._side(value)), rule, self._checks[part.stand_in]))
         return lines
+
+    def _side(self, notation: Notation) -> Side:
+        names = {self._scribe.names[t] for t in self._differentials.values()}
+        return self._scribe.side(differentials_last(notation, names))
 
     def _left(self, part: Part, letters: int) -> Side:
         name = self._scribe.names[self._differentials[part.stand_in]]
@@ -82,8 +93,8 @@ class Forward:
                 displayed = shown(whole)
                 value, letters = self._scribe.shorter(displayed)
                 check = self._points.equal([displayed, self._reference(part)])
-                before = self._scribe.side(self._scribe.shorter(pushed)[0])
-                sides = [self._left(part, len(letters)), self._scribe.side(value)]
+                before = self._side(self._scribe.shorter(pushed)[0])
+                sides = [self._left(part, len(letters)), self._side(value)]
                 if before.plain != sides[1].plain:
                     lines.append(Line(tuple(sides), rules.CHAIN, check))
                 whole = displayed
@@ -105,3 +116,29 @@ class Forward:
             seeds = [tangents[v] for v in variables]
             tangents[part.stand_in] = pushforward([part.definition], variables, seeds, seed_shape=self._wrt.shape)[0]
         return shown(tangents[self._program.output.stand_in])
+
+
+def differentials_last(notation: Notation, names: set[Notation]) -> Notation:
+    """``2 u du``, not ``2 du u``: in products what holds a differential stands last, and an inner product ends in it."""
+
+    def moved(item: Notation) -> Notation:
+        changes: dict[str, Notation | tuple[Notation, ...]] = {}
+        for part in fields(item):
+            value = getattr(item, part.name)
+            if isinstance(value, Notation):
+                changes[part.name] = moved(value)
+            elif isinstance(value, tuple) and value and all(isinstance(v, Notation) for v in value):
+                changes[part.name] = tuple(moved(v) for v in value)
+        changed = replace(item, **changes) if changes else item
+        if isinstance(changed, n.Product):
+            return replace(changed, numerator=tuple(sorted(changed.numerator, key=holds)))
+        if isinstance(changed, n.Hadamard):
+            return replace(changed, numerator=tuple(sorted(changed.numerator, key=holds)))
+        if isinstance(changed, n.MatrixProduct) and changed.scalar and holds(changed.factors[0]):
+            return replace(changed, factors=tuple(m.transposed(f) for f in reversed(changed.factors)))
+        return changed
+
+    def holds(item: Notation) -> bool:
+        return item in names or any(holds(part) for part in item.parts)
+
+    return moved(notation)

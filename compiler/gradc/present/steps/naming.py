@@ -129,6 +129,8 @@ class Choice:
             constant = sum(self._varies(c) for c in body.children) <= 1
             whole = name in _POWERS and all(isinstance(c, Number) for c in body.children[1:])
             divides = name == "div" and self._varies(body.children[1])
+            if name == "neg" and isinstance(body.children[0], Load) and body.children[0].tensor in self._views:
+                self._views.add(tensor)
             if whole or name == "neg" or (name in _PRODUCTS and not divides) or (name == "div" and constant):
                 self._simple.add(tensor)
 

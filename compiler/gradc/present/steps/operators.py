@@ -32,7 +32,8 @@ def tell_operator(kind: str, task: Task, outputs: Sequence[Tensor]) -> list[Step
     """The steps of a vector operator, every partial derivative compared with a difference quotient."""
     points = Points(task.graph)
     scribe = Scribe(task.names, task.graph.inputs)
-    point = task.wrt
+    (goal,) = task.goals
+    point = goal.wrt
     extent = point.shape[0]
     count = extent if isinstance(extent, int) else 0
     if kind == "laplacian":
@@ -53,12 +54,12 @@ def tell_operator(kind: str, task: Task, outputs: Sequence[Tensor]) -> list[Step
         used[i, k] = _entry(partial, k)
         lines.append(_partial_line(kind, task, scribe, used[i, k], (i, k), held))
     total = _total(kind, used, extent)
-    final = points.equal([total, task.result])
+    final = points.equal([total, goal.result])
     return [
         defined,
         Step("The definition", (Line((_GENERAL[kind],), "", None),)),
         Step("The partial derivatives", tuple(lines)),
-        Step("Add them up", (Line((task.left, task.printed), "", final),)),
+        Step("Add them up", (Line((goal.left, goal.printed), "", final),)),
     ]
 
 
@@ -92,13 +93,13 @@ def _partials_of(kind: str, count: int) -> list[tuple[int, int]]:
 
 
 def _gradient_line(task: Task, scribe: Scribe, components: Sequence[Tensor], k: int, check: Check) -> Line:
-    left = quotient(scribe.side(task.function), [scribe.named(task.names[task.wrt], (Literal(k),))])
+    left = quotient(scribe.side(task.function), [scribe.named(task.names[task.goals[0].wrt], (Literal(k),))])
     return Line((left, scribe.side(scribe.entry(shown(components[k]), ()))), "", check)
 
 
 def _partial_line(kind: str, task: Task, scribe: Scribe, partial: Tensor, place: tuple[int, int], check: Check) -> Line:
     i, k = place
-    below = scribe.named(task.names[task.wrt], (Literal(k),))
+    below = scribe.named(task.names[task.goals[0].wrt], (Literal(k),))
     if kind == "laplacian":
         left = quotient(scribe.side(task.function), [below, below])
     else:

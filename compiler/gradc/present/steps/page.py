@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gradc.errors import GradcError, InternalError
-from gradc.ir.build import comprehension
-from gradc.ir.scalar import load
-from gradc.ir.tensor import Graph, Input, Tensor
+from gradc.ir.scalar import index, load
+from gradc.ir.tensor import Graph, Input, Tensor, compute
 from gradc.present.notation import Name
 from gradc.present.origin import Origin
-from gradc.present.steps.derivation import Derivation, Side, Step
+from gradc.present.steps.derivation import Derivation, Line, Side, Step
 from gradc.present.steps.naming import active_nodes
 from gradc.present.steps.operators import tell_operator
 from gradc.present.steps.points import WrongStepError
-from gradc.present.steps.scribe import quotient
+from gradc.present.steps.scribe import Scribe, quotient
 from gradc.present.steps.summary import agrees, summary, tell_value
 from gradc.present.steps.tell import (
     LARGEST_TOLD,
     MOST_PARTS,
     Detail,
+    Goal,
     Mode,
     Task,
+    derivative,
     program_of,
     tell_forward,
     tell_reverse,
@@ -38,7 +39,7 @@ class Result:
     graph: Graph
     left: Side
     printed: Side
-    symbols: dict[Input, Name]
+    symbols: Mapping[Tensor, Name]
     origin: Origin
 
 
@@ -49,108 +50,123 @@ def derivation_of(results: Sequence[Result], mode: Mode, detail: Detail, strict:
     it is an `InternalError`.
     """
     told = [r for r in results if r.origin.labels[0][0] not in ("", "value")] or list(results)
-    pages = [_Page(result, mode, detail, strict).steps() for result in told]
+    title = _title(told, mode)
+    if mode == "reverse" and all(_is_first(r) for r in told):  # one sweep gives all
+        together = _Page(told, mode, detail, strict).together()
+        if together is not None:
+            return Derivation(title, tuple(together))
+    pages = [_Page([result], mode, detail, strict).steps() for result in told]
     if len(told) == 1:
-        return Derivation(_title(told[0], mode), tuple(pages[0]))
-    steps = [
-        replace(step, title=f"{result.left.plain}: {step.title[:1].lower()}{step.title[1:]}")
-        for result, page in zip(told, pages, strict=True)
-        for step in page
-    ]
-    return Derivation(_title(told[0], mode, [r.left for r in told]), tuple(steps))
+        return Derivation(title, tuple(pages[0]))
+    known: set[tuple[Line, ...]] = set()
+    steps = []
+    for result, page in zip(told, pages, strict=True):
+        # parts that were named before are not named again
+        shown = [step for step in page if step is not page[0] or step.lines not in known]
+        known.add(page[0].lines)
+        steps += [replace(step, title=f"{result.left.plain}: {_lower(step.title)}") for step in shown]
+    return Derivation(title, tuple(steps))
 
 
-def _title(result: Result, mode: Mode, lefts: Sequence[Side] = ()) -> Side:
-    sides = lefts or [result.left]
-    plain = ", ".join(side.plain for side in sides)
-    latex = ", ".join(f"${side.latex}$" for side in sides)
-    kind = result.origin.labels[0][0]
-    how = f", {mode} mode" if kind == "derivative" else ""
+def _is_first(result: Result) -> bool:
+    kind, wrt = result.origin.labels[0]
+    return kind == "derivative" and len(wrt) == 1
+
+
+def _title(results: Sequence[Result], mode: Mode) -> Side:
+    lefts = list(dict.fromkeys(result.left for result in results))
+    plain = ", ".join(side.plain for side in lefts)
+    latex = ", ".join(f"${side.latex}$" for side in lefts)
+    how = f" ({mode} mode)" if results[0].origin.labels[0][0] == "derivative" else ""
     return Side(f"{plain} step by step{how}", f"{latex} step by step{how}")
 
 
 class _Page:
-    def __init__(self, result: Result, mode: Mode, detail: Detail, strict: bool) -> None:
-        self._result, self._mode, self._detail, self._strict = result, mode, detail, strict
-        kind, self._wrt = result.origin.labels[0]
-        self._kind = kind
-        self._name = result.origin.name
-        # a result's graph may share its inputs with no function: then it is told as it is
-        self._functions = result.origin.functions or (result.graph,)
+    """Tells some results of one function; all but `together` tell the first."""
+
+    def __init__(self, results: Sequence[Result], mode: Mode, detail: Detail, strict: bool) -> None:
+        self._results, self._mode, self._detail, self._strict = results, mode, detail, strict
+        self._result = results[0]
+        self._kind, self._wrt = self._result.origin.labels[0]
+        self._name = self._result.origin.name
+        self._functions = self._result.origin.functions or (self._result.graph,)
+
+    def together(self) -> list[Step] | None:
+        """First derivatives of one output by several inputs; None where they are not of one output."""
+        goals = tuple(self._goal(r, self._wanted(r.origin.labels[0][1][0])) for r in self._results)
+        for output, words in self._outputs(goals[0]):
+            task = self._task(output, goals, words)
+            if agrees(task):
+                return self._told(task)
+        return None
 
     def steps(self) -> list[Step]:
-        """The steps of this result."""
+        """The steps of the first result."""
         if self._kind in ("", "value"):
-            return tell_value(
-                self._task(self._functions[0].outputs[0], self._result.graph.outputs[0], self._inputs()[:1])
-            )
+            goals = (self._goal(self._result, self._inputs()[0]),) if self._inputs() else ()
+            return tell_value(self._task(self._functions[0].outputs[0], goals)) if goals else []
         if self._kind != "derivative":
             return self._operator()
         if len(self._wrt) > 1:
             return self._higher()
-        return self._first()
+        found = self.together()
+        if found is None:
+            raise InternalError(f"the derivation of {self._result.left.plain} does not agree with numbers")
+        return found
 
     def _inputs(self) -> list[Input]:
-        return [t for graph in self._functions for t in graph.inputs]
+        return list(dict.fromkeys(t for graph in self._functions for t in graph.inputs))
 
     def _wanted(self, path: str) -> Input:
         return next(t for t in (*self._inputs(), *self._result.graph.inputs) if t.name == path)
 
-    def _task(self, output: Tensor, result: Tensor, wrt: Sequence[Input]) -> Task:
+    def _goal(self, result: Result, wrt: Input) -> Goal:
+        return Goal(wrt, result.graph.outputs[0], result.left, result.printed)
+
+    def _task(self, output: Tensor, goals: tuple[Goal, ...], words: str = "") -> Task:
+        inputs = tuple(dict.fromkeys([*self._inputs(), *self._result.graph.inputs]))
+        symbols = self._symbols()
         name = symbol(self._name, output.rank)
-        return Task(
-            Graph(tuple(dict.fromkeys(self._inputs())), (output,)),
-            output,
-            wrt[0],
-            self._symbols(),
-            name,
-            self._result.left,
-            result,
-            self._result.printed,
-        )
+        if words:
+            name = next(Name(c, c) for c in ("S", "T", "Q") if c not in [s.plain for s in symbols.values()])
+            words = f"{name.plain} {words}"
+        return Task(Graph(inputs, (output,)), output, goals, symbols, name, words)
 
     def _symbols(self) -> dict[Tensor, Name]:
         others = [t for t in self._inputs() if t not in self._result.symbols]
-        return {**{t: symbol(t.name.strip("_") or "x", t.rank) for t in others}, **self._result.symbols}
+        own: dict[Tensor, Name] = {t: symbol(t.name.strip("_") or "x", t.rank) for t in others}
+        own.update(self._result.symbols)
+        return own
 
     # ------------------------------------------------------------ kinds of results
 
-    def _first(self) -> list[Step]:
-        wrt, result = self._wanted(self._wrt[0]), self._result.graph.outputs[0]
-        for output in self._outputs(wrt, result):
-            task = self._task(output, result, [wrt])
-            if agrees(task):
-                return self._told(task)
-        raise InternalError(f"the derivation of {self._result.left.plain} does not agree with numbers")
-
-    def _outputs(self, wrt: Input, result: Tensor) -> Iterator[Tensor]:
-        """The outputs that this may be the derivative of; an elementwise derivative is that of the sum."""
-        for graph in self._functions:
-            for output in graph.outputs:
-                if wrt not in active_nodes(output, [wrt]) or output.dtype.kind != "f":
-                    continue
-                if (*output.shape, *wrt.shape) == result.shape:
-                    yield output
-                if output.rank and result.shape == wrt.shape:
-                    places = range(output.rank)
-                    yield comprehension((), lambda *i, t=output: load(t, i), reduce=output.shape) if places else output
+    def _outputs(self, goal: Goal) -> Iterator[tuple[Tensor, str]]:
+        """The outputs that this may be the derivative of, with words about them; an elementwise one is that of the sum."""
+        for output in [output for graph in self._functions for output in graph.outputs]:
+            if output.dtype.kind != "f":
+                continue
+            if (*output.shape, *goal.wrt.shape) == goal.result.shape:
+                yield output, ""
+            elif output.rank and goal.result.shape == goal.wrt.shape:
+                total = compute(
+                    (), load(output, [index(k) for k in range(output.rank)]), reduce_extents=output.shape, reducer="sum"
+                )
+                yield (
+                    total,
+                    f"is the sum of the entries of {self._name}; each depends on one entry of the argument alone.",
+                )
 
     def _higher(self) -> list[Step]:
         """First one derivative, then the next of it."""
-        *_, result = self._result.graph.outputs
         output = next(t for t in self._functions[0].outputs if t.rank == 0)
         first, second = (self._wanted(path) for path in self._wrt)
-        from gradc.present.steps.tell import derivative
-
         gradient = display(Graph(self._functions[0].inputs, (derivative(output, first),))).outputs[0]
-        symbols = self._symbols()
-        above, below = symbol(self._name), symbols[first]
-        name = self._derivative_name(first, second)
+        above, below = symbol(self._name), self._symbols()[first]
         left = quotient(Side(above.plain, above.latex), [Side(below.plain, below.latex)])
-        printed = self._printed(gradient)
-        task = replace(self._task(output, gradient, [first]), left=left, printed=printed)
+        task = self._task(output, (Goal(first, gradient, left, self._printed(gradient)),))
         before = [replace(s, title=f"First derivative: {_lower(s.title)}") for s in self._told(task)]
-        again = replace(self._task(gradient, result, [second]), function=name)
+        name = self._derivative_name(first, second)
+        again = replace(self._task(gradient, (self._goal(self._result, second),)), function=name)
         if not agrees(again):
             raise InternalError(f"the derivation of {self._result.left.plain} does not agree with numbers")
         after = [replace(s, title=f"Second derivative: {_lower(s.title)}") for s in self._told(again)]
@@ -170,23 +186,21 @@ class _Page:
         return Name(letter, letter, first.rank)
 
     def _printed(self, tensor: Tensor) -> Side:
-        from gradc.present.steps.scribe import Scribe
-
         scribe = Scribe(self._symbols(), self._inputs())
         return scribe.side(scribe.shorter(tensor)[0])
 
     def _operator(self) -> list[Step]:
-        (point,) = [t for t in self._functions[0].inputs if t.rank == 1][:1]
-        task = self._task(self._functions[0].outputs[0], self._result.graph.outputs[0], [point])
+        point = next(t for t in self._inputs() if t.rank == 1)
+        task = self._task(self._functions[0].outputs[0], (self._goal(self._result, point),))
         if not isinstance(point.shape[0], int):
             return summary(task, compared=False)
-        return tell_operator(self._kind, task, self._functions[0].outputs)
+        return tell_operator(self._kind, task, [t for graph in self._functions for t in graph.outputs])
 
     # ------------------------------------------------------------ telling, or the ends
 
     def _told(self, task: Task) -> list[Step]:
         tell: Callable[..., list[Step]] = tell_forward if self._mode == "forward" else tell_reverse
-        if len(active_nodes(task.output, [task.wrt])) > LARGEST_TOLD:
+        if len(active_nodes(task.output, task.wrt)) > LARGEST_TOLD:
             return summary(task)
         try:
             program = program_of(task)

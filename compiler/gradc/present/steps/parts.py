@@ -149,12 +149,12 @@ def _partial(part: Part, variable: Input, output: Tensor) -> Partial:
     else:
         whole = shown(jacobian_forward(part.definition, variable))
     if part.tensor is not output:
-        whole = _in_terms_of_itself(whole, part)
+        whole = in_terms_of_itself(whole, part)
     return Partial(whole, _diagonal(whole, part.definition.rank))
 
 
-def _in_terms_of_itself(jacobian: Tensor, part: Part) -> Tensor:
-    """``exp(v)`` as z in the derivative of ``z = exp(v)``."""
+def in_terms_of_itself(jacobian: Tensor, part: Part) -> Tensor:
+    """``exp(v)`` as z in the derivative of ``z = exp(v)``; the axes of the part come first."""
     value = part.displayed
     if not isinstance(jacobian, Compute) or not isinstance(value, Compute) or value.reducer or jacobian.reducer:
         return jacobian

@@ -16,7 +16,7 @@ from gradc.present.steps import rules
 from gradc.present.steps.derivation import Line, Side
 from gradc.present.steps.parts import Part, Partial, Program, shown
 from gradc.present.steps.points import Points
-from gradc.present.steps.scribe import Factor, Indices, Scribe, added, product_of, quotient, summed
+from gradc.present.steps.scribe import Factor, Indices, Scribe, added, entry_of, has_ones, product_of, quotient, summed
 from gradc.simplify.brackets import summed as summed_out
 
 #: A derivative that is longer is kept as a symbol in those that follow.
@@ -27,7 +27,9 @@ class Reverse:
     """Tells the reverse sweep of a program."""
 
     def __init__(self, program: Program, scribe: Scribe, points: Points, detail: str) -> None:
-        self._program, self._scribe, self._points, self._detail = program, scribe, points, detail
+        self._program, self._scribe, self._points = program, scribe, points
+        #: whether entries that depend on one entry alone are written with a bracket, which the chain rule eliminates
+        self._brackets = detail == "full"
         self._output = program.output
         self._seeds = self._output.tensor.rank
         self._letters: Indices = scribe.letters(self._seeds)
@@ -50,7 +52,7 @@ class Reverse:
         check = self._points.derivative(part.definition, variable, partial.whole)
         rank = part.tensor.rank
         letters = self._scribe.letters(rank + variable.rank)
-        if partial.diagonal is not None:
+        if partial.diagonal is not None and not self._brackets:
             own = letters[:rank]
             left = self._quotient(part, variable, own, own)
             value = self._scribe.entry(partial.diagonal, own)
@@ -146,7 +148,7 @@ class Reverse:
         self._carried[variable] = self._carry(variable)
         rule = rules.CHAIN if len(consumers) == 1 else f"{rules.CHAIN}, {rules.PATHS}"
         if any(p.partials[variable].diagonal is not None and p is not self._output for p in consumers):
-            rule += f", {rules.BRACKETS}" if self._detail == "full" else ""
+            rule += f", {rules.BRACKETS}" if self._brackets else ""
         whole = self._whole(variable, value, entry)
         carried = self._carried[variable]
         if isinstance(carried, Input) and carried in self._bars:
@@ -161,10 +163,9 @@ class Reverse:
         if matrix is None:
             return []
         side = self._scribe.side(matrix)
-        columns = self._scribe.letters(variable.rank)
-        plain = f"({side.plain})[{', '.join(c.plain for c in columns if isinstance(c, Name))}]"
-        latex = rf"\left({side.latex}\right)_{{{''.join(c.latex for c in columns if isinstance(c, Name))}}}"
-        return [Side(plain, latex)] if side.plain not in entry.plain else []
+        if side.plain in entry.plain or has_ones(matrix):
+            return []
+        return [entry_of(side, self._scribe.letters(variable.rank))]
 
     def _term(self, part: Part, variable: Input, columns: Indices) -> tuple[Side, Side, Tensor]:
         """One path: in symbols, with its local derivatives put in, and as a tensor."""
@@ -174,10 +175,11 @@ class Reverse:
             entry = self._scribe.factor(self._scribe.entry(partial.whole, (*self._letters, *columns)))
             return left, product_of([entry]), partial.whole
         skip = self._seeds + variable.rank
-        rows = columns if partial.diagonal is not None else self._scribe.letters(part.tensor.rank, skip=skip)
+        own = partial.diagonal if not self._brackets else None
+        rows = columns if own is not None else self._scribe.letters(part.tensor.rank, skip=skip)
         local = (
-            self._scribe.entry(partial.diagonal, columns)
-            if partial.diagonal is not None
+            self._scribe.entry(own, columns)
+            if own is not None
             else self._scribe.entry(partial.whole, (*rows, *columns))
         )
         carried = self._scribe.entry(self._carried[part.stand_in], (*self._letters, *rows))
@@ -186,7 +188,7 @@ class Reverse:
             Factor(self._adjoint_name(part.stand_in, rows)),
             Factor(self._quotient(part, variable, rows, columns)),
         ]
-        letters = () if partial.diagonal is not None else rows
+        letters = () if own is not None else rows
         return (
             summed(product_of(symbols), letters),
             summed(product_of(factors), letters),

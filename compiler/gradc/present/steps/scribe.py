@@ -65,7 +65,11 @@ class Scribe:
         """The tensor whole or by its entry, whichever is shorter, and the letters of the entry."""
         letters = self.letters(tensor.rank)
         entry, whole = self.entry(tensor, letters), self.whole(tensor)
-        if whole is not None and (printed_length(whole) <= printed_length(entry) or not tensor.rank):
+        if (
+            whole is not None
+            and not has_ones(whole)
+            and (printed_length(whole) <= printed_length(entry) or not tensor.rank)
+        ):
             return (entry, ()) if not tensor.rank and printed_length(entry) < printed_length(whole) else (whole, ())
         return entry, letters
 
@@ -87,6 +91,17 @@ class Scribe:
     def named(self, name: Name, indices: Indices) -> Side:
         """A symbol with its indices."""
         return self.side(n.Entry(name, indices) if indices else name)
+
+
+def has_ones(notation: Notation) -> bool:
+    """Whether a vector of ones stands for a broadcast: then the entry is easier to read."""
+    pending = [notation]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, n.Ones):
+            return True
+        pending.extend(item.parts)
+    return False
 
 
 def product_of(factors: Sequence[Factor]) -> Side:
@@ -122,12 +137,31 @@ def quotient(above: Side, below: Sequence[Side], sign: str = "d", held: Sequence
     power = len(below)
     plain = f"d{f'^{power}' if power > 1 else ''}{above.plain}/" + "".join(f"d{b.plain}" for b in below)
     order = f"^{{{power}}}" if power > 1 else ""
-    bottom = " ".join(rf"\partial {b.latex}" for b in below)
+    if power > 1 and len(set(below)) == 1:
+        bottom = rf"\partial {below[0].latex}^{{{power}}}"
+        plain = f"d^{power}{above.plain}/d{below[0].plain}^{power}"
+    else:
+        bottom = " ".join(rf"\partial {b.latex}" for b in below)
     latex = rf"\frac{{\partial{order} {above.latex}}}{{{bottom}}}"
     if held:
         plain += f"|{','.join(h.plain for h in held)}"
         latex = rf"\left.{latex}\right|_{{{', '.join(h.latex for h in held)}}}"
     return Side(plain, latex)
+
+
+def operator(of: Side, below: Side) -> Side:
+    """``d(...)/d below``: the derivative of an expression."""
+    inner = of.plain[1:-1] if of.plain.startswith("(") and of.plain.endswith(")") else of.plain
+    return Side(f"d({inner})/d{below.plain}", rf"\frac{{\partial}}{{\partial {below.latex}}} {of.latex}")
+
+
+def entry_of(side: Side, letters: Indices) -> Side:
+    """An entry of what a text names."""
+    names = [letter for letter in letters if isinstance(letter, Name)]
+    if not names:
+        return side
+    plain, latex = ", ".join(name.plain for name in names), "".join(name.latex for name in names)
+    return Side(f"({side.plain})[{plain}]", rf"\left({side.latex}\right)_{{{latex}}}")
 
 
 def is_zero(tensor: Tensor) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from gradc.errors import GradcError
-from gradc.ir.tensor import Compute, Tensor
+from gradc.ir.tensor import Compute
 from gradc.ir.walk import graph_order
 from gradc.present.steps.derivation import Line, Step
 from gradc.present.steps.parts import Program, shown
@@ -16,10 +18,11 @@ _SHOWN = 2
 
 
 def agrees(task: Task) -> bool:
-    """Whether the result is the derivative of the task's output, by numbers at the ends."""
+    """Whether the results are the derivatives of the task's output, by numbers at the ends."""
     points = Points(task.graph)
     try:
-        points.derivative(task.output, task.wrt, task.result)
+        for goal in task.goals:
+            points.derivative(task.output, goal.wrt, goal.result)
     except WrongStepError:
         return False
     return True
@@ -29,45 +32,41 @@ def summary(task: Task, program: Program | None = None, compared: bool = True) -
     """What the function is made of, how many parts are left out, and the result, checked against the function."""
     points = Points(task.graph)
     nodes = sum(isinstance(node, Compute) for node in graph_order([task.output]))
-    check = points.derivative(task.output, task.wrt, task.result) if compared else Check()
+    lines = []
+    for goal in task.goals:
+        check = points.derivative(task.output, goal.wrt, goal.result) if compared else Check()
+        lines.append(Line((goal.left, goal.printed), "chain rule", check))
     steps = []
-    try:
-        program = program or program_of(task)
-        steps.append(_ends(program))
-    except GradcError:
-        pass
+    with contextlib.suppress(GradcError, WrongStepError):
+        steps.append(_ends(task, program or program_of(task)))
     words = (
-        f"The function has {nodes} operations: the chain rule multiplies their derivatives along every path and adds the "
-        f"paths up, each intermediate once."
+        f"The function has {nodes} operations: their derivatives are multiplied along every path and the paths added up, "
+        f"each intermediate once."
     )
     words += " The result is compared with difference quotients of the function itself." if compared else ""
-    return [*steps, Step("The derivative", (Line((task.left, task.printed), "chain rule, all paths", check),), words)]
+    return [*steps, Step("The derivative", tuple(lines), words)]
 
 
-def _ends(program: Program) -> Step:
+def _ends(task: Task, program: Program) -> Step:
     """The first and the last parts."""
     names = [program.names[t].plain for t in program.named]
     program.take_apart(only=_SHOWN)
     points = program.points()
     scribe = Scribe(program.symbols, program.graph.inputs)
-    step = named_parts(program, scribe, points)
+    step = named_parts(task, program, scribe, points)
     left_out = len(names) + 1 - len(step.lines)
     words = f"{left_out} intermediates are left out." if left_out > 1 else ""
     return Step("The parts at either end" if left_out > 1 else step.title, step.lines, words)
 
 
 def tell_value(task: Task) -> list[Step]:
-    """A function that is not differentiated: its parts, and its formula."""
+    """A function that is not differentiated: as it was written, and simplified."""
+    (goal,) = task.goals
     points = Points(task.graph)
-    check = points.equal([task.output, task.result]) if _comparable(task.output, task.result) else None
+    same = task.output.shape == goal.result.shape
     scribe = Scribe(task.names, task.graph.inputs)
-    value, letters = scribe.shorter(shown(task.output))
-    name = scribe.named(task.function, letters)
-    first = Step(
-        "The function", (Line((name, scribe.side(value)), "", points.equal([shown(task.output), task.output])),)
-    )
-    return [first, Step("Simplify", (Line((task.left, task.printed), "", check),))]
-
-
-def _comparable(left: Tensor, right: Tensor) -> bool:
-    return left.shape == right.shape
+    form = shown(task.output)
+    value, letters = scribe.shorter(form)
+    first = Line((scribe.named(task.function, letters), scribe.side(value)), "", points.equal([form, task.output]))
+    check = points.equal([task.output, goal.result]) if same else None
+    return [Step("The function", (first,)), Step("Simplify", (Line((goal.left, goal.printed), "", check),))]

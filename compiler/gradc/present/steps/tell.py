@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from gradc.differentiate import gradient, jacobian_forward
-from gradc.ir.scalar import number
+from gradc.ir.scalar import Scalar, number
 from gradc.ir.tensor import Graph, Input, Tensor, compute
 from gradc.present import notation as n
 from gradc.present.notation import Name, Notation
-from gradc.present.page import printed_length
 from gradc.present.steps import rules
 from gradc.present.steps.derivation import Line, Side, Step
 from gradc.present.steps.forward import Forward
 from gradc.present.steps.parts import Part, Program, shown
 from gradc.present.steps.points import Check, Points
 from gradc.present.steps.reverse import Reverse
-from gradc.present.steps.scribe import Scribe
+from gradc.present.steps.scribe import Scribe, entry_of, is_zero, operator
 
 Mode = Literal["reverse", "forward"]
 Detail = Literal["brief", "normal", "full"]
@@ -27,26 +26,41 @@ Detail = Literal["brief", "normal", "full"]
 LARGEST_TOLD = 300
 MOST_PARTS = 24
 #: A derivative whose substituted form is longer is only shown simplified.
-_LONGEST_SUBSTITUTED = 160
+_LONGEST_SUBSTITUTED = 110
+#: A sum of more terms is differentiated at once.
+_MOST_TERMS = 8
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A derivative by one input: its graph, and both sides of its formula as they are printed."""
+
+    wrt: Input
+    result: Tensor
+    left: Side
+    printed: Side
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is derived: one output of a function's graph, by one input; and the result, as its formula prints it."""
+    """What is derived: one output of a function's graph, by some inputs; ``words`` say what the output is."""
 
     graph: Graph
     output: Tensor
-    wrt: Input
+    goals: tuple[Goal, ...]
     names: Mapping[Tensor, Name]
     function: Name
-    left: Side
-    result: Tensor
-    printed: Side
+    words: str = ""
+
+    @property
+    def wrt(self) -> tuple[Input, ...]:
+        """The inputs that the output is differentiated by."""
+        return tuple(goal.wrt for goal in self.goals)
 
 
 def program_of(task: Task) -> Program:
     """The function as the derivation sees it, not yet taken apart."""
-    return Program(task.graph, task.output, [task.wrt], task.names, task.function)
+    return Program(task.graph, task.output, task.wrt, task.names, task.function)
 
 
 def tell_reverse(task: Task, program: Program, detail: Detail) -> list[Step]:
@@ -55,22 +69,69 @@ def tell_reverse(task: Task, program: Program, detail: Detail) -> list[Step]:
     points = program.points()
     scribe = Scribe(program.symbols, [*task.graph.inputs])
     telling = Reverse(program, scribe, points, detail)
-    steps = [named_parts(program, scribe, points)]
-    local = telling.local_lines()
-    if detail != "brief" or not program.inner:
-        single = not program.inner
-        steps.append(Step("Differentiate" if single else "Differentiate each part", tuple(local)))
-    chain = telling.chain_lines()
+    steps = [named_parts(task, program, scribe, points)]
+    local, chain = telling.local_lines(), telling.chain_lines()
+    values = [telling.in_parts(wrt) for wrt in task.wrt]
+    if not program.inner:
+        return [*steps, *_direct(task, program, scribe, points, local, values, detail)]
+    if detail != "brief":
+        steps.append(Step("Differentiate each part", tuple(local)))
     if chain:
-        several = any(len(program.consumers(v)) > 1 for v in [task.wrt, *[p.stand_in for p in program.inner]])
+        several = any(len(program.consumers(v)) > 1 for v in [*task.wrt, *[p.stand_in for p in program.inner]])
         title = "Multiply along the paths, and add them up" if several else "Multiply along the path"
         bars = [f"{bar.plain} stands for {side.plain}." for bar, side in telling.bars]
         steps.append(Step(title, tuple(chain), " ".join(bars)))
-    value = telling.in_parts(task.wrt)
-    if detail != "brief":
-        steps += substituted(task, program, scribe, points, value)
-    steps.append(simplified(task, program, scribe, points, value))
+    return [*steps, *ending(task, program, scribe, points, values, detail, steps)]
+
+
+def _direct(
+    task: Task,
+    program: Program,
+    scribe: Scribe,
+    points: Points,
+    local: list[Line],
+    values: list[Tensor],
+    detail: Detail,
+) -> list[Step]:
+    """A function without intermediates: its terms one by one, then the derivative."""
+    terms = _terms(task, program, scribe, points)
+    steps = [Step("Differentiate term by term", tuple(terms))] if terms else []
+    final = simplified(task, program, scribe, points, values, "The derivative")
+    if not terms and any(a.sides[1].plain != g.printed.plain for a, g in zip(local, task.goals, strict=False)):
+        steps = [Step("Differentiate", tuple(local))]
+    if not steps:
+        lines = [replace(b, rule=a.rule, rule_latex="") for a, b in zip(local, final.lines, strict=False)]
+        final = replace(final, lines=tuple(lines) or final.lines)
+    steps.append(final)
     return [*steps, *([general_rules(steps)] if detail == "full" else [])]
+
+
+def _terms(task: Task, program: Program, scribe: Scribe, points: Points) -> list[Line]:
+    """The derivative of each term of a sum."""
+    part, lines = program.output, []
+    terms = rules.terms_of(part.displayed)
+    if part.tensor.rank or not 2 <= len(terms) <= _MOST_TERMS:
+        return []
+    for goal in task.goals:
+        for term in _in_print_order(terms, part, scribe):
+            alone = compute((), term)
+            partial = shown(derivative(alone, goal.wrt))
+            if is_zero(partial):
+                continue
+            letters = scribe.letters(goal.wrt.rank)
+            below = scribe.named(program.symbols[goal.wrt], letters)
+            left = operator(scribe.factor(scribe.entry(alone, ())).side, below)
+            check = points.derivative(alone, goal.wrt, partial)
+            value = scribe.side(scribe.entry(partial, letters))
+            lines.append(Line((left, value), rules.rules_of(alone, goal.wrt, [goal.wrt]), check))
+    return lines
+
+
+def _in_print_order(terms: Sequence[Scalar], part: Part, scribe: Scribe) -> list[Scalar]:
+    whole = scribe.entry(part.displayed, ())
+    printed = list(whole.terms) if isinstance(whole, n.Sum) else []
+    written = {term: scribe.entry(compute((), term), ()) for term in terms}
+    return sorted(terms, key=lambda t: printed.index(written[t]) if written[t] in printed else len(printed))
 
 
 def tell_forward(task: Task, program: Program, detail: Detail) -> list[Step]:
@@ -79,21 +140,19 @@ def tell_forward(task: Task, program: Program, detail: Detail) -> list[Step]:
     points = program.points()
     scribe = Scribe(program.symbols, [*task.graph.inputs])
     telling = Forward(program, scribe, points)
-    steps = [named_parts(program, scribe, points)]
+    steps = [named_parts(task, program, scribe, points)]
     output, wrt = telling.derivative_line()
     local, chain = telling.local_lines(), telling.chain_lines()
     if detail != "brief" or not chain:
-        words = f"What {wrt.plain} changes, part by part."
+        words = f"A small change {wrt.plain} changes each part in turn." if program.inner else ""
         steps.append(Step("Take differentials", tuple(local), words))
     if chain:
         steps.append(Step("Put them into each other", tuple(chain)))
-    value = telling.in_parts()
-    if detail != "brief":
-        steps += substituted(task, program, scribe, points, value)
-    final = simplified(task, program, scribe, points, value)
+    steps += ending(task, program, scribe, points, [telling.in_parts()], detail, steps)
+    place = next(k for k, step in enumerate(steps) if step.title in _LAST)
     words = f"What multiplies {wrt.plain} in {output.plain} is the derivative."
-    steps.append(replace(final, title="Read off the derivative", words=words))
-    return [*steps, *([general_rules(steps)] if detail == "full" else [])]
+    steps[place] = replace(steps[place], title="Read off the derivative", words=words)
+    return steps
 
 
 def derivative(output: Tensor, wrt: Input) -> Tensor:
@@ -106,10 +165,10 @@ def derivative(output: Tensor, wrt: Input) -> Tensor:
 # ------------------------------------------------------------ steps that both tellings share
 
 
-def named_parts(program: Program, scribe: Scribe, points: Points) -> Step:
+def named_parts(task: Task, program: Program, scribe: Scribe, points: Points) -> Step:
     """The definitions."""
     lines = tuple(_definition(part, scribe, points) for part in program.parts)
-    return Step("Name the parts" if program.inner else "The function", lines)
+    return Step("Name the parts" if program.inner else "The function", lines, task.words)
 
 
 def _definition(part: Part, scribe: Scribe, points: Points) -> Line:
@@ -122,45 +181,60 @@ def _definition(part: Part, scribe: Scribe, points: Points) -> Line:
     return Line(tuple(sides), "", check)
 
 
-def substituted(task: Task, program: Program, scribe: Scribe, points: Points, value: Tensor) -> list[Step]:
-    """The derivative with the parts' definitions put back, nothing simplified."""
-    if not program.inner:
-        return []
-    meaning = program.substituted(value)
-    written, letters = scribe.shorter(meaning)
-    side = scribe.side(written)
-    before = scribe.side(scribe.shorter(value)[0])
-    if printed_length(written) > _LONGEST_SUBSTITUTED or side.plain in (before.plain, task.printed.plain):
-        return []
-    left = task.left if not letters else Side(*(_indexed(text, letters, k) for k, text in enumerate(_pair(task.left))))
-    line = Line((left, side), "", points.equal([meaning, reference(program, task.wrt)]))
-    return [Step("Substitute back", (line,))]
+_BOTH, _ONLY = "Substitute back and simplify", "Simplify"
+_LAST = (_BOTH, _ONLY, "The derivative")
 
 
-def _pair(side: Side) -> tuple[str, str]:
-    return side.plain, side.latex
+def ending(
+    task: Task,
+    program: Program,
+    scribe: Scribe,
+    points: Points,
+    values: Sequence[Tensor],
+    detail: Detail,
+    before: Sequence[Step],
+) -> list[Step]:
+    """Back to the inputs: the parts' definitions put in, the result simplified, and at full detail the rules used."""
+    lines = substituted(task, program, scribe, points, values) if detail != "brief" else []
+    steps = [Step("Substitute back", tuple(lines))] if lines else []
+    title = "The derivative" if not program.inner else _ONLY if lines else _BOTH
+    steps.append(simplified(task, program, scribe, points, values, title))
+    return [*steps, *([general_rules([*before, *steps])] if detail == "full" else [])]
 
 
-def _indexed(text: str, letters: tuple[Notation, ...], latex: int) -> str:
-    names = [letter for letter in letters if isinstance(letter, Name)]
-    if latex:
-        return rf"\left({text}\right)_{{{''.join(name.latex for name in names)}}}"
-    return f"({text})[{', '.join(name.plain for name in names)}]"
+def substituted(task: Task, program: Program, scribe: Scribe, points: Points, values: Sequence[Tensor]) -> list[Line]:
+    """The derivatives with the parts' definitions put back, nothing simplified; those that say something."""
+    lines = []
+    for goal, value in zip(task.goals, values, strict=True):
+        meaning = program.substituted(value)
+        written, letters = scribe.shorter(meaning)
+        side = scribe.side(written)
+        before = scribe.side(scribe.shorter(value)[0])
+        if len(side.plain) > _LONGEST_SUBSTITUTED or side.plain in (before.plain, goal.printed.plain):
+            continue
+        check = points.equal([meaning, derivative(program.output.tensor, goal.wrt)])
+        lines.append(Line((entry_of(goal.left, letters), side), "", check))
+    return lines
 
 
-def simplified(task: Task, program: Program, scribe: Scribe, points: Points, value: Tensor) -> Step:
-    """The formula itself, compared with a difference quotient of the function and with the sweep."""
-    truth = reference(program, task.wrt)
-    result = task.result
-    ends = points.derivative(program.output.tensor, task.wrt, result)
-    check = Check(min(ends.points, points.equal([result, truth]).points))
-    before = [scribe.entry(part.displayed, scribe.letters(part.tensor.rank)) for part in program.parts]
-    after = scribe.shorter(shown(result))[0]
-    used = rules.identities(set().union(*map(_functions, [*before, scribe.shorter(value)[0]])), _functions(after))
-    words = ", ".join(side.plain for side in used)
-    latex = r", \ ".join(side.latex for side in used)
-    line = Line((task.left, task.printed), words and f"by {words}", check, latex and rf"\text{{by }} {latex}")
-    return Step("Simplify" if program.inner else "The derivative", (line,))
+def simplified(
+    task: Task, program: Program, scribe: Scribe, points: Points, values: Sequence[Tensor], title: str
+) -> Step:
+    """The formulas themselves, compared with difference quotients of the function and with its own sweep."""
+    before: set[str] = set()
+    for part in program.parts:
+        before |= _functions(scribe.entry(part.displayed, scribe.letters(part.tensor.rank)))
+    lines = []
+    for goal, value in zip(task.goals, values, strict=True):
+        ends = points.derivative(program.output.tensor, goal.wrt, goal.result)
+        check = Check(min(ends.points, points.equal([goal.result, derivative(program.output.tensor, goal.wrt)]).points))
+        after = _functions(scribe.shorter(shown(goal.result))[0])
+        used = rules.identities(before | _functions(scribe.shorter(value)[0]), after)
+        words = ", ".join(side.plain for side in used)
+        latex = r", \ ".join(side.latex for side in used)
+        rule, rule_latex = (f"by {words}", rf"\text{{by }} {latex}") if used else ("", "")
+        lines.append(Line((goal.left, goal.printed), rule, check, rule_latex))
+    return Step(title, tuple(lines))
 
 
 def _functions(notation: Notation) -> set[str]:
@@ -173,12 +247,7 @@ def _functions(notation: Notation) -> set[str]:
     return found
 
 
-def reference(program: Program, variable: Input) -> Tensor:
-    """The derivative by the whole function, apart from how its parts are named."""
-    return derivative(program.output.tensor, variable)
-
-
-def general_rules(steps: list[Step]) -> Step:
+def general_rules(steps: Sequence[Step]) -> Step:
     """What the rules that were used say in general."""
     used = [rule for step in steps for rule in step.rule.split(", ")]
     named = [rule for rule in rules.STATEMENTS if rule in used]
@@ -186,4 +255,4 @@ def general_rules(steps: list[Step]) -> Step:
     return Step("The rules in general", tuple(lines))
 
 
-__all__ = ["Detail", "Mode", "Task", "program_of", "tell_reverse"]
+__all__ = ["Detail", "Goal", "Mode", "Task", "program_of", "tell_reverse"]
