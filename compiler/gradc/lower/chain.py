@@ -42,7 +42,7 @@ LARGE = 4000
 #: And so is a kernel without loops of at most so many: it runs as fast either way.
 TINY = 32
 #: A module of more lines gets plain code first and good code later ...
-LONG_TEXT = 160
+LONG_TEXT = 100
 #: ... if a call does less than this outside of products, which have code of their own: a few milliseconds at most.
 FEW_OPERATIONS = 5e6
 
