@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,3 +146,90 @@ def test_cases_and_brackets() -> None:
     assert str(formula) == "x**2 if x > 0 else -x"
     relu = gradc.grad(lambda x: np.maximum(x, 0.0)).formula()
     assert relu.latex() == r"[x > 0] + \frac{1}{2} [x = 0]"
+
+
+# the function, its derivative in LaTeX where fractions are cleared, identities used, factors gathered
+CLEARED: list[tuple[Callable[..., float], str]] = [
+    (lambda x: np.arctan(1 / x), r"-\frac{1}{x^{2} + 1}"),
+    (lambda x, a: np.arctan(x / a), r"\frac{a}{a^{2} + x^{2}}"),
+    (lambda x: np.arctan((1 + x) / (1 - x)), r"\frac{1}{x^{2} + 1}"),
+    (lambda x: np.arcsin(x / 2), r"\frac{1}{\sqrt{4 - x^{2}}}"),
+    (lambda x: (x**2 - 1) / (x - 1), "1"),
+    (lambda x: 1 / x + 1 / x**2, r"-\frac{x + 2}{x^{3}}"),
+    (lambda x: (1 + 1 / x) ** 2, r"-\frac{2 (x + 1)}{x^{3}}"),
+    (lambda x: np.log((1 + x) / (1 - x)), r"\frac{2}{1 - x^{2}}"),
+    (lambda x, a, b: (x - a) ** 2 * (x - b) ** 3, "(x - a) (x - b)^{2} (5 x - 3 a - 2 b)"),
+    (lambda x, x0, g: 1 / (1 + ((x - x0) / g) ** 2), r"\frac{2 g^{2} (x_0 - x)}{(g^{2} + (x - x_0)^{2})^{2}}"),
+    (lambda r, e, s: 4 * e * ((s / r) ** 12 - (s / r) ** 6), r"\frac{24 e s^{6} (r^{6} - 2 s^{6})}{r^{13}}"),
+    (lambda x, a, b: x**a * (1 - x) ** b, "(a - a x - b x) x^{a - 1} (1 - x)^{b - 1}"),
+    (lambda x: np.maximum(x, 0.0) ** 2, r"2 \max(x, 0)"),
+    (lambda x: np.maximum(0.0, 1 - x) ** 2, r"-2 \max(0, 1 - x)"),
+    (lambda x: np.maximum(x - 1, 0.0), r"[x > 1] + \frac{1}{2} [x = 1]"),
+]
+
+SECOND: list[tuple[Callable[..., float], str]] = [
+    (lambda x, a: np.arctan(x / a), r"-\frac{2 a x}{(a^{2} + x^{2})^{2}}"),
+    (lambda x, a: x**2 / (x**2 + a**2), r"\frac{2 a^{2} (a^{2} - 3 x^{2})}{(a^{2} + x^{2})^{3}}"),
+    (lambda x: np.sqrt((1 - x) / (1 + x)), r"\frac{1 - 2 x}{(1 - x) (x + 1)^{3} \sqrt{\frac{1 - x}{x + 1}}}"),
+    (lambda x: np.arccosh(x), r"-\frac{x}{(x - 1)^{3/2} (x + 1)^{3/2}}"),
+    (lambda x: (np.exp(x) - 1) / x, r"\frac{(x^{2} - 2 x + 2) e^{x} - 2}{x^{3}}"),
+    (lambda x, n: x**n, "n (n - 1) x^{n - 2}"),
+]
+
+
+@pytest.mark.parametrize(("function", "latex"), CLEARED, ids=[latex for _, latex in CLEARED])
+def test_fractions_are_cleared(function: Callable[..., float], latex: str, rng: np.random.Generator) -> None:
+    formula = gradc.grad(function).formula()
+    assert formula.latex() == latex
+    _check_numbers(function, formula, gradc.grad(function), rng)
+
+
+@pytest.mark.parametrize(("function", "latex"), SECOND, ids=[latex for _, latex in SECOND])
+def test_second_derivatives(function: Callable[..., float], latex: str, rng: np.random.Generator) -> None:
+    second = gradc.grad(gradc.grad(function))
+    assert second.formula().latex() == latex
+    _check_numbers(function, second.formula(), second, rng)
+
+
+def _check_numbers(function: Callable[..., float], formula: Any, derivative: Any, rng: np.random.Generator) -> None:
+    """The display form has the values of the kernel, which has those of the user's function differentiated."""
+    for point in rng.uniform(0.2, 0.9, (3, function.__code__.co_argcount)).tolist():
+        expected = derivative(*point)
+        if np.isfinite(expected):
+            assert evaluate(formula.graph_ir, point)[0] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("function", "conditions"),
+    [
+        (lambda x: np.arctan(1 / x), ("x != 0",)),
+        (lambda x: x / x * x**2, ("x != 0",)),
+        (lambda x: (x**2 - 1) / (x - 1), ("x != 1",)),
+        (lambda x: np.sqrt(x) ** 4, ("x >= 0",)),
+        (lambda x: np.exp(np.log(x)), ("x > 0",)),
+        (lambda x: np.sin(np.arcsin(x)), ("x**2 < 1",)),
+        (lambda x, mu: np.log(x) * mu, ("x > 0",)),
+        (lambda x: x * np.log(x), ()),
+        (lambda x: 1 / x, ()),
+        (lambda x: np.log(x**2), ()),
+        (lambda x: 1 / (1 + np.exp(-x)), ()),
+        (lambda x, s: x**2 + np.log(s), ()),
+        (lambda x: np.arctan((1 + x) / (1 - x)), ("x != 1",)),
+        (lambda x: np.where(x > 0, np.log(np.where(x > 0, x, 1.0)), 0.0), ()),
+    ],
+)
+def test_conditions_of_what_was_cancelled(function: Callable[..., float], conditions: tuple[str, ...]) -> None:
+    assert gradc.grad(function).formula().conditions == conditions
+
+
+def test_a_condition_of_entries_and_in_latex() -> None:
+    formula = gradc.grad(lambda x: np.sum(np.arctan(1 / x))).formula(gradc.vector("n"))
+    assert formula.conditions == ("x[i] != 0",)
+    assert formula.conditions_latex == (r"x_{i} \ne 0",)
+
+
+def test_a_choice_of_the_user_stays() -> None:
+    """The condition of a power's derivative goes without saying; one that the function itself asks does not."""
+    box_cox = gradc.grad(lambda x, n: np.where(n != 0, (x**n - 1) / np.where(n != 0, n, 1.0), np.log(x)))
+    for point in ([0.7, 0.0], [0.7, 2.0], [1.9, -1.0]):
+        assert evaluate(box_cox.formula().graph_ir, point)[0] == pytest.approx(box_cox(*point))

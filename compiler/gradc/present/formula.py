@@ -100,7 +100,9 @@ class Formula:
 
     @cached_property
     def _conditions(self) -> tuple[Notation, ...]:
-        form, lost = display_with_conditions(self._graph)
+        functions, labels = (self._origin.functions, self._origin.labels) if self._origin else ((), ())
+        wrt = [path for _, paths in labels for path in paths]
+        form, lost = display_with_conditions(self._graph, functions, wrt)
         return written_conditions(form, lost, self._symbols)
 
     # ------------------------------------------------------------ prints

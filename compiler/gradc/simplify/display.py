@@ -35,6 +35,7 @@ from gradc.ir.tensor import (
     Compute,
     Extent,
     Graph,
+    Input,
     MultiNode,
     Projection,
     Tensor,
@@ -44,7 +45,9 @@ from gradc.ir.tensor import (
 )
 from gradc.ir.walk import free_indices, graph_order, loads_of, post_order
 from gradc.simplify.display_algebra import DisplayAlgebra
+from gradc.simplify.display_domain import Demand, demands, lost
 from gradc.simplify.display_search import Search
+from gradc.simplify.display_steps import comparison
 
 #: An elementwise intermediate is written out where it is used while it has at most this many symbols.
 _LARGEST_INLINED = 250
@@ -67,6 +70,20 @@ def display(graph: Graph) -> Graph:
     return _Display(graph).run()
 
 
+def display_with_conditions(
+    graph: Graph, functions: Sequence[Graph] = (), wrt: Sequence[str] = ()
+) -> tuple[Graph, tuple[tuple[Scalar, ...], ...]]:
+    """The display form, and for every output the conditions under which it is the original: ``x != 0`` for ``x/x``.
+
+    ``functions`` are what was differentiated; what they ask of the inputs named ``wrt`` (of all where none is named)
+    is asked of the derivative, too. A condition is a predicate over the output's own indices and those it sums over.
+    """
+    making = _Display(graph)
+    form = making.run()
+    assumed = making.assumed_by(functions, wrt)
+    return form, tuple(making.conditions(*pair, assumed) for pair in zip(graph.outputs, form.outputs, strict=True))
+
+
 class _Display:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -74,6 +91,8 @@ class _Display:
         self._search = Search()
         self._forms: dict[Node, Node] = {}
         self._rebuild = _rebuilder(self._algebra)
+        self._written: dict[Scalar, Scalar] = {}
+        self._asked = _asked(graph)
 
     def run(self) -> Graph:
         for node in graph_order(self._graph.outputs):
@@ -90,6 +109,32 @@ class _Display:
         return compute(
             tensor.shape, body, reduce_extents=tensor.reduce_extents, reducer=tensor.reducer, domain=tensor.domain
         )
+
+    def conditions(self, original: Tensor, shown: Tensor, assumed: dict[Demand, None]) -> tuple[Scalar, ...]:
+        """What the original demands of its operands and the form that is shown does not."""
+        asked = {**assumed, **self._read(original, self.form_of)}
+        if not asked:
+            return ()
+        return tuple(lost(asked, self._read(shown, lambda operand: operand), self._search.fractions))
+
+    def assumed_by(self, functions: Sequence[Graph], wrt: Sequence[str]) -> dict[Demand, None]:
+        """What functions of numbers demand of the inputs that they are differentiated by."""
+        found: dict[Demand, None] = {}
+        for graph in functions:
+            making = _Display(graph)
+            making._search = self._search
+            making.run()
+            for output in graph.outputs:
+                if not output.rank:
+                    found |= making._read(output, making.form_of)
+        return {d: None for d in found if _reads(d.operand, wrt)}
+
+    def form_of(self, operand: Scalar) -> Scalar:
+        """The display form of an operand of the original."""
+        return self._written.get(operand, operand)
+
+    def _read(self, tensor: Tensor, form: Callable[[Scalar], Scalar]) -> dict[Demand, None]:
+        return demands(tensor, form, self._search.fractions)
 
     def _tensor(self, tensor: Tensor) -> Tensor:
         form = self._forms[tensor]
@@ -133,10 +178,10 @@ class _Display:
 
     def _rewritten(self, root: Scalar) -> Scalar:
         """A body in mathematical operations, with the elementwise tensors that it loads written out."""
-        memo: dict[Scalar, Scalar] = {}
-        for node in post_order([root]):
-            children = [memo[child] for child in node.children]
-            memo[node] = self._rebuilt(node, children)
+        memo = self._written
+        for node in post_order([root], prune=memo.__contains__):
+            if node not in memo:
+                memo[node] = self._rebuilt(node, [memo[child] for child in node.children])
         return memo[root]
 
     def _rebuilt(self, node: Scalar, children: Sequence[Scalar]) -> Scalar:
@@ -145,10 +190,18 @@ class _Display:
         if isinstance(node, Load):
             return self._loaded(self._tensor(node.tensor), children)
         if isinstance(node, Guard):
+            if self._keeps_powers_finite(node.predicate, children[0], children[1]):
+                return children[1]
             return self._guarded(children[0], children[1])
         if not isinstance(node, Apply):
             return node
-        return self._rebuild(node, children)
+        ordered = node.dtype.kind == "b" and len(children) == 2 and node.op.name != "not_equal"
+        if ordered and children[0].dtype.kind == "f":
+            return comparison(node.op.name, *children)
+        form = self._rebuild(node, children)
+        if node.op.name in ("sub", "add") and is_apply(form, "sum"):
+            self._search.fractions.met.add(form)
+        return form
 
     def _loaded(self, tensor: Tensor, indices: Sequence[Scalar]) -> Scalar:
         elementwise = isinstance(tensor, Compute) and tensor.reducer is None
@@ -156,6 +209,24 @@ class _Display:
             in_order = all(i is index(k) for k, i in enumerate(indices))
             return tensor.body if in_order else reindexed(tensor.body, indices)
         return load(tensor, indices)
+
+    def _keeps_powers_finite(self, asked: Scalar, predicate: Scalar, body: Scalar) -> bool:
+        """Whether the condition is that of the derivative of a power: ``e != 0`` for an exponent e of the body.
+
+        It is the user's own where the opposite is asked anywhere: then it chooses between two formulas.
+        """
+        leaves = [asked]
+        while any(is_connective(p) for p in leaves):
+            leaves = [c for p in leaves for c in (p.children if is_connective(p) else (p,))]
+        if not all(is_apply(p, "not_equal") and p.children[0].dtype.kind == "f" for p in leaves):
+            return False
+        if any(p.children[0] in self._asked or not is_number(p.children[1], 0) for p in leaves):
+            return False
+        powers = [
+            p.children for p in post_order([body]) if is_apply(p, "power") and not isinstance(p.children[1], Number)
+        ]
+        watched = [self._written[p.children[0]] for p in leaves]
+        return all(any(w is base or _same_symbols(w, exponent) for base, exponent in powers) for w in watched)
 
     def _guarded(self, predicate: Scalar, body: Scalar) -> Scalar:
         """The guard, or the body alone where it only saves a power from its limit: ``n x**(n-1)`` at n = 0, ``x / |x|``."""
@@ -252,6 +323,44 @@ class _Display:
             (outside if invariant else inside).append(factor)
         rest = algebra.product_of(*inside, flatten=False, dtype=body.dtype)
         return outside, guarded(predicate, rest)
+
+
+def _asked(graph: Graph) -> frozenset[Scalar]:
+    """What the user compares: the operands of comparisons that choose between values, or that are 1 where equal."""
+    found: set[Scalar] = set()
+    for tensor in graph_order(graph.outputs):
+        if not isinstance(tensor, Compute):
+            continue
+        for node in post_order([tensor.body, tensor.domain]):
+            choosing = node.children[:1] if is_apply(node, "where") or is_apply(node, "not") else ()
+            for item in post_order(choosing):
+                if item.dtype.kind == "b" and item.children:
+                    found.update(item.children)
+            if is_apply(node, "equal"):
+                found.update(node.children)
+    return frozenset(found)
+
+
+def is_connective(predicate: Scalar) -> bool:
+    """Whether it joins conditions."""
+    return is_apply(predicate, "and") or is_apply(predicate, "or")
+
+
+def _reads(scalar: Scalar, names: Sequence[str]) -> bool:
+    inputs = [item.tensor.name for item in loads_of(scalar) if isinstance(item.tensor, Input)]
+    return not names or any(name in names for name in inputs)
+
+
+def _same_symbols(left: Scalar, right: Scalar) -> bool:
+    """Whether two exponents have the same symbols but for coefficients and literals: n and n - 1, 2 n - 2 and n - 1."""
+    return _symbolic_terms(left) == _symbolic_terms(right)
+
+
+def _symbolic_terms(exponent: Scalar) -> set[Scalar | None]:
+    rest = algebra.split_coefficient(exponent)[1]
+    total = rest if rest is not None and is_apply(rest, "sum") else exponent
+    terms = total.children if is_apply(total, "sum") else (total,)
+    return {algebra.split_coefficient(t)[1] for t in terms if not isinstance(t, Number)}
 
 
 def _needless(predicate: Scalar, term: Scalar) -> bool:

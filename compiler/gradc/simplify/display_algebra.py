@@ -41,6 +41,7 @@ from gradc.simplify.display_rules import (
     match,
     variables,
 )
+from gradc.simplify.display_steps import power_of_step, without_needless_steps
 from gradc.simplify.display_sums import shortened
 from gradc.simplify.display_terms import (
     content,
@@ -220,7 +221,7 @@ class DisplayAlgebra:
                 flat.extend(factor.children)
             else:
                 flat.append(factor)
-        flat = self._joined_exponentials(flat)
+        flat = self._joined_exponentials(without_needless_steps(flat))
         result = algebra.product_of(*self._joined_symbolic_powers(flat), flatten=False)
         if not is_apply(result, "prod"):
             return result
@@ -378,6 +379,9 @@ class DisplayAlgebra:
                 if bound is not None:
                     return self.power(build(rule.result, bound, base, self), number(-value, base.dtype))
         if isinstance(value, int) and is_apply(base, "sum") and abs(value) <= 64:
+            step = power_of_step(base, value)
+            if step is not None:
+                return step
             return self._normal_signs(algebra.power_of(base, exponent))
         return algebra.power_of(base, exponent)
 

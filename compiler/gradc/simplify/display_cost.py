@@ -61,7 +61,7 @@ class Ink:
             minus = _is_negative(term)
             negative += minus
             total += self._costs[term] - (0.5 if minus and is_apply(term, "prod") else 0.0)
-        return total + (2.0 if negative == len(node.args) else 0.0)
+        return total + (4.0 if negative == len(node.args) else 0.0)
 
     def _product(self, node: Apply) -> float:
         coefficient, rest = split_coefficient(node)

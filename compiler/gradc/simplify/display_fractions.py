@@ -74,6 +74,9 @@ class Term:
         return frozenset(self.powers.items())
 
 
+_AS_THEY_ARE = Policy(0)
+
+
 class Fractions:
     """Turns expressions into fractions; ``polished`` is the form of an argument of a function."""
 
@@ -84,7 +87,7 @@ class Fractions:
         self._known: dict[tuple[Scalar, Policy], Term] = {}
         self._shortest_of: dict[Scalar, Scalar] = {}
         self._sigmoids: set[Scalar] = set()
-        #: The sums that the expressions hold: a kernel has the sign with which it was met.
+        #: The sums that the user wrote: a kernel has the sign with which it was met.
         self.met: set[Scalar] = set()
 
     # ------------------------------------------------------------ expressions as fractions
@@ -105,11 +108,10 @@ class Fractions:
             result = Term()
             for factor in scalar.children:
                 result = result * self.term(factor, policy)
-            return result
+            return self._cancelled(result) if policy.largest_expanded else result
         if is_apply(scalar, "power"):
             return self._power(scalar.children[0], scalar.children[1], policy)
         if is_apply(scalar, "sum"):
-            self.met.add(scalar)
             return self.added([self.term(t, policy) for t in scalar.children], policy, scalar)
         if is_apply(scalar, "exp"):
             coefficient, rest = split_coefficient(self._polished(scalar.children[0]))
@@ -303,6 +305,17 @@ class Fractions:
         self.kernels[node] = kernel
         return Term(normal(scale), common) * Term(1, {node: 1})
 
+    def _cancelled(self, term: Term) -> Term:
+        """``(x**2 - 1) / (x - 1)`` as ``x + 1``: kernels above the bar divided by those below."""
+        under = [b for b, e in term.powers.items() if b in self.kernels and e < 0]
+        for top in [b for b, e in term.powers.items() if b in self.kernels and e == 1]:
+            for bottom in under:
+                quotient = divided(self.kernels[top], self.kernels[bottom])
+                if quotient is not None:
+                    ratio = self._primitive(quotient, _AS_THEY_ARE)
+                    return self._cancelled(term * Term(1, {top: -1, bottom: 1}) * ratio)
+        return term
+
     # ------------------------------------------------------------ fractions as expressions
 
     def written(self, polynomial: Polynomial) -> Scalar:
@@ -387,7 +400,7 @@ class Fractions:
     def _gathered_term(self, polynomial: Polynomial, depth: int) -> Scalar:
         if len(polynomial) == 1:
             return self._plain(polynomial)
-        outer = self._primitive(polynomial, Policy(0))
+        outer = self._primitive(polynomial, _AS_THEY_ARE)
         return self._with_kernels(outer.coefficient, outer.powers)
 
     def _plain(self, polynomial: Polynomial) -> Scalar:

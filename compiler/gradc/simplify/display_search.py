@@ -25,7 +25,7 @@ class Search:
     def __init__(self) -> None:
         self._ink = Ink()
         self._forms: dict[Scalar, Scalar] = {}
-        self._fractions = Fractions(self.polished, self._ink)
+        self.fractions = Fractions(self.polished, self._ink)
 
     def body(self, scalar: Scalar) -> Scalar:
         """The body of an output in the shortest of its forms; one that adds up reductions is left to matrix notation."""
@@ -54,7 +54,7 @@ class Search:
         policies = _POLICIES + (_TANGENTS_APART if "tan" in names else ())
         for policy in policies + (_LOGISTIC if {"exp", "sigmoid"} <= names else ()):
             try:
-                form = self._fractions.expression(self._fractions.term(scalar, policy))
+                form = self.fractions.expression(self.fractions.term(scalar, policy))
             except TooLargeError:
                 continue
             if form.dtype == scalar.dtype and self._ink(form) < cost - _GAIN:

@@ -1,0 +1,28 @@
+"""The conditions of a formula, written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradc.ir.scalar import Scalar, Size
+from gradc.ir.tensor import Graph
+from gradc.ir.walk import free_indices, post_order
+from gradc.present.index_form import IndexForm
+from gradc.present.notation import Name, Notation
+from gradc.present.symbols import fresh_letters
+
+
+def written_conditions(
+    graph: Graph, conditions: Sequence[Sequence[Scalar]], symbols: Sequence[Name]
+) -> tuple[Notation, ...]:
+    """The conditions of all outputs as notation, each once; entries have the letters of their formula."""
+    extents = [e for t in graph.inputs for e in t.shape if isinstance(e, Scalar)]
+    sizes = [s.name for s in post_order(extents) if isinstance(s, Size)]
+    letters = fresh_letters([name.plain for name in symbols] + sizes)
+    form = IndexForm(dict(zip(graph.inputs, symbols, strict=False)), letters)
+    written: dict[Notation, None] = {}
+    for listed in conditions:
+        for predicate in listed:
+            count = max((k + 1 for k in free_indices(predicate)), default=0)
+            written[form.condition(predicate, form.letters(count))] = None
+    return tuple(written)
