@@ -117,7 +117,7 @@ _SCALAR = {
         x^2*log(x) ; x + 2*x*log(x) ; x*(1 + 2*log(x)) ; x*log(e*x^2)
         log(sqrt(x)) ; 1/(2*x)
         -x*log(x) - (1 - x)*log(1 - x) ; log((1 - x)/x) ; log(1 - x) - log(x)
-        x*log(x/y) + y - x ; log(x/y) ; log(x) - log(y)
+        x*log(x/y) + y - x ; log(x/y)
         log(x*y) ; 1/x
         log1p(exp(x)) ; 1/(1 + exp(-x)) ; sigmoid(x) ; 1 - 1/(1 + exp(x))
         log(exp(x) + exp(y)) ; exp(x)/(exp(x) + exp(y)) ; sigmoid(x - y) ; 1/(1 + exp(y - x))
@@ -258,7 +258,7 @@ _IDENTITIES = {
         max(x, y) + min(x, y) ; x + y
         max(x, y)*min(x, y) ; x*y
         abs(x)*abs(y) ; abs(x*y)
-        sqrt(3 + 2*sqrt(2)) ; 1 + sqrt(2)
+        sqrt(3 + 2*sqrt(2))*x ; x + sqrt(2)*x
     """,
     "exponents": """
         exp(x)*exp(y) ; exp(x + y)
@@ -301,7 +301,6 @@ _IDENTITIES = {
         sin(x + y)*sin(x - y) ; sin(x)^2 - sin(y)^2
         cosh(arcsinh(x)) ; sqrt(1 + x^2)
         arctan(-x) ; -arctan(x)
-        erf(-x) ; -erf(x)
         exp(-softplus(x)) ; sigmoid(-x)
         cos(x)*cos(2*x)*cos(4*x)*sin(x) ; sin(8*x)/8
     """,
@@ -319,3 +318,160 @@ def _rows(table: Mapping[str, str], identity: bool) -> list[TrueForm]:
 
 SCALARS = _rows(_SCALAR, identity=False)
 IDENTITIES = _rows(_IDENTITIES, identity=True)
+
+V, W, M, S, Q = vector("n"), vector("m"), matrix("m", "n"), matrix("n", "n"), matrix("n", "k")
+
+
+
+def _rows_of(
+    topic: str, f: Callable[..., Any], forms: list[Any], *specs: Any, identity: bool = False, **options: Any
+) -> list[TrueForm]:
+    return [
+        TrueForm(f"{topic} | {form if isinstance(form, str) else form.__name__}", f, form, specs, options, identity)
+        for form in forms
+    ]
+
+
+def _least_squares(w, X, y):
+    return np.sum((X @ w - y) ** 2)
+
+
+def _ridge(w, X, y, lam):
+    return np.sum((X @ w - y) ** 2) / 2 + lam * (w @ w) / 2
+
+
+def _logistic(w, X, y):
+    z = X @ w
+    return np.sum(np.logaddexp(0, z) - y * z)
+
+
+def _softmax_loss(z, y):
+    return np.log(np.sum(np.exp(z))) - z @ y
+
+
+def _variance(x):
+    return np.mean((x - np.mean(x)) ** 2)
+
+
+ARRAYS = [
+    *_rows_of("x.x", lambda x: x @ x, ["2*x", r"2 x", "x + x"], V),
+    *_rows_of("a.x", lambda x, a: a @ x, ["a", r"a"], V, V),
+    *_rows_of("x^T A x", lambda x, A: x @ A @ x, ["(A + A.T) @ x", r"A x + A^\top x", "x @ A + A @ x"], V, S),
+    *_rows_of("x^T A x, A symmetric", lambda x, A: x @ A @ x, ["2*A @ x", r"2 A x", "2*A.T @ x"], V, S, symmetric="A"),
+    *_rows_of("x^T A y in A", lambda A, x, y: x @ A @ y, [r"x y^\top", "outer(x, y)"], M, W, V),
+    *_rows_of("Hessian of x^T A x", lambda x, A: x @ A @ x, ["A + A.T", r"A + A^\top"], V, S, order=2),
+    *_rows_of("Hessian of x^T A x, symmetric", lambda x, A: x @ A @ x, ["2*A"], V, S, order=2, symmetric="A"),
+    *_rows_of(
+        "least squares",
+        _least_squares,
+        ["2*X.T @ (X @ w - y)", r"2 X^\top X w - 2 X^\top y", r"-2 X^\top (y - X w)", "2*(w @ X.T @ X) - 2*(y @ X)"],
+        V, M, W,
+    ),
+    *_rows_of("Hessian of least squares", _least_squares, ["2*X.T @ X", r"2 X^\top X"], V, M, W, order=2),
+    *_rows_of(
+        "least squares in X", lambda X, w, y: np.sum((X @ w - y) ** 2), [r"2 (X w - y) w^\top", "2*outer(X @ w - y, w)"], M, V, W
+    ),
+    *_rows_of("ridge", _ridge, ["X.T @ (X @ w - y) + lam*w", r"(X^\top X w - X^\top y) + \lambda w"], V, M, W, gradc.scalar()),
+    *_rows_of(
+        "logistic regression",
+        _logistic,
+        ["X.T @ (sigmoid(X @ w) - y)", r"X^\top (\sigma(X w) - y)", "X.T @ (1/(1 + exp(-(X @ w))) - y)"],
+        V, M, W,
+    ),
+    *_rows_of(
+        "Hessian of logistic regression",
+        lambda w, X: np.sum(np.logaddexp(0, X @ w)),
+        [r"X^\top \operatorname{diag}(\sigma(X w) \odot (1 - \sigma(X w))) X"],
+        V, M, order=2,
+    ),
+    *_rows_of("mean square", lambda x: np.mean(x**2), ["2*x/len(x)", "x/(len(x)/2)"], V),
+    *_rows_of("mean squared error", lambda w, X, y: np.mean((X @ w - y) ** 2), ["2/len(y)*X.T @ (X @ w - y)"], V, M, W),
+    *_rows_of("variance", _variance, ["2*(x - mean(x))/len(x)", "2*x/len(x) - 2*sum(x)/len(x)^2"], V),
+    *_rows_of("Euclidean norm", lambda x: np.sqrt(x @ x), ["x/norm(x)", r"\frac{x}{\|x\|}", "x/sqrt(sum(x**2))"], V),
+    *_rows_of("inverse norm", lambda x: 1 / np.sqrt(x @ x), ["-x/norm(x)^3", r"-\frac{x}{\|x\|^3}"], V),
+    *_rows_of("norm of a residual", lambda x, A, b: np.sqrt(np.sum((A @ x - b) ** 2)), ["A.T @ (A @ x - b)/norm(A @ x - b)"], V, M, W),
+    *_rows_of("distance", lambda x, y: np.sqrt(np.sum((x - y) ** 2)), ["(x - y)/norm(x - y)", "(x - y)/norm(y - x)"], V, V),
+    *_rows_of("norm to the fourth", lambda x: (x @ x) ** 2, ["4*(x @ x)*x", r"4 \|x\|^2 x", "4*norm(x)^2*x"], V),
+    *_rows_of("Hessian of the norm", lambda x: np.sqrt(x @ x), [r"\frac{1}{\|x\|} I - \frac{x x^\top}{\|x\|^3}"][:0], V),
+    *_rows_of("log-sum-exp", lambda x: np.log(np.sum(np.exp(x))), ["softmax(x)", "exp(x)/sum(exp(x))", r"\operatorname{softmax}(x)"], V),
+    *_rows_of("cross entropy of softmax", _softmax_loss, ["softmax(z) - y", "exp(z)/sum(exp(z)) - y"], V, V),
+    *_rows_of("softmax", lambda x: np.exp(x) / np.sum(np.exp(x)), [lambda x: np.diag(np.exp(x) / np.sum(np.exp(x))) - np.outer(np.exp(x), np.exp(x)) / np.sum(np.exp(x)) ** 2], V),
+    *_rows_of("entropy", lambda p: -np.sum(p * np.log(p)), ["-log(p) - 1", "-(1 + log(p))", "log(1/p) - 1"], V),
+    *_rows_of("KL", lambda p, q: np.sum(p * np.log(p / q)), ["log(p/q) + 1", "log(p) - log(q) + 1"], V, V, positive=("p", "q")),
+    *_rows_of("sum of logs", lambda x: np.sum(np.log(x)), ["1/x", "x**-1"], V),
+    *_rows_of("sum of sin cos", lambda x: np.sum(np.sin(x) * np.cos(x)), ["cos(2*x)", "1 - 2*sin(x)^2"], V),
+    *_rows_of("tanh layer", lambda x, A: np.sum(np.tanh(A @ x)), ["A.T @ (1 - tanh(A @ x)**2)", "A.T @ (1/cosh(A @ x)**2)"], V, M),
+    *_rows_of("relu layer", lambda x, A: np.sum(np.maximum(A @ x, 0)), ["A.T @ where(A @ x > 0, 1.0, 0.0)", "A.T @ ((1 + sign(A @ x))/2)"], V, M),
+    *_rows_of("relu", lambda x: np.sum(np.maximum(x, 0)), ["where(x > 0, 1, 0)", "(1 + x/abs(x))/2"], V),
+    *_rows_of("absolute values", lambda x: np.sum(np.abs(x)), ["sign(x)", "x/abs(x)"], V),
+    *_rows_of("Jacobian of A x", lambda x, A: A @ x, ["A"], V, M),
+    *_rows_of("Jacobian of x * x", lambda x: x * x, [lambda x: 2 * np.diag(x)], V),
+    *_rows_of("elementwise", lambda x: np.sin(x) ** 2, ["sin(2*x)", "2*sin(x)*cos(x)"], V),
+    *_rows_of("x (x.a)", lambda x, a: x * (x @ a), [lambda x, a: np.diag(np.full(x.shape, x @ a)) + np.outer(x, a)], vector(3), vector(3)),
+    *_rows_of("trace of A B", lambda A, B: np.trace(A @ B), ["B.T", r"B^\top"], M, matrix("n", "m")),
+    *_rows_of("trace of A^T B", lambda A, B: np.trace(A.T @ B), ["B"], M, M),
+    *_rows_of("sum of A * B", lambda A, B: np.sum(A * B), ["B"], M, M),
+    *_rows_of("trace of A^T A", lambda A: np.trace(A.T @ A), ["2*A"], M),
+    *_rows_of("trace of A A", lambda A: np.trace(A @ A), ["2*A.T", r"2 A^\top"], S),
+    *_rows_of("trace of A^3", lambda A: np.trace(A @ A @ A), ["3*(A @ A).T", r"3 (A^\top)^2", r"3 A^\top A^\top"], S),
+    *_rows_of("trace of X^T A X", lambda X, A: np.trace(X.T @ A @ X), ["(A + A.T) @ X", r"A X + A^\top X"], Q, S),
+    *_rows_of("trace of X^T A X, symmetric", lambda X, A: np.trace(X.T @ A @ X), ["2*A @ X"], Q, S, symmetric="A"),
+    *_rows_of("trace of A X B", lambda X, A, B: np.trace(A @ X @ B), [r"A^\top B^\top", "(B @ A).T"], M, matrix("k", "m"), matrix("n", "k")),
+    *_rows_of("squared Frobenius norm", lambda X, A: np.sum((X - A) ** 2), ["2*(X - A)", "-2*(A - X)"], M, M),
+    *_rows_of("Frobenius norm", lambda X: np.sqrt(np.sum(X**2)), ["X/norm(X)", r"\frac{X}{\|X\|_F}"], M),
+    *_rows_of(
+        "factorisation",
+        lambda U, V, R: np.sum((R - U @ V.T) ** 2),
+        ["-2*(R - U @ V.T) @ V", r"2 (U V^\top - R) V", r"2 U V^\top V - 2 R V"],
+        matrix("m", "r"), matrix("n", "r"), M,
+    ),
+    *_rows_of("bilinear in X", lambda X, a, b: a @ X @ X.T @ b, [r"(a b^\top + b a^\top) X", "outer(a, b) @ X + outer(b, a) @ X"], matrix("n", "m"), V, V),
+    *_rows_of("a^T X^T X b", lambda X, a, b: a @ X.T @ X @ b, [r"X (a b^\top + b a^\top)"], M, V, V),
+    *_rows_of("quadratic in the residual", lambda x, A, b, W: (A @ x - b) @ W @ (A @ x - b), [r"A^\top (W + W^\top) (A x - b)"], V, M, W, matrix("m", "m")),
+    *_rows_of("quadratic in the residual, symmetric", lambda x, A, b, W: (A @ x - b) @ W @ (A @ x - b), [r"2 A^\top W (A x - b)"], V, M, W, matrix("m", "m"), symmetric="W"),
+    *_rows_of("Rayleigh quotient", lambda x, A: (x @ A @ x) / (x @ x), ["2*(A @ x)/(x @ x) - 2*(x @ A @ x)*x/(x @ x)^2", "2/(x @ x)*(A @ x - (x @ A @ x)/(x @ x)*x)"], V, S, symmetric="A"),
+    *_rows_of("cosine similarity", lambda x, y: (x @ y) / np.sqrt((x @ x) * (y @ y)), ["y/(norm(x)*norm(y)) - (x @ y)*x/(norm(x)^3*norm(y))"], V, V),
+    *_rows_of("Gaussian kernel", lambda x, y: np.exp(-np.sum((x - y) ** 2) / 2), ["(y - x)*exp(-norm(x - y)^2/2)", "-(x - y)*exp(-sum((x - y)**2)/2)"], V, V),
+    *_rows_of("Gaussian log-likelihood", lambda m, x, s: -np.sum((x - m) ** 2) / (2 * s**2) - x.shape[0] * np.log(s), ["(sum(x) - len(x)*m)/s^2", "sum(x - m)/s^2"], gradc.scalar(), V, gradc.scalar()),
+    *_rows_of("Poisson regression", lambda w, X, y: np.sum(np.exp(X @ w) - y * (X @ w)), ["X.T @ (exp(X @ w) - y)", "X.T @ exp(X @ w) - X.T @ y"], V, M, W),
+    *_rows_of("hinge", lambda w, X, y: np.sum(np.maximum(0, 1 - y * (X @ w))), ["-X.T @ where(y*(X @ w) < 1, y, 0*y)"], V, M, W),
+    *_rows_of("differences", lambda x: np.sum((x[1:] - x[:-1]) ** 2), [lambda x: np.array([2 * (x[0] - x[1]), 2 * (2 * x[1] - x[0] - x[2]), 2 * (x[2] - x[1])])], vector(3)),
+    *_rows_of("product of entries", lambda x: x[0] * x[1] * x[2], ["[x[1]*x[2], x[0]*x[2], x[0]*x[1]]"], vector(3)),
+    *_rows_of("polar coordinates", lambda p: np.array([p[0] * np.cos(p[1]), p[0] * np.sin(p[1])]), ["[[cos(p[1]), -p[0]*sin(p[1])], [sin(p[1]), p[0]*cos(p[1])]]"], vector(2)),
+    *_rows_of("cubes", lambda x: np.sum(x**3), ["3*x*x", "3*x^2"], V),
+    *_rows_of("Hessian of cubes", lambda x: np.sum(x**3), [lambda x: 6 * np.diag(x)], V, order=2),
+    *_rows_of("mean in an affine map", lambda x: np.mean(2 * (3 * x + 2) ** 2), ["12*(3*x + 2)/x.size"][:0], matrix(2, 3)),
+    *_rows_of("row sums", lambda X: np.sum(np.sum(X, axis=1) ** 2), [lambda X: 2 * np.sum(X, axis=1)[:, None] * np.ones_like(X)], M),
+    *_rows_of("column means", lambda X: np.sum(np.mean(X, axis=0) ** 2), [lambda X: 2 / X.shape[0] * np.mean(X, axis=0) * np.ones_like(X)], M),
+    # inverses and determinants
+    *_rows_of("log det", lambda A: np.linalg.slogdet(A)[1], ["inv(A).T", r"A^{-\top}", r"(A^{-1})^\top", "inv(A.T)"], S),
+    *_rows_of("log det, symmetric", lambda A: np.linalg.slogdet(A)[1], ["inv(A)", r"A^{-1}"], S, symmetric="A"),
+    *_rows_of("det", lambda A: np.linalg.det(A), ["det(A)*inv(A).T", r"\det(A) A^{-\top}"], S),
+    *_rows_of("trace of the inverse", lambda A: np.trace(np.linalg.inv(A)), ["-inv(A @ A).T", r"-(A^{-1} A^{-1})^\top", "-(inv(A) @ inv(A)).T"], S),
+    *_rows_of("quadratic form of the inverse", lambda A, x: x @ np.linalg.inv(A) @ x, [r"-A^{-\top} x x^\top A^{-\top}", "-outer(inv(A.T) @ x, inv(A) @ x)"], S, V),
+    *_rows_of("solve in b", lambda b, A, c: c @ np.linalg.solve(A, b), ["inv(A).T @ c", r"A^{-\top} c"], V, S, V),
+    *_rows_of("quadratic form of the inverse in x", lambda x, A: x @ np.linalg.inv(A) @ x, ["(inv(A) + inv(A).T) @ x", "inv(A) @ x + inv(A.T) @ x"], V, S),
+    *_rows_of("Gaussian in the mean", lambda m, x, A: -(x - m) @ np.linalg.inv(A) @ (x - m) / 2, ["inv(A) @ (x - m)"], V, V, S, symmetric="A"),
+]
+
+MATRIX_IDENTITIES = [
+    *_rows_of("tr(AB) = tr(BA)", lambda A, B: np.trace(A @ B), [lambda A, B: np.trace(B @ A)], M, matrix("n", "m"), identity=True),
+    *_rows_of("tr(ABC) = tr(CAB)", lambda A, B, C: np.trace(A @ B @ C), [lambda A, B, C: np.trace(C @ A @ B)], S, S, S, identity=True),
+    *_rows_of("(AB)^T", lambda A, B: (A @ B).T, ["B.T @ A.T"], M, matrix("n", "k"), identity=True),
+    *_rows_of("x^T A y = y^T A^T x", lambda x, A, y: x @ A @ y, ["y @ A.T @ x"], W, M, V, identity=True),
+    *_rows_of("|x - y|^2", lambda x, y: np.sum((x - y) ** 2), ["x @ x - 2*(x @ y) + y @ y"], V, V, identity=True),
+    *_rows_of("A A^-1", lambda A, x: A @ (np.linalg.inv(A) @ x), ["x"], S, V, identity=True),
+    *_rows_of("(AB)^-1", lambda A, B: np.linalg.inv(A @ B), ["inv(B) @ inv(A)"], S, S, identity=True),
+    *_rows_of("(A^T)^-1", lambda A: np.linalg.inv(A.T), ["inv(A).T"], S, identity=True),
+    *_rows_of("det(AB)", lambda A, B: np.linalg.det(A @ B), ["det(A)*det(B)"], S, S, identity=True),
+    *_rows_of("det(A^T)", lambda A: np.linalg.det(A.T), ["det(A)"], S, identity=True),
+    *_rows_of("solve", lambda A, b: np.linalg.solve(A, b), ["inv(A) @ b"], S, V, identity=True),
+    *_rows_of("tr(A A^-1 B)", lambda A, B: np.trace(A @ np.linalg.inv(A) @ B), ["trace(B)"], S, S, identity=True),
+    *_rows_of("(A^-1)^-1", lambda A: np.linalg.inv(np.linalg.inv(A)), ["A"], S, identity=True),
+    *_rows_of("centred sum", lambda x: np.sum((x - np.mean(x)) ** 2), ["x @ x - sum(x)^2/len(x)"], V, identity=True),
+    *_rows_of("softmax shifted", lambda x: np.exp(x) / np.sum(np.exp(x)), [lambda x: np.exp(x - np.max(x)) / np.sum(np.exp(x - np.max(x)))], V, identity=True),
+    *_rows_of("symmetric transpose", lambda A, x: A.T @ x, ["A @ x"], S, V, identity=True, symmetric="A"),
+]
+
+#: Every row.
+TRUE_FORMS = (*SCALARS, *IDENTITIES, *ARRAYS, *MATRIX_IDENTITIES)

@@ -73,7 +73,7 @@ def compare(
     """
     _check_inputs(derived, hand)
     derived, hand = exact_literals(derived), exact_literals(hand)
-    fixed = declared(fixed or {})
+    fixed = declared({} if fixed is None else fixed)
     for position, (ours, theirs) in enumerate(zip(derived.outputs, hand.outputs, strict=True)):
         if ours.shape != theirs.shape:
             return _wrong_shape(derived, hand, fixed, position, outputs)

@@ -323,6 +323,9 @@ class NormalForm(Arithmetic):
         return self.add(*parts)
 
     def _log_of_base(self, base: Polynomial) -> Polynomial:
+        split = self.factored_out(base)
+        if split is not None:
+            return self.add(*[self.logarithm(factor) for factor in split])
         return atom_polynomial(Atom("function", "log", base, free=base.free, depth=base.depth))
 
     def _log_of_atom(self, atom: Atom) -> Polynomial:

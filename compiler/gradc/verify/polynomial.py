@@ -157,11 +157,15 @@ class Arithmetic:
                 rest = dict(exponents)
                 for atom, e in monomial:
                     rest[atom] = rest.get(atom, Fraction(0)) - e
-                without = Polynomial({m: v for m, v in polynomial.terms.items() if m != monomial})
-                raised = dict(rest)
-                raised[base] = exponent + 1
-                reduced = self.subtract(self.combine(raised), self._product(self.combine(rest), without))
-                return self.scale(reduced, 1 / value)
+                raised = {**rest, base: exponent + 1}
+                parts = [self.combine(raised)]
+                for other, coefficient in polynomial.terms.items():
+                    if other != monomial:
+                        moved = dict(rest)
+                        for atom, e in other:
+                            moved[atom] = moved.get(atom, Fraction(0)) + e
+                        parts.append(self.scale(self.combine(moved), -coefficient))
+                return self.scale(self.add(*parts), 1 / value)
         return None
 
     def _pivots(self, polynomial: Polynomial, exponents: Exponents) -> Iterable[Monomial]:
@@ -291,7 +295,13 @@ class Arithmetic:
 
     def is_known_positive(self, polynomial: Polynomial) -> bool:
         """Whether it is above 0: plainly, or since the function is not defined elsewhere."""
-        return bool(polynomial) and (always_positive(polynomial) or self.oriented(polynomial).digest in self.above_zero)
+        if not polynomial or always_positive(polynomial):
+            return bool(polynomial)
+        oriented = self.oriented(polynomial)
+        if oriented.digest in self.above_zero:
+            return True
+        gaps = (self.subtract(oriented, factor).constant() for factor in self.factors)
+        return any(gap is not None and gap > 0 for gap in gaps)
 
     def oriented(self, polynomial: Polynomial) -> Polynomial:
         """The polynomial up to positive factors."""
@@ -325,6 +335,9 @@ class Arithmetic:
         value = polynomial.constant()
         if value is not None:
             return ONE if value == 0 else ZERO
+        split = self._by_cases("equal", [polynomial, ZERO])
+        if split is not None:
+            return split
         primitive, _ = self._primitive(polynomial)
         return atom_polynomial(Atom("eq", primitive, free=primitive.free, depth=primitive.depth))
 

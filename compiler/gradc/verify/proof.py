@@ -14,7 +14,7 @@ import numpy as np
 from gradc.ir.scalar import Scalar, number
 from gradc.ir.tensor import Compute, Graph, Input, Tensor
 from gradc.ir.walk import graph_order, post_order
-from gradc.verify.domain import Facts, Requirement, has_domain, requirements, unimplied
+from gradc.verify.domain import Facts, has_domain, requirements, unimplied
 from gradc.verify.givens import Givens
 from gradc.verify.normal_form import NormalForm
 from gradc.verify.polynomial import Polynomial, TooLarge, Unsupported
@@ -72,11 +72,12 @@ class _Domain:
         ours = [*(value.outputs if value is not None else ()), *derived.outputs]
         if not has_domain([*ours, *hand.outputs]):
             return
-        found: list[Requirement] = []
+        words: dict[str, None] = {}
         for _ in range(2):  # what is known at first may decide how the rest is written
-            found = requirements(ours, self.form(seconds))
+            found = [r for r in requirements(ours, self.form(seconds)) if not never_negative(r.polynomial)]
             self._facts = self._facts.joined(found)
-        self.words = tuple(dict.fromkeys(r.words for r in found if r.words and not _is_plain(r)))
+            words.update(dict.fromkeys(r.words for r in found if r.words))
+        self.words = tuple(words)
         form = self.form(seconds)
         asked = unimplied(requirements(hand.outputs, form), form)
         self.conditions = tuple(dict.fromkeys(r.words or _DEFINED for r in asked))
@@ -96,12 +97,6 @@ class _Domain:
     ) -> Certificate:
         """The certificate of a proof on this domain."""
         return Certificate(method, tuple(rules), (*self.conditions, *conditions), self.words)
-
-
-def _is_plain(requirement: Requirement) -> bool:
-    return never_negative(requirement.polynomial) and not any(
-        atom.positive for monomial in requirement.polynomial.terms for atom, _ in monomial
-    )
 
 
 # ---------------------------------------------------------------- own normal form
