@@ -171,7 +171,7 @@ ROWS = [
         transform="grad",
         f=lambda x, a, b: (a @ x) * (b @ x),
         specs=(N, N, N),
-        latex=r"a^\top x b + b^\top x a",
+        latex=r"(a^\top x) b + (b^\top x) a",
         hand=lambda x, a, b: (a @ x) * b + (b @ x) * a,
     ),
     quadratic(
@@ -271,7 +271,7 @@ ROWS = [
         transform="grad",
         f=lambda X, A, B, C: np.trace(A @ X @ B @ X.T @ C),
         specs=(DATA, matrix("k", "m"), SQUARE, matrix("m", "k")),
-        latex=r"A^\top C^\top X B^\top + C A X B",
+        latex=r"C A X B + A^\top C^\top X B^\top",
         hand=lambda X, A, B, C: A.T @ C.T @ X @ B.T + C @ A @ X @ B,
     ),
     trace(
@@ -403,7 +403,7 @@ ROWS = [
         transform="grad",
         f=lambda x, y: x @ y / (np.linalg.norm(x) * np.linalg.norm(y)),
         specs=(N, N),
-        latex=r"\frac{y}{\|x\| \|y\|} - \frac{x^\top y}{\|x\|^{3} \|y\|} x",
+        latex=r"\frac{1}{\|x\| \|y\|} \left(y - \frac{x^\top y}{\|x\|^{2}} x\right)",
         hand=lambda x, y: (y - (x @ y) / (x @ x) * x) / (np.linalg.norm(x) * np.linalg.norm(y)),
     ),
     norm(

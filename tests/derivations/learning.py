@@ -25,6 +25,11 @@ def sigmoid(z: Any) -> Any:
     return 1 / (1 + np.exp(-z))
 
 
+def relu(z: Any) -> Any:
+    """The rectifier; its derivative at 0 is 0."""
+    return np.where(z > 0, z, 0)
+
+
 def softmax(x: Any) -> Any:
     """The softmax of a vector."""
     e = np.exp(x - np.max(x))
@@ -46,7 +51,7 @@ ROWS = [
     network(
         "relu layer, weights",
         transform="grad",
-        f=lambda W, x, v: v @ np.maximum(W @ x, 0),
+        f=lambda W, x, v: v @ relu(W @ x),
         specs=(DATA, N, M),
         latex=r"(v \odot [W x > 0]) x^\top",
         hand=lambda W, x, v: np.outer(v * (W @ x > 0), x),
@@ -55,7 +60,7 @@ ROWS = [
     network(
         "relu layer, input",
         transform="grad",
-        f=lambda x, W, v: v @ np.maximum(W @ x, 0),
+        f=lambda x, W, v: v @ relu(W @ x),
         specs=(N, DATA, M),
         latex=r"W^\top (v \odot [W x > 0])",
         hand=lambda x, W, v: W.T @ (v * (W @ x > 0)),
@@ -82,22 +87,22 @@ ROWS = [
         transform="grad",
         f=lambda W, V, x, y: np.sum((V @ np.tanh(W @ x) - y) ** 2),
         specs=(DATA, matrix("k", "m"), N, K),
-        latex=r"2 ((1 - \tanh^{2}(W x)) \odot (V^\top (V \tanh(W x) - y))) x^\top",
+        latex=r"2 ((V^\top (V \tanh(W x) - y)) \odot (1 - \tanh^{2}(W x))) x^\top",
         hand=lambda W, V, x, y: 2 * np.outer((1 - np.tanh(W @ x) ** 2) * (V.T @ (V @ np.tanh(W @ x) - y)), x),
     ),
     network(
         "two layers, relu, hidden weights",
         transform="grad",
-        f=lambda W, V, x, y: np.sum((V @ np.maximum(W @ x, 0) - y) ** 2),
+        f=lambda W, V, x, y: np.sum((V @ relu(W @ x) - y) ** 2),
         specs=(DATA, matrix("k", "m"), N, K),
-        latex=r"2 ((V^\top (V \max(0, W x) - y)) \odot [W x > 0]) x^\top",
+        latex=r"2 ((V^\top (V \max(W x, 0) - y)) \odot [W x > 0]) x^\top",
         hand=lambda W, V, x, y: 2 * np.outer((V.T @ (V @ np.maximum(W @ x, 0) - y)) * (W @ x > 0), x),
         draw=("centred",),
     ),
     network(
         "batch of a relu layer",
         transform="grad",
-        f=lambda W, X, G: np.sum(G * np.maximum(X @ W, 0)),
+        f=lambda W, X, G: np.sum(G * relu(X @ W)),
         specs=(matrix("n", "k"), DATA, matrix("m", "k")),
         latex=r"X^\top (G \odot [X W > 0])",
         hand=lambda W, X, G: X.T @ (G * (X @ W > 0)),
@@ -108,7 +113,7 @@ ROWS = [
         transform="grad",
         f=lambda b, X, W, Y: np.sum((X @ W + b - Y) ** 2),
         specs=(K, DATA, matrix("n", "k"), matrix("m", "k")),
-        latex=r"2 (X W + \mathbf{1} b^\top - Y)^\top \mathbf{1}",
+        latex=r"2 (X W - Y + \mathbf{1} b^\top)^\top \mathbf{1}",
         hand=lambda b, X, W, Y: 2 * np.sum(X @ W + b - Y, axis=0),
     ),
     # ------------------------------------------------------------ attention
@@ -125,7 +130,7 @@ ROWS = [
         transform="grad",
         f=lambda q, A, v: softmax(A @ q) @ v,
         specs=(N, DATA, M),
-        latex=r"A^\top (\operatorname{softmax}(A q) \odot (v - \mathbf{1} \operatorname{softmax}(A q)^\top v))",
+        latex=r"A^\top ((v - (v^\top \operatorname{softmax}(A q)) \mathbf{1}) \odot \operatorname{softmax}(A q))",
         hand=lambda q, A, v: A.T @ (softmax(A @ q) * (v - softmax(A @ q) @ v)),
     ),
     attention(
@@ -142,7 +147,7 @@ ROWS = [
         transform="grad",
         f=lambda x, y, g: np.exp(-g * np.sum((x - y) ** 2)),
         specs=(N, N, NUMBER),
-        latex=r"-2 g \exp(-g \|x - y\|^{2}) (x - y)",
+        latex=r"2 g e^{-g \|x - y\|^{2}} (y - x)",
         hand=lambda x, y, g: -2 * g * np.exp(-g * np.sum((x - y) ** 2)) * (x - y),
     ),
     kernel(
@@ -158,7 +163,7 @@ ROWS = [
         transform="grad",
         f=lambda a, K, y, c: np.sum((K @ a - y) ** 2) + c * a @ K @ a,
         specs=(N, SQUARE, N, NUMBER),
-        latex=r"2 K^\top (K a - y) + c (K + K^\top) a",
+        latex=r"c (K + K^\top) a + 2 K^\top (K a - y)",
         hand=lambda a, K, y, c: 2 * K.T @ (K @ a - y) + c * (K + K.T) @ a,
     ),
     kernel(
@@ -166,7 +171,7 @@ ROWS = [
         transform="grad",
         f=lambda x, W: x @ (np.diag(np.sum(W, axis=1)) - W) @ x,
         specs=(N, SQUARE),
-        latex=r"2 \operatorname{diag}(W \mathbf{1}) x - (W + W^\top) x",
+        latex=r"(2 \operatorname{diag}(W \mathbf{1}) - W - W^\top) x",
         hand=lambda x, W: 2 * np.sum(W, axis=1) * x - (W + W.T) @ x,
     ),
     kernel(
@@ -191,7 +196,7 @@ ROWS = [
         transform="jacobian",
         f=lambda X, B: X @ B,
         specs=(DATA, matrix("n", "k")),
-        latex=r"I \otimes B^\top",
+        latex=r"[i = l] B_{pj}",
         hand=lambda X, B: np.einsum("ik,lj->ijkl", np.eye(X.shape[0]), B),
     ),
     higher(
@@ -199,7 +204,7 @@ ROWS = [
         transform="jacobian",
         f=lambda X, A, B: A @ X @ B,
         specs=(DATA, matrix("k", "m"), matrix("n", "k")),
-        latex=r"A_{ik} B_{lj}",
+        latex=r"A_{il} B_{pj}",
         hand=lambda X, A, B: np.einsum("ik,lj->ijkl", A, B),
     ),
     higher(
@@ -239,7 +244,7 @@ ROWS = [
         transform="hessian",
         f=lambda X, A, B: np.sum((A @ X @ B) ** 2),
         specs=(DATA, matrix("k", "m"), matrix("n", "k")),
-        latex=r"2 (A^\top A)_{ik} (B B^\top)_{jl}",
+        latex=r"2 (B B^\top)_{jp} (A^\top A)_{il}",
         hand=lambda X, A, B: 2 * np.einsum("ik,jl->ijkl", A.T @ A, B @ B.T),
     ),
     higher(
@@ -247,7 +252,7 @@ ROWS = [
         transform="hessian",
         f=lambda W, X, Y: np.sum((X @ W - Y) ** 2),
         specs=(matrix("n", "k"), DATA, matrix("m", "k")),
-        latex=r"2 [j = l] (X^\top X)_{ik}",
+        latex=r"2 [j = p] (X^\top X)_{il}",
         hand=lambda W, X, Y: 2 * np.einsum("ik,jl->ijkl", X.T @ X, np.eye(W.shape[1])),
     ),
     higher(

@@ -94,7 +94,7 @@ ROWS = [
         transform="hessian",
         f=lambda w, X, y, c: np.sum((X @ w - y) ** 2) + c * np.sum(w**2),
         specs=(N, DATA, M, NUMBER),
-        latex=r"2 (X^\top X + c I)",
+        latex=r"2 X^\top X + 2 c I",
         hand=lambda w, X, y, c: 2 * X.T @ X + 2 * c * np.eye(len(w)),
     ),
     least_squares(
@@ -126,7 +126,7 @@ ROWS = [
         transform="grad",
         f=lambda b, X, w, y: np.sum((X @ w + b - y) ** 2),
         specs=(NUMBER, DATA, N, M),
-        latex=r"2 \mathbf{1}^\top (X w - y + b)",
+        latex=r"2 \mathbf{1}^\top (X w + b - y)",
         hand=lambda b, X, w, y: 2 * np.sum(X @ w + b - y),
     ),
     least_squares(
@@ -200,7 +200,7 @@ ROWS = [
         transform="grad",
         f=lambda x: np.sum(x * np.log(x)),
         specs=(N,),
-        latex=r"\log(x) + 1",
+        latex=r"1 + \log(x)",
         hand=lambda x: np.log(x) + 1,
     ),
     softmax_rows(
@@ -208,7 +208,7 @@ ROWS = [
         transform="grad",
         f=lambda x, y: np.sum(x * np.log(x / y)),
         specs=(N, N),
-        latex=r"\log(x \oslash y) + 1",
+        latex=r"1 + \log(x \oslash y)",
         hand=lambda x, y: np.log(x / y) + 1,
     ),
     # ------------------------------------------------------------ logistic regression
@@ -266,7 +266,7 @@ ROWS = [
         transform="value",
         f=lambda w, X, y: np.sum(np.log(1 + np.exp(-y * (X @ w)))),
         specs=(N, DATA, M),
-        latex=r"\mathbf{1}^\top \log(1 + \exp(-y \odot (X w)))",
+        latex=r"\mathbf{1}^\top \operatorname{softplus}(-y \odot (X w))",
         hand=lambda w, X, y: np.sum(np.log1p(np.exp(-y * (X @ w)))),
     ),
     # ------------------------------------------------------------ sums along rows and columns
@@ -291,7 +291,7 @@ ROWS = [
         transform="grad",
         f=lambda x: np.sum(x) ** 2,
         specs=(N,),
-        latex=r"2 (\mathbf{1}^\top x) \mathbf{1}",
+        latex=r"2 \mathbf{1} \mathbf{1}^\top x",
         hand=lambda x: 2 * np.sum(x) * np.ones(len(x)),
     ),
     moments(
@@ -356,7 +356,7 @@ ROWS = [
         transform="grad",
         f=lambda V, U, Y: np.sum((U @ V.T - Y) ** 2),
         specs=(matrix("n", "k"), matrix("m", "k"), DATA),
-        latex=r"2 (V U^\top - Y^\top) U",
+        latex=r"2 (U V^\top - Y)^\top U",
         hand=lambda V, U, Y: 2 * (U @ V.T - Y).T @ U,
     ),
     factors(
@@ -437,7 +437,7 @@ ROWS = [
         transform="grad",
         f=lambda x, A, B: x @ (A * B) @ x,
         specs=(N, SQUARE, SQUARE),
-        latex=r"(A \odot B + A^\top \odot B^\top) x",
+        latex=r"(A \odot B + (A \odot B)^\top) x",
         hand=lambda x, A, B: (A * B + (A * B).T) @ x,
     ),
     entrywise(

@@ -67,8 +67,10 @@ GRADIENTS: list[Case] = [
     (
         lambda x: np.std(x),
         (N,),
-        r"\frac{1}{\sqrt{n} \left\|x - \frac{1}{n} \mathbf{1} \mathbf{1}^\top x\right\|}"
-        r" \left(x - \frac{1}{n} \mathbf{1} \mathbf{1}^\top x\right)",
+        (
+            r"\frac{1}{\sqrt{n} \left\|x - \frac{1}{n} \mathbf{1} \mathbf{1}^\top x\right\|}"
+            r" \left(x - \frac{1}{n} \mathbf{1} \mathbf{1}^\top x\right)"
+        ),
     ),
     (
         lambda x, y: x @ y / (np.linalg.norm(x) * np.linalg.norm(y)),
@@ -89,7 +91,7 @@ GRADIENTS: list[Case] = [
     (
         lambda w, X: -np.sum((X @ w) ** 2) / (w @ w),
         (N, DATA),
-        r"\frac{2 \|X w\|^{2}}{\|w\|^{4}} w - \frac{2}{\|w\|^{2}} X^\top X w",
+        r"\frac{2}{\|w\|^{2}} \left(\frac{\|X w\|^{2}}{\|w\|^{2}} w - X^\top X w\right)",
     ),
     (lambda x, A, b: 0.5 * x @ A @ x - b @ x, (N, SQUARE, N), r"\frac{1}{2} (A + A^\top) x - b"),
     (lambda U, V, A: np.sum((U @ V.T - A) ** 2), (DATA, SQUARE, DATA), r"2 (U V^\top - A) V"),

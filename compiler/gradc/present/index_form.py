@@ -27,7 +27,7 @@ from gradc.ir.tensor import Compute, Constant, Projection, Tensor
 from gradc.ir.walk import post_order
 from gradc.present import notation as n
 from gradc.present.notation import Name, Notation
-from gradc.present.order import ordered_product, ordered_sum
+from gradc.present.order import ordered_product, ordered_sum, text_key
 from gradc.present.symbols import symbol
 
 Environment = tuple[Notation, ...]
@@ -40,7 +40,8 @@ _LARGEST_DENOMINATOR = 10_000
 
 class IndexForm:
     """Builds index notation; ``names`` gives the symbols of inputs and of named intermediates, ``whole`` an array that
-    has no entries of its own (the result of a library call).
+    has no entries of its own (the result of a library call). With ``products``, a nameless matrix product is written as
+    one, by its entries: ``(A' A)_{ij}``.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class IndexForm:
         names: Mapping[Tensor, Notation],
         letters: Sequence[str],
         whole: Callable[[Tensor], Notation | None] = lambda _: None,
+        products: bool = False,
     ) -> None:
         self._whole = whole
+        self._products = products
         self._names = names
         self._letters = letters
         self._written: dict[tuple[Tensor, Environment, Environment], Notation] = {}
@@ -75,6 +78,9 @@ class IndexForm:
         if name is not None:
             return n.Entry(name, indices) if indices else name
         if isinstance(tensor, Compute):
+            product = self._whole(tensor) if self._products and indices and tensor.reducer == "sum" else None
+            if isinstance(product, n.MatrixProduct):
+                return n.Entry(product, indices)
             key = (tensor, indices, self._scope)
             if key not in self._written:
                 self._written[key] = self._compute(tensor, indices)
@@ -142,8 +148,7 @@ class IndexForm:
         if isinstance(node, Load):
             return self.entry(node.tensor, tuple(memo[i] for i in node.indices))
         if isinstance(node, Guard):
-            body = self.scalar(node.body, environment)
-            return times(n.Bracket(self.condition(node.predicate, environment)), body)
+            return times(*self._brackets(node.predicate, environment), self.scalar(node.body, environment))
         if node.dtype.kind == "b":
             return n.Bracket(self.condition(node, environment))
         assert isinstance(node, Apply)
@@ -152,6 +157,16 @@ class IndexForm:
         if node.op.name == "sum":
             return self._sum(node, memo, environment)
         return applied(node, [memo[c] for c in node.args])
+
+    def _brackets(self, predicate: Scalar, environment: Environment) -> list[Notation]:
+        """A condition as brackets: one for each of several equations ``[i = k] [j = l]``."""
+        conditions = [predicate]
+        if is_apply(predicate, "and") and all(
+            is_apply(p, "equal") and is_index_predicate(p) for p in predicate.children
+        ):
+            conditions = list(predicate.children)
+        written = [self.condition(p, environment) for p in conditions]
+        return [n.Bracket(c) for c in sorted(written, key=text_key)] if len(written) > 1 else [n.Bracket(written[0])]
 
     def _sum(self, node: Apply, memo: Mapping[Scalar, Notation], environment: Environment) -> Notation:
         """A sum; two terms under opposite conditions are cases."""

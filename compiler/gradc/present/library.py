@@ -4,28 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from gradc.ir.scalar import NumberValue
 from gradc.ir.tensor import Extern, MultiNode
 from gradc.present import matrix_algebra as m
 from gradc.present import notation as n
 from gradc.present.notation import Notation
 
-
-def _inverse_times(operands: Sequence[Notation]) -> Notation:
-    matrix, right = operands
-    return m.multiplied([n.Inverse(matrix), right])
+Test = Callable[[Notation], bool]
+Row = Callable[[Sequence[Notation], Test], Notation]
 
 
-def _named(name: str) -> Callable[[Sequence[Notation]], Notation]:
-    return lambda operands: n.Function(name, tuple(operands))
+def _inverse(operands: Sequence[Notation], is_square: Test) -> Notation:
+    """The inverse; that of a product of square matrices is the product of their inverses."""
+    (matrix,) = operands
+    coefficient, over, under, core = m.split_scale(matrix)
+    assert core is not None
+    factors = core.factors if isinstance(core, n.MatrixProduct) else (core,)
+    if len(factors) > 1 and all(map(is_square, factors)):
+        inverse = m.multiplied([_inverse_of(f) for f in reversed(factors)])
+    else:
+        inverse = _inverse_of(core)
+    return m.times_number(n.product(1, under, (*over, *_denominator(coefficient))), inverse)
+
+
+def _denominator(coefficient: NumberValue) -> tuple[Notation, ...]:
+    return () if coefficient == 1 else (n.Literal(coefficient),)
+
+
+def _inverse_of(matrix: Notation) -> Notation:
+    return matrix.base if isinstance(matrix, n.Inverse) else n.Inverse(matrix)
+
+
+def _inverse_times(operands: Sequence[Notation], is_square: Test) -> Notation:
+    return m.multiplied([_inverse(operands[:1], is_square), operands[1]])
+
+
+def _log_determinant(operands: Sequence[Notation], _: Test) -> Notation:
+    return n.Function("log", (n.Function("abs", (n.Function("det", tuple(operands)),)),))
+
+
+def _sign_of_determinant(operands: Sequence[Notation], _: Test) -> Notation:
+    return n.Function("sign", (n.Function("det", tuple(operands)),))
+
+
+def _named(name: str) -> Row:
+    return lambda operands, _: n.Function(name, tuple(operands))
 
 
 #: (call, result) -> notation
-_ROWS: dict[tuple[str, int], Callable[[Sequence[Notation]], Notation]] = {
+_ROWS: dict[tuple[str, int], Row] = {
     ("solve", 0): _inverse_times,
-    ("inv", 0): lambda operands: n.Inverse(operands[0]),
+    ("inv", 0): _inverse,
     ("det", 0): _named("det"),
-    ("slogdet", 0): lambda operands: n.Function("sign", (n.Function("det", tuple(operands)),)),
-    ("slogdet", 1): lambda operands: n.Function("log", (n.Function("abs", (n.Function("det", tuple(operands)),)),)),
+    ("slogdet", 0): _sign_of_determinant,
+    ("slogdet", 1): _log_determinant,
     ("cholesky", 0): _named("chol"),
     ("eigh", 0): _named("eigenvalues"),
     ("eigh", 1): _named("eigenvectors"),
@@ -36,8 +68,10 @@ _ROWS: dict[tuple[str, int], Callable[[Sequence[Notation]], Notation]] = {
 }
 
 
-def written_call(source: MultiNode, position: int, operands: Sequence[Notation]) -> Notation | None:
-    """The result of a library call; None for a node that is none."""
+def written_call(
+    source: MultiNode, position: int, operands: Sequence[Notation], is_square: Test = lambda _: False
+) -> Notation | None:
+    """The result of a library call; None for a node that is none. ``is_square`` tells which symbols are square."""
     if not isinstance(source, Extern):
         return None
-    return _ROWS.get((source.name, position), _named(source.name))(operands)
+    return _ROWS.get((source.name, position), _named(source.name))(operands, is_square)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -74,6 +74,19 @@ def softmaxed(array: Notation, divisors: Sequence[Notation]) -> tuple[Notation, 
     return array, left
 
 
+def softmaxed_number(number: Notation) -> Notation:
+    """``v' exp(x) / (1' exp(x))`` as ``v' softmax(x)``."""
+    if not isinstance(number, n.Product) or not number.denominator:
+        return number
+    under: Sequence[Notation] = number.denominator
+    over: list[Notation] = []
+    for factor in number.numerator:
+        if isinstance(factor, n.MatrixProduct) and under and not _summed_exponential(factor):
+            factor, under = softmaxed(factor, under)
+        over.append(factor)
+    return ordered_product(number.coefficient, over, under)
+
+
 def _summed_exponential(node: Notation) -> Notation | None:
     """``exp(x)`` of ``1' exp(x)``."""
     if isinstance(node, n.MatrixProduct) and len(node.factors) == 2 and node.factors[0] == n.Transposed(ONES):
@@ -112,6 +125,7 @@ def times_number(number: Notation, array: Notation) -> Notation:
     """The multiple of an array by a number; ``(1' x) 1`` is ``1 1' x``."""
     if n.is_literal(number, 0):
         return n.ZERO
+    number = softmaxed_number(number)
     if isinstance(array, n.Ones):
         number, array = _sum_of_entries_outside(number)
     if isinstance(number, n.Product):
@@ -143,7 +157,9 @@ def transposed(node: Notation) -> Notation:
     if isinstance(node, n.Power) and isinstance(node.base, n.Name | n.Transposed):
         return n.Power(transposed(node.base), node.exponent)
     if isinstance(node, n.Inverse):
-        return n.Inverse(transposed(node.base))
+        turned = transposed(node.base)
+        simple = turned == node.base or isinstance(node.base, n.Name | n.Transposed)
+        return n.Inverse(turned if simple else n.Transposed(node.base))
     if isinstance(node, n.MatrixProduct):
         return n.MatrixProduct(tuple(transposed(f) for f in reversed(node.factors)))
     if isinstance(node, n.Sum) and all(map(is_array, node.terms)):
@@ -169,11 +185,37 @@ def multiplied(factors: Sequence[Notation], scalar: bool = False) -> Notation:
             flat.extend(core.factors)
         elif core is not None and not isinstance(core, n.Identity):
             flat.append(core)
+    sign, flat = aligned(flat)
+    coefficient = sign * coefficient
     flat = _powers(_cancelled(_row_softmaxed(flat))) or [n.Identity()]
     product = flat[0] if len(flat) == 1 else n.MatrixProduct(tuple(flat), scalar)
     if scalar:
         return ordered_product(coefficient, [*over, product], under)
     return scaled_array(coefficient, over, under, product)
+
+
+def aligned(factors: Sequence[Notation], known: Collection[Notation] = ()) -> tuple[int, list[Notation]]:
+    """Differences in the direction of the first of them (or of those that are known), and the sign that this costs:
+    ``(x - y) (y - x)'`` is ``-(x - y) (x - y)'``.
+    """
+    sign = 1
+    seen = set(known)
+    result: list[Notation] = []
+    for factor in factors:
+        core = factor.base if isinstance(factor, n.Transposed) else factor
+        if isinstance(core, n.Sum) and core not in seen:
+            other = negative(core)
+            if other in seen:
+                sign, core = -sign, other
+                factor = n.Transposed(core) if isinstance(factor, n.Transposed) else core
+            seen.add(core)
+        result.append(factor)
+    return sign, result
+
+
+def negative(total: n.Sum) -> Notation:
+    """The sum with the opposite sign, term by term."""
+    return ordered_sum([n.scaled(-1, t) for t in total.terms])
 
 
 def _cancelled(factors: Sequence[Notation]) -> list[Notation]:
@@ -270,7 +312,9 @@ def traced(matrix: Notation) -> Notation:
 
 
 def transposes(node: Notation) -> int:
-    """How many transposes are written."""
+    """How many transposes are written; in the exponent of an inverse they take no room."""
+    if isinstance(node, n.Inverse) and isinstance(node.base, n.Transposed):
+        node = node.base.base
     return isinstance(node, n.Transposed) + sum(map(transposes, node.parts))
 
 

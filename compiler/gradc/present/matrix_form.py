@@ -23,6 +23,7 @@ from gradc.ir.scalar import (
     Size,
     index,
     is_apply,
+    is_number,
 )
 from gradc.ir.tensor import Compute, Constant, Projection, Tensor, extent_scalar
 from gradc.present import matrix_algebra as m
@@ -30,7 +31,7 @@ from gradc.present import notation as n
 from gradc.present.contraction import Contraction
 from gradc.present.index_form import applied, size_name, times, written_constant
 from gradc.present.library import written_call
-from gradc.present.matrix_sums import summed
+from gradc.present.matrix_sums import signed, summed
 from gradc.present.notation import Notation
 
 Axes = tuple[int, ...]
@@ -69,7 +70,7 @@ class MatrixForm:
 
     def output(self, tensor: Tensor) -> Notation:
         """An output as an array, written out even where it has a name."""
-        return self._compute(tensor) if isinstance(tensor, Compute) else self.tensor(tensor)
+        return signed(self._compute(tensor)) if isinstance(tensor, Compute) else self.tensor(tensor)
 
     def tensor(self, tensor: Tensor) -> Notation:
         """A tensor of rank 2 at most."""
@@ -89,10 +90,15 @@ class MatrixForm:
         """A result of a library call on arrays."""
         if isinstance(tensor, Projection):
             operands = [self.tensor(t) for t in tensor.source.operands]
-            written = written_call(tensor.source, tensor.position, operands)
+            written = written_call(tensor.source, tensor.position, operands, self._is_square)
             if written is not None:
                 return written
         raise NoMatrixFormError
+
+    def _is_square(self, notation: Notation) -> bool:
+        """Whether this is a symbol, or the transpose of one, of a square matrix."""
+        symbol = notation.base if isinstance(notation, n.Transposed) else notation
+        return any(t.rank == 2 and t.shape[0] == t.shape[1] for t, name in self._names.items() if name == symbol)
 
     def _compute(self, node: Compute) -> Notation:
         rank = len(node.shape)
@@ -197,8 +203,10 @@ class _Body:
             return self._load(scalar)
         if isinstance(scalar, Guard):
             return self._product([*_guards(scalar)[0]], _guards(scalar)[1])
-        if not isinstance(scalar, Apply) or scalar.op.name == "where":
+        if not isinstance(scalar, Apply):
             raise NoMatrixFormError
+        if scalar.op.name == "where":
+            return self._where(scalar)
         if scalar.dtype.kind == "b":
             return self._condition(scalar)
         if scalar.op.name == "prod":
@@ -215,6 +223,18 @@ class _Body:
                 written = [w if m.is_array(w) else _filled(View(w), axes) for w in written]
             return View(summed([_spread(w, axes) for w in written]), axes)
         return View(applied(scalar, [a.over(axes) for a in arguments]), axes)
+
+    def _where(self, scalar: Apply) -> View:
+        """``where(p, x, 0)`` is x times a bracket, entrywise; the rectifier is the maximum that it is."""
+        predicate, chosen, other = scalar.args
+        if not is_number(other, 0):
+            raise NoMatrixFormError
+        condition, value = self._condition(predicate), self.view(chosen)
+        axes = _union([condition, value])
+        bracket, array = condition.over(axes), value.over(axes)
+        if bracket in (_comparison("greater", array), _comparison("greater_equal", array)):
+            return View(n.Function("maximum", (array, n.ZERO)), axes)
+        return View(m.entrywise([array, bracket]) if axes else times(array, bracket), axes)
 
     def _load(self, item: Load) -> View:
         array = self._form.tensor(item.tensor)
@@ -288,6 +308,10 @@ class _Body:
         left, right = (self.view(a) for a in predicate.args)
         axes = _union([left, right])
         return View(n.Bracket(n.Relation(predicate.op.name, left.over(axes), right.over(axes))), axes)
+
+
+def _comparison(name: str, array: Notation) -> Notation:
+    return n.Bracket(n.Relation(name, array, n.ZERO))
 
 
 def _guards(scalar: Scalar) -> tuple[tuple[Scalar, ...], Scalar]:

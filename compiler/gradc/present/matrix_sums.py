@@ -110,15 +110,40 @@ def _distributed(array: Notation) -> Notation:
 
 
 def _shortest(arrays: Sequence[Notation]) -> Notation:
-    plain = _written(_factored(_merged(_terms(arrays))))
+    plain = _written(_factored(_merged(_aligned(_terms(arrays)))))
     if not any(isinstance(part, n.Transposed) and isinstance(part.base, n.Sum) for a in arrays for part in _walk(a)):
         return _scale_outside(plain)
-    turned = _written(_factored(_merged(_terms(arrays, turning=True))))
+    turned = _written(_factored(_merged(_aligned(_terms(arrays, turning=True)))))
     return _scale_outside(min(plain, turned, key=weight))
 
 
 def _written(terms: Sequence[_Term]) -> Notation:
     return ordered_sum([t.written() for t in terms]) if terms else n.ZERO
+
+
+def signed(array: Notation) -> Notation:
+    """``-A (y - x)`` as ``A (x - y)``, where a single difference can take the sign."""
+    term = _whole(array)
+    places = [k for k, f in enumerate(term.factors) if _is_difference(_untransposed(f))]
+    if len(places) != 1 or not isinstance(term.coefficient, int | Fraction) or term.coefficient > 0:
+        return array
+    total = _untransposed(term.factors[places[0]])
+    assert isinstance(total, n.Sum)
+    turned = m.negative(total)
+    factors = list(term.factors)
+    factors[places[0]] = n.Transposed(turned) if isinstance(factors[places[0]], n.Transposed) else turned
+    return replace(term, coefficient=-term.coefficient, factors=tuple(factors)).written()
+
+
+def _is_difference(factor: Notation) -> bool:
+    """Whether a sum of arrays has terms of both signs."""
+    if not isinstance(factor, n.Sum) or not all(map(m.is_array, factor.terms)):
+        return False
+    return len({n.split_sign(t)[0] for t in factor.terms}) == 2
+
+
+def _untransposed(factor: Notation) -> Notation:
+    return factor.base if isinstance(factor, n.Transposed) else factor
 
 
 # ---------------------------------------------------------------- scales
@@ -200,6 +225,17 @@ def _whole(array: Notation) -> _Term:
     inner, scale = _scale_of(over, under)
     factors = core.factors if isinstance(core, n.MatrixProduct) else (core,) if core is not None else ()
     return _Term(coefficient * inner, scale, factors)
+
+
+def _aligned(terms: Iterable[_Term]) -> list[_Term]:
+    """Differences in one direction through all terms."""
+    known: set[Notation] = set()
+    result: list[_Term] = []
+    for term in terms:
+        sign, factors = m.aligned(term.factors, known) if len(term.factors) > 1 else (1, list(term.factors))
+        known |= {f.base if isinstance(f, n.Transposed) else f for f in factors}
+        result.append(replace(term, coefficient=sign * term.coefficient, factors=tuple(factors)))
+    return result
 
 
 def _merged(terms: Iterable[_Term]) -> list[_Term]:
@@ -288,7 +324,8 @@ def _scale_outside(node: Notation) -> Notation:
     if outer.coefficient == 1 and not outer.scale:
         return node
     pulled = m.times_number(_number(outer.coefficient, outer.scale), ordered_sum([t.written() for t in inside]))
-    return pulled if weight(pulled) < weight(node) else node
+    spare = 2 if outer.scale else 0  # a common symbol is taken out also where that is no shorter
+    return pulled if weight(pulled) < weight(node) + spare else node
 
 
 # ---------------------------------------------------------------- length

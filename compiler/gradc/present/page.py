@@ -142,6 +142,7 @@ class Layout:
         self._names = names
         self._matrix_form = MatrixForm(names)
         self._index_form = IndexForm(names, letters, self._whole)
+        self._mixed_form = IndexForm(names, letters, self._whole, products=True)
 
     def _intermediate_names(self, symbols: Sequence[Name]) -> dict[Tensor, Notation]:
         initials = {name.plain[:1].lower() for name in symbols}
@@ -195,7 +196,9 @@ class Layout:
             return matrix
         entry = self._index_form.output(tensor, self._index_form.letters(tensor.rank))
         if matrix is None:
-            return entry
+            mixed = self._mixed_form.output(tensor, self._mixed_form.letters(tensor.rank))
+            wanted = self._notation == "matrix" or printed_length(mixed) < printed_length(entry)
+            return mixed if wanted and self._notation != "index" else entry
         return matrix if printed_length(matrix) <= printed_length(entry) else entry
 
     def _entries(self, output: Tensor) -> Notation:
