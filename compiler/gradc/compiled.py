@@ -13,7 +13,7 @@ import numpy as np
 from gradc.config import checking, debug_level, dump_folder
 from gradc.errors import CompileError
 from gradc.evaluate import evaluate
-from gradc.ir.tensor import Graph, Input, MultiNode, Tensor
+from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.ir.walk import graph_order
 from gradc.simplify import simplify
 from gradc.stages import CertifiedKernel, observed, report
@@ -135,8 +135,7 @@ class Interpreted:
 
 def _is_interpreted(graph: Graph) -> bool:
     return any(
-        isinstance(node, MultiNode) or (isinstance(node, Tensor) and node.dtype.kind == "c")
-        for node in graph_order((*graph.inputs, *graph.outputs))
+        isinstance(node, Tensor) and node.dtype.kind == "c" for node in graph_order((*graph.inputs, *graph.outputs))
     )
 
 

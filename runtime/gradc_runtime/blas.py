@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import threading
 from collections.abc import Iterable
 from functools import cache
@@ -16,14 +17,13 @@ PREFIX = "gradc_blas_"
 def symbols(names: Iterable[str]) -> dict[str, int]:
     """The addresses of the symbols that name BLAS routines; SciPy is loaded only if there are any."""
     wanted = [name for name in names if name.startswith(PREFIX)]
-    return {name: _routine(name.removeprefix(PREFIX)) for name in wanted}
+    return {name: pointer("cython_blas", name.removeprefix(PREFIX)) for name in wanted}
 
 
 @cache
-def _routine(name: str) -> int:
-    from scipy.linalg import cython_blas
-
-    capsule: Any = cython_blas.__pyx_capi__[name]
+def pointer(module: str, name: str) -> int:
+    """The address of a routine that a module of ``scipy.linalg`` exports."""
+    capsule: Any = importlib.import_module(f"scipy.linalg.{module}").__pyx_capi__[name]
     api = ctypes.pythonapi
     api.PyCapsule_GetName.restype = ctypes.c_char_p
     api.PyCapsule_GetName.argtypes = [ctypes.py_object]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy import empty
 
-from gradc_runtime import blas, threads
+from gradc_runtime import blas, lapack, threads
 from gradc_runtime.blas import one_thread
 from gradc_runtime.buffers import FramePool, Workspaces
 from gradc_runtime.engine import Library, engine
@@ -19,6 +19,8 @@ from gradc_runtime.layout import DATA_OFFSET, objects_are_readable
 from gradc_runtime.routines import routines
 
 OK, INDEX_ERROR = 0, 1
+#: What a matrix was that linear algebra refuses, as NumPy says it.
+MATRIX_ERRORS = {2: "Singular matrix", 3: "Matrix is not positive definite"}
 #: Slots at the end of a frame where the machine code explains a failure.
 STATUS_SLOTS = 4
 
@@ -110,7 +112,7 @@ class LoadedKernel:
         #: what the machine code calls, see `gradc_runtime.routines`
         self.routine_texts = dict(routine_texts or {})
         self._routines = routines(self.routine_texts)
-        self._symbols = blas.symbols(external) | threads.symbols(external)
+        self._symbols = blas.symbols(external) | lapack.symbols(external) | threads.symbols(external)
         self._symbols |= {name: library.address(name) for name, library in self._routines.items()}
         self._libraries: list[Library] = []
         self._cell = ctypes.c_void_p()
@@ -187,6 +189,8 @@ class LoadedKernel:
         if status == INDEX_ERROR:
             index, extent, axis = slots[where : where + 3]
             raise IndexError(f"index {index} is out of bounds for axis {axis} with size {extent}")
+        if status in MATRIX_ERRORS:
+            raise np.linalg.LinAlgError(MATRIX_ERRORS[status])
         raise RuntimeError(f"kernel status {status}")
 
     def _resolve(self, values: Sequence[np.ndarray]) -> Call:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gradc.config import checking
 from gradc.errors import CompileError, SettingError
-from gradc.ir.tensor import Compute, Constant, Graph, Input, MultiNode, Tensor
+from gradc.ir.tensor import Compute, Constant, Extern, Graph, Input, MultiNode, Tensor
 from gradc.ir.walk import graph_order
+from gradc.lower.factorisations import LOWERED
 from gradc.lower.kernel import Kernel
 from gradc_runtime.engine import UnknownTarget
 from gradc_runtime.threads import ThreadCountError
@@ -28,11 +29,9 @@ def compile_graph(graph: Graph) -> Kernel:
 
 def _check_lowerable(graph: Graph) -> None:
     for node in graph_order(graph.outputs):
-        if isinstance(node, MultiNode):
-            name = type(node).__name__
-            raise CompileError(
-                f"{name} nodes are not lowered to machine code yet; evaluate this graph with gradc.evaluate"
-            )
+        if isinstance(node, MultiNode) and not (isinstance(node, Extern) and node.name in LOWERED):
+            name = f"{node.name} calls" if isinstance(node, Extern) else f"{type(node).__name__} nodes"
+            raise CompileError(f"{name} are not lowered to machine code yet; evaluate this graph with gradc.evaluate")
         if isinstance(node, Input) and node not in graph.inputs:
             raise CompileError(f"the graph reads {node.name}, which is not among its inputs")
     assert all(isinstance(t, Tensor) for t in graph.outputs)

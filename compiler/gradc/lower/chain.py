@@ -15,11 +15,13 @@ from gradc.lower.contractions import fold_scale, vector_products
 from gradc.lower.counting import cost_of, total_flops
 from gradc.lower.demanded import triangular_products
 from gradc.lower.describe import describe
+from gradc.lower.factorisations import factorised
 from gradc.lower.frame import Placement
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.inline import inline, reuse
 from gradc.lower.kernel import Kernel
 from gradc.lower.large import take_apart
+from gradc.lower.library import LibraryResult, cut
 from gradc.lower.module import Module
 from gradc.lower.ordering import split
 from gradc.lower.parallel import is_shared, mark_shared, shared_memory
@@ -48,18 +50,25 @@ FEW_OPERATIONS = 5e6
 
 
 def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lambda name, graph: None) -> Kernel:
-    """Lower a graph of inputs, constants and comprehensions."""
+    """Lower a graph of inputs, constants, comprehensions and library calls."""
+    parts = cut(factorised(graph))
+    graph = parts.graph
     tensors = ordered_tensors(graph)
     for name, run in PASSES:
         changed = run(graph, tensors)
         if changed is not graph:
             graph, tensors = changed, ordered_tensors(changed)
         observe(name, graph)
+    parts = parts.with_graph(graph)
+    tensors = parts.ordered()
     leads = leading_axes(tensors)
     products = striped_products(tensors) | vector_products(tensors) | triangular_products(tensors, graph.outputs)
-    ordered = [
-        s for t in tensors if isinstance(t, Compute) for s in statements_of(t, leads.get(t, ()), products.get(t))
-    ]
+    ordered: list[Statement] = []
+    for t in tensors:
+        if isinstance(t, Compute):
+            ordered += statements_of(t, leads.get(t, ()), products.get(t))
+        elif isinstance(t, LibraryResult):
+            ordered.append(parts.statement(t))
     functions = _functions(written_out(Fusion(ordered).tree()))
     ordered = [s for items in functions for s in statements(items)]
     needs = storage_needs(functions, graph.outputs)
@@ -67,7 +76,8 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
     for statement in ordered:
         statement.stored = statement.tensor in needs.stored
     for items in functions:
-        mark_streamed(items, graph.outputs)
+        mark_streamed(items, parts.whole.outputs)
+    graph = parts.whole
     placement = _place(graph, tensors, functions, needs)
     names = size_names(graph, ordered)
     flops, outside_products = total_flops(functions)
@@ -75,7 +85,7 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
         placement,
         names,
         releases_gil=bool(names) or flops > BRIEF,
-        limits_blas_threads=any(map(uses_blas, ordered)),
+        limits_blas_threads=bool(parts.calls) or any(map(uses_blas, ordered)),
     )
     host = engine().host
     writer = ProgramWriter(placement, signature, host)

@@ -14,6 +14,7 @@ from gradc.ir.walk import free_indices
 from gradc.lower.cost import ASSUMED_EXTENT, STRAIGHT, Cost, Group
 from gradc.lower.describe import head_of, names_of
 from gradc.lower.fuse import Lifetimes
+from gradc.lower.library import CallStatement, operations_of
 from gradc.lower.powers import small_power
 from gradc.lower.products import uses_blas
 from gradc.lower.symmetry import is_symmetric
@@ -22,6 +23,8 @@ from gradc.lower.vectors import is_strided, obstacle
 
 #: Ops of at least this cost are polynomials and tables; for float32 they are shorter by this factor.
 _FUNCTION, _SINGLE = 15.0, 0.6
+#: Statements that do all that a loop would.
+_WHOLE = ("product", "library")
 #: What a division and a square root count as.
 _DIVISION, _ROOT = 4.0, 5.0
 
@@ -44,7 +47,7 @@ def cost_of(
     """What a call costs; the code of the functions must have been written."""
     names = names_of(functions, outputs)
     groups = tuple(_group(part, names, needs, vector_bits) for items in functions for part in _parts(items))
-    kernels = sum(isinstance(item, Nest) or item.kind == "product" for items in functions for item in items)
+    kernels = sum(isinstance(item, Nest) or item.kind in _WHOLE for items in functions for item in items)
     return Cost(
         flops=sum(group.flops for group in groups),
         bytes_moved=sum(group.bytes_moved for group in groups),
@@ -65,7 +68,7 @@ def _parts(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def _is_straight(item: Item) -> bool:
-    return item.unrolled if isinstance(item, Nest) else item.kind != "product"
+    return item.unrolled if isinstance(item, Nest) else item.kind not in _WHOLE
 
 
 def _group(part: list[Item], names: dict[Tensor, str], needs: Lifetimes, vector_bits: int) -> Group:
@@ -152,6 +155,8 @@ class _Operations:
                     self._note(item, scope.work)
             elif item.product is not None:
                 self._product(item)
+            elif isinstance(item, CallStatement):
+                self._call(item)
             else:
                 self._statement(item, scopes)
 
@@ -182,6 +187,13 @@ class _Operations:
         work = 2.0 * prod(map(_assumed, statement.tensor.extents))
         if is_symmetric(statement) or product.below is not None or product.above is not None:
             work /= 2
+        self.flops += work
+        self.in_products += work
+        self._note(statement, work)
+
+    def _call(self, statement: CallStatement) -> None:
+        factor, count = operations_of(statement)
+        work = factor * _assumed(count)
         self.flops += work
         self.in_products += work
         self._note(statement, work)
@@ -221,7 +233,7 @@ class _Traffic:
                 for place in places:
                     read[tensor] = read.get(tensor, 0) + self._entries(statement, tensor, place)
             if statement.tensor in needs.stored:
-                is_whole = statement.product is not None
+                is_whole = statement.kind in _WHOLE
                 touched = self._size(statement.tensor) if is_whole else _touched(statement, statement.target)
                 written[statement.tensor] = written.get(statement.tensor, 0) + touched
         self.read = sum(min(count, self._size(t)) * t.dtype.itemsize for t, count in read.items())
@@ -235,7 +247,7 @@ class _Traffic:
         """How many entries a read touches; none of what is in a register."""
         if isinstance(tensor, Compute) and tensor not in self._needs.stored:
             return 0
-        if statement.product is not None:
+        if statement.kind in _WHOLE:
             return self._size(tensor)
         maker = self._own.get(tensor)
         return 0 if maker is not None and maker.target == place else _touched(statement, place)

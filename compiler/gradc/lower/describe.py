@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from gradc.ir.algebra import Substitution
 from gradc.ir.scalar import TRUE, Load, Scalar, load
-from gradc.ir.tensor import Compute, Extent, Tensor, input_tensor
+from gradc.ir.tensor import Compute, Extent, Input, Tensor, input_tensor
 from gradc.ir.text import index_name, scalar_text
 from gradc.lower.fuse import Lifetimes
+from gradc.lower.library import TITLES, CallStatement
 from gradc.lower.symmetry import is_symmetric
 from gradc.lower.tree import Item, Nest, Statement, statements
 
@@ -44,6 +45,8 @@ def head_of(item: Item) -> str:
 
 
 def _product_name(statement: Statement) -> str:
+    if isinstance(statement, CallStatement):
+        return TITLES[statement.routine]
     what = "symmetric product" if is_symmetric(statement) else "matrix product"
     product = statement.product
     is_part = product is not None and (product.below, product.above) != (None, None)
@@ -85,6 +88,11 @@ def _statement_text(statement: Statement, names: dict[Tensor, str]) -> str:
         line = f"{name} = {body}"
     elif statement.kind == "product":
         line = f"{name} = {_product_name(statement)}, {body}"
+    elif isinstance(statement, CallStatement):
+        given = ", ".join(
+            names.get(t) or (t.name if isinstance(t, Input) else "a constant") for t in statement.operands
+        )
+        line = f"{names[statement.tensor]} = {_product_name(statement)} of {given}"
     elif statement.kind == "accumulate":
         how = "+=" if statement.tensor.reducer == "sum" else f"{statement.tensor.reducer}="
         line = f"{name} {how} {body}{condition}"

@@ -71,14 +71,14 @@ class Frame:
 
     def _place(self, emitter: ExpressionEmitter, tensor: Tensor, slot: Value | None) -> None:
         placement, builder = self.placement, emitter.builder
-        if isinstance(tensor, Input):
+        if tensor in placement.workspace:
+            pointer = self.workspace(emitter, placement.workspace[tensor])
+        elif isinstance(tensor, Input):
             pointer = self._value(builder, placement.inputs.index(tensor), "ptr")
         elif isinstance(tensor, Constant):
             pointer = self._value(builder, self.signature.constant_slot + placement.constants.index(tensor), "ptr")
         elif tensor in placement.output_of:
             pointer = self._value(builder, len(placement.inputs) + placement.output_of[tensor], "ptr")
-        elif tensor in placement.workspace:
-            pointer = self.workspace(emitter, placement.workspace[tensor])
         else:
             return
         if tensor in placement.copy_bytes:

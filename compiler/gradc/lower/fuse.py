@@ -257,7 +257,7 @@ def storage_needs(functions: Sequence[Sequence[Item]], outputs: Sequence[Tensor]
             result.stored.add(tensor)
             continue
         consumers = readers.get(tensor, [])
-        if statement.kind not in ("accumulate", "product") and all(
+        if statement.kind not in ("accumulate", "product", "library") and all(
             _in_register(statement, path, where[c], c.reads[tensor]) for c in consumers
         ):
             continue

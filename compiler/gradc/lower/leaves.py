@@ -8,6 +8,8 @@ from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Index, Scalar
 from gradc.ir.walk import free_indices
 from gradc.lower.carried import is_float_sum
 from gradc.lower.expression import ExpressionEmitter, is_position
+from gradc.lower.lapack import write_call
+from gradc.lower.library import CallStatement
 from gradc.lower.memory import VectorisationRefused
 from gradc.lower.products import write_product
 from gradc.lower.reducers import (
@@ -83,6 +85,8 @@ class LeafEmitter:
             self._scan(statement)
         elif statement.kind == "product":
             write_product(self.e, statement)
+        elif isinstance(statement, CallStatement):
+            write_call(self.e, statement)
         else:
             self._accumulate(statement)
 

@@ -1,0 +1,176 @@
+"""Library calls in the loop tree: a graph is cut at them, so that every pass sees comprehensions over inputs only.
+
+The result of a call becomes a `LibraryResult`, which is an input to the passes; its operands are kept as outputs. Once the
+passes are done the calls are put back, as statements of their own between those of their operands and of their readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gradc.ir.algebra import product_of
+from gradc.ir.intern import digest_of
+from gradc.ir.rewrite import replace_tensors, with_operands
+from gradc.ir.scalar import TRUE, Scalar, number
+from gradc.ir.tensor import Compute, Constant, Extent, Extern, Graph, Input, Projection, Shape, Tensor, extent
+from gradc.ir.walk import graph_order
+from gradc.lower.tree import Statement
+
+
+class LibraryResult(Input):
+    """What a library call gives, as the graph between the calls sees it."""
+
+    __slots__ = ()
+    #: as statements ask of what they compute
+    reducer = None
+    reduce_extents: Shape = ()
+
+    @property
+    def extents(self) -> Shape:
+        """The iteration space: its own axes."""
+        return self.shape
+
+
+@dataclass(frozen=True)
+class LibraryCall:
+    """One call: the routine, the result, and where its operands are among the outputs (or what they are)."""
+
+    routine: Extern
+    result: LibraryResult
+    operands: tuple[int | Tensor, ...]
+
+
+@dataclass(eq=False)
+class CallStatement(Statement):
+    """A library call as a statement."""
+
+    routine: str = ""
+    parameters: dict[str, str | int | bool] = field(default_factory=dict)
+    operands: tuple[Tensor, ...] = ()
+
+    @property
+    def reads(self) -> dict[Tensor, list[tuple[Scalar, ...]]]:
+        """All of its operands."""
+        return {tensor: [(number(0),) * tensor.rank] for tensor in self.operands}
+
+    @property
+    def batch(self) -> Shape:
+        """The axes over which it is called again and again."""
+        return self.tensor.shape[:-2]
+
+
+@dataclass(frozen=True)
+class CutGraph:
+    """A graph of comprehensions over inputs and results of calls; its first outputs are those of the whole."""
+
+    graph: Graph
+    inputs: tuple[Input, ...]
+    output_count: int
+    calls: tuple[LibraryCall, ...]
+
+    def with_graph(self, graph: Graph) -> CutGraph:
+        """The same calls around a graph that a pass has changed."""
+        return CutGraph(graph, self.inputs, self.output_count, self.calls)
+
+    @property
+    def whole(self) -> Graph:
+        """What is called: the inputs and outputs of all of it."""
+        return Graph(self.inputs, self.graph.outputs[: self.output_count])
+
+    def operands(self, call: LibraryCall) -> tuple[Tensor, ...]:
+        """The operands of a call."""
+        return tuple(self.graph.outputs[at] if isinstance(at, int) else at for at in call.operands)
+
+    def ordered(self) -> list[Tensor]:
+        """Every tensor, operands first, also where a call is between."""
+        order: dict[Tensor, None] = {}
+        for call in self.calls:
+            reached = graph_order(self.operands(call))
+            order.update(dict.fromkeys(t for t in reached if isinstance(t, Tensor)))
+            order[call.result] = None
+        reached = graph_order(self.graph.outputs)
+        order.update(dict.fromkeys(t for t in reached if isinstance(t, Tensor)))
+        return list(order)
+
+    def statement(self, result: LibraryResult) -> CallStatement:
+        """The call that gives a result, as a statement."""
+        (call,) = (call for call in self.calls if call.result is result)
+        target = (number(0),) * result.rank
+        node = call.routine
+        return CallStatement(
+            result,  # type: ignore[arg-type]
+            "library",
+            (),
+            target,
+            number(0),
+            TRUE,
+            0,
+            routine=node.name,
+            parameters=dict(node.parameters),
+            operands=self.operands(call),
+        )
+
+
+def cut(graph: Graph) -> CutGraph:
+    """The graph with its calls taken out."""
+    outputs = list(graph.outputs)
+    results: dict[Tensor, Tensor] = {}
+    calls: list[LibraryCall] = []
+    for node in graph_order(graph.outputs):
+        if not isinstance(node, Projection):
+            continue
+        assert isinstance(node.source, Extern)
+        operands = replace_tensors(node.source.operands, results)
+        routine = with_operands(node.source, operands)
+        assert isinstance(routine, Extern)
+        result = results[node] = _result(routine, len(calls))
+        calls.append(LibraryCall(routine, result, tuple(_place(t, outputs) for t in operands)))
+    if not calls:
+        return CutGraph(graph, graph.inputs, len(outputs), ())
+    inputs = (*graph.inputs, *(call.result for call in calls))
+    between = Graph(inputs, replace_tensors(outputs, results))
+    return CutGraph(between, graph.inputs, len(graph.outputs), tuple(calls))
+
+
+def _place(operand: Tensor, outputs: list[Tensor]) -> int | Tensor:
+    """Where a call finds an operand: what is computed for it is an output of the graph between the calls."""
+    if isinstance(operand, Input | Constant):
+        return operand
+    assert isinstance(operand, Compute)
+    if operand not in outputs:
+        outputs.append(operand)
+    return outputs.index(operand)
+
+
+def _result(routine: Extern, position: int) -> LibraryResult:
+    (given,) = routine.results
+    node = object.__new__(LibraryResult)
+    node.name = f"{routine.name} {position}"
+    node.shape, node.dtype = given.shape, given.dtype
+    node.digest = digest_of(b"library result", routine.digest)
+    return node
+
+
+#: Floating-point operations of one call on matrices of n rows and n columns, and m right hand sides: factor, m, n.
+_OPERATIONS: dict[str, tuple[float, int, int]] = {
+    "lu": (2 / 3, 0, 3),
+    "lu_solve": (2.0, 1, 2),
+    "triangle_solve": (1.0, 1, 2),
+    "factor": (1 / 3, 0, 3),
+}
+#: What the routines are, for reading.
+TITLES = {
+    "lu": "LU factorisation by LAPACK",
+    "lu_solve": "solution from LU factors by LAPACK",
+    "triangle_solve": "triangular solution by LAPACK",
+    "factor": "Cholesky factorisation by LAPACK",
+}
+
+
+def operations_of(statement: CallStatement) -> tuple[float, Extent]:
+    """A factor, and the extents' product that it counts."""
+    factor, solutions, order = _OPERATIONS[statement.routine]
+    rows, columns = statement.tensor.shape[-2:]
+    powers: Sequence[Extent] = [*statement.batch, *[rows] * solutions, *[columns] * order]
+    return factor, extent(product_of(*[e if isinstance(e, Scalar) else number(e) for e in powers]))
