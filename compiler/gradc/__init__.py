@@ -47,6 +47,7 @@ from gradc.errors import (
 )
 from gradc.function import Function
 from gradc.plotting import plot
+from gradc.symbolic import from_sympy
 from gradc.trace.specs import array, matrix, scalar, vector
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "elementwise_grad",
     "equal",
     "explain_nan",
+    "from_sympy",
     "get_num_threads",
     "grad",
     "hessian",

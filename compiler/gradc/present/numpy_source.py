@@ -34,7 +34,9 @@ def numpy_source(graph: Graph, signature: Signature) -> str:
     arrays = Arrays(terms, sizes.name)
     inputs = [terms.atom(path) for path in paths]
     outputs = arrays.add(graph, inputs)
-    statements = Statements({*[p.partition("=")[0] for p in parameters], *sizes.reserved, "np", *SPECIAL, *keyword.kwlist})
+    statements = Statements(
+        {*[p.partition("=")[0] for p in parameters], *sizes.reserved, "np", *SPECIAL, *keyword.kwlist}
+    )
     results = statements.compute(outputs)
     body = [*statements.lines, *_return(results, signature.tree)]
     text = "\n".join(body)

@@ -11,7 +11,19 @@ import numpy as np
 from gradc.errors import ArgumentError
 from gradc.ir.algebra import difference, is_index_predicate, linear_terms, substitute, sum_of
 from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, index, is_apply, is_number, number
-from gradc.ir.tensor import Call, Compute, Constant, Extent, Extern, Graph, Input, MultiNode, Projection, Tensor, extent_scalar
+from gradc.ir.tensor import (
+    Call,
+    Compute,
+    Constant,
+    Extent,
+    Extern,
+    Graph,
+    Input,
+    MultiNode,
+    Projection,
+    Tensor,
+    extent_scalar,
+)
 from gradc.ir.walk import graph_order, loads_of
 from gradc.present.numpy_source_scalars import Bodies, Value, unwrapped
 from gradc.present.numpy_source_spaces import Space, affine, conjuncts, diagonal, whole_space, within
@@ -170,7 +182,9 @@ class Arrays:
         for item in loads_of(*scalars):
             if item.tensor not in self._values:
                 continue
-            axes = [i.position for k in self._values[item.tensor].axes for i in (item.indices[k],) if isinstance(i, Index)]
+            axes = [
+                i.position for k in self._values[item.tensor].axes for i in (item.indices[k],) if isinstance(i, Index)
+            ]
             if len(axes) == len(set(axes)) and len(axes) > len(best):
                 best = axes
         rest = [axis for axis in space.order if axis not in best]
@@ -285,7 +299,9 @@ class Arrays:
             sign = "=" if disjoint or (start is None and box is boxes[0][0]) else "+="
             parts.append(self._bodies.aligned(value, space.order))
             lines.append(f"{{out}}[{where}] {sign} {{{len(parts) - 1}}}")
-        term = self._terms.make(f"block {lines}".replace("{", "{{").replace("}", "}}"), parts, block=lines, hint="result")
+        term = self._terms.make(
+            f"block {lines}".replace("{", "{{").replace("}", "}}"), parts, block=lines, hint="result"
+        )
         return Value(term, tuple(range(node.rank)))
 
     def _box(self, node: Compute, box: Space, first: int) -> tuple[str, list[Term]]:
@@ -306,7 +322,12 @@ class Arrays:
 
     def _running(self, node: Compute, body: Scalar, predicates: Sequence[Scalar], space: Space) -> Value | None:
         """``sum over k <= i`` of what doesn't depend on i."""
-        names = {"sum": "np.cumsum", "prod": "np.cumprod", "max": "np.maximum.accumulate", "min": "np.minimum.accumulate"}
+        names = {
+            "sum": "np.cumsum",
+            "prod": "np.cumprod",
+            "max": "np.maximum.accumulate",
+            "min": "np.minimum.accumulate",
+        }
         if node.reducer not in names or len(node.reduce_extents) != 1 or len(predicates) != 1:
             return None
         found = _order_of(predicates[0], node.rank)
@@ -393,7 +414,9 @@ class Arrays:
         for axis in absent if reducer in ("sum", "prod") else ():
             interval = space.intervals[axis]
             count = self._bodies.value(difference(interval.high, interval.low), space).term
-            term = self._terms.binary("*" if reducer == "sum" else "**", *((count, term) if reducer == "sum" else (term, count)))
+            term = self._terms.binary(
+                "*" if reducer == "sum" else "**", *((count, term) if reducer == "sum" else (term, count))
+            )
         if reducer in ("argmax", "argmin") and absent:
             term = self._terms.atom("0")
         return Value(term, tuple(a for a in value.axes if a not in reduced))
@@ -514,7 +537,6 @@ def _point(box: Space) -> tuple[int, ...] | None:
             return None
         point.append(int(interval.low.value))  # type: ignore[arg-type]
     return tuple(point)
-
 
 
 def _index_guard(term: Scalar) -> tuple[tuple[Scalar, ...], Scalar] | None:

@@ -162,7 +162,9 @@ class Bodies:
         before, after = node.args[0].dtype, node.dtype
         if before == after or (after.kind in "fc" and before.kind in "iuf" and after.itemsize == 8):
             return value
-        return Value(self.terms.call("np.asarray", value.term, options=f", {_DTYPES.get(after.name, after.name)}"), value.axes)
+        return Value(
+            self.terms.call("np.asarray", value.term, options=f", {_DTYPES.get(after.name, after.name)}"), value.axes
+        )
 
     # ------------------------------------------------------------ sums, products, powers
 
@@ -171,7 +173,11 @@ class Bodies:
         ordered = sorted(node.args, key=lambda term: isinstance(term, Number))
         arguments, axes = self.broadcast([self.value(term, space) for term in ordered], space)
         pairs = sorted(zip(arguments, ordered, strict=True), key=lambda pair: _is_negative(*pair))
-        if isinstance(ordered[-1], Number) and _is_negative(*pairs[-1]) and not _is_negative(arguments[-1], ordered[-1]):
+        if (
+            isinstance(ordered[-1], Number)
+            and _is_negative(*pairs[-1])
+            and not _is_negative(arguments[-1], ordered[-1])
+        ):
             pairs.insert(0, pairs.pop(next(k for k, pair in enumerate(pairs) if pair[1] is ordered[-1])))  # 1 - x
         result = pairs[0][0]
         for argument, term in pairs[1:]:
@@ -272,10 +278,17 @@ class Bodies:
         fancy = [k for k, ok in enumerate(simple) if not ok]
         if len(axes) == len(set(axes)) and not fancy and not (space.masked and self._may_miss(lines, extents, space)):
             return self._sliced(source, indices, lines, extents, space)
-        if len(fancy) == 1 and len(indices) > 1 and all(
-            line is not None and line[1] == 1 and is_number(line[2], 0) and space.intervals[line[0]].is_whole(extent)
-            for k, (line, extent) in enumerate(zip(lines, extents, strict=True))
-            if k not in fancy
+        if (
+            len(fancy) == 1
+            and len(indices) > 1
+            and all(
+                line is not None
+                and line[1] == 1
+                and is_number(line[2], 0)
+                and space.intervals[line[0]].is_whole(extent)
+                for k, (line, extent) in enumerate(zip(lines, extents, strict=True))
+                if k not in fancy
+            )
         ):
             chosen = self.value(indices[fancy[0]], space)
             names = [line[0] if line else -1 for line in lines]

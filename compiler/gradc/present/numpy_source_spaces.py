@@ -118,5 +118,3 @@ def diagonal(predicate: Scalar) -> tuple[int, int, Scalar] | None:
     sign = terms[second]
     rest = from_linear({a: -sign * c for a, c in terms.items() if not a.free}, -sign * literal)
     return min(first.free), min(second.free), rest
-
-

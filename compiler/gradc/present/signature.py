@@ -36,9 +36,7 @@ class Signature:
     tree: Any = None
 
 
-def signature_of(
-    graph: Graph, inputs: Sequence[str], origin: Origin | None, outputs: Sequence[str]
-) -> Signature:
+def signature_of(graph: Graph, inputs: Sequence[str], origin: Origin | None, outputs: Sequence[str]) -> Signature:
     """The signature for a formula; ``f_gradient`` is the gradient of f."""
     if origin is None:
         name = outputs[0] if len(outputs) == 1 and outputs[0].isidentifier() else "f"

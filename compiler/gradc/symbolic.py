@@ -1,0 +1,197 @@
+"""`from_sympy`: a SymPy expression as a Function, in the place of ``sympy.lambdify``."""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gradc.errors import ArgumentError
+from gradc.function import Function, Transform
+from gradc.trace.context import active_trace
+from gradc.trace.sympy_graph import sympy_graph
+
+
+class SympyFunction:
+    """A SymPy expression as a function of its arguments; inside a trace it becomes a graph."""
+
+    def __init__(self, expression: Any, args: Sequence[Any]) -> None:
+        self.expression = expression
+        self.args = tuple(args)
+        names = _names(self.args)
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        self.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+        self.__name__ = "f"
+        self.__qualname__ = "f"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        bound = self.__signature__.bind(*args, **kwargs).args
+        if active_trace() is None:
+            return Function(self, Transform())(*bound)
+        values: dict[Any, Any] = {}
+        arrays: dict[Any, Any] = {}
+        for pattern, value in zip(self.args, bound, strict=True):
+            _bind(pattern, value, values, arrays)
+        return _result(self.expression, lambda e: sympy_graph(e, values, arrays))
+
+    def __repr__(self) -> str:
+        return f"<SymPy expression {str(self.expression):.60}>"
+
+    def __gradc_stand_in__(self, path: Any, stand_in: Any) -> SympyFunction:
+        """An expression captures nothing: the traced function is the expression itself."""
+        return self
+
+
+def from_sympy(expr: Any, args: Any = None) -> Function:
+    """A compiled function of a SymPy expression: a faster ``lambdify``.
+
+    The graph is built from the expression itself: nothing is printed, common subexpressions are shared, and every
+    transform (`grad`, `hessian`, `vmap`, ...) applies to the result.
+
+    Parameters
+    ----------
+    expr
+        An expression, a relation, a Matrix or array, or a list, tuple or dict of them. Known are the elementary
+        functions, ``Piecewise``, ``Max``/``Min``, ``Abs``, ``sign``, ``Heaviside``, ``floor``/``ceiling``, ``Mod``, ``erf``/``erfc``, ``gamma``,
+        ``loggamma``, ``polygamma``, and ``Sum``/``Product`` over an index with entries of ``IndexedBase``\\ s.
+    args
+        The arguments in order, as for ``lambdify``: symbols, IndexedBases, MatrixSymbols, and lists, tuples or matrices of
+        symbols, which take a container or array. By default the free symbols, sorted by name.
+
+    Returns
+    -------
+    A `Function`. Arrays for symbols broadcast; a Matrix gives an array with two axes (before those of such arrays).
+
+    Raises
+    ------
+    ArgumentError
+        An argument is nothing that can stand for values.
+    ParseError
+        A symbol is no argument, or a function has no counterpart (at the first call).
+
+    >>> import gradc, sympy
+    >>> x, y = sympy.symbols("x y")
+    >>> f = gradc.from_sympy((1 - x) ** 2 + 100 * (y - x**2) ** 2, [x, y])
+    >>> f(2.0, 3.0)
+    101.0
+    >>> gradc.grad(f)(2.0, 3.0)
+    802.0
+
+    """
+    import sympy
+
+    expression = _sympified(expr)
+    if args is None:
+        args = _own_symbols(expression)
+    elif not isinstance(args, list | tuple) and not (
+        isinstance(args, set | frozenset)
+        or getattr(args, "is_Matrix", False)
+        and not isinstance(args, sympy.MatrixSymbol)
+    ):
+        args = [args]
+    if isinstance(args, set | frozenset):
+        raise ArgumentError("args is a set, which has no order; give a list")
+    patterns = list(args)
+    for pattern in patterns:
+        _check(pattern)
+    return Function(SympyFunction(expression, patterns), Transform())
+
+
+def _sympified(expression: Any) -> Any:
+    import sympy
+
+    if isinstance(expression, dict):
+        return {key: _sympified(value) for key, value in expression.items()}
+    if isinstance(expression, list | tuple) and not isinstance(expression, sympy.Basic):
+        return type(expression)(_sympified(item) for item in expression)
+    return sympy.sympify(expression)
+
+
+def _result(expression: Any, convert: Callable[[Any], Any]) -> Any:
+    if isinstance(expression, dict):
+        return {key: _result(value, convert) for key, value in expression.items()}
+    if isinstance(expression, list | tuple):
+        return type(expression)(_result(item, convert) for item in expression)
+    if type(expression).__name__ == "Tuple":
+        return tuple(_result(item, convert) for item in expression)
+    return convert(expression)
+
+
+def _own_symbols(expression: Any) -> list[Any]:
+    """The free symbols by name; an IndexedBase or MatrixSymbol stands for its entries."""
+    import sympy
+
+    if isinstance(expression, dict):
+        parts: list[Any] = list(expression.values())
+    else:
+        parts = list(expression) if isinstance(expression, list | tuple) else [expression]
+    found: dict[str, Any] = {}
+    extents: set[Any] = set()
+    for part in parts:
+        bases = part.atoms(sympy.IndexedBase) if hasattr(part, "atoms") else set()
+        for base in bases:
+            found[str(base)] = base
+            extents |= {e for e in base.shape or ()}
+        labels = {str(base) for base in bases}
+        for symbol in part.free_symbols:
+            if str(symbol) not in labels and not isinstance(symbol, sympy.Indexed):
+                found.setdefault(str(symbol), symbol)
+    return [found[name] for name in sorted(found) if found[name] not in extents]
+
+
+def _check(pattern: Any) -> None:
+    import sympy
+
+    if isinstance(pattern, list | tuple) or getattr(pattern, "is_Matrix", False):
+        if isinstance(pattern, list | tuple):
+            for item in pattern:
+                _check(item)
+        return
+    if not isinstance(
+        pattern, sympy.Symbol | sympy.IndexedBase | sympy.MatrixSymbol | sympy.Indexed | sympy.MatrixBase
+    ) and not (isinstance(pattern, sympy.Function) or type(pattern).__name__ == "Tuple"):
+        raise ArgumentError(f"args takes symbols, IndexedBases, MatrixSymbols and lists of them, not {pattern!r:.60}")
+
+
+def _names(patterns: Sequence[Any]) -> list[str]:
+    names: list[str] = []
+    for position, pattern in enumerate(patterns):
+        name = str(getattr(pattern, "name", "") or getattr(pattern, "label", ""))
+        if not name.isidentifier() or keyword.iskeyword(name) or name in names:
+            name = f"x{position}"
+        names.append(name)
+    return names
+
+
+def _bind(pattern: Any, value: Any, values: dict[Any, Any], arrays: dict[Any, Any]) -> None:
+    """Match an argument with the value given for it."""
+    import sympy
+
+    if isinstance(pattern, sympy.MatrixSymbol | sympy.IndexedBase):
+        arrays[pattern] = value
+        if isinstance(pattern, sympy.IndexedBase):
+            arrays[pattern.label] = value
+        return
+    if isinstance(pattern, sympy.MatrixBase):
+        vector = 1 in pattern.shape and getattr(value, "ndim", 2) == 1
+        for k, symbol in enumerate(pattern.flat()):
+            row, column = divmod(k, pattern.cols)
+            entry = (
+                value[k] if vector else value[row][column] if isinstance(value, list | tuple) else value[row, column]
+            )
+            _bind(symbol, entry, values, arrays)
+        return
+    if isinstance(pattern, list | tuple | sympy.Tuple):
+        if len(value) != len(pattern):
+            raise ArgumentError(
+                f"an argument stands for {len(pattern)} values, {', '.join(map(str, pattern))}; got {len(value)}"
+            )
+        for k, item in enumerate(pattern):
+            _bind(item, value[k], values, arrays)
+        return
+    if type(pattern).__name__ == "DeferredVector":
+        arrays[pattern] = value
+        return
+    if not getattr(pattern, "is_Number", False):
+        values[pattern] = value
