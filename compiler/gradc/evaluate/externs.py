@@ -157,7 +157,7 @@ def _with_result(function: Callable[..., tuple[Array, ...]], operands: Sequence[
         raise np.linalg.LinAlgError("an entry of the array is not finite")
     try:
         return function(*operands)
-    except (ZeroDivisionError, ValueError) as problem:
+    except (ZeroDivisionError, ValueError, TypeError) as problem:  # a TypeError: mpmath found no pivot
         raise np.linalg.LinAlgError(str(problem)) from problem
 
 
@@ -217,7 +217,10 @@ def _mp_inv(matrix: Array) -> Results:
 def _mp_det(matrix: Array) -> Results:
     from mpmath import mp
 
-    return (mp.det(_mp_matrix(matrix)) if len(matrix) else mp.mpf(1),)
+    try:
+        return (mp.det(_mp_matrix(matrix)) if len(matrix) else mp.mpf(1),)
+    except TypeError:  # no pivot in a column: mpmath's elimination stops there
+        return (mp.mpf(0),)
 
 
 def _mp_slogdet(matrix: Array) -> Results:
