@@ -50,14 +50,11 @@ class Forward:
             shown_form = in_terms_of_itself(shown_form, part)
         self._pushed[part.stand_in] = shown_form
         tangent = self._stand_in(part.stand_in, part.name)
-        self._points.define({tangent: self._reference(part)})
+        (truth,) = pushforward([part.tensor], [self._wrt], [self._differentials[self._wrt]])
+        self._points.define({tangent: truth})
         checks = [self._points.derivative(part.definition, v, p.whole).points for v, p in part.partials.items()]
-        equal = self._points.equal([self._pushed[part.stand_in], self._reference(part)])
+        equal = self._points.equal([self._pushed[part.stand_in], tangent])
         self._checks[part.stand_in] = Check(min([equal.points, *checks]))
-
-    def _reference(self, part: Part) -> Tensor:
-        """The differential by the whole function's own forward sweep."""
-        return pushforward([part.tensor], [self._wrt], [self._differentials[self._wrt]])[0]
 
     def local_lines(self) -> list[Line]:
         """The differential of every part, in the order of evaluation."""
@@ -92,7 +89,7 @@ class Forward:
             if whole is not pushed:
                 displayed = shown(whole)
                 value, letters = self._scribe.shorter(displayed)
-                check = self._points.equal([displayed, self._reference(part)])
+                check = self._points.equal([displayed, self._differentials[part.stand_in]])
                 before = self._side(self._scribe.shorter(pushed)[0])
                 sides = [self._left(part, len(letters)), self._side(value)]
                 if before.plain != sides[1].plain:

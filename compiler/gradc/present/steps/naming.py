@@ -13,7 +13,7 @@ from itertools import count
 from gradc.ir.algebra import reindexed
 from gradc.ir.intern import Node
 from gradc.ir.rewrite import replace_tensors
-from gradc.ir.scalar import COMPARISONS, GUARDS, TRUE, Apply, Load, Number, Scalar, apply, index, load
+from gradc.ir.scalar import COMPARISONS, GUARDS, TRUE, Apply, Load, Number, Scalar, apply, index, is_number, load
 from gradc.ir.source import SourceLine, carry_lines, lines_of
 from gradc.ir.tensor import Compute, Input, Tensor, compute
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
@@ -28,11 +28,17 @@ _LETTERS = ("u", "v", "z", "q", "h", "s", "r", "g", "t", "p")
 _ASSIGNMENT = re.compile(r"\s*([^\W\d]\w*)\s*(?::[^=]+)?=(?!=)")
 
 
+#: Graphs with more nodes are left as they are.
+_LARGEST_TAKEN_APART = 300
+
+
 def atoms(tensor: Tensor) -> Tensor:
     """The graph with every operation in a node of its own, as tracing leaves it.
 
     Derivatives come with long bodies; they are told like any other function.
     """
+    if len(graph_order([tensor])) > _LARGEST_TAKEN_APART:
+        return tensor
     mapping: dict[Tensor, Tensor] = {}
     for node in graph_order([tensor]):
         if isinstance(node, Compute):
@@ -129,8 +135,9 @@ class Choice:
             constant = sum(self._varies(c) for c in body.children) <= 1
             whole = name in _POWERS and all(isinstance(c, Number) for c in body.children[1:])
             divides = name == "div" and self._varies(body.children[1])
-            if name == "neg" and isinstance(body.children[0], Load) and body.children[0].tensor in self._views:
-                self._views.add(tensor)
+            others = [c for c in body.children if not is_number(c, 1)]
+            if name in ("neg", "mul") and all(isinstance(c, Load) and c.tensor in self._views for c in others):
+                self._views |= {tensor} if len(others) == 1 else set()
             if whole or name == "neg" or (name in _PRODUCTS and not divides) or (name == "div" and constant):
                 self._simple.add(tensor)
 

@@ -94,9 +94,10 @@ class _Page:
     def together(self) -> list[Step] | None:
         """First derivatives of one output by several inputs; None where they are not of one output."""
         goals = tuple(self._goal(r, self._wanted(r.origin.labels[0][1][0])) for r in self._results)
-        for output, words in self._outputs(goals[0]):
+        candidates = list(self._outputs(goals[0]))
+        for output, words in candidates:
             task = self._task(output, goals, words)
-            if agrees(task):
+            if len(candidates) == 1 or agrees(task):
                 return self._told(task)
         return None
 

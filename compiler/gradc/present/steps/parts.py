@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gradc.differentiate import gradient, jacobian_forward
+from gradc.differentiate import gradient, identity_seed, jacobian_forward
 from gradc.ir.algebra import Substitution, conjunction, guarded, linear_terms, product_of, reindexed
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import Apply, Guard, Index, Scalar, index, is_apply, load, number
@@ -126,6 +126,23 @@ class Program:
         found = Points(Graph(self.graph.inputs, tuple(part.tensor for part in self.parts)))
         found.define({part.stand_in: part.tensor for part in self.parts} | self.left_out)
         return found
+
+    def derivatives(self, points: Points, variables: Sequence[Input]) -> dict[Input, Tensor]:
+        """The output's derivative by each variable, from the whole function, apart from how its parts are named.
+
+        The values are worked out once, and are known at the points from here on.
+        """
+        output = self.output.tensor
+        own = {part.stand_in: part.tensor for part in self.parts}
+        one = identity_seed(output.shape, output.dtype) if output.rank else compute((), number(1, output.dtype))
+        targets = [own.get(v, v) for v in variables]
+        found = gradient([output], [one], targets, seed_shape=output.shape)
+        known = {
+            v: input_tensor(f"the derivative by {self.symbols[v].plain}", t.shape, t.dtype)
+            for v, t in zip(variables, found, strict=True)
+        }
+        points.define(dict(zip(known.values(), found, strict=True)))
+        return dict(known)
 
     def substituted(self, tensor: Tensor) -> Tensor:
         """The tensor with every stand-in replaced by its displayed definition, down to the inputs; nothing simplified."""

@@ -27,7 +27,7 @@ POINTS = 3
 _TRIED = 40
 _DIGITS = 50
 #: Scalar operations of a point above which double precision is used.
-_LARGEST_EXACT_WORK = 20_000
+_LARGEST_EXACT_WORK = 5_000
 _GRID = 10_000
 #: Half the width of a difference quotient, and the relative difference that counts as equal.
 _STEPS = {"exact": (Fraction(1, 10**15), 1e-20), "double": (Fraction(1, 2**17), 1e-5)}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from gradc.differentiate import gradient, identity_seed
 from gradc.ir.algebra import Substitution, reindexed, sum_of
 from gradc.ir.algebra import product_of as scalar_product
 from gradc.ir.build import as_tensor
 from gradc.ir.rewrite import replace_tensors
-from gradc.ir.scalar import index, load, number
+from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Input, Tensor, compute, input_tensor
 from gradc.ir.walk import loads_of
 from gradc.present.notation import Name
@@ -26,10 +25,10 @@ _LONGEST_CARRIED = 14
 class Reverse:
     """Tells the reverse sweep of a program."""
 
-    def __init__(self, program: Program, scribe: Scribe, points: Points, detail: str) -> None:
+    def __init__(self, program: Program, scribe: Scribe, points: Points, brackets: bool) -> None:
         self._program, self._scribe, self._points = program, scribe, points
         #: whether entries that depend on one entry alone are written with a bracket, which the chain rule eliminates
-        self._brackets = detail == "full"
+        self._brackets = brackets
         self._output = program.output
         self._seeds = self._output.tensor.rank
         self._letters: Indices = scribe.letters(self._seeds)
@@ -37,6 +36,8 @@ class Reverse:
         self.adjoints: dict[Input, Tensor] = {}
         self._carried: dict[Input, Tensor] = {}
         self._bars: dict[Input, Name] = {}
+        #: the same by the whole function, to compare with
+        self.truths = program.derivatives(points, [*[part.stand_in for part in program.inner], *program.wrt])
 
     # ------------------------------------------------------------ local derivatives
 
@@ -143,7 +144,7 @@ class Reverse:
         sides = [left, added(symbolic), added(products)]
         entry = self._scribe.side(self._scribe.entry(value, (*self._letters, *columns)))
         sides.append(entry)
-        truth = self._reference(variable)
+        truth = self.truths[variable]
         check = self._points.equal([value, truth, _total(sums)])
         self._carried[variable] = self._carry(variable)
         rule = rules.CHAIN if len(consumers) == 1 else f"{rules.CHAIN}, {rules.PATHS}"
@@ -223,7 +224,7 @@ class Reverse:
         stand_in = input_tensor(f"the adjoint of {name.plain}", value.shape, value.dtype)
         self._bars[stand_in] = Name(rf"\bar{{{name.latex}}}", f"{name.plain}_bar", value.rank)
         self._scribe.names[stand_in] = self._bars[stand_in]
-        self._points.define({stand_in: self._reference(variable)})
+        self._points.define({stand_in: self.truths[variable]})
         return stand_in
 
     def in_parts(self, variable: Input) -> Tensor:
@@ -242,14 +243,6 @@ class Reverse:
             if isinstance(carried, Input) and carried in self._bars:
                 found.append((self._bars[carried], self._adjoint_name(variable, ())))
         return found
-
-    def _reference(self, variable: Input) -> Tensor:
-        """The derivative by the whole function's own reverse sweep, apart from the names."""
-        part = next((p for p in self._program.parts if p.stand_in is variable), None)
-        target = variable if part is None else part.tensor
-        output = self._program.output.tensor
-        seed = identity_seed(output.shape, output.dtype) if output.rank else compute((), number(1, output.dtype))
-        return gradient([output], [seed], [target], seed_shape=output.shape)[0]
 
 
 def _total(tensors: list[Tensor]) -> Tensor:

@@ -65,15 +65,14 @@ def program_of(task: Task) -> Program:
 
 def tell_reverse(task: Task, program: Program, detail: Detail) -> list[Step]:
     """The steps of a first derivative, from the output back."""
-    program.take_apart()
-    points = program.points()
-    scribe = Scribe(program.symbols, [*task.graph.inputs])
-    telling = Reverse(program, scribe, points, detail)
-    steps = [named_parts(task, program, scribe, points)]
+    page = _Telling(task, program, detail)
+    telling = Reverse(program, page.scribe, page.points, detail == "full")
+    page.truths = telling.truths
+    steps = [named_parts(task, program, page.scribe, page.points)]
     local, chain = telling.local_lines(), telling.chain_lines()
     values = [telling.in_parts(wrt) for wrt in task.wrt]
     if not program.inner:
-        return [*steps, *_direct(task, program, scribe, points, local, values, detail)]
+        return [*steps, *page.direct(local, values)]
     if detail != "brief":
         steps.append(Step("Differentiate each part", tuple(local)))
     if chain:
@@ -81,66 +80,15 @@ def tell_reverse(task: Task, program: Program, detail: Detail) -> list[Step]:
         title = "Multiply along the paths, and add them up" if several else "Multiply along the path"
         bars = [f"{bar.plain} stands for {side.plain}." for bar, side in telling.bars]
         steps.append(Step(title, tuple(chain), " ".join(bars)))
-    return [*steps, *ending(task, program, scribe, points, values, detail, steps)]
-
-
-def _direct(
-    task: Task,
-    program: Program,
-    scribe: Scribe,
-    points: Points,
-    local: list[Line],
-    values: list[Tensor],
-    detail: Detail,
-) -> list[Step]:
-    """A function without intermediates: its terms one by one, then the derivative."""
-    terms = _terms(task, program, scribe, points)
-    steps = [Step("Differentiate term by term", tuple(terms))] if terms else []
-    final = simplified(task, program, scribe, points, values, "The derivative")
-    if not terms and any(a.sides[1].plain != g.printed.plain for a, g in zip(local, task.goals, strict=False)):
-        steps = [Step("Differentiate", tuple(local))]
-    if not steps:
-        lines = [replace(b, rule=a.rule, rule_latex="") for a, b in zip(local, final.lines, strict=False)]
-        final = replace(final, lines=tuple(lines) or final.lines)
-    steps.append(final)
-    return [*steps, *([general_rules(steps)] if detail == "full" else [])]
-
-
-def _terms(task: Task, program: Program, scribe: Scribe, points: Points) -> list[Line]:
-    """The derivative of each term of a sum."""
-    part, lines = program.output, []
-    terms = rules.terms_of(part.displayed)
-    if part.tensor.rank or not 2 <= len(terms) <= _MOST_TERMS:
-        return []
-    for goal in task.goals:
-        for term in _in_print_order(terms, part, scribe):
-            alone = compute((), term)
-            partial = shown(derivative(alone, goal.wrt))
-            if is_zero(partial):
-                continue
-            letters = scribe.letters(goal.wrt.rank)
-            below = scribe.named(program.symbols[goal.wrt], letters)
-            left = operator(scribe.factor(scribe.entry(alone, ())).side, below)
-            check = points.derivative(alone, goal.wrt, partial)
-            value = scribe.side(scribe.entry(partial, letters))
-            lines.append(Line((left, value), rules.rules_of(alone, goal.wrt, [goal.wrt]), check))
-    return lines
-
-
-def _in_print_order(terms: Sequence[Scalar], part: Part, scribe: Scribe) -> list[Scalar]:
-    whole = scribe.entry(part.displayed, ())
-    printed = list(whole.terms) if isinstance(whole, n.Sum) else []
-    written = {term: scribe.entry(compute((), term), ()) for term in terms}
-    return sorted(terms, key=lambda t: printed.index(written[t]) if written[t] in printed else len(printed))
+    return [*steps, *page.ending(values, steps)]
 
 
 def tell_forward(task: Task, program: Program, detail: Detail) -> list[Step]:
     """The steps of a first derivative, from the input on: a small change of it is followed to the output."""
-    program.take_apart()
-    points = program.points()
-    scribe = Scribe(program.symbols, [*task.graph.inputs])
-    telling = Forward(program, scribe, points)
-    steps = [named_parts(task, program, scribe, points)]
+    page = _Telling(task, program, detail)
+    telling = Forward(program, page.scribe, page.points)
+    page.truths = program.derivatives(page.points, task.wrt)
+    steps = [named_parts(task, program, page.scribe, page.points)]
     output, wrt = telling.derivative_line()
     local, chain = telling.local_lines(), telling.chain_lines()
     if detail != "brief" or not chain:
@@ -148,7 +96,7 @@ def tell_forward(task: Task, program: Program, detail: Detail) -> list[Step]:
         steps.append(Step("Take differentials", tuple(local), words))
     if chain:
         steps.append(Step("Put them into each other", tuple(chain)))
-    steps += ending(task, program, scribe, points, [telling.in_parts()], detail, steps)
+    steps += page.ending([telling.in_parts()], steps)
     place = next(k for k, step in enumerate(steps) if step.title in _LAST)
     words = f"What multiplies {wrt.plain} in {output.plain} is the derivative."
     steps[place] = replace(steps[place], title="Read off the derivative", words=words)
@@ -162,7 +110,108 @@ def derivative(output: Tensor, wrt: Input) -> Tensor:
     return gradient([output], [compute((), number(1, output.dtype))], [wrt])[0]
 
 
-# ------------------------------------------------------------ steps that both tellings share
+_BOTH, _ONLY, _DIRECT = "Substitute back and simplify", "Simplify", "The derivative"
+_LAST = (_BOTH, _ONLY, _DIRECT)
+
+
+class _Telling:
+    """What both tellings share: how they begin and end. ``truths`` are the derivatives to compare with."""
+
+    def __init__(self, task: Task, program: Program, detail: Detail) -> None:
+        program.take_apart()
+        self.task, self.program, self.detail = task, program, detail
+        self.points = program.points()
+        self.scribe = Scribe(program.symbols, task.graph.inputs)
+        self.truths: Mapping[Input, Tensor] = {}
+
+    def ending(self, values: Sequence[Tensor], before: Sequence[Step]) -> list[Step]:
+        """Back to the inputs: the definitions put in, the result simplified, and at full detail the rules used."""
+        lines = self._substituted(values) if self.detail != "brief" else []
+        steps = [Step("Substitute back", tuple(lines))] if lines else []
+        title = _DIRECT if not self.program.inner else _ONLY if lines else _BOTH
+        steps.append(self._simplified(values, title))
+        return [*steps, *self._general([*before, *steps])]
+
+    def _general(self, steps: Sequence[Step]) -> list[Step]:
+        """What the rules that were used say in general."""
+        used = [rule for step in steps for rule in step.rule.split(", ")]
+        named = [rule for rule in rules.STATEMENTS if rule in used]
+        lines = [Line((rules.STATEMENTS[rule],), rule, None) for rule in named]
+        return [Step("The rules in general", tuple(lines))] if self.detail == "full" and lines else []
+
+    def _substituted(self, values: Sequence[Tensor]) -> list[Line]:
+        """The derivatives with the parts' definitions put back, nothing simplified; those that say something."""
+        lines = []
+        for goal, value in zip(self.task.goals, values, strict=True):
+            meaning = self.program.substituted(value)
+            written, letters = self.scribe.shorter(meaning)
+            side = self.scribe.side(written)
+            before = self.scribe.side(self.scribe.shorter(value)[0])
+            if len(side.plain) > _LONGEST_SUBSTITUTED or side.plain in (before.plain, goal.printed.plain):
+                continue
+            check = self.points.equal([meaning, self.truths[goal.wrt]])
+            lines.append(Line((entry_of(goal.left, letters), side), "", check))
+        return lines
+
+    def _simplified(self, values: Sequence[Tensor], title: str) -> Step:
+        """The formulas themselves, compared with difference quotients of the function and with its own sweep."""
+        before: set[str] = set()
+        for part in self.program.parts:
+            before |= _functions(self.scribe.entry(part.displayed, self.scribe.letters(part.tensor.rank)))
+        lines = []
+        for goal, value in zip(self.task.goals, values, strict=True):
+            ends = self.points.derivative(self.program.output.tensor, goal.wrt, goal.result)
+            check = Check(min(ends.points, self.points.equal([goal.result, self.truths[goal.wrt]]).points))
+            after = _functions(self.scribe.shorter(shown(goal.result))[0])
+            used = rules.identities(before | _functions(self.scribe.shorter(value)[0]), after)
+            words = ", ".join(side.plain for side in used)
+            latex = r", \ ".join(side.latex for side in used)
+            rule, rule_latex = (f"by {words}", rf"\text{{by }} {latex}") if used else ("", "")
+            lines.append(Line((goal.left, goal.printed), rule, check, rule_latex))
+        return Step(title, tuple(lines))
+
+    # ------------------------------------------------------------ functions without intermediates
+
+    def direct(self, local: Sequence[Line], values: Sequence[Tensor]) -> list[Step]:
+        """The terms one by one, then the derivative; nothing is said twice."""
+        terms = self._terms()
+        steps = [Step("Differentiate term by term", tuple(terms))] if terms else []
+        final = self._simplified(values, _DIRECT)
+        pairs = list(zip(local, self.task.goals, strict=False))
+        if not terms and any(line.sides[1].plain != goal.printed.plain for line, goal in pairs):
+            steps = [Step("Differentiate", tuple(local))]
+        if not steps and len(local) == len(final.lines):
+            lines = [replace(b, rule=a.rule, rule_latex="") for a, b in zip(local, final.lines, strict=True)]
+            final = replace(final, lines=tuple(lines))
+        steps.append(final)
+        return [*steps, *self._general(steps)]
+
+    def _terms(self) -> list[Line]:
+        """The derivative of each term of a sum."""
+        part, scribe = self.program.output, self.scribe
+        terms = rules.terms_of(part.displayed)
+        if part.tensor.rank or not 2 <= len(terms) <= _MOST_TERMS:
+            return []
+        lines = []
+        for goal in self.task.goals:
+            letters = scribe.letters(goal.wrt.rank)
+            below = scribe.named(self.program.symbols[goal.wrt], letters)
+            for term in self._in_print_order(terms):
+                alone = compute((), term)
+                partial = shown(derivative(alone, goal.wrt))
+                if is_zero(partial):
+                    continue
+                left = operator(scribe.factor(scribe.entry(alone, ())).side, below)
+                check = self.points.derivative(alone, goal.wrt, partial)
+                value = scribe.side(scribe.entry(partial, letters))
+                lines.append(Line((left, value), rules.rules_of(alone, goal.wrt, [goal.wrt]), check))
+        return lines
+
+    def _in_print_order(self, terms: Sequence[Scalar]) -> list[Scalar]:
+        whole = self.scribe.entry(self.program.output.displayed, ())
+        printed = list(whole.terms) if isinstance(whole, n.Sum) else []
+        written = {term: self.scribe.entry(compute((), term), ()) for term in terms}
+        return sorted(terms, key=lambda t: printed.index(written[t]) if written[t] in printed else len(printed))
 
 
 def named_parts(task: Task, program: Program, scribe: Scribe, points: Points) -> Step:
@@ -173,68 +222,12 @@ def named_parts(task: Task, program: Program, scribe: Scribe, points: Points) ->
 
 def _definition(part: Part, scribe: Scribe, points: Points) -> Line:
     value, letters = scribe.shorter(part.displayed)
-    check = points.equal([part.displayed, part.tensor])
+    check = points.equal([part.displayed, part.stand_in])
     sides = [scribe.named(part.name, letters), scribe.side(value)]
     if not part.tensor.rank:  # a sum that was written whole: its entries are what is differentiated
         entry = scribe.side(scribe.entry(part.displayed, ()))
         sides += [entry] if entry.plain != sides[1].plain else []
     return Line(tuple(sides), "", check)
-
-
-_BOTH, _ONLY = "Substitute back and simplify", "Simplify"
-_LAST = (_BOTH, _ONLY, "The derivative")
-
-
-def ending(
-    task: Task,
-    program: Program,
-    scribe: Scribe,
-    points: Points,
-    values: Sequence[Tensor],
-    detail: Detail,
-    before: Sequence[Step],
-) -> list[Step]:
-    """Back to the inputs: the parts' definitions put in, the result simplified, and at full detail the rules used."""
-    lines = substituted(task, program, scribe, points, values) if detail != "brief" else []
-    steps = [Step("Substitute back", tuple(lines))] if lines else []
-    title = "The derivative" if not program.inner else _ONLY if lines else _BOTH
-    steps.append(simplified(task, program, scribe, points, values, title))
-    return [*steps, *([general_rules([*before, *steps])] if detail == "full" else [])]
-
-
-def substituted(task: Task, program: Program, scribe: Scribe, points: Points, values: Sequence[Tensor]) -> list[Line]:
-    """The derivatives with the parts' definitions put back, nothing simplified; those that say something."""
-    lines = []
-    for goal, value in zip(task.goals, values, strict=True):
-        meaning = program.substituted(value)
-        written, letters = scribe.shorter(meaning)
-        side = scribe.side(written)
-        before = scribe.side(scribe.shorter(value)[0])
-        if len(side.plain) > _LONGEST_SUBSTITUTED or side.plain in (before.plain, goal.printed.plain):
-            continue
-        check = points.equal([meaning, derivative(program.output.tensor, goal.wrt)])
-        lines.append(Line((entry_of(goal.left, letters), side), "", check))
-    return lines
-
-
-def simplified(
-    task: Task, program: Program, scribe: Scribe, points: Points, values: Sequence[Tensor], title: str
-) -> Step:
-    """The formulas themselves, compared with difference quotients of the function and with its own sweep."""
-    before: set[str] = set()
-    for part in program.parts:
-        before |= _functions(scribe.entry(part.displayed, scribe.letters(part.tensor.rank)))
-    lines = []
-    for goal, value in zip(task.goals, values, strict=True):
-        ends = points.derivative(program.output.tensor, goal.wrt, goal.result)
-        check = Check(min(ends.points, points.equal([goal.result, derivative(program.output.tensor, goal.wrt)]).points))
-        after = _functions(scribe.shorter(shown(goal.result))[0])
-        used = rules.identities(before | _functions(scribe.shorter(value)[0]), after)
-        words = ", ".join(side.plain for side in used)
-        latex = r", \ ".join(side.latex for side in used)
-        rule, rule_latex = (f"by {words}", rf"\text{{by }} {latex}") if used else ("", "")
-        lines.append(Line((goal.left, goal.printed), rule, check, rule_latex))
-    return Step(title, tuple(lines))
 
 
 def _functions(notation: Notation) -> set[str]:
@@ -245,14 +238,6 @@ def _functions(notation: Notation) -> set[str]:
             found.add(item.name)
         pending.extend(item.parts)
     return found
-
-
-def general_rules(steps: Sequence[Step]) -> Step:
-    """What the rules that were used say in general."""
-    used = [rule for step in steps for rule in step.rule.split(", ")]
-    named = [rule for rule in rules.STATEMENTS if rule in used]
-    lines = [Line((rules.STATEMENTS[rule],), rule, None) for rule in named]
-    return Step("The rules in general", tuple(lines))
 
 
 __all__ = ["Detail", "Goal", "Mode", "Task", "program_of", "tell_reverse"]
