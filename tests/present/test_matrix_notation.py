@@ -217,6 +217,9 @@ def test_values_in_matrix_notation() -> None:
     assert latex(lambda x, y: np.outer(x, y), N, vector("m")) == r"x y^\top"
     assert latex(lambda A: np.diag(A), SQUARE) == r"\operatorname{diag}(A)"
     assert latex(lambda A: A.T, SQUARE) == r"A^\top"
+    assert latex(lambda A, B: np.tanh(A.T) - np.diag(B), SQUARE, SQUARE) == (
+        r"\tanh(A)^\top - \mathbf{1} \operatorname{diag}(B)^\top"
+    )
     assert latex(lambda A: np.sum(A, axis=1), DATA) == r"A \mathbf{1}"
     assert latex(lambda A: A @ A @ A, SQUARE) == "A^{3}"
     assert latex(lambda A: A + np.eye(3), matrix(3, 3)) == "A + I"

@@ -47,6 +47,7 @@ ROWS: dict[str, FunctionRow] = {
     "imag": FunctionRow(r"\operatorname{Im}", "imag"),
     "kron": FunctionRow(r"{0} \otimes {1}", "kron"),
     "tr": FunctionRow(r"\operatorname{tr}", "trace"),
+    "diagonal": FunctionRow(r"\operatorname{diag}", "diag"),  # the vector; ``diag`` is the matrix
     "diag": FunctionRow(r"\operatorname{diag}", "diag"),
     "squared_norm": FunctionRow(r"\left\|{0}\right\|^{2}", "norm({0})**2"),
     "frobenius": FunctionRow(r"\left\|{0}\right\|_{\mathrm{F}}^{2}", "norm({0})**2"),

@@ -323,7 +323,7 @@ def total(vector: Notation) -> Notation:
     coefficient, over, under, core = split_scale(vector)
     if core is None:
         core = n.Literal(1)
-    if isinstance(core, n.Function) and core.name == "diag":
+    if isinstance(core, n.Function) and core.name == "diagonal":
         summed: Notation = n.Function("tr", core.arguments)
     elif isinstance(core, n.Hadamard) and not core.denominator and len(core.numerator) > 1:
         first, *rest = core.numerator

@@ -245,7 +245,7 @@ class _Body:
         if len(axes) != len(item.indices):
             raise NoMatrixFormError
         if len(axes) == 2 and axes[0] == axes[1]:
-            return View(n.Function("diag", (array,)), axes[:1])
+            return View(n.Function("diagonal", (array,)), axes[:1])
         return View(array, axes)
 
     def _power(self, scalar: Apply) -> View:
