@@ -43,6 +43,7 @@ from gradc.verify.bound_indices import (
     scalars_in,
 )
 from gradc.verify.function_rules import FUNCTION_RULES, ODD_FUNCTIONS, RULE_NAMES
+from gradc.verify.inverses import cancelled, inverse_entry, library_value
 from gradc.verify.polynomial import (
     IMAGINARY,
     ONE,
@@ -183,6 +184,9 @@ class NormalForm(Arithmetic):
             mapping = {k: position for k, position in enumerate(node.indices) if position is not index(k)}
             known = self.entry(tensor) if tensor not in self._tensors else self._tensors[tensor]
             return self.substitute(known, mapping) if mapping else known
+        known_value = library_value(self, node)
+        if known_value is not None:
+            return known_value
         places = [int(i.value) for i in node.indices if isinstance(i, Number) and isinstance(i.value, int)]
         if isinstance(tensor, Constant) and len(places) == tensor.rank:
             return self._number(number(tensor.value[tuple(places)].item(), tensor.dtype))
@@ -432,6 +436,10 @@ class NormalForm(Arithmetic):
         return self.scale(best, sign)
 
     def _sum_of_product(self, monomial: Monomial, bound: Bounds) -> Polynomial:
+        without = cancelled(self, dict(monomial), frozenset(bound))
+        if without is not None:
+            rest, ends, position = without
+            return self._joined(self.combine(rest), ends, {p: e for p, e in bound.items() if p != position})
         opened = self._opened(monomial, bound)
         if opened is not None:
             return opened
@@ -447,6 +455,17 @@ class NormalForm(Arithmetic):
         for positions, members in groups:
             parts.append(atom_polynomial(self._sum_atom({p: bound[p] for p in positions}, members)))
         return self.multiply(*parts)
+
+    def _joined(self, body: Polynomial, ends: tuple[Scalar, Scalar], bound: Bounds) -> Polynomial:
+        """The sum of ``[a = b] body`` where both indices are in range."""
+        for inner, value in (ends, ends[::-1]):
+            if isinstance(inner, Index) and inner.position in bound:
+                bound = {p: e for p, e in bound.items() if p != inner.position}
+                body = self.substitute(body, {inner.position: value})
+                break
+        else:
+            body = self.multiply(body, self._index_bracket(algebra.equal(*ends)))
+        return self.summed(body, bound) if bound else body
 
     def _opened(self, monomial: Monomial, bound: Bounds) -> Polynomial | None:
         """A sum that depends on the bound indices joins in: its own indices are bound here too, under fresh names."""
@@ -563,6 +582,9 @@ class NormalForm(Arithmetic):
             return self.exponential(self.substitute(parts[0], mapping), kind)
         if kind == "base":
             return self.substitute(parts[0], mapping)
+        if kind == "inverse":
+            row, column = (algebra.substitute(place, replacements(mapping)) for place in parts[1:])
+            return inverse_entry(self, parts[0], row, column)
         if kind in ("gt", "eq"):
             inner = self.substitute(parts[0], mapping)
             return self.positive(inner) if kind == "gt" else self.zero(inner)

@@ -266,7 +266,9 @@ class Arithmetic:
         if split is not None:
             factors = [self.power(factor, exponent) for factor in split]
             return self.multiply(numeric, outside, *factors)
-        root = None if exponent.denominator % 2 else square_root(primitive)
+        root = square_root(primitive) if whole or exponent.denominator % 2 == 0 else None
+        if root is not None and whole:
+            return self.multiply(numeric, outside, self.power(root, 2 * exponent))
         if root is not None:
             self.rules["sqrt(x^2) = |x|"] = None
             return self.multiply(numeric, outside, self.power(self.absolute(root), 2 * exponent))

@@ -41,7 +41,7 @@ def prove(
     if derived.outputs == hand.outputs:
         return Certificate("both are the same expression")
     started = time.monotonic()
-    domain = _Domain(derived, hand, value, givens or Givens({}), seconds / 4)
+    domain = _Domain(derived, hand, value, Givens({}) if givens is None else givens, seconds / 4)
     for options in ({}, {"rotations": True}):
         proof = _by_normal_form(derived, hand, domain, seconds / 4, **options)
         if proof is not None:
