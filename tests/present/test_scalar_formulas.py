@@ -161,7 +161,7 @@ CLEARED: list[tuple[Callable[..., float], str]] = [
     (lambda x, a, b: (x - a) ** 2 * (x - b) ** 3, "(x - a) (x - b)^{2} (5 x - 3 a - 2 b)"),
     (lambda x, x0, g: 1 / (1 + ((x - x0) / g) ** 2), r"\frac{2 g^{2} (x_0 - x)}{(g^{2} + (x - x_0)^{2})^{2}}"),
     (lambda r, e, s: 4 * e * ((s / r) ** 12 - (s / r) ** 6), r"\frac{24 e s^{6} (r^{6} - 2 s^{6})}{r^{13}}"),
-    (lambda x, a, b: x**a * (1 - x) ** b, "(a - a x - b x) x^{a - 1} (1 - x)^{b - 1}"),
+    (lambda x, a, b: x**a * (1 - x) ** b, "(a (1 - x) - b x) x^{a - 1} (1 - x)^{b - 1}"),
     (lambda x: np.maximum(x, 0.0) ** 2, r"2 \max(x, 0)"),
     (lambda x: np.maximum(0.0, 1 - x) ** 2, r"-2 \max(0, 1 - x)"),
     (lambda x: np.maximum(x - 1, 0.0), r"[x > 1] + \frac{1}{2} [x = 1]"),

@@ -199,8 +199,8 @@ class _Display:
         if ordered and children[0].dtype.kind == "f":
             return comparison(node.op.name, *children)
         form = self._rebuild(node, children)
-        if node.op.name in ("sub", "add") and is_apply(form, "sum"):
-            self._search.fractions.met.add(form)
+        if is_apply(form, "sum"):
+            self._search.fractions.meet(form)
         return form
 
     def _loaded(self, tensor: Tensor, indices: Sequence[Scalar]) -> Scalar:

@@ -28,7 +28,6 @@ from gradc.ir.scalar import (
 )
 from gradc.ir.walk import free_indices
 from gradc.simplify.display_numbers import recognised
-from gradc.simplify.display_polynomials import expanded_if_shorter
 from gradc.simplify.display_rules import (
     BASES,
     COMPOSITIONS_OF,
@@ -342,7 +341,7 @@ class DisplayAlgebra:
         if len(factors) == 1 and is_apply(factors[0], "sum") and coefficient == -1:
             return algebra.sum_of(*[scaled(-1, t) for t in factors[0].children], flatten=False, dtype=product.dtype)
         result = algebra.product_of(number(coefficient, product.dtype), *factors, flatten=False)
-        return expanded_if_shorter(result) if self.size(result) <= _LARGEST_SEARCHED else result
+        return result
 
     # ------------------------------------------------------------ powers
 

@@ -115,6 +115,8 @@ def _literal(value: NumberValue) -> float:
 
 
 def _is_negative(term: Scalar) -> bool:
+    if isinstance(term, Guard):
+        return _is_negative(term.body)
     coefficient = term.value if isinstance(term, Number) else split_coefficient(term)[0]
     return isinstance(coefficient, int | float | Fraction) and coefficient < 0
 

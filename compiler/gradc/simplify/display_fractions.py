@@ -74,9 +74,6 @@ class Term:
         return frozenset(self.powers.items())
 
 
-_AS_THEY_ARE = Policy(0)
-
-
 class Fractions:
     """Turns expressions into fractions; ``polished`` is the form of an argument of a function."""
 
@@ -89,6 +86,11 @@ class Fractions:
         self._sigmoids: set[Scalar] = set()
         #: The sums that the user wrote: a kernel has the sign with which it was met.
         self.met: set[Scalar] = set()
+
+    def meet(self, total: Scalar) -> None:
+        """Notes a sum of the user's, unless its negative came before."""
+        if len(total.children) <= 4 and negative(total) not in self.met:
+            self.met.add(total)
 
     # ------------------------------------------------------------ expressions as fractions
 
@@ -112,7 +114,7 @@ class Fractions:
         if is_apply(scalar, "power"):
             return self._power(scalar.children[0], scalar.children[1], policy)
         if is_apply(scalar, "sum"):
-            return self.added([self.term(t, policy) for t in scalar.children], policy, scalar)
+            return self.added([self.term(t, policy) for t in scalar.children], policy)
         if is_apply(scalar, "exp"):
             coefficient, rest = split_coefficient(self._polished(scalar.children[0]))
             if rest is not None and isinstance(coefficient, int | Fraction):
@@ -144,7 +146,7 @@ class Fractions:
         for candidate, exponent in ((argument, power), (negative(argument), -power)):
             atom = apply("sigmoid", candidate)
             if atom in self._sigmoids:
-                one_minus = self._primitive({UNIT: 1, frozenset({(atom, 1)}): -1}, policy)
+                one_minus = self._primitive({UNIT: 1, frozenset({(atom, 1)}): -1})
                 return Term(1, {atom: exponent}) * self.to_power(one_minus, -exponent)
         return Term(1, {base: power})
 
@@ -154,7 +156,7 @@ class Fractions:
         opposite = apply("sigmoid", negative(argument))
         if opposite in self._sigmoids:
             one_minus: Polynomial = {UNIT: 1, frozenset({(opposite, 1)}): -1}
-            return self._primitive(one_minus, policy)
+            return self._primitive(one_minus)
         atom = apply("sigmoid", argument)
         self._sigmoids.add(atom)
         return Term(1, {atom: 1})
@@ -253,7 +255,7 @@ class Fractions:
 
     # ------------------------------------------------------------ sums
 
-    def added(self, terms: Sequence[Term], policy: Policy, like: Scalar) -> Term:
+    def added(self, terms: Sequence[Term], policy: Policy) -> Term:
         """The sum over a common denominator, common factors outside."""
         common = common_powers([t.powers for t in terms])
         numerator: Polynomial = {}
@@ -270,7 +272,13 @@ class Fractions:
                 while (quotient := divided(numerator, self.kernels[kernel])) is not None:
                     numerator = quotient
                     result = result * Term(1, {kernel: 1})
-        return result * self._primitive(numerator, policy, like.dtype)
+        return result * self._primitive(numerator)
+
+    def multiplied_out(self, term: Term, policy: Policy) -> Term:
+        """The fraction with the factors of its numerator multiplied."""
+        over = {b: e for b, e in term.powers.items() if e > 0}
+        under = {b: e for b, e in term.powers.items() if e < 0}
+        return Term(1, under) * self._primitive(_with_identities(self._multiplied_out(term.coefficient, over, policy)))
 
     def _multiplied_out(self, coefficient: Coefficient, powers: dict[Scalar, Exponent], policy: Policy) -> Polynomial:
         kept: dict[Scalar, Exponent] = {}
@@ -284,7 +292,7 @@ class Fractions:
                 kept[base] = exponent
         return times(expanded, {frozenset(kept.items()): 1}) if kept else expanded
 
-    def _primitive(self, numerator: Polynomial, policy: Policy, dtype: object = None) -> Term:
+    def _primitive(self, numerator: Polynomial) -> Term:
         """The polynomial as coefficient, common powers and a kernel."""
         common = common_powers([dict(m) for m in numerator])
         inverse = frozenset((b, -e) for b, e in common.items())
@@ -312,7 +320,7 @@ class Fractions:
             for bottom in under:
                 quotient = divided(self.kernels[top], self.kernels[bottom])
                 if quotient is not None:
-                    ratio = self._primitive(quotient, _AS_THEY_ARE)
+                    ratio = self._primitive(quotient)
                     return self._cancelled(term * Term(1, {top: -1, bottom: 1}) * ratio)
         return term
 
@@ -378,12 +386,13 @@ class Fractions:
         return self._shortest_of[kernel]
 
     def _gathered(self, polynomial: Polynomial, depth: int) -> Scalar:
-        plain = {m: c for m, c in polynomial.items()}
-        best = self._plain(plain)
+        best = self._plain(polynomial)
         if len(polynomial) < 3 or depth == 0:
             return best
         cost = self._ink(best)
         for base in bases_of(polynomial):
+            if is_apply(base, "sum"):
+                continue
             atom = not isinstance(base, Apply)
             inside = {m: c for m, c in polynomial.items() if dict(m).get(base, 0) > 0}
             if len(inside) < 2 or (atom and len(polynomial) < 4) or len(inside) == len(polynomial):
@@ -400,7 +409,7 @@ class Fractions:
     def _gathered_term(self, polynomial: Polynomial, depth: int) -> Scalar:
         if len(polynomial) == 1:
             return self._plain(polynomial)
-        outer = self._primitive(polynomial, _AS_THEY_ARE)
+        outer = self._primitive(polynomial)
         return self._with_kernels(outer.coefficient, outer.powers)
 
     def _plain(self, polynomial: Polynomial) -> Scalar:

@@ -102,7 +102,7 @@ def content(coefficients: Iterable[Coefficient]) -> Coefficient:
     """The greatest positive number that divides all coefficients; for floats only one that they share."""
     listed = list(coefficients)
     if any(isinstance(c, float) for c in listed):
-        sizes = {abs(c) for c in listed}
+        sizes: set[Coefficient] = {abs(c) for c in listed}
         return sizes.pop() if len(sizes) == 1 else 1
     fractions = [Fraction(c) for c in listed]
     return exact(Fraction(math.gcd(*[f.numerator for f in fractions]), math.lcm(*[f.denominator for f in fractions])))
@@ -133,7 +133,7 @@ def divided(polynomial: Polynomial, divisor: Polynomial) -> Polynomial | None:
         ratio = multiplied(top, inverted(lead))
         if any(e < 0 for _, e in ratio) or isinstance(rest[top], float):
             return None
-        factor = exact(Fraction(rest[top]) / scale)  # type: ignore[arg-type]
+        factor = exact(Fraction(rest[top]) / scale)
         quotient[ratio] = factor
         rest = plus(rest, {multiplied(m, ratio): -factor * c for m, c in divisor.items()})
     return quotient

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gradc.ir import algebra
-from gradc.ir.scalar import Apply, Guard, Load, Number, Scalar
+from gradc.ir.scalar import Apply, Guard, Load, Number, Scalar, is_apply
 from gradc.ir.tensor import Input
 from gradc.ir.walk import loads_of, post_order
-from gradc.simplify.display_cost import Ink
+from gradc.simplify.display_cost import Ink, is_fraction
 from gradc.simplify.display_fractions import Fractions, Policy
 from gradc.simplify.display_monomials import TooLargeError
 
@@ -53,13 +55,28 @@ class Search:
         names = {s.op.name for s in post_order([scalar]) if isinstance(s, Apply)}
         policies = _POLICIES + (_TANGENTS_APART if "tan" in names else ())
         for policy in policies + (_LOGISTIC if {"exp", "sigmoid"} <= names else ()):
-            try:
-                form = self.fractions.expression(self.fractions.term(scalar, policy))
-            except TooLargeError:
-                continue
-            if form.dtype == scalar.dtype and self._ink(form) < cost - _GAIN:
-                best, cost = form, self._ink(form)
+            for form in self._fractions_of(scalar, policy):
+                if form.dtype == scalar.dtype and self._ink(form) < cost - self._gain(policy, form, best):
+                    best, cost = form, self._ink(form)
         return best
+
+    def _fractions_of(self, scalar: Scalar, policy: Policy) -> Iterator[Scalar]:
+        """The expression as one fraction, its factors as they are and, with the last policy, multiplied out."""
+        try:
+            term = self.fractions.term(scalar, policy)
+            yield self.fractions.expression(term)
+            if policy is _POLICIES[-1] and any(b in self.fractions.kernels and e > 0 for b, e in term.powers.items()):
+                yield self.fractions.expression(self.fractions.multiplied_out(term, policy))
+        except TooLargeError:
+            return
+
+    @staticmethod
+    def _gain(policy: Policy, form: Scalar, best: Scalar) -> float:
+        """How much shorter a form must be: common factors may come outside for nothing in a fraction."""
+        if policy.largest_expanded:
+            return _GAIN
+        outside = is_fraction(form) and is_apply(form, "prod") and is_apply(best, "prod")
+        return -0.25 if outside and len(form.children) > len(best.children) else 0.25
 
     def _by_parts(self, scalar: Apply) -> Scalar:
         parts = [self.polished(c) if c.dtype.kind == "f" else c for c in scalar.args]

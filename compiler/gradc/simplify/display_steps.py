@@ -32,10 +32,10 @@ def comparison(name: str, left: Scalar, right: Scalar) -> Scalar:
     difference = algebra.sum_of(*terms, flatten=False, dtype=dtype)
     for term in _terms(difference):
         coefficient, rest = split_coefficient(term)
-        if isinstance(coefficient, complex) or coefficient != coefficient:  # type: ignore[comparison-overlap]
+        if isinstance(coefficient, complex) or coefficient != coefficient:
             return apply(name, left, right)
         if rest is None:
-            literal += coefficient  # type: ignore[assignment,operator]
+            literal += coefficient  # type: ignore[operator]
         else:
             positive = term if coefficient > 0 else algebra.negated(term)  # type: ignore[operator]
             sides[coefficient < 0].append(positive)  # type: ignore[operator]

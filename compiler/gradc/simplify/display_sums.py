@@ -22,7 +22,7 @@ _MOST_DENOMINATORS = 3
 def shortened(a: DisplayAlgebra, total: Scalar, factoring: bool) -> Scalar:
     """The sum in the shortest of its forms; nothing is taken outside it unless ``factoring``."""
     total = _powers_outside(a, total)
-    for form in (_distributed, _expanded, *((_over_denominator, _factored) if factoring else ())):
+    for form in (_distributed, *((_over_denominator, _factored) if factoring else ())):
         if not is_apply(total, "sum"):
             return total
         total = form(a, total)
