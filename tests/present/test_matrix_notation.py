@@ -218,7 +218,7 @@ def test_values_in_matrix_notation() -> None:
     assert latex(lambda A: np.diag(A), SQUARE) == r"\operatorname{diag}(A)"
     assert latex(lambda A: A.T, SQUARE) == r"A^\top"
     assert latex(lambda A, B: np.tanh(A.T) - np.diag(B), SQUARE, SQUARE) == (
-        r"\tanh(A)^\top - \mathbf{1} \operatorname{diag}(B)^\top"
+        r"(\tanh(A) - \operatorname{diag}(B) \mathbf{1}^\top)^\top"
     )
     assert latex(lambda A: np.sum(A, axis=1), DATA) == r"A \mathbf{1}"
     assert latex(lambda A: A @ A @ A, SQUARE) == "A^{3}"

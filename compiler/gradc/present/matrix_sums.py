@@ -68,10 +68,22 @@ def scaled(number: Notation, array: Notation) -> Notation:
         left = _number(1, _merged_scale([*outer.items(), *((b, -e) for b, e in taken)]))
         coefficient = _scale_of([number])[0]
         product = m.times_number(_number(before.coefficient, before.scale), _distributed(m.multiplied(factors)))
-        pulled = m.times_number(times(n.Literal(coefficient), left), product)
+        pulled = _joined_scales(_whole(m.times_number(times(n.Literal(coefficient), left), product)))
         expanded = _expanded(pulled)
         return pulled if weight(pulled) <= weight(expanded) + 1 else expanded
-    return _distributed(term.written())
+    return _distributed(_joined_scales(term))
+
+
+def _joined_scales(term: _Term) -> Notation:
+    """``1/n (2 x - 2 y)`` as ``2/n (x - y)``."""
+    written = term.written()
+    total = term.factors[0] if len(term.factors) == 1 else None
+    if not isinstance(total, n.Sum) or not all(map(m.is_array, total.terms)):
+        return written
+    outer, inside = _common_scale([_whole(t) for t in total.terms])
+    scale = _merged_scale([*term.scale, *outer.scale])
+    number = _number(term.coefficient * outer.coefficient, scale)
+    return min(written, m.times_number(number, _written(inside)), key=weight)
 
 
 def _cancelling(outer: dict[Notation, Fraction], total: n.Sum) -> Scale:
