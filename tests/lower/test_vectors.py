@@ -130,3 +130,14 @@ def test_transposed(shape: tuple[int, int], dtype: str) -> None:
     np.testing.assert_array_equal(gradc.jit(lambda A, B: A.T - B)(A, B), A.T - B)
     np.testing.assert_array_equal(gradc.jit(lambda A, B: A + B.T + 1)(A, B), A + B.T + 1)
     np.testing.assert_allclose(gradc.jit(lambda A: np.sum(A.T * 2))(A), 2 * A.sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("length", [8, 9, 15, 255, 256, 257, 264, 265, 511, 513, 1000, 1007])
+def test_the_last_lanes_of_a_long_sum_count_once(length: int) -> None:
+    """Lanes that a last vector does again are not added again, whatever is left of the last block."""
+
+    def heavy(x: np.ndarray) -> np.ndarray:
+        return np.sin(x) + np.exp(x) + np.log1p(x) + np.tanh(x) + np.cosh(x) + np.arctan(x)
+
+    value, entries = gradc.jit(lambda x: (np.sum(heavy(x)), heavy(x)))(np.linspace(0.1, 2.0, length))
+    np.testing.assert_allclose(value, entries.sum(), rtol=1e-14)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gradc.ir.scalar import INT64
@@ -177,7 +177,13 @@ class TreeEmitter(LeafEmitter):
         if ranged.scans or ranged.nest.descending or not ranged.innermost:
             return self._plain_run(ranged, totals)
         builder = self.e.builder
-        length = block_length(*vector_plan(ranged, self.e.vector_bits))
+        lanes, copies = vector_plan(ranged, self.e.vector_bits)
+        if lanes > 1 and not copies and may_go_back(ranged, lanes, self.e.buffer_of):
+            done = self._unless_refused(lambda: self._summed_going_back(ranged, totals, lanes))
+            if done is not None:
+                ranged.nest.lanes = lanes
+                return done
+        length = block_length(lanes, copies)
         size = literal(length, INT64)
 
         def block(start: Value, phis: list[Value]) -> list[Value]:
@@ -195,20 +201,70 @@ class TreeEmitter(LeafEmitter):
         results = builder.loop(ZERO, blocks, [v for s in carried for v in totals[s]], block)
         return unflatten(carried, totals, results)
 
+    def _summed_going_back(self, ranged: Ranged, totals: dict[Statement, State], lanes: int) -> dict[Statement, State]:
+        """Blocks of whole vectors; the last lanes are a block of their own, one vector that ends where the range ends.
+
+        So which lanes count is settled once in a block, not in each turn.
+        """
+        e, builder, carried = self.e, self.e.builder, ranged.carried
+        size = literal(block_length(lanes, 0), INT64)
+        span = builder.subtract_integers(ranged.upper, ranged.lower)
+        edge = builder.add_integers(ranged.lower, builder.rounded_down(span, lanes))
+        vector_before_end = builder.subtract_integers(ranged.upper, literal(lanes, INT64))
+        is_whole = isinstance(span.literal, int) and span.literal % lanes == 0
+
+        def block(number: Value, phis: list[Value]) -> list[Value]:
+            state = unflatten(carried, totals, phis)
+            begin = builder.add_integers(ranged.lower, builder.multiply_integers(number, size))
+            first, last = begin, builder.minimum_integers(builder.add_integers(begin, size), edge)
+            fresh = None
+            if not is_whole:
+                first = builder.minimum_integers(begin, vector_before_end)
+                last = builder.maximum_integers(last, builder.add_integers(first, literal(lanes, INT64)))
+                done = builder.subtract_integers(builder.minimum_integers(begin, edge), first)
+                with e.vectorised(lanes):
+                    fresh = e.lanes_from(done)
+            with e.vectorised(lanes):
+                starts = {s: [e.vector(v) for v in self._initial(s)] for s in carried}
+
+            def body(position: Value, before: list[Value]) -> list[Value]:
+                with e.vectorised(lanes):
+                    return self._counted(fresh, self._vector_body(ranged, position, starts, before), before)
+
+            flat = [v for s in carried for v in starts[s]]
+            partial = unflatten(carried, starts, builder.loop(first, last, flat, body, step=lanes, nonempty=True))
+            merged = {s: self._merged(s, state[s], self._across_lanes(s, partial[s])) for s in carried}
+            return [v for s in carried for v in merged[s]]
+
+        count = builder.add_integers(
+            builder.subtract_integers(edge, ranged.lower), literal(block_length(lanes, 0) - 1, INT64)
+        )
+        blocks = e.floor_divide(count, size)
+        if not is_whole:
+            some = builder.minimum_integers(builder.subtract_integers(ranged.upper, edge), ONE)
+            blocks = builder.add_integers(blocks, some)
+        results = builder.loop(ZERO, blocks, [v for s in carried for v in totals[s]], block)
+        return unflatten(carried, totals, results)
+
     def _run(self, ranged: Ranged, totals: dict[Statement, State]) -> dict[Statement, State]:
         """The iterations of the range: as vectors where that can be, the rest one by one."""
         lanes, copies = vector_plan(ranged, self.e.vector_bits)
         if lanes > 1:
-            checkpoint, states = self.e.builder.checkpoint(), dict(self._states)
-            try:
-                done = self._vector_run(ranged, totals, lanes, copies)
-            except VectorisationRefused:
-                self.e.builder.roll_back(checkpoint)
-                self._states = states
-            else:
+            done = self._unless_refused(lambda: self._vector_run(ranged, totals, lanes, copies))
+            if done is not None:
                 ranged.nest.lanes = lanes
                 return done
         return self._plain_run(ranged, totals)
+
+    def _unless_refused(self, write: Callable[[], dict[Statement, State]]) -> dict[Statement, State] | None:
+        """What is written as vectors; nothing, where it turns out that it can't be."""
+        checkpoint, states = self.e.builder.checkpoint(), dict(self._states)
+        try:
+            return write()
+        except VectorisationRefused:
+            self.e.builder.roll_back(checkpoint)
+            self._states = states
+            return None
 
     def _vector_run(
         self, ranged: Ranged, totals: dict[Statement, State], lanes: int, copies: int
