@@ -123,6 +123,13 @@ def test_other_numbers_agree(name, numbers):
         np.testing.assert_allclose(np.array(np.asarray(found).tolist(), float), function(at), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("function", [np.linalg.inv, np.linalg.cholesky, lambda a: np.linalg.solve(a, a[0])])
+def test_refused_matrices_in_extended_precision(function):
+    graph = gradc.jit(lambda a: function(a)).record_for(POINT).simplified
+    with pytest.raises(np.linalg.LinAlgError):
+        evaluate(graph, [-np.ones((3, 3))], MPMathNumbers())
+
+
 @pytest.mark.parametrize("name", SCALARS)
 def test_batches_of_gradients(name):
     function, at = SCALARS[name], point_of(name)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from gradc.ir.algebra import Substitution
 from gradc.ir.scalar import TRUE, Load, Scalar, load
-from gradc.ir.tensor import Compute, Extent, Input, Tensor, input_tensor
+from gradc.ir.tensor import Extent, Input, Tensor, input_tensor
 from gradc.ir.text import index_name, scalar_text
 from gradc.lower.fuse import Lifetimes
 from gradc.lower.library import TITLES, CallStatement
@@ -74,7 +74,7 @@ def _extent_text(extent: Extent) -> str:
 def _statement_text(statement: Statement, names: dict[Tensor, str]) -> str:
     stand_ins: dict[Scalar, Scalar] = {}
     for node in statement.nodes:
-        if isinstance(node, Load) and isinstance(node.tensor, Compute):
+        if isinstance(node, Load) and node.tensor in names:
             tensor = node.tensor
             stand_in = input_tensor(names[tensor], tensor.shape, tensor.dtype)
             rename = Substitution(stand_ins)
