@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from gradc.errors import ArgumentError
-from gradc.ir.tensor import Graph
+from gradc.ir.tensor import Graph, Tensor
 from gradc.present.conditions import written_conditions
 from gradc.present.latex import LatexWriter
 from gradc.present.notation import Name, Notation
@@ -151,9 +151,9 @@ class Formula:
             raise ArgumentError(f"detail is 'brief', 'normal' or 'full', not {detail!r}")
         if self._origin is None:
             raise ArgumentError("this formula was made from a graph alone; steps() needs the function behind it")
-        symbols = dict(zip(self._graph.inputs, self._symbols, strict=True))
+        symbols: dict[Tensor, Name] = dict(zip(self._graph.inputs, self._symbols, strict=True))
         results = []
-        for position, one in enumerate(self):
+        for position, one in enumerate(self if len(self) > 1 else (self,)):
             left = Side(one._output_names[0], one._lhs[0])
             printed = Side(str(one), one.latex())
             results.append(Result(one._graph, left, printed, symbols, self._origin.of(position)))

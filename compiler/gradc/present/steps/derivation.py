@@ -52,6 +52,8 @@ class Step:
     title: str
     lines: tuple[Line, ...] = ()
     words: str = ""
+    #: the words with their formulas in LaTeX, between dollars
+    words_latex: str = ""
 
     @property
     def rule(self) -> str:
@@ -83,11 +85,11 @@ class Step:
     def latex(self) -> str:
         """LaTeX of the lines, aligned."""
         rows = [_with_rule(line) for line in self.lines]
-        return r"\begin{aligned} " + r" \\[4pt] ".join(rows) + r" \end{aligned}" if rows else ""
+        return r"\begin{aligned} " + r" \\[6pt] ".join(rows) + r" \end{aligned}" if rows else ""
 
 
 _WIDEST = 56
-_NEXT, _TEXT = r" \\ &= ", r"\text"
+_NEXT, _TEXT = r" \\[3pt] &= ", r"\text"
 
 
 def _with_rule(line: Line) -> str:
@@ -146,7 +148,7 @@ class Derivation:
         parts = [rf"\textbf{{{_words(self.title.plain, self.title.latex)}}}"]
         for position, step in enumerate(self.steps, start=1):
             parts.append(rf"\textbf{{{position}. {_escaped(step.title)}}}")
-            parts += [_escaped(step.words)] if step.words else []
+            parts += [step.words_latex or _escaped(step.words)] if step.words else []
             parts += [rf"\[ {step.latex} \]"] if step.lines else []
         return "\n\n".join(parts)
 
@@ -158,7 +160,7 @@ class Derivation:
                 f"<details{' open' if position == last or position <= _OPEN else ''}>"
                 f"<summary><b>{position}. {html.escape(step.title)}</b></summary>"
             )
-            rows += [f"<p>{html.escape(row)}</p>" for row in step.words.splitlines()]
+            rows += [f"<p>{html.escape(row)}</p>" for row in (step.words_latex or step.words).splitlines()]
             rows += [f"<div>$$ {html.escape(step.latex)} $$</div>"] if step.lines else []
             rows.append("</details>")
         return "\n".join([*rows, f"<p><small>{html.escape(self._checks())}</small></p>"])

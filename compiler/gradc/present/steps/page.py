@@ -17,6 +17,7 @@ from gradc.present.steps.points import WrongStepError
 from gradc.present.steps.scribe import Scribe, quotient
 from gradc.present.steps.summary import agrees, summary, tell_value
 from gradc.present.steps.tell import (
+    GENERAL,
     LARGEST_TOLD,
     MOST_PARTS,
     Detail,
@@ -65,7 +66,15 @@ def derivation_of(results: Sequence[Result], mode: Mode, detail: Detail, strict:
         shown = [step for step in page if step is not page[0] or step.lines not in known]
         known.add(page[0].lines)
         steps += [replace(step, title=f"{result.left.plain}: {_lower(step.title)}") for step in shown]
-    return Derivation(title, tuple(steps))
+    return Derivation(title, tuple(rules_last(steps)))
+
+
+def rules_last(steps: Sequence[Step]) -> list[Step]:
+    """The general rules of several tellings as one step at the end."""
+    general = [step for step in steps if GENERAL.lower() in step.title.lower()]
+    told = [step for step in steps if step not in general]
+    lines = tuple(dict.fromkeys(line for step in general for line in step.lines))
+    return [*told, Step(GENERAL, lines)] if general else told
 
 
 def _is_first(result: Result) -> bool:
@@ -171,8 +180,9 @@ class _Page:
         if not agrees(again):
             raise InternalError(f"the derivation of {self._result.left.plain} does not agree with numbers")
         after = [replace(s, title=f"Second derivative: {_lower(s.title)}") for s in self._told(again)]
-        after[0] = replace(after[0], words=f"{name.plain} is {left.plain}.")
-        return [*before, *after]
+        words, latex = f"{name.plain} is {left.plain}.", f"${name.latex}$ is ${left.latex}$."
+        after[0] = replace(after[0], words=words, words_latex=latex)
+        return rules_last([*before, *after])
 
     def _derivative_name(self, first: Input, second: Input) -> Name:
         base = symbol(self._name)

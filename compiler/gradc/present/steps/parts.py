@@ -124,7 +124,9 @@ class Program:
     def points(self) -> Points:
         """Points where every part is defined, with the parts' values."""
         found = Points(Graph(self.graph.inputs, tuple(part.tensor for part in self.parts)))
-        found.define({part.stand_in: part.tensor for part in self.parts} | self.left_out)
+        known = {part.stand_in: part.tensor for part in self.parts}
+        read = {t for part in self.parts for t in graph_order([part.definition, part.displayed])}
+        found.define(known | {s: t for s, t in self.left_out.items() if s in read})
         return found
 
     def derivatives(self, points: Points, variables: Sequence[Input]) -> dict[Input, Tensor]:

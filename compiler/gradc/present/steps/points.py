@@ -22,7 +22,7 @@ from gradc.ir.walk import graph_order, post_order
 Array = np.ndarray[Any, Any]
 Environment = dict[Input, Array]
 
-#: Points that every equation is compared at, and how many are tried to find them.
+#: Points that every equation is compared at (one, where double precision is used), and how many are tried to find them.
 POINTS = 3
 _TRIED = 40
 _DIGITS = 50
@@ -61,7 +61,7 @@ class Points:
             values = self._values(graph.outputs, environment)
             if all(is_finite(value).all() for value in values):
                 self.environments.append(environment)
-            if len(self.environments) == POINTS:
+            if len(self.environments) == (POINTS if self.exact else 1):
                 break
 
     def _candidates(self, graph: Graph) -> Iterator[Environment]:
@@ -88,7 +88,7 @@ class Points:
     def _values(self, tensors: Sequence[Tensor], environment: Environment) -> list[Array]:
         inputs = tuple(t for t in graph_order(tensors) if isinstance(t, Input))
         graph = Graph(inputs, tuple(tensors))
-        given = [environment[t] for t in inputs]
+        given = [np.asarray(environment[t]) for t in inputs]
         if not self.exact:
             plain = [np.asarray(v, float) if v.dtype == object else v for v in given]
             return [np.asarray(v) for v in evaluate(graph, plain, NUMPY, self.sizes)]

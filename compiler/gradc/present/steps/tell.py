@@ -22,6 +22,8 @@ from gradc.present.steps.scribe import Scribe, entry_of, is_zero, operator
 Mode = Literal["reverse", "forward"]
 Detail = Literal["brief", "normal", "full"]
 
+#: The title of the step that says what the rules are.
+GENERAL = "The rules in general"
 #: Programs with more varying nodes or more named parts are summarised.
 LARGEST_TOLD = 300
 MOST_PARTS = 24
@@ -74,12 +76,16 @@ def tell_reverse(task: Task, program: Program, detail: Detail) -> list[Step]:
     if not program.inner:
         return [*steps, *page.direct(local, values)]
     if detail != "brief":
-        steps.append(Step("Differentiate each part", tuple(local)))
+        held = next((line.sides[0] for line in local if "|" in line.sides[0].plain), None)
+        words = f"In {held.plain} what stands behind the bar is held fixed." if held else ""
+        latex = f"In ${held.latex}$ what stands behind the bar is held fixed." if held else ""
+        steps.append(Step("Differentiate each part", tuple(local), words, latex))
     if chain:
         several = any(len(program.consumers(v)) > 1 for v in [*task.wrt, *[p.stand_in for p in program.inner]])
         title = "Multiply along the paths, and add them up" if several else "Multiply along the path"
-        bars = [f"{bar.plain} stands for {side.plain}." for bar, side in telling.bars]
-        steps.append(Step(title, tuple(chain), " ".join(bars)))
+        words = " ".join(f"{bar.plain} stands for {side.plain}." for bar, side in telling.bars)
+        latex = " ".join(f"${bar.latex}$ stands for ${side.latex}$." for bar, side in telling.bars)
+        steps.append(Step(title, tuple(chain), words, latex))
     return [*steps, *page.ending(values, steps)]
 
 
@@ -92,14 +98,19 @@ def tell_forward(task: Task, program: Program, detail: Detail) -> list[Step]:
     output, wrt = telling.derivative_line()
     local, chain = telling.local_lines(), telling.chain_lines()
     if detail != "brief" or not chain:
-        words = f"A small change {wrt.plain} changes each part in turn." if program.inner else ""
-        steps.append(Step("Take differentials", tuple(local), words))
+        words, latex = (f"A small change {w} changes each part in turn." for w in (wrt.plain, f"${wrt.latex}$"))
+        steps.append(
+            Step("Take differentials", tuple(local), words, latex)
+            if program.inner
+            else Step("Take the differential", tuple(local))
+        )
     if chain:
         steps.append(Step("Put them into each other", tuple(chain)))
     steps += page.ending([telling.in_parts()], steps)
     place = next(k for k, step in enumerate(steps) if step.title in _LAST)
     words = f"What multiplies {wrt.plain} in {output.plain} is the derivative."
-    steps[place] = replace(steps[place], title="Read off the derivative", words=words)
+    latex = f"What multiplies ${wrt.latex}$ in ${output.latex}$ is the derivative."
+    steps[place] = replace(steps[place], title="Read off the derivative", words=words, words_latex=latex)
     return steps
 
 
@@ -137,7 +148,7 @@ class _Telling:
         used = [rule for step in steps for rule in step.rule.split(", ")]
         named = [rule for rule in rules.STATEMENTS if rule in used]
         lines = [Line((rules.STATEMENTS[rule],), rule, None) for rule in named]
-        return [Step("The rules in general", tuple(lines))] if self.detail == "full" and lines else []
+        return [Step(GENERAL, tuple(lines))] if self.detail == "full" and lines else []
 
     def _substituted(self, values: Sequence[Tensor]) -> list[Line]:
         """The derivatives with the parts' definitions put back, nothing simplified; those that say something."""
