@@ -80,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     shown = derive.add_mutually_exclusive_group()
     shown.add_argument("--latex", action="store_true", help="print only the derivative's LaTeX")
     shown.add_argument("--steps", action="store_true", help="tell the derivation step by step")
+    shown.add_argument("--numpy", action="store_true", help="print the derivative as NumPy source")
+    shown.add_argument("--c", action="store_true", help="print the derivative as a C99 function")
     shown.add_argument("--llvm", action="store_true", help="print the LLVM assembly that is compiled")
     derive.set_defaults(run=_derive)
 
@@ -229,6 +231,10 @@ def _derive(options: argparse.Namespace) -> int:
         print(formula.latex())
     elif options.steps:
         print(formula.steps())
+    elif options.numpy:
+        print(formula.numpy(), end="")
+    elif options.c:
+        print(formula.c(), end="")
     elif options.llvm:
         print(derivative.llvm(*arguments))
     else:

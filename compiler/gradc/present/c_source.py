@@ -369,7 +369,7 @@ class _Body:
         if node.op.name == "prod" and node.dtype.kind == "f":
             return self._product(args)
         if node.op.name == "sum":
-            args.sort(key=lambda a: self._texts[a][0].startswith("-"))
+            args.sort(key=lambda a: (self._texts[a][0].startswith("-"), isinstance(a, Number) and a.dtype.kind in "iu"))
         first, *rest = args
         text = self._part(first, binding)
         for arg in rest:

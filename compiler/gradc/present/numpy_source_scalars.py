@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradc.errors import ArgumentError
-from gradc.ir.algebra import negated, sum_of
+from gradc.ir.algebra import is_index_predicate, negated, sum_of
 from gradc.ir.scalar import Apply, Guard, Index, Load, NamedConstant, Number, Scalar, Size, is_apply, is_number
 from gradc.ir.tensor import extent_scalar
 from gradc.ir.walk import post_order
-from gradc.present.numpy_source_spaces import Space, affine
+from gradc.present.numpy_source_spaces import Space, affine, is_at_least
 from gradc.present.numpy_source_text import ATOM, PRODUCT, SUM, Term, Terms
 
 if TYPE_CHECKING:
@@ -117,6 +117,11 @@ class Bodies:
         name = node.op.name
         if name == "stop_gradient":
             return self.value(_unprotected(node.args[0]), space)
+        if name == "position":  # a negative index counts from the end
+            arguments, axes = self.broadcast([self.value(a, space) for a in node.args[:2]], space)
+            return Value(self.terms.binary("%", *arguments), axes)
+        if is_index_predicate(node):
+            return self._balanced(node, space)
         if name == "sum":
             return self._sum(node, space)
         if name == "prod":
@@ -128,6 +133,16 @@ class Bodies:
             return self._convert(node, values[0])
         arguments, axes = self.broadcast(values, space)
         return Value(self._operation(name, arguments), axes)
+
+    def _balanced(self, node: Apply, space: Space) -> Value:
+        """``i + 1 <= j`` for ``i - j + 1 <= 0``."""
+        from gradc.ir.algebra import from_linear, linear_terms
+
+        terms, constant = linear_terms(node.args[0])
+        left = from_linear({a: c for a, c in terms.items() if c > 0}, max(constant, 0))
+        right = from_linear({a: -c for a, c in terms.items() if c < 0}, max(-constant, 0))
+        arguments, axes = self.broadcast([self.value(left, space), self.value(right, space)], space)
+        return Value(self.terms.binary(_SIGNS[node.op.name], *arguments), axes)
 
     def _operation(self, name: str, arguments: list[Term]) -> Term:
         terms = self.terms
@@ -397,7 +412,7 @@ class Bodies:
             start = self._hole(first, parts, space)
         end = sum_of(last, -1)
         if not is_number(end, -1):
-            if not (isinstance(end, Number) and end.value >= 0) and not _is_positive(last):  # type: ignore[operator]
+            if not is_at_least(end, 0):
                 raise ArgumentError("a reversed part of an axis of any size has no NumPy source; give fixed extents")
             stop = self._hole(end, parts, space)
         return f"{start}:{stop}:{step}"
@@ -439,14 +454,6 @@ def _scaled(scalar: Scalar, factor: int) -> Scalar:
     from gradc.ir.algebra import product_of
 
     return product_of(factor, scalar)
-
-
-def _is_positive(scalar: Scalar) -> bool:
-    """Whether an expression of extents is at least 1 for extents of at least 1."""
-    from gradc.ir.algebra import linear_terms
-
-    terms, constant = linear_terms(scalar)
-    return all(c > 0 for c in terms.values()) and sum(terms.values()) + constant >= 1
 
 
 def _is_negative(printed: Term, term: Scalar) -> bool:

@@ -99,9 +99,17 @@ def _extreme(left: Scalar, right: Scalar, sign: int) -> Scalar | None:
     if left is right:
         return left
     gap = sum_of(right, negated(left))
-    if isinstance(gap, Number):
-        return right if sign * gap.value > 0 else left  # type: ignore[operator]
+    if is_at_least(gap, 0):
+        return right if sign > 0 else left
+    if is_at_least(negated(gap), 0):
+        return left if sign > 0 else right
     return None
+
+
+def is_at_least(scalar: Scalar, bound: int) -> bool:
+    """Whether an expression of extents is at least this, extents being at least 1."""
+    terms, constant = linear_terms(scalar)
+    return all(c > 0 for c in terms.values()) and sum(terms.values()) + constant >= bound
 
 
 def diagonal(predicate: Scalar) -> tuple[int, int, Scalar] | None:
