@@ -128,13 +128,28 @@ class ObjectNumbers(NumberSystem):
 
 
 class MPMathNumbers(ObjectNumbers):
-    """mpmath's numbers at the precision in force (``mpmath.mp.dps``)."""
+    """mpmath's numbers at the precision in force in a context: by default the global one, ``mpmath.mp``.
+
+    A context of one's own (``mpmath.MPContext()``) keeps threads that work at different precisions apart.
+    """
 
     name = "mpmath"
 
-    def lift(self, value: Any, dtype: DType) -> Any:
-        from mpmath import mp
+    def __init__(self, context: Any = None) -> None:
+        super().__init__()
+        self._context = context
 
+    @property
+    def context(self) -> Any:
+        """The context that holds the precision."""
+        if self._context is None:
+            from mpmath import mp
+
+            self._context = mp
+        return self._context
+
+    def lift(self, value: Any, dtype: DType) -> Any:
+        mp = self.context
         if isinstance(value, NamedConstant):
             return +{"pi": mp.pi, "e": mp.e, "euler_gamma": mp.euler}[value.name]
         if isinstance(value, Fraction):
@@ -146,8 +161,7 @@ class MPMathNumbers(ObjectNumbers):
         return value.real if isinstance(value, mp.mpc | complex) else mp.mpf(value)
 
     def function(self, op: Op) -> Callable[..., Any]:
-        from mpmath import mp
-
+        mp = self.context
         if isinstance(op.mpmath, str):
             return getattr(mp, op.mpmath)  # type: ignore[no-any-return]
         if op.mpmath is None:
@@ -156,7 +170,7 @@ class MPMathNumbers(ObjectNumbers):
         return lambda *args: form(mp, *args)
 
     def guarded(self, function: Callable[..., Any], dtype: DType) -> Callable[..., Any]:
-        from mpmath import mp
+        mp = self.context
 
         def real(*args: Any) -> Any:
             try:

@@ -175,39 +175,40 @@ def _from_matrix(matrix: Any) -> Array:
     return result
 
 
-def _mp_matrix(array: Array) -> Any:
+def _context_of(array: Array) -> Any:
+    """The mpmath context of the entries: it holds the precision."""
     from mpmath import mp
 
+    return getattr(array.flat[0], "context", mp) if array.size else mp
+
+
+def _mp_matrix(array: Array, mp: Any) -> Any:
     return mp.matrix((array if array.ndim == 2 else array[:, None]).tolist())
 
 
 def _mp_eigh(matrix: Array) -> Results:
-    from mpmath import mp
-
-    values, vectors = mp.eigh(_mp_matrix(matrix))
+    mp = _context_of(matrix)
+    values, vectors = mp.eigh(_mp_matrix(matrix, mp))
     return _from_matrix(values).reshape(-1), _from_matrix(vectors)
 
 
 def _mp_svd(matrix: Array) -> Results:
-    from mpmath import mp
-
-    u, s, vh = mp.svd(_mp_matrix(matrix))
+    mp = _context_of(matrix)
+    u, s, vh = mp.svd(_mp_matrix(matrix, mp))
     return _from_matrix(u), _from_matrix(s).reshape(-1), _from_matrix(vh)
 
 
 def _mp_solve(matrix: Array, right: Array) -> Results:
-    from mpmath import mp
-
+    mp = _context_of(matrix)
     columns = right if right.ndim == 2 else right[:, None]
-    solved = [_from_matrix(mp.lu_solve(_mp_matrix(matrix), _mp_matrix(c)))[:, 0] for c in columns.T]
+    solved = [_from_matrix(mp.lu_solve(_mp_matrix(matrix, mp), _mp_matrix(c, mp)))[:, 0] for c in columns.T]
     solution = np.stack(solved, axis=1)
     return (solution if right.ndim == 2 else solution[:, 0],)
 
 
 def _mp_cholesky(matrix: Array) -> Results:
-    from mpmath import mp
-
-    return (_from_matrix(mp.cholesky(_mp_matrix(matrix))),)
+    mp = _context_of(matrix)
+    return (_from_matrix(mp.cholesky(_mp_matrix(matrix, mp))),)
 
 
 def _mp_inv(matrix: Array) -> Results:
@@ -215,17 +216,15 @@ def _mp_inv(matrix: Array) -> Results:
 
 
 def _mp_det(matrix: Array) -> Results:
-    from mpmath import mp
-
+    mp = _context_of(matrix)
     try:
-        return (mp.det(_mp_matrix(matrix)) if len(matrix) else mp.mpf(1),)
+        return (mp.det(_mp_matrix(matrix, mp)) if len(matrix) else mp.mpf(1),)
     except TypeError:  # no pivot in a column: mpmath's elimination stops there
         return (mp.mpf(0),)
 
 
 def _mp_slogdet(matrix: Array) -> Results:
-    from mpmath import mp
-
+    mp = _context_of(matrix)
     (value,) = _mp_det(matrix)
     return mp.sign(value), mp.log(abs(value)) if value else mp.ninf
 
@@ -251,8 +250,8 @@ def _mp_sort(parameters: Parameters, array: Array) -> Results:
     return np.take_along_axis(array, order, axis), order
 
 
-def _fourier(unit: Callable[[int, int, int], Any], divide: Callable[[Any, int], Any]) -> Callable[..., Results]:
-    """The transform by its definition; ``unit(j, k, n)`` is exp(2 pi i j k / n)."""
+def _fourier(unit: Callable[[int, int, int, Array], Any], divide: Callable[[Any, int], Any]) -> Callable[..., Results]:
+    """The transform by its definition; ``unit(j, k, n, array)`` is exp(2 pi i j k / n)."""
 
     def run(parameters: Parameters, array: Array) -> Results:
         axis, inverse = int(parameters.get("axis", -1)), bool(parameters.get("inverse", False))
@@ -261,20 +260,19 @@ def _fourier(unit: Callable[[int, int, int], Any], divide: Callable[[Any, int], 
         sign = 1 if inverse else -1
         matrix = np.empty((n, n), object)
         for j, k in np.ndindex(n, n):
-            matrix[j, k] = unit(sign * j, k, n)
+            matrix[j, k] = unit(sign * j, k, n, moved)
         result = np.moveaxis(np.dot(moved, matrix.T), -1, axis)
         return (np.frompyfunc(lambda entry: divide(entry, n), 1, 1)(result) if inverse else result,)
 
     return run
 
 
-def _mp_unit(j: int, k: int, n: int) -> Any:
-    from mpmath import mp
-
+def _mp_unit(j: int, k: int, n: int, array: Array) -> Any:
+    mp = _context_of(array)
     return mp.expjpi(mp.mpf(2 * (j * k % n)) / n)
 
 
-def _sympy_unit(j: int, k: int, n: int) -> Any:
+def _sympy_unit(j: int, k: int, n: int, _: Array) -> Any:
     import sympy
 
     return sympy.exp(2 * sympy.pi * sympy.I * sympy.Rational(j * k % n, n))

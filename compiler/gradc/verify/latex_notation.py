@@ -52,6 +52,7 @@ class LatexGrammar(Grammar):
         r"\cdot": ("inner", PRODUCT),
         r"\times": ("juxtapose", PRODUCT),
         **{rf"\{name}": ("*", PRODUCT) for name in ("odot", "circ", "ast")},
+        r"\oslash": ("/", PRODUCT),
         r"\wedge": ("and", COMPARISON - 1),
         r"\vee": ("or", COMPARISON - 2),
         "^": ("matrix power", POWER),
@@ -293,6 +294,10 @@ class LatexGrammar(Grammar):
             if inside.text == r"\mathsf":
                 self._script_text()
             return Operation(position, "transpose", (left,))
+        if braced and inside.text == "-" and self.tokens[self.place + 2].text in _TRANSPOSES:
+            self.place += 4 if self.tokens[self.place + 3].text == "}" else 3
+            inverse = Operation(position, "matrix power", (left, Literal(position, -1)))
+            return Operation(position, "transpose", (inverse,))
         if braced and inside.text in (r"\odot", r"\circ"):
             self.place += 2
             exponent = self.expression()

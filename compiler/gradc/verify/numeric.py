@@ -23,6 +23,8 @@ Array = np.ndarray[Any, Any]
 Run = Callable[[Graph, Sequence[Array]], Sequence[Array]]
 
 MODES = ("forward", "reverse")
+#: What other systems call them.
+_ALSO = {"fwd": "forward", "rev": "reverse"}
 _COMPLEX_STEP = 1e-60
 #: Relative differences that pass: by complex step, by differences of the user's function, and for float32.
 _SHARP, _DIFFERENCES, _SINGLE = 1e-9, 1e-5, 1e-3
@@ -49,7 +51,7 @@ def check_grads(
     order
         Up to which order.
     modes
-        ``"forward"``, ``"reverse"`` or both.
+        ``"forward"`` (or ``"fwd"``), ``"reverse"`` (``"rev"``) or both.
     rtol
         The relative difference that passes; by default what each method of differentiation can promise.
     seed
@@ -60,6 +62,7 @@ def check_grads(
     >>> check_grads(lambda x: np.sum(np.sin(x) ** 2), (np.arange(3.0),))
 
     """
+    modes = [_ALSO.get(mode, mode) for mode in ([modes] if isinstance(modes, str) else modes)]
     unknown = [mode for mode in modes if mode not in MODES]
     if unknown or not modes:
         raise ArgumentError(f"modes are {' and '.join(MODES)}, not {', '.join(unknown) or 'none'}")

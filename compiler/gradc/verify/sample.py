@@ -6,15 +6,19 @@ everywhere, positive, the unit interval, above one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from gradc.evaluate import MPMATH, NUMPY, evaluate
+from gradc.evaluate import NUMPY, evaluate
 from gradc.evaluate.body import extent_value
+from gradc.evaluate.exact import MPMathNumbers
 from gradc.ir.scalar import DType, Scalar, Size
 from gradc.ir.tensor import Compute, Extent, Graph, Input, Tensor
 from gradc.ir.walk import graph_order, post_order
@@ -209,10 +213,33 @@ def _values_at(graph: Graph, point: Point, digits: int) -> Values:
         plain = [value.astype(float) if value.dtype == object else value for value in inputs]
         with np.errstate(all="ignore"):
             return Values(evaluate(graph, plain, NUMPY, point.sizes), DOUBLE_DIGITS)
-    import mpmath
+    with _working(digits) as numbers, np.errstate(all="ignore"):
+        return Values(evaluate(graph, inputs, numbers, point.sizes), DIGITS)
 
-    with mpmath.workdps(digits), np.errstate(all="ignore"):
-        return Values(evaluate(graph, inputs, MPMATH, point.sizes), DIGITS)
+
+class _OfThread(threading.local):
+    """A precision for each thread: mpmath's own is one for the whole process."""
+
+    def __init__(self) -> None:
+        import mpmath
+
+        self.numbers = MPMathNumbers(mpmath.MPContext())
+
+
+@contextmanager
+def _working(digits: int) -> Iterator[MPMathNumbers]:
+    """Exact numbers with so many digits, in this thread alone."""
+    numbers = _of_thread().numbers
+    before, numbers.context.dps = numbers.context.dps, digits
+    try:
+        yield numbers
+    finally:
+        numbers.context.dps = before
+
+
+@lru_cache(maxsize=1)
+def _of_thread() -> _OfThread:
+    return _OfThread()
 
 
 @dataclass(frozen=True)
@@ -253,15 +280,13 @@ def _compared_roughly(derived: Array, hand: Array) -> Difference:
 
 
 def _compared(derived: Array, hand: Array, before: tuple[Array, Array] | None = None) -> Difference:
-    import mpmath
-
     shape = np.shape(derived)
     ours, theirs = np.reshape(derived, -1), np.reshape(hand, -1)
     finite = is_finite(ours)
     both = finite & is_finite(theirs)
     differs = finite & ~both
     first = None if before is None else [np.reshape(values, -1) for values in before]
-    with mpmath.workdps(_SECOND_LOOK_DIGITS):
+    with _working(_SECOND_LOOK_DIGITS):
         for place in np.flatnonzero(both):
             gap = abs(ours[place] - theirs[place])
             close = gap <= _TOLERANCE * max(abs(ours[place]), abs(theirs[place]))
