@@ -26,7 +26,7 @@ CASES: list[tuple[Any, Callable[..., Any], tuple[Any, ...], str]] = [
     (gradc.jit, lambda x: x[1:] - x[:-1], (N,), "x_{i + 1} - x_{i}"),
     (gradc.jit, lambda x: x[::-1], (N,), "x_{n - i - 1}"),
     (gradc.jit, lambda x: np.sum(x[1:] * x[:-1]), (N,), r"\sum_{i=0}^{n - 2} x_{i} x_{i + 1}"),
-    (gradc.jit, lambda x: x * np.linspace(0, 1, 50), (gradc.scalar(),), r"\frac{1}{49} i x"),
+    (gradc.jit, lambda x: x * np.linspace(0, 1, 50), (gradc.scalar(),), r"\frac{i x}{49}"),
     (gradc.jit, lambda x: np.argmax(x), (N,), r"\operatorname*{arg\,max}_{i} x_{i}"),
     (gradc.jit, lambda A: np.tril(A), (SQUARE,), r"[j \le i] A_{ij}"),
     (gradc.jit, lambda x: x[0] * x[3], (vector(4),), "x_{0} x_{3}"),

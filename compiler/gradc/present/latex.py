@@ -22,6 +22,17 @@ _RELATIONS = {
     "not_equal": r"\ne",
     "in": r"\in",
 }
+_OPPOSITES = {
+    "less": "greater_equal",
+    "less_equal": "greater",
+    "greater": "less_equal",
+    "greater_equal": "less",
+    "equal": "not_equal",
+    "not_equal": "equal",
+}
+_TURNED = {"less": "greater", "less_equal": "greater_equal", "greater": "less", "greater_equal": "less_equal"}
+#: Functions that take a symbol without parentheses.
+_NAMED = frozenset("sin cos tan sinh cosh tanh arcsin arccos arctan log".split())
 _LOGIC = {"and": r" \land ", "or": r" \lor "}
 _BIG = {
     "sum": r"\sum",
@@ -124,6 +135,9 @@ class LatexWriter(Writer):
             return Text("-" + written.text, Binding.SUM, written.tall)
         over, under = numerator_and_denominator(node.coefficient)
         if not node.denominator:
+            if under != 1 and all(_is_plain_factor(f) for f in node.numerator):
+                top = self._joined([self.number(over)] if over != 1 else [], node.numerator)
+                return Text(rf"\frac{{{top.text}}}{{{under}}}", Binding.PRODUCT, True)
             constants = [f for f in node.numerator if isinstance(f, n.Literal)] if under != 1 else []
             if constants:
                 top = self._joined([self.number(over)] if over != 1 else [], constants)
@@ -151,6 +165,8 @@ class LatexWriter(Writer):
             last = position == len(factors) - 1
             least = Binding.RELATION if alone else Binding.BIG if last else Binding.PRODUCT
             item = self.enclosed(factor, least)
+            if _is_short_call(factor) and not last and not _opens_with_name(factors[position + 1]):
+                item = self._with_parentheses(factor)
             number = isinstance(factor, n.MatrixProduct) and factor.scalar
             if (_ends_big(factor) or number) and not last and item.binding < Binding.ATOM:
                 item = self.parenthesised(item)
@@ -171,6 +187,8 @@ class LatexWriter(Writer):
             row = row_of(base.name)
             if row.raised and n.is_literal(node.exponent) and not exponent.startswith("-"):
                 return self._called(rf"{row.latex}^{{{exponent}}}", base.arguments)
+            if base.name == "cbrt":
+                return Text(rf"\sqrt[3]{{{self.text(n.Power(base.arguments[0], node.exponent))}}}", Binding.ATOM, True)
         written = self.enclosed(base, Binding.ATOM)
         return Text(f"{written.text}^{{{exponent}}}", Binding.POWER, written.tall)
 
@@ -204,10 +222,20 @@ class LatexWriter(Writer):
             binding = Binding.POWER
         return Text(text, binding, any(a.tall for a in inner))
 
-    def _called(self, name: str, arguments: Sequence[Notation]) -> Text:
+    def _called(self, name: str, arguments: Sequence[Notation], short: bool = True) -> Text:
+        if short and name.lstrip("\\").partition("^")[0] in _NAMED and _is_symbol(arguments):
+            return Text(f"{name} {self.text(arguments[0])}", Binding.PRODUCT)
         inner = [self.write(a) for a in arguments]
         listed = Text(", ".join(a.text for a in inner), Binding.RELATION, any(a.tall for a in inner))
         return Text(name + self.parenthesised(listed).text, Binding.ATOM, listed.tall)
+
+    def _with_parentheses(self, node: Notation) -> Text:
+        r"""A function or its power with its argument in parentheses: ``\sin(x) y``."""
+        function, exponent = (
+            (node.base, f"^{{{self._exponent(node.exponent)}}}") if isinstance(node, n.Power) else (node, "")
+        )
+        assert isinstance(function, n.Function)
+        return self._called(row_of(function.name).latex + exponent, function.arguments, short=False)
 
     def _exponential(self, node: n.Function) -> Text:
         (argument,) = node.arguments
@@ -217,7 +245,26 @@ class LatexWriter(Writer):
             or any(isinstance(p, n.Reduction) for p in _walk(argument))
         ):
             return self._called(r"\exp", node.arguments)
-        return Text(f"e^{{{self.text(argument)}}}", Binding.POWER)
+        return Text(f"e^{{{self._in_one_line(argument)}}}", Binding.POWER)
+
+    def _in_one_line(self, node: Notation) -> str:
+        """An exponent, its fraction with a slash where both parts are short: ``-x^{2}/2``."""
+        negative, positive = n.split_sign(node)
+        if isinstance(positive, n.Product):
+            over, under = numerator_and_denominator(positive.coefficient)
+            parts = [*positive.numerator, *positive.denominator]
+            sums = [p for p in parts if isinstance(p, n.Sum)]
+            flat = all(_fits_a_line(p) for p in parts) and not (sums and len(parts) > 1 and sums[0] is parts[0])
+            if flat and (under != 1 or positive.denominator):
+                top = self._joined(
+                    [self.number(over)] if over != 1 or not positive.numerator else [], positive.numerator
+                )
+                below = self._joined([self.number(under)] if under != 1 else [], positive.denominator)
+                several = (under != 1) + len(positive.denominator) > 1
+                top = self.parenthesised(top) if top.binding < Binding.BIG else top
+                below = self.parenthesised(below) if several or below.binding < Binding.BIG else below
+                return ("-" if negative else "") + f"{top.text}/{below.text}"
+        return self.text(node)
 
     def _reduction(self, node: n.Reduction) -> Text:
         letters = ",".join(x.latex for x in node.letters)
@@ -240,8 +287,18 @@ class LatexWriter(Writer):
         return Text(text, Binding.RELATION, left.tall or right.tall)
 
     def _logic(self, node: n.Logic) -> Text:
+        if node.name == "not" and isinstance(node.arguments[0], n.Relation):
+            relation = node.arguments[0]
+            if relation.name in _OPPOSITES:
+                return self.write(n.Relation(_OPPOSITES[relation.name], relation.left, relation.right))
         if node.name == "not":
             return Text(rf"\lnot {self.parenthesised(self.write(node.arguments[0])).text}")
+        between = _between(node)
+        if between is not None:
+            low, middle, high = (self.write(part) for part in (between[0].left, between[0].right, between[1].right))
+            first, second = (_RELATIONS[relation.name] for relation in between)
+            text = f"{low.text} {first} {middle.text} {second} {high.text}"
+            return Text(text, Binding.RELATION, low.tall or middle.tall or high.tall)
         tall = any(self.write(a).tall for a in node.arguments)
         return Text(_LOGIC[node.name].join(self._condition(a) for a in node.arguments), Binding.RELATION, tall)
 
@@ -325,6 +382,64 @@ LatexWriter.rows = {
     n.Identity: LatexWriter._identity,
     n.Ellipsis: LatexWriter._ellipsis,
 }
+
+
+def _is_symbol(arguments: Sequence[Notation]) -> bool:
+    r"""Whether a function is written without parentheses: ``\sin x``, ``\log 2``."""
+    if len(arguments) != 1:
+        return False
+    (argument,) = arguments
+    if isinstance(argument, n.Literal):
+        return isinstance(argument.value, NamedConstant) or (isinstance(argument.value, int) and argument.value >= 0)
+    return isinstance(argument, n.Name) and argument.rank == 0 and not argument.latex.startswith(r"\mathrm")
+
+
+def _is_short_call(node: Notation) -> bool:
+    function = node.base if isinstance(node, n.Power) and n.is_literal(node.exponent) else node
+    return isinstance(function, n.Function) and function.name in _NAMED and _is_symbol(function.arguments)
+
+
+def _opens_with_name(node: Notation) -> bool:
+    r"""Whether a print starts with the name of a function, so that ``\sin x`` may stand before it."""
+    function = node.base if isinstance(node, n.Power) and n.is_literal(node.exponent) else node
+    return isinstance(function, n.Function) and function.name in _NAMED
+
+
+def _is_plain_factor(node: Notation) -> bool:
+    """Whether a factor may stand in the numerator over a number: a number, or a power or function of numbers."""
+    if isinstance(node, n.Power):
+        return _is_plain_factor(node.base) and not isinstance(node.base, n.Function)
+    if isinstance(node, n.Root):
+        return _is_plain_factor(node.base)
+    if isinstance(node, n.Name):
+        return node.rank == 0
+    return isinstance(node, n.Literal) or (isinstance(node, n.Function) and _is_short_call(node))
+
+
+def _fits_a_line(node: Notation) -> bool:
+    """Whether a part of an exponent can stand beside a slash: no fraction, big operator or array in it."""
+    for part in _walk(node):
+        if isinstance(part, n.Product) and (part.denominator or isinstance(part.coefficient, Fraction)):
+            return False
+        if not isinstance(part, n.Name | n.Literal | n.Power | n.Product | n.Sum | n.Entry | n.Function | n.Root):
+            return False
+    return n.size(node) <= 12
+
+
+def _between(node: n.Logic) -> tuple[n.Relation, n.Relation] | None:
+    """``a < x and x < b`` as its two relations in that order."""
+    if node.name != "and" or len(node.arguments) != 2:
+        return None
+    upward: list[n.Relation] = []
+    for item in node.arguments:
+        if not isinstance(item, n.Relation) or item.name not in _TURNED:
+            return None
+        falling = item.name in ("greater", "greater_equal")
+        upward.append(n.Relation(_TURNED[item.name], item.right, item.left) if falling else item)
+    for low, high in (upward, upward[::-1]):
+        if low.right == high.left and not isinstance(low.right, n.Literal):
+            return low, high
+    return None
 
 
 def _walk(node: Notation) -> list[Notation]:

@@ -114,7 +114,7 @@ class DisplayAlgebra:
         """A literal as a person writes it: 6.2831853... is 2 pi."""
         if isinstance(scalar.value, float):
             coefficient, factors = recognised(scalar.value)
-            if factors:
+            if factors or isinstance(coefficient, Fraction):
                 powers = [self.power(number(b, scalar.dtype), number(e, scalar.dtype)) for b, e in factors]
                 return algebra.product_of(number(coefficient, scalar.dtype), *powers)
         return scalar
@@ -340,8 +340,7 @@ class DisplayAlgebra:
             coefficient = coefficient * divisor**exponent  # type: ignore[operator]
         if len(factors) == 1 and is_apply(factors[0], "sum") and coefficient == -1:
             return algebra.sum_of(*[scaled(-1, t) for t in factors[0].children], flatten=False, dtype=product.dtype)
-        result = algebra.product_of(number(coefficient, product.dtype), *factors, flatten=False)
-        return result
+        return algebra.product_of(number(coefficient, product.dtype), *factors, flatten=False)
 
     # ------------------------------------------------------------ powers
 

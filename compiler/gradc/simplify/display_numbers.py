@@ -33,6 +33,16 @@ def recognised(value: float) -> tuple[Fraction | float, tuple[tuple[NumberValue,
         or len(f"{abs(value):.17g}".replace(".", "").strip("0")) <= _TYPED_DIGITS
     ):
         return value, ()
+    short = Fraction(value).limit_denominator(_LARGEST_DIVISOR)
+    if abs(float(short) - value) <= 2 * max(math.ulp(value), math.ulp(1.0)) and short.denominator not in (
+        1,
+        2,
+        4,
+        5,
+        8,
+        10,
+    ):
+        return short, ()
     for unit, factors in _FAMILIES:
         ratio = value / unit
         multiple = Fraction(ratio).limit_denominator(_LARGEST_DIVISOR)
