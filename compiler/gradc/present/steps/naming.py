@@ -11,9 +11,23 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 
 from gradc.ir.algebra import reindexed
+from gradc.ir.build import as_tensor
 from gradc.ir.intern import Node
 from gradc.ir.rewrite import replace_tensors
-from gradc.ir.scalar import COMPARISONS, GUARDS, TRUE, Apply, Load, Number, Scalar, apply, index, is_number, load
+from gradc.ir.scalar import (
+    COMPARISONS,
+    GUARDS,
+    TRUE,
+    Apply,
+    Load,
+    Number,
+    Scalar,
+    apply,
+    index,
+    is_apply,
+    is_number,
+    load,
+)
 from gradc.ir.source import SourceLine, carry_lines, lines_of
 from gradc.ir.tensor import Compute, Input, Tensor, compute
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
@@ -95,6 +109,8 @@ class Choice:
         self._order = [t for t in graph_order([output]) if isinstance(t, Tensor) and t in self._active]
         self._simple: set[Tensor] = set(wrt)
         self._views: set[Tensor] = set(wrt)
+        #: what a node merely repeats
+        self._copied: dict[Tensor, Tensor] = {}
         self.own_names = _own_names(self._order, function)
         wanted: set[Tensor] = set()
         uses: dict[Tensor, int] = {}
@@ -106,6 +122,7 @@ class Choice:
         wanted |= {t for t, times in uses.items() if times > 1 and t not in self._simple}
         wanted |= set(self.own_names) - self._views
         wanted |= {t for t in self._order if not isinstance(t, Compute | Input)}
+        wanted = {self._copied.get(t, t) for t in wanted}
         self.named = [t for t in self._order if t in wanted and t is not output and t not in self._views]
 
     @property
@@ -125,6 +142,10 @@ class Choice:
         body = tensor.body
         while isinstance(body, Apply) and body.op.name == "convert":
             body = body.children[0]
+        others = [c for c in body.children if not is_number(c, 1)] if is_apply(body, "mul") else [body]
+        copied = as_tensor(tensor.shape, others[0]) if len(others) == 1 else tensor
+        if copied is not tensor and isinstance(others[0], Load) and copied is others[0].tensor:
+            self._copied[tensor] = self._copied.get(copied, copied)
         if isinstance(body, Load):
             if body.tensor in self._views:
                 self._views.add(tensor)
@@ -174,7 +195,8 @@ def _own_names(order: Sequence[Tensor], function: str) -> dict[Tensor, str]:
             match = _ASSIGNMENT.match(line.text)
             if match and line.function == function and not isinstance(tensor, Input) and tensor not in found:
                 found[tensor] = (line, match[1])
-    return {tensor: name for tensor, (line, name) in found.items() if (tensor, line) not in inside}
+    last = {line: tensor for tensor, (line, _) in found.items() if (tensor, line) not in inside}
+    return {tensor: found[tensor][1] for tensor in last.values()}
 
 
 def names_for(choice: Choice, taken: Sequence[Name], function: Name) -> dict[Tensor, Name]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from gradc.differentiate import gradient, identity_seed, jacobian_forward
 from gradc.ir.algebra import Substitution, conjunction, guarded, linear_terms, product_of, reindexed
@@ -101,6 +102,7 @@ class Program:
         for part in reversed(self.parts):
             if part.stand_in in needed:
                 needed.update(t for t in graph_order([part.displayed]) if isinstance(t, Input))
+        self.left_out |= {part.stand_in: part.tensor for part in self.parts if part.stand_in not in needed}
         self.parts = [part for part in self.parts if part.stand_in in needed]
 
     def _variables(self, part: Part) -> list[Input]:
@@ -118,8 +120,17 @@ class Program:
         return self.parts[:-1]
 
     def consumers(self, variable: Input) -> list[Part]:
-        """The parts that depend on a variable directly."""
-        return [part for part in self.parts if variable in part.partials]
+        """The parts that depend on a variable directly, and that the output depends on."""
+        return [part for part in self.told if variable in part.partials]
+
+    @cached_property
+    def told(self) -> list[Part]:
+        """The parts that the output depends on by some derivative: others only decide between cases."""
+        reached = {self.output.stand_in}
+        for part in reversed(self.parts):
+            if part.stand_in in reached:
+                reached.update(part.partials)
+        return [part for part in self.parts if part.stand_in in reached]
 
     def points(self) -> Points:
         """Points where every part is defined, with the parts' values."""

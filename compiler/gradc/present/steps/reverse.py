@@ -6,7 +6,7 @@ from gradc.ir.algebra import Substitution, reindexed, sum_of
 from gradc.ir.algebra import product_of as scalar_product
 from gradc.ir.build import as_tensor
 from gradc.ir.rewrite import replace_tensors
-from gradc.ir.scalar import index, load
+from gradc.ir.scalar import index, load, number
 from gradc.ir.tensor import Compute, Input, Tensor, compute, input_tensor
 from gradc.ir.walk import loads_of
 from gradc.present.notation import Name
@@ -44,7 +44,7 @@ class Reverse:
     def local_lines(self) -> list[Line]:
         """The derivative of every part by each of its variables, the output's first."""
         found = []
-        for part in reversed(self._program.parts):
+        for part in reversed(self._program.told):
             for variable, partial in part.partials.items():
                 found.append(self._local(part, variable, partial))
         return found
@@ -92,6 +92,7 @@ class Reverse:
         for variable in variables:
             consumers = sorted(self._program.consumers(variable), key=lambda part: part is not self._output)
             if not consumers:
+                self.adjoints[variable] = self._carried[variable] = self._zero(variable)
                 continue
             self._sweep_to(variable, consumers)
             if consumers == [self._output]:  # its local derivative says it all
@@ -103,6 +104,9 @@ class Reverse:
     def _sweep_to(self, variable: Input, consumers: list[Part]) -> None:
         terms = [shown(self._contribution(part, variable)) for part in consumers]
         self.adjoints[variable] = terms[0] if len(terms) == 1 else _total(terms)
+
+    def _zero(self, variable: Input) -> Tensor:
+        return compute((*self._output.tensor.shape, *variable.shape), number(0, variable.dtype))
 
     def _contribution(self, part: Part, variable: Input) -> Tensor:
         """What one path adds, its brackets eliminated."""

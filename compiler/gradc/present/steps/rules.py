@@ -73,7 +73,7 @@ def rules_of(definition: Tensor, variable: Tensor, variables: Iterable[Tensor]) 
         distinct.remove(SUM)
     if len(distinct) > 1 and CONSTANT in distinct and any(r in distinct for r in (POWER, PRODUCT, QUOTIENT)):
         distinct.remove(CONSTANT)
-    return ", ".join(distinct[:_MOST])
+    return ", ".join(distinct[:_MOST] or [SELECTED])
 
 
 def _below(definition: Tensor, variables: Iterable[Tensor]) -> set[object]:
