@@ -20,6 +20,7 @@ from benchmarks.systems import ORDER, available
 CASES = (
     "calls",
     "first_gradient",
+    "from_sympy",
     "waves",
     "threads",
     "projection",

@@ -145,6 +145,13 @@ def test_matrix_symbols():
     np.testing.assert_array_equal(gradc.from_sympy(a.T + b, [a, b])(left, right), left.T + right)
 
 
+def test_matrices_of_any_size():
+    a, b = sp.MatrixSymbol("a", m, n), sp.MatrixSymbol("b", n, m)
+    f = gradc.from_sympy(a * b + (a * b).T, [a, b])
+    left, right = np.arange(6.0).reshape(2, 3), np.arange(6.0).reshape(3, 2) - 2
+    np.testing.assert_array_equal(f(left, right), left @ right + (left @ right).T)
+
+
 def test_a_branch_that_is_not_taken_leaves_the_derivative_finite():
     f = gradc.from_sympy(sp.Piecewise((sp.sqrt(x), x > 0), (0, True)), [x])
     assert gradc.grad(f)(-1.0) == 0.0

@@ -33,10 +33,10 @@ class SympyFunction:
         arrays: dict[Any, Any] = {}
         for pattern, value in zip(self.args, bound, strict=True):
             _bind(pattern, value, values, arrays)
-        return _result(self.expression, lambda e: sympy_graph(e, values, arrays))
+        return _result(self.expression, lambda e: _graph(e, values, arrays))
 
     def __repr__(self) -> str:
-        return f"<SymPy expression {str(self.expression):.60}>"
+        return f"<SymPy expression {self.expression!s:.60}>"
 
     def __gradc_stand_in__(self, path: Any, stand_in: Any) -> SympyFunction:
         """An expression captures nothing: the traced function is the expression itself."""
@@ -44,7 +44,7 @@ class SympyFunction:
 
 
 def from_sympy(expr: Any, args: Any = None) -> Function:
-    """A compiled function of a SymPy expression: a faster ``lambdify``.
+    r"""A compiled function of a SymPy expression: a faster ``lambdify``.
 
     The graph is built from the expression itself: nothing is printed, common subexpressions are shared, and every
     transform (`grad`, `hessian`, `vmap`, ...) applies to the result.
@@ -53,8 +53,9 @@ def from_sympy(expr: Any, args: Any = None) -> Function:
     ----------
     expr
         An expression, a relation, a Matrix or array, or a list, tuple or dict of them. Known are the elementary
-        functions, ``Piecewise``, ``Max``/``Min``, ``Abs``, ``sign``, ``Heaviside``, ``floor``/``ceiling``, ``Mod``, ``erf``/``erfc``, ``gamma``,
-        ``loggamma``, ``polygamma``, and ``Sum``/``Product`` over an index with entries of ``IndexedBase``\\ s.
+        functions, ``Piecewise``, ``Max``/``Min``, ``Abs``, ``sign``, ``Heaviside``, ``floor``/``ceiling``, ``Mod``,
+        ``erf``/``erfc``, ``gamma``, ``loggamma``, ``polygamma``, products and transposes of MatrixSymbols, and
+        ``Sum``/``Product`` over an index with entries of an ``IndexedBase``.
     args
         The arguments in order, as for ``lambdify``: symbols, IndexedBases, MatrixSymbols, and lists, tuples or matrices of
         symbols, which take a container or array. By default the free symbols, sorted by name.
@@ -84,14 +85,10 @@ def from_sympy(expr: Any, args: Any = None) -> Function:
     expression = _sympified(expr)
     if args is None:
         args = _own_symbols(expression)
-    elif not isinstance(args, list | tuple) and not (
-        isinstance(args, set | frozenset)
-        or getattr(args, "is_Matrix", False)
-        and not isinstance(args, sympy.MatrixSymbol)
-    ):
-        args = [args]
-    if isinstance(args, set | frozenset):
+    elif isinstance(args, set | frozenset):
         raise ArgumentError("args is a set, which has no order; give a list")
+    elif not isinstance(args, list | tuple | sympy.MatrixBase | sympy.Tuple):
+        args = [args]
     patterns = list(args)
     for pattern in patterns:
         _check(pattern)
@@ -106,6 +103,16 @@ def _sympified(expression: Any) -> Any:
     if isinstance(expression, list | tuple) and not isinstance(expression, sympy.Basic):
         return type(expression)(_sympified(item) for item in expression)
     return sympy.sympify(expression)
+
+
+def _graph(expression: Any, values: dict[Any, Any], arrays: dict[Any, Any]) -> Any:
+    """The traced value of one expression; matrices of any size are multiplied whole."""
+    if getattr(expression, "is_Matrix", False) and not all(getattr(e, "is_Integer", True) for e in expression.shape):
+        from gradc.verify.sympy_expression import sympy_function
+
+        names = {str(key): value for key, value in {**values, **arrays}.items()}
+        return sympy_function(expression, list(names))(names)
+    return sympy_graph(expression, values, arrays)
 
 
 def _result(expression: Any, convert: Callable[[Any], Any]) -> Any:
@@ -132,7 +139,7 @@ def _own_symbols(expression: Any) -> list[Any]:
         bases = part.atoms(sympy.IndexedBase) if hasattr(part, "atoms") else set()
         for base in bases:
             found[str(base)] = base
-            extents |= {e for e in base.shape or ()}
+            extents |= set(base.shape or ())
         labels = {str(base) for base in bases}
         for symbol in part.free_symbols:
             if str(symbol) not in labels and not isinstance(symbol, sympy.Indexed):

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.present.source_cases import CASES, Case, leaves, named
 
 import gradc
 from gradc.errors import ArgumentError
-from tests.present.source_cases import CASES, Case, leaves, named
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
@@ -45,7 +45,7 @@ def check(function: Any, specs: tuple[Any, ...], arguments: tuple[Any, ...], fol
         for extent, length in zip(tensor.shape, value.shape, strict=True):
             if not isinstance(extent, int):
                 sizes[extent.name] = length
-    head = source[re.search(r"^void (\w+)\(", source, re.M).start() :]
+    head = source[re.search(r"^void (\w+)\(", source, re.MULTILINE).start() :]
     entry = getattr(compiled(source, folder), re.match(r"void (\w+)", head)[1])
     given: list[Any] = [ctypes.c_size_t(sizes[name]) for name in sorted(sizes)]
     kept = [np.array(v, t.dtype, order="C") for v, t in zip(values, record.graph.inputs, strict=True)]

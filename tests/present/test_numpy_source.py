@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.present.source_cases import CASES, PARAMETERS, Case, leaves, named
 
 import gradc
 from gradc.errors import GradcError
-from tests.present.source_cases import CASES, PARAMETERS, Case, leaves, named
 
 
 def run(source: str, arguments: tuple[Any, ...]) -> Any:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gradc.errors import ArgumentError
 from gradc.ir.scalar import Size
 from gradc.ir.tensor import Graph
@@ -68,10 +70,10 @@ def _parameters(paths: Sequence[str], signature: Signature) -> list[str]:
         if match is None:
             raise ArgumentError(f"the input {path} has no name that source could use")
         value = signature.captured.get(name)
-        if value is None or getattr(value, "ndim", 0):
+        if value is None or np.ndim(value):
             plain[match.group()] = None
         else:
-            defaults[match.group()] = repr(getattr(value, "item", lambda value=value: value)())
+            defaults[match.group()] = repr(np.asarray(value).item())
     return [*plain, *[f"{name}={value}" for name, value in defaults.items() if name not in plain]]
 
 

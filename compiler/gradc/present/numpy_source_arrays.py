@@ -10,7 +10,7 @@ import numpy as np
 
 from gradc.errors import ArgumentError
 from gradc.ir.algebra import difference, is_index_predicate, linear_terms, substitute, sum_of
-from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, index, is_apply, is_number, number
+from gradc.ir.scalar import Guard, Index, Number, Scalar, index, is_apply, is_number, number
 from gradc.ir.tensor import (
     Call,
     Compute,
@@ -26,7 +26,7 @@ from gradc.ir.tensor import (
 )
 from gradc.ir.walk import graph_order, loads_of
 from gradc.present.numpy_source_scalars import Bodies, Value, unwrapped
-from gradc.present.numpy_source_spaces import Space, affine, conjuncts, diagonal, whole_space, within
+from gradc.present.numpy_source_spaces import Space, conjuncts, diagonal, whole_space, within
 from gradc.present.numpy_source_text import Term, Terms
 
 #: Literal arrays of more entries are not written into the source.
@@ -231,9 +231,10 @@ class Arrays:
         if found is None or node.shape[0] != node.shape[1] or not isinstance(found[2], Number):
             return None
         first, second, offset = found
-        if abs(int(offset.value)) and not isinstance(node.shape[0], int):  # type: ignore[arg-type]
-            return None
+        assert isinstance(offset, Number)
         shift = int(offset.value)  # type: ignore[arg-type]
+        if shift and not isinstance(node.shape[0], int):
+            return None
         one = within(space, _shifted_range(index(first), shift, node.shape[0]))
         if one is None:
             return None

@@ -258,7 +258,7 @@ class Bodies:
         return result
 
     def _power(self, node: Apply, values: list[Value], space: Space) -> Value:
-        base, exponent = node.args
+        exponent = node.args[1]
         known = exponent.value if isinstance(exponent, Number) else None
         if isinstance(known, int | Fraction) and not isinstance(known, bool):
             if known < 0:
@@ -340,7 +340,8 @@ class Bodies:
         axes = sorted(terms, key=lambda atom: -terms[atom])
         if len(axes) < 2 or offset or not all(isinstance(axis, Index) for axis in axes):
             return None
-        lengths, stride = [], 1
+        lengths: list[int] = []
+        stride = 1
         for axis in reversed(axes):
             interval = space.intervals[axis.position]  # type: ignore[attr-defined]
             if terms[axis] != stride or not is_number(interval.low, 0) or not isinstance(interval.high, Number):

@@ -93,7 +93,7 @@ _SIGNS = {
     "@": (PRODUCT, PRODUCT, PRODUCT + 1, "product"),
     "&": (AND, AND, AND + 1, "mask"),
     "|": (OR, OR, OR + 1, "mask"),
-    **{sign: (COMPARISON, OR, OR, "mask") for sign in ("<", "<=", ">", ">=", "==", "!=")},
+    **dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), (COMPARISON, OR, OR, "mask")),
 }
 
 _NAMES = {"exp": "e", "sum": "total", "max": "largest", "min": "smallest", "where": "chosen", "expit": "sigmoid"}
@@ -127,8 +127,8 @@ class Statements:
     def compute(self, roots: Sequence[Term]) -> list[str]:
         """The source of each root, after the lines it needs."""
         order = ordered(roots)
-        for term in (*roots, *[part for term in order for part in term.parts]):
-            self._uses[term] = self._uses.get(term, 0) + 1
+        for used in (*roots, *[part for term in order for part in term.parts]):
+            self._uses[used] = self._uses.get(used, 0) + 1
         for term in order:
             self._add(term)
         return [self._text[root][0] for root in roots]

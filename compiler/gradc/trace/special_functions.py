@@ -75,7 +75,7 @@ def polygamma(order: int, x: Scalar) -> Scalar:
     if order == 0:
         tail = apply("mul", square, _series([b / (2 * k) for k, b in enumerate(_BERNOULLI, 1)], square))
         main = apply("sub", apply("log", z), apply("mul", number(Fraction(1, 2), x.dtype), inverse))
-        result = apply("sub", main, tail)
+        result: Scalar = apply("sub", main, tail)
         for k in range(_SHIFT):
             result = apply("sub", result, apply("div", number(1, x.dtype), _plus(x, k)))
     else:

@@ -16,7 +16,7 @@ import numpy as np
 from gradc.errors import ParseError
 from gradc.ir.algebra import conjunction, convert, disjunction, equal, guarded, negation, sum_of
 from gradc.ir.build import as_tensor
-from gradc.ir.scalar import BOOL, E, EULER_GAMMA, FLOAT64, INT64, PI, DType, Scalar, apply, index, load, number
+from gradc.ir.scalar import BOOL, EULER_GAMMA, FLOAT64, INT64, PI, DType, E, Scalar, apply, index, load, number
 from gradc.ir.tensor import Extent, Shape, Tensor, compute, extent_scalar
 from gradc.trace.elementwise import broadcast_indices, broadcast_shapes
 from gradc.trace.special_functions import gamma, log_gamma, polygamma
@@ -66,7 +66,7 @@ class Scope:
 
 
 def sympy_graph(expression: Any, values: Mapping[Any, Any], arrays: Mapping[Any, Any]) -> TracedArray:
-    """A SymPy expression, matrix or array as a traced array.
+    r"""A SymPy expression, matrix or array as a traced array.
 
     Parameters
     ----------
@@ -85,6 +85,7 @@ def sympy_graph(expression: Any, values: Mapping[Any, Any], arrays: Mapping[Any,
     ------
     ParseError
         A symbol has no value, or a function has no counterpart.
+
     """
     numbers = {symbol: lift(value) for symbol, value in values.items()}
     tensors = {symbol: lift(value) for symbol, value in arrays.items()}
@@ -187,7 +188,7 @@ def _by_family(node: Any) -> Handler:
 
 def _unknown(node: Any, arguments: list[Scalar], scope: Scope) -> Scalar:
     raise ParseError(
-        f"SymPy's {type(node).__name__} has no counterpart here; rewrite {str(node):.60} in elementary functions"
+        f"SymPy's {type(node).__name__} has no counterpart here; rewrite {node!s:.60} in elementary functions"
     )
 
 
@@ -585,18 +586,18 @@ def _determinant_or_trace(node: Any, _: list[Scalar], scope: Scope) -> Scalar:
 
 
 _HANDLERS: dict[str, Handler] = {
-    **{name: _function for name in _FUNCTIONS},
-    **{name: _reciprocal for name in _RECIPROCALS},
-    **{name: _relation for name in _RELATIONS},
-    **{name: _integer for name in ("Integer", "Zero", "One", "NegativeOne")},
-    **{name: _number for name in ("Float", "Pi", "Exp1", "EulerGamma", "Infinity", "NegativeInfinity", "NaN", "ImaginaryUnit")},
-    **{name: _truth for name in ("BooleanTrue", "BooleanFalse")},
-    **{name: _connective for name in ("And", "Or", "Not", "Xor", "Implies", "Equivalent")},
-    **{name: _gamma for name in ("gamma", "loggamma", "digamma", "polygamma", "factorial", "beta")},
-    **{name: _reduction for name in ("Sum", "Product")},
-    **{name: _entry for name in ("Indexed", "MatrixElement")},
-    **{name: _symbol for name in ("Symbol", "Dummy")},
-    **{name: _determinant_or_trace for name in ("Determinant", "Trace", "Derivative", "Integral")},
+    **dict.fromkeys(_FUNCTIONS, _function),
+    **dict.fromkeys(_RECIPROCALS, _reciprocal),
+    **dict.fromkeys(_RELATIONS, _relation),
+    **dict.fromkeys(("Integer", "Zero", "One", "NegativeOne"), _integer),
+    **dict.fromkeys(("Float", "Pi", "Exp1", "EulerGamma", "Infinity", "NegativeInfinity", "NaN", "ImaginaryUnit"), _number),
+    **dict.fromkeys(("BooleanTrue", "BooleanFalse"), _truth),
+    **dict.fromkeys(("And", "Or", "Not", "Xor", "Implies", "Equivalent"), _connective),
+    **dict.fromkeys(("gamma", "loggamma", "digamma", "polygamma", "factorial", "beta"), _gamma),
+    **dict.fromkeys(("Sum", "Product"), _reduction),
+    **dict.fromkeys(("Indexed", "MatrixElement"), _entry),
+    **dict.fromkeys(("Symbol", "Dummy"), _symbol),
+    **dict.fromkeys(("Determinant", "Trace", "Derivative", "Integral"), _determinant_or_trace),
     "Rational": _rational,
     "Half": _rational,
     "Add": _add,
