@@ -20,7 +20,8 @@ class Identity:
     """One identity. The derivative is that by the first argument; ``f`` and ``hand`` take the same arguments.
 
     ``latex`` is the right-hand side as a book prints it. ``draw`` makes a random point where a box of positive numbers
-    is no domain: positive definite matrices, labels that are rows of a one-hot matrix.
+    is no domain: positive definite matrices, labels that are rows of a one-hot matrix. ``entries`` is the same by entries,
+    where ``latex`` has the Kronecker products of vec by vec.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Identity:
     latex: str
     hand: Callable[..., Any]
     draw: tuple[str, ...] = ()
+    entries: str = ""
 
     def derived(self) -> Any:
         """The transform of ``f``."""

@@ -27,6 +27,11 @@ def test_print(identity: Identity) -> None:
     assert identity.derived().formula(*identity.specs).latex(notation="matrix") == identity.latex
 
 
+@pytest.mark.parametrize("identity", [r for r in IDENTITIES if r.entries], ids=lambda row: row.name)
+def test_entries(identity: Identity) -> None:
+    assert identity.derived().formula(*identity.specs).latex() == identity.entries
+
+
 @EACH
 def test_what_is_printed(identity: Identity, rng: np.random.Generator) -> None:
     formula = identity.derived().formula(*identity.specs)
@@ -43,6 +48,10 @@ def written(formula: Formula, symbols: dict[str, Any], shape: tuple[int, ...]) -
     """The value of the printed formula, entry by entry where it has indices."""
     (line,) = formula._page("matrix").lines
     size = shape[0] if shape else 1
+    if line.vectorised:  # columns stacked
+        sizes = (shape[0] * shape[1], shape[2] * shape[3])
+        value = np.broadcast_to(Written(symbols, sizes[0]).value(line.value), sizes)
+        return value.reshape(shape, order="F")
     if not line.indices:
         value = np.asarray(Written(symbols, size).value(line.value))
         column = value[:, 0] if len(shape) == 1 and value.ndim == 2 else value

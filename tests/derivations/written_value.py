@@ -38,13 +38,14 @@ def row_softmax(z: Any) -> Any:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(np, name) for name in ("sin", "cos", "exp", "log", "tanh", "sign", "abs", "maximum", "kron")},
+    **{name: getattr(np, name) for name in ("sin", "cos", "exp", "log", "tanh", "sign", "abs", "maximum")},
     "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
     "softplus": lambda z: np.logaddexp(0, z),
     "softmax": softmax,
     "row_softmax": row_softmax,
     "diag": np.diagflat,
     "diagonal": lambda x: np.diag(x)[:, None],
+    "vec": lambda x: x.reshape(-1, 1, order="F"),
     "tr": np.trace,
     "det": np.linalg.det,
     "norm": np.linalg.norm,
@@ -99,7 +100,20 @@ class Written:
         return self.value(node.base) ** (1 / node.degree)
 
     def _function(self, node: n.Function) -> Any:
+        if node.name == "kron":
+            return self._kronecker(*node.arguments)
         return FUNCTIONS[node.name](*(self.value(a) for a in node.arguments))
+
+    def _kronecker(self, left: n.Notation, right: n.Notation) -> Any:
+        """An identity matrix beside a matrix fills the rows that are left."""
+        if isinstance(left, n.Identity) and isinstance(right, n.Identity):
+            return np.eye(self.size)
+        if isinstance(left, n.Identity):
+            other = self.value(right)
+            return np.kron(np.eye(self.size // other.shape[0]), other)
+        other = self.value(left)
+        identity = isinstance(right, n.Identity)
+        return np.kron(other, np.eye(self.size // other.shape[0]) if identity else self.value(right))
 
     def _relation(self, node: n.Relation) -> Any:
         return RELATIONS[node.name](self.value(node.left), self.value(node.right))

@@ -20,6 +20,7 @@ from gradc.simplify.display import display, display_with_conditions
 
 if TYPE_CHECKING:
     from gradc.present.drawing import Drawing
+    from gradc.present.kinks import Kinks
     from gradc.present.steps import Derivation
 
 
@@ -108,7 +109,11 @@ class Formula:
     # ------------------------------------------------------------ prints
 
     def latex(self, notation: NotationName = "auto", lhs: bool = False) -> str:
-        """LaTeX of the right-hand side, in matrix or index notation; ``auto`` picks the shorter."""
+        """LaTeX of the right-hand side, in matrix or index notation; ``auto`` picks the shorter.
+
+        A matrix differentiated by a matrix is four-dimensional: by its entries, or, in matrix notation, the derivative
+        of vec by vec (columns stacked), as Kronecker products where it has that form.
+        """
         return self._page(notation).latex(self._lhs if lhs else None)
 
     def sympy(self) -> Any:
@@ -204,6 +209,28 @@ class Formula:
         signature = signature_of(self._graph, self._input_names, self._origin, self._output_names)
         formula = str(self) if self._is_short else ""
         return c_source(self._graph, signature, formula)
+
+    def kinks(self) -> Kinks:
+        """Where the function is not differentiable: the one-sided derivatives there, and which one is used.
+
+        The derivatives are those of the one operation that has the kink; the chain rule multiplies them by the rest.
+
+        >>> import numpy as np
+        >>> import gradc
+        >>> print(gradc.grad(lambda x: np.abs(x - 1) + np.maximum(x, 0)).formula().kinks())
+        where  of             left  right  used  convention
+        x = 1  abs(x - 1)     -1    1      0     the mean of the one-sided values
+        x = 0  maximum(x, 0)  0     1      1/2   shared equally on ties
+        """
+        from gradc.present.kinks import Kinks, kinks_of
+
+        functions = self._origin.functions if self._origin is not None else (self._graph,)
+        constants = tuple(self._origin.data) if self._origin is not None else ()
+        found = [
+            kinks_of(graph, symbols_of([t.name for t in graph.inputs], [t.rank for t in graph.inputs]), constants)
+            for graph in functions
+        ]
+        return Kinks(dict.fromkeys(kink for kinks in found for kink in kinks))
 
     def graph(
         self, at: Any = None, *, adjoints: bool | None = None, of: Literal["function", "formula"] = "function"

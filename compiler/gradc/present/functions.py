@@ -46,6 +46,7 @@ ROWS: dict[str, FunctionRow] = {
     "real": FunctionRow(r"\operatorname{Re}", "real"),
     "imag": FunctionRow(r"\operatorname{Im}", "imag"),
     "kron": FunctionRow(r"{0} \otimes {1}", "kron"),
+    "vec": FunctionRow(r"\operatorname{vec}", "vec"),
     "tr": FunctionRow(r"\operatorname{tr}", "trace"),
     "diagonal": FunctionRow(r"\operatorname{diag}", "diag"),  # the vector; ``diag`` is the matrix
     "diag": FunctionRow(r"\operatorname{diag}", "diag"),

@@ -36,6 +36,11 @@ from gradc.present.notation import Notation
 
 Axes = tuple[int, ...]
 
+#: Of the entry ij of a matrix by the entry kl of another: the rows of both, the columns of both, and the result's own.
+_ROWS: Axes = (0, 2)
+_COLUMNS: Axes = (1, 3)
+_RESULT: Axes = (0, 1)
+
 
 class NoMatrixFormError(Exception):
     """The graph has no matrix notation here; index notation is left. Never leaves `gradc.present`."""
@@ -85,6 +90,20 @@ class MatrixForm:
                 return written
             self._tensors[tensor] = self._compute(tensor) if isinstance(tensor, Compute) else self._call(tensor)
         return self._tensors[tensor]
+
+    def vectorised(self, tensor: Tensor) -> Notation:
+        """The derivative of a matrix by a matrix, as the matrix that takes vec of a change to vec of the effect.
+
+        ``vec`` stacks columns, as in the books: the derivative of ``A X B`` is ``B' (x) A``.
+        """
+        if (
+            not isinstance(tensor, Compute)
+            or tensor.rank != 4
+            or tensor.reducer is not None
+            or tensor.domain is not TRUE
+        ):
+            raise NoMatrixFormError
+        return _Body(self, tensor, ()).vectorised(tensor.body)
 
     def _call(self, tensor: Tensor) -> Notation:
         """A result of a library call on arrays."""
@@ -277,6 +296,52 @@ class _Body:
             if outer.indices[axis] is not quotient or inner.indices[axis] is not remainder:
                 return None
         return View(n.Function("kron", tuple(self._form.tensor(item.tensor) for item in loads)), axes)
+
+    def vectorised(self, body: Scalar) -> Notation:
+        """A sum of terms over rows i, k and columns j, l as Kronecker products."""
+        terms = body.children if is_apply(body, "sum") else (body,)
+        return summed([self._vectorised_term(t) for t in terms])
+
+    def _vectorised_term(self, term: Scalar) -> Notation:
+        numbers: list[Notation] = []
+        groups: dict[Axes, list[tuple[Notation, Axes]]] = {_ROWS: [], _COLUMNS: [], _RESULT: []}
+        for factor in self._flat_factors(term):
+            place = next((g for g in groups if set(factor.axes) <= set(g)), None)
+            if place is None:
+                raise NoMatrixFormError
+            if factor.axes:
+                groups[place].append((factor.notation, factor.axes))
+            else:
+                numbers.append(factor.notation)
+        if groups[_RESULT]:  # an entrywise function
+            if [[f for f, _ in groups[g]] for g in (_COLUMNS, _ROWS)] != [[n.Identity()], [n.Identity()]]:
+                raise NoMatrixFormError
+            array: Notation = m.diagonal(n.Function("vec", (self._joined(groups[_RESULT], _RESULT),)))
+        else:
+            parts = (self._joined(groups[_COLUMNS], _COLUMNS), self._joined(groups[_ROWS], _ROWS))
+            (c, o, u, columns), (d, p, v, rows) = (m.split_scale(part) for part in parts)
+            assert columns is not None
+            assert rows is not None
+            both = columns == rows == n.Identity()
+            kronecker = n.Identity() if both else n.Function("kron", (columns, rows))
+            array = m.scaled_array(c * d, (*o, *p), (*u, *v), kronecker)
+        return m.times_number(times(*numbers), array)
+
+    def _flat_factors(self, term: Scalar) -> list[View]:
+        if is_apply(term, "prod"):
+            return [v for part in term.children for v in self._flat_factors(part)]
+        if isinstance(term, Guard):
+            predicates, core = _guards(term)
+            return [*(self._delta_or_bracket(p) for p in predicates), *self._flat_factors(core)]
+        return [self.view(term)]
+
+    def _joined(self, parts: Sequence[tuple[Notation, Axes]], axes: Axes) -> Notation:
+        if not parts:
+            return n.MatrixProduct((m.ONES, m.transposed(m.ONES)))
+        result = Contraction(parts, ()).result()
+        if result is None:
+            raise NoMatrixFormError
+        return View(*result).over(axes)
 
     def _product(self, predicates: Sequence[Scalar], core: Scalar) -> View:
         kronecker = self._kronecker(core) if not predicates else None

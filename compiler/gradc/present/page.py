@@ -43,13 +43,19 @@ class Definition:
 
 @dataclass(frozen=True)
 class Line:
-    """What one output is; ``indices`` are the letters of an entry in index notation."""
+    """What one output is; ``indices`` are the letters of an entry in index notation.
+
+    A ``vectorised`` derivative of a matrix by a matrix is the matrix of vec by vec.
+    """
 
     value: Notation
     indices: tuple[Name, ...] = ()
+    vectorised: bool = False
 
     def latex_lhs(self, name: str) -> str:
         """The left-hand side, of an entry where it is one."""
+        if self.vectorised:
+            return _vectorised_lhs(name)
         if not self.indices:
             return name
         letters = "".join(i.latex for i in self.indices)
@@ -58,6 +64,19 @@ class Line:
     def plain_lhs(self, name: str) -> str:
         """The same in plain text."""
         return f"{name}[{', '.join(i.plain for i in self.indices)}]" if self.indices else name
+
+
+def _vectorised_lhs(name: str) -> str:
+    r"""``\frac{\partial f}{\partial X}`` as the derivative of vec f by vec X."""
+    first = re.fullmatch(r"\\frac\{\\partial (.+)\}\{\\partial ([^{}^]+)\}", name)
+    if first:
+        above, below = rf"\partial \operatorname{{vec}}({first[1]})", rf"\partial \operatorname{{vec}}({first[2]})^\top"
+        return rf"\frac{{{above}}}{{{below}}}"
+    second = re.fullmatch(r"\\frac\{(\\partial\^\{2\} .+)\}\{\\partial ([^{}^]+)\^\{2\}\}", name)
+    if second:
+        vec = rf"\operatorname{{vec}}({second[2]})"
+        return rf"\frac{{{second[1]}}}{{\partial {vec} \, \partial {vec}^\top}}"
+    return rf"\operatorname{{vec}}\left({name}\right)"
 
 
 @dataclass(frozen=True)
@@ -163,6 +182,10 @@ class Layout:
 
     def _line(self, output: Tensor) -> Line:
         matrix = self._matrix(output)
+        if self._notation == "matrix" and output.rank == 4:
+            matrix = self._vectorised(output)
+            if matrix is not None:
+                return Line(matrix, vectorised=True)
         if matrix is None and not self._pieces.named and _differs_by_entry(output):
             return Line(self._entries(output))
         value = self._chosen(matrix, output)
@@ -187,6 +210,12 @@ class Layout:
             return None
         try:
             return self._matrix_form.output(tensor)
+        except NoMatrixFormError:
+            return None
+
+    def _vectorised(self, tensor: Tensor) -> Notation | None:
+        try:
+            return self._matrix_form.vectorised(tensor)
         except NoMatrixFormError:
             return None
 
