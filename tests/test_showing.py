@@ -18,7 +18,7 @@ def test_left_hand_sides_use_the_symbols_of_the_formula() -> None:
         r"\frac{\partial^{2} f}{\partial \hat{x}^{2}}",
     ]
     both = gradc.value_and_grad(lambda params: params["w1"] ** 2).formula({"w1": 2.0})
-    assert [part.latex(lhs=True) for part in both] == ["f = w_1^{2}", r"\frac{\partial f}{\partial w_1} = 2 w_1"]
+    assert [part.latex(lhs=True) for part in both] == ["f = w_1^{2}", r"\frac{d f}{d w_1} = 2 w_1"]
 
 
 def test_stages() -> None:

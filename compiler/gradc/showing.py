@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,20 +63,25 @@ class Shown:
         if len(labels) != count:
             labels = [("", ())] * count
         functions = tuple(traced.graph for traced in record.traced)
-        values = record.captured(self.function) or ()
-        data = {capture.input.name: value for capture, value in zip(record.captures, values, strict=False)}
+        captures = {c.input.name: c for traced in record.traced for c in (*traced.captures, *record.captures)}
+        data = {name: capture.read(self.function) for name, capture in captures.items()}
+        lines = {node: line for traced in record.traced for node, line in traced.lines.items()}
         name = name if name.isidentifier() else "f"
-        return Origin(functions, tuple(labels), name, data, self.transform.name, record.tree)
+        return Origin(functions, tuple(labels), name, data, self.transform.name, record.tree, lines)
 
     def _output_names(self, record: Record, origin: Origin) -> tuple[list[str], list[str]]:
         """Plain and LaTeX names of the outputs."""
         name, count = origin.name, len(origin.labels)
+        before = _differentiated_before(self.function)
+        inputs = [t for t in record.graph.inputs if isinstance(t, Input)]
+        ordinary = len(inputs) == 1 and inputs[0].rank == 0
         plain, latex = [], []
-        for position, (kind, wrt) in enumerate(origin.labels):
+        for position, (kind, variables) in enumerate(origin.labels):
+            wrt = (*before, *variables) if kind == "derivative" else variables
             suffix = f"[{position}]" if kind == "" and count > 1 else ""
             plain.append(_plain_label(kind, f"{name}{suffix}", wrt))
             full = f"{name}{suffix}"
-            latex.append(_latex_label(kind, full, wrt, _symbols(full, record.graph.inputs)))
+            latex.append(_latex_label(kind, full, wrt, _symbols(full, record.graph.inputs), ordinary))
         return plain, latex
 
     def ir(self, *args: Any, stage: Stage = "simplified", **kwargs: Any) -> str:
@@ -143,7 +149,22 @@ def _symbols(name: str, inputs: Sequence[Tensor]) -> dict[str, str]:
     return {name: symbols[-1].latex} | {path: symbol.latex for path, symbol in zip(names, symbols[:-1], strict=True)}
 
 
-def _latex_label(kind: str, name: str, wrt: Sequence[str], symbols: dict[str, str]) -> str:
+def _differentiated_before(function: Any) -> tuple[str, ...]:
+    """The parameters by which a function of numbers is a derivative already: x in ``grad(grad(f))``."""
+    found: tuple[str, ...] = ()
+    while isinstance(function, Shown) and function.transform.name in ("grad", "jit"):
+        if function.transform.name == "grad":
+            position = getattr(function.transform, "argnums", None)
+            parameters = list(inspect.signature(function.function).parameters)
+            if not isinstance(position, int) or not -len(parameters) <= position < len(parameters):
+                return ()
+            found = (parameters[position], *found)
+        function = function.function
+    return found
+
+
+def _latex_label(kind: str, name: str, wrt: Sequence[str], symbols: dict[str, str], ordinary: bool = False) -> str:
+    r"""A left-hand side: \partial, or d for a function of one number."""
     symbol = symbols[name]
     if kind in ("", "value"):
         return symbol
@@ -151,8 +172,9 @@ def _latex_label(kind: str, name: str, wrt: Sequence[str], symbols: dict[str, st
         return f"{_NABLA[kind][1]} {symbol}"
     variables = [symbols.get(path, path) for path in wrt]
     power = f"^{{{len(wrt)}}}" if len(wrt) > 1 else ""
+    sign = "d" if ordinary else r"\partial"
     if len(set(wrt)) == 1 and len(wrt) > 1:
-        below = rf"\partial {variables[0]}^{{{len(wrt)}}}"
+        below = f"{sign} {variables[0]}^{{{len(wrt)}}}"
     else:
-        below = r" \, ".join(rf"\partial {variable}" for variable in variables)
-    return rf"\frac{{\partial{power} {symbol}}}{{{below}}}"
+        below = r" \, ".join(f"{sign} {variable}" for variable in variables)
+    return rf"\frac{{{sign}{power} {symbol}}}{{{below}}}"

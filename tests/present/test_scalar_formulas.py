@@ -128,8 +128,28 @@ def test_left_hand_sides() -> None:
     assert str(formula) == "df/dx = 2*x*y\ndf/dy = x**2"
 
 
+def test_left_hand_sides_of_one_variable_and_of_higher_order() -> None:
+    def f(x: float) -> float:
+        return x**3
+
+    def g(x: float, theta: float) -> float:
+        return x**3 * theta**2
+
+    assert gradc.grad(f).formula().latex(lhs=True) == r"\frac{d f}{d x} = 3 x^{2}"
+    second = gradc.grad(gradc.grad(f)).formula()
+    assert second.latex(lhs=True) == r"\frac{d^{2} f}{d x^{2}} = 6 x"
+    mixed = gradc.grad(gradc.grad(g), argnums=1).formula()
+    assert mixed.latex(lhs=True) == r"\frac{\partial^{2} g}{\partial x \, \partial \theta} = 6 \theta x^{2}"
+
+
+def test_a_statement_says_what_its_functions_are() -> None:
+    formula = gradc.grad(lambda x: np.log(1 + np.exp(x))).formula()
+    assert formula.latex() == r"\sigma(x)"
+    assert formula.latex(lhs=True) == r"\frac{d f}{d x} = \sigma(x), \qquad \sigma(x) = \frac{1}{1 + e^{-x}}"
+
+
 def test_jupyter_renders_the_formula() -> None:
-    assert gradc.grad(lambda x: x**2).formula()._repr_latex_() == r"$\displaystyle \frac{\partial f}{\partial x} = 2 x$"
+    assert gradc.grad(lambda x: x**2).formula()._repr_latex_() == r"$\displaystyle \frac{d f}{d x} = 2 x$"
 
 
 def test_unknown_notation_and_output() -> None:

@@ -31,6 +31,17 @@ from gradc.present.symbols import leaf_name, symbol, symbols_of
         ("loss", r"\mathrm{loss}"),
         ("x_prime", "x'"),
         ("a_i_j", "a_{i,j}"),
+        ("alpha_max", r"\alpha_{\max}"),
+        ("max", r"\mathrm{max}"),
+        ("lambda_", r"\lambda"),
+        ("sigma2", r"\sigma_2"),
+        ("theta_dot", r"\dot{\theta}"),
+        ("q_ddot", r"\ddot{q}"),
+        ("theta_0", r"\theta_0"),
+        ("x_tilde", r"\tilde{x}"),
+        ("dL_dw", r"\frac{\partial L}{\partial w}"),
+        ("Sigma_inv", r"\Sigma^{-1}"),
+        ("learning_rate", r"\mathrm{learning}_{\mathrm{rate}}"),
     ],
 )
 def test_symbol(name: str, latex: str) -> None:

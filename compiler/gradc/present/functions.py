@@ -73,3 +73,10 @@ def row_of(name: str) -> FunctionRow:
         escaped = name.replace("_", r"\_")
         row = ROWS[name] = FunctionRow(latex or rf"\operatorname{{{escaped}}}", name)
     return row
+
+
+#: What a full statement adds about functions that NumPy has no name for.
+IDENTITIES = {
+    "sigmoid": r"\sigma(x) = \frac{1}{1 + e^{-x}}",
+    "softplus": r"\operatorname{softplus}(x) = \log(1 + e^{x})",
+}

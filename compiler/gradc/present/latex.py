@@ -101,7 +101,9 @@ class LatexWriter(Writer):
         return Text(f"{real} {'-' if value.imag < 0 else '+'} {unit}", Binding.SUM)
 
     def _name(self, node: n.Name) -> Text:
-        return Text(node.latex)
+        if node.latex.startswith(r"\frac"):
+            return Text(node.latex, Binding.PRODUCT, True)
+        return Text(node.latex, Binding.POWER if "^" in node.latex else Binding.ATOM)
 
     def _entry(self, node: n.Entry) -> Text:
         base = self.write(node.base)
@@ -242,7 +244,7 @@ class LatexWriter(Writer):
         if (
             n.size(argument) > _LARGEST_EXPONENT
             or is_array(argument)
-            or any(isinstance(p, n.Reduction) for p in _walk(argument))
+            or any(isinstance(p, n.Reduction) for p in n.walk(argument))
         ):
             return self._called(r"\exp", node.arguments)
         return Text(f"e^{{{self._in_one_line(argument)}}}", Binding.POWER)
@@ -418,7 +420,7 @@ def _is_plain_factor(node: Notation) -> bool:
 
 def _fits_a_line(node: Notation) -> bool:
     """Whether a part of an exponent can stand beside a slash: no fraction, big operator or array in it."""
-    for part in _walk(node):
+    for part in n.walk(node):
         if isinstance(part, n.Product) and (part.denominator or isinstance(part.coefficient, Fraction)):
             return False
         if not isinstance(part, n.Name | n.Literal | n.Power | n.Product | n.Sum | n.Entry | n.Function | n.Root):
@@ -442,15 +444,6 @@ def _between(node: n.Logic) -> tuple[n.Relation, n.Relation] | None:
     return None
 
 
-def _walk(node: Notation) -> list[Notation]:
-    found, pending = [], [node]
-    while pending:
-        item = pending.pop()
-        found.append(item)
-        pending.extend(item.parts)
-    return found
-
-
 def _ends_big(node: Notation, kinds: Collection[str] = tuple(_BIG)) -> bool:
     """Whether the print ends in a big operator of these kinds, which would swallow what follows.
 
@@ -468,5 +461,5 @@ def _stands_beside(node: Notation) -> bool:
     if isinstance(node, n.Function):
         return node.name in ("squared_norm", "frobenius", "tr")
     if isinstance(node, n.Sum):
-        return n.size(node) > 24 or any(isinstance(p, n.Reduction | n.MatrixProduct) for p in _walk(node))
+        return n.size(node) > 24 or any(isinstance(p, n.Reduction | n.MatrixProduct) for p in n.walk(node))
     return isinstance(node, n.MatrixProduct)

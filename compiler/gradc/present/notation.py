@@ -262,3 +262,12 @@ def size(node: Notation) -> int:
         total += 1
         pending.extend(item.parts)
     return total
+
+
+def walk(node: Notation) -> Iterator[Notation]:
+    """All pieces of a tree."""
+    pending = [node]
+    while pending:
+        item = pending.pop()
+        yield item
+        pending.extend(item.parts)

@@ -14,6 +14,7 @@ from gradc.ir.scalar import Apply, Guard, Scalar, Size, load
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
 from gradc.ir.walk import free_indices, post_order
 from gradc.present import notation as n
+from gradc.present.functions import IDENTITIES
 from gradc.present.index_form import IndexForm
 from gradc.present.latex import LatexWriter
 from gradc.present.matrix_form import MatrixForm, NoMatrixFormError
@@ -93,17 +94,27 @@ class Page:
         lines = [write(line.value) for line in self.lines]
         left = [line.latex_lhs(name) for line, name in zip(self.lines, lhs or (), strict=False)]
         short = printed_length(self.lines[0].value) <= _LONGEST_ROW or not isinstance(self.lines[0].value, n.Sum)
+        identities = self._identities() if lhs else []
         if len(lines) == 1 and short and not self.definitions and not self.left_out:
-            return f"{left[0]} = {lines[0]}" if lhs else lines[0]
+            return r", \qquad ".join([f"{left[0]} = {lines[0]}", *identities]) if lhs else lines[0]
         broken = [_broken(line.value) for line in self.lines]
         rows = [f"{name} &= {line}" for name, line in zip(left, broken, strict=True)] if lhs else []
         rows = rows or [f"& {line}" for line in broken]
         for position, definition in enumerate(self.definitions):
             where = r"\text{where} \quad " if position == 0 else ""
             rows.append(f"{where}{write(definition.name)} &= {_broken(definition.value)}")
+        for position, identity in enumerate(identities):
+            where = "" if position or self.definitions else r"\text{where} \quad "
+            rows.append(where + identity.replace("=", "&=", 1))
         if self.left_out:
             rows.append(rf"& \text{{{self._rest()}}}")
         return r"\begin{aligned} " + r" \\ ".join(rows) + r" \end{aligned}"
+
+    def _identities(self) -> list[str]:
+        """What the functions are that have a name of their own here and none in NumPy: ``sigma(x) = 1/(1 + exp(-x))``."""
+        trees = [*[line.value for line in self.lines], *[d.value for d in self.definitions]]
+        named = {part.name for tree in trees for part in n.walk(tree) if isinstance(part, n.Function)}
+        return [identity for name, identity in IDENTITIES.items() if name in named]
 
     def plain(self, names: Sequence[str]) -> str:
         """Plain text."""

@@ -46,6 +46,8 @@ GREEK = frozenset(
     ]
 )
 _SPELLINGS = {"lam": r"\lambda", "lambda": r"\lambda", "eps": r"\epsilon", "ell": r"\ell", "nabla": r"\nabla"}
+#: Subscripts that are written as functions: ``alpha_max``.
+_OPERATORS = frozenset({"max", "min", "inf", "sup"})
 _ACCENTS = {
     "hat": r"\hat",
     "bar": r"\bar",
@@ -54,7 +56,7 @@ _ACCENTS = {
     "ddot": r"\ddot",
     "vec": r"\vec",
 }
-_SUFFIXES = {"prime": "'", "star": "^{*}"}
+_SUFFIXES = {"prime": "'", "star": "^{*}", "inv": "^{-1}"}
 
 
 def symbol(name: str, rank: int = 0) -> Name:
@@ -63,8 +65,12 @@ def symbol(name: str, rank: int = 0) -> Name:
     >>> print(symbol("theta").latex, symbol("w1").latex, symbol("x_hat").latex, symbol("w_in").latex)
     \theta w_1 \hat{x} w_{\mathrm{in}}
     """
+    quotient = re.fullmatch(r"d([^\W\d_]\w*)_d([^\W\d_]\w*)", name)
+    if quotient:
+        top, bottom = (symbol(part).latex for part in quotient.groups())
+        return Name(rf"\frac{{\partial {top}}}{{\partial {bottom}}}", name, rank)
     stem, accents, suffixes, subscripts = _taken_apart(name)
-    latex = _word(stem)
+    latex = _word(stem) if subscripts or stem not in _OPERATORS else rf"\mathrm{{{stem}}}"
     for accent in accents:
         latex = f"{_ACCENTS[accent]}{{{latex}}}"
     latex += "".join(_SUFFIXES[s] for s in suffixes)
@@ -101,6 +107,8 @@ def _word(word: str) -> str:
         return "\\" + word
     if len(word) == 1 or word.isdigit():
         return word
+    if word in _OPERATORS:
+        return "\\" + word
     return rf"\mathrm{{{word}}}"
 
 
