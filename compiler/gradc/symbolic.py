@@ -11,6 +11,7 @@ from gradc.errors import ArgumentError
 from gradc.function import Function, Transform
 from gradc.trace.context import active_trace
 from gradc.trace.sympy_graph import sympy_graph
+from gradc.trace.tracer import lift
 
 
 class SympyFunction:
@@ -106,12 +107,19 @@ def _sympified(expression: Any) -> Any:
 
 
 def _graph(expression: Any, values: dict[Any, Any], arrays: dict[Any, Any]) -> Any:
-    """The traced value of one expression; matrices of any size are multiplied whole."""
-    if getattr(expression, "is_Matrix", False) and not all(getattr(e, "is_Integer", True) for e in expression.shape):
-        from gradc.verify.sympy_expression import sympy_function
+    """The traced value of one expression; extents that MatrixSymbols name are those of the arrays given for them."""
+    import sympy
 
-        names = {str(key): value for key, value in {**values, **arrays}.items()}
-        return sympy_function(expression, list(names))(names)
+    extents: dict[Any, int] = {}
+    for symbol, value in arrays.items():
+        if isinstance(symbol, sympy.MatrixSymbol):
+            given = lift(value).extents
+            for name, extent in zip(symbol.shape, given if len(given) == 2 else (*given, 1), strict=True):
+                if name.is_Symbol and isinstance(extent, int):
+                    extents[name] = extent
+    if extents:
+        expression = expression.subs(extents)
+        arrays = {key.subs(extents) if hasattr(key, "subs") else key: value for key, value in arrays.items()}
     return sympy_graph(expression, values, arrays)
 
 

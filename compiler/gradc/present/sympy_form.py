@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradc.errors import ArgumentError
-from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, Size
+from gradc.ir.algebra import is_index_predicate, linear_terms
+from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, Size, is_apply
 from gradc.ir.tensor import Compute, Constant, Graph, Input, Tensor, extent_scalar
 from gradc.ir.walk import post_order, tensors_of
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Arrays of more entries are not written out.
 _LARGEST_ENTRYWISE = 4096
+#: More brackets in one expression are left as they are: folding them multiplies the cases.
+_MOST_MERGED = 4
 
 
 def sympy_outputs(graph: Graph, names: Sequence[str]) -> list[Any]:
@@ -60,10 +63,35 @@ def _packed(array: np.ndarray[Any, Any]) -> Any:
     import sympy
 
     if array.ndim == 0:
-        return sympy.sympify(array[()])
+        return _merged(sympy.sympify(array[()]))
     if array.ndim <= 2:
         return sympy.Matrix(array.shape[0], array.shape[1] if array.ndim == 2 else 1, list(array.ravel()))
     return sympy.Array(list(array.ravel()), array.shape)
+
+
+def _conjuncts(predicate: Scalar) -> Sequence[Scalar]:
+    if predicate is TRUE:
+        return ()
+    return predicate.children if is_apply(predicate, "and") else (predicate,)
+
+
+def _delta(equation: Any) -> Any:
+    """The Kronecker delta of an equation of indices."""
+    import sympy
+
+    difference = sympy.expand(equation.lhs - equation.rhs)
+    positive = sympy.Add(*[t for t in sympy.Add.make_args(difference) if not t.could_extract_minus_sign()])
+    return sympy.KroneckerDelta(positive, sympy.expand(positive - difference))
+
+
+def _merged(expression: Any) -> Any:
+    """Brackets that exclude each other as one Piecewise, where that is shorter."""
+    import sympy
+
+    if not 1 < expression.count(sympy.Piecewise) <= _MOST_MERGED or expression.has(sympy.Sum, sympy.Product):
+        return expression
+    folded = sympy.piecewise_fold(expression)
+    return folded if sympy.count_ops(folded) <= sympy.count_ops(expression) else expression
 
 
 class _Symbolic:
@@ -100,20 +128,44 @@ class _Symbolic:
 
         reduced = [self._letter() for _ in node.reduce_extents]
         environment = [*indices, *reduced]
-        body = self._scalar(node.body, environment)
         if node.reducer is None:
-            return body
-        if node.domain is not TRUE:
-            neutral = {"sum": 0, "prod": 1}.get(node.reducer)
-            body = sympy.Piecewise((body, self._scalar(node.domain, environment)), (neutral, True))
+            return self._scalar(node.body, environment)
         big = {"sum": sympy.Sum, "prod": sympy.Product}.get(node.reducer)
         if big is None:
             raise ArgumentError(f"SymPy has no {node.reducer} over a named extent; give fixed extents")
+        predicates, content = list(_conjuncts(node.domain)), node.body
+        if node.reducer == "sum" and isinstance(content, Guard):
+            predicates += _conjuncts(content.predicate)
+            content = content.body
         limits = [
-            (letter, 0, self._scalar(extent_scalar(e), ()) - 1)
+            [letter, sympy.S.Zero, self._scalar(extent_scalar(e), ()) - 1]
             for letter, e in zip(reduced, node.reduce_extents, strict=True)
         ]
-        return big(body, *limits)
+        rest = [p for p in predicates if not self._limit(p, node, environment, limits)]
+        body = self._scalar(content, environment)
+        if rest:
+            condition = sympy.And(*[self._scalar(p, environment) for p in rest])
+            body = sympy.Piecewise((body, condition), (0 if node.reducer == "sum" else 1, True))
+        return big(body, *[tuple(limit) for limit in limits])
+
+    def _limit(self, predicate: Scalar, node: Compute, environment: Sequence[Any], limits: list[list[Any]]) -> bool:
+        """Whether the predicate bounds a reduced index by an output index, ``k <= i``: then it is a limit of the sum."""
+        if not is_index_predicate(predicate) or not is_apply(predicate, "less_equal"):
+            return False
+        terms, constant = linear_terms(predicate.children[0])
+        axes = {a.position: a for a in terms if isinstance(a, Index)}
+        inner, outer = [k for k in axes if k >= node.rank], [k for k in axes if k < node.rank]
+        if len(terms) != 2 or len(inner) != 1 or len(outer) != 1 or constant < 0:
+            return False
+        sign = terms[axes[inner[0]]]
+        if abs(sign) != 1 or terms[axes[outer[0]]] != -sign or node.extents[inner[0]] != node.extents[outer[0]]:
+            return False
+        limit, bound = limits[inner[0] - node.rank], environment[outer[0]]
+        if sign > 0:
+            limit[2] = bound - constant
+        else:
+            limit[1] = bound + constant
+        return True
 
     def _scalar(self, root: Scalar, environment: Sequence[Any]) -> Any:
         memo: dict[Scalar, Any] = {}
@@ -135,6 +187,8 @@ class _Symbolic:
         if isinstance(node, Load):
             return self._entry(node.tensor, children)
         if isinstance(node, Guard):
+            if is_index_predicate(node.predicate) and isinstance(children[0], sympy.Eq):
+                return children[1] * _delta(children[0])
             return sympy.Piecewise((children[1], children[0]), (0, True))
         assert isinstance(node, Apply)
         if node.op.name == "where":
