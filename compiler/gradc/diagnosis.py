@@ -53,4 +53,4 @@ def explain_nan(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanation
     for capture in traced.captures:
         if capture.input not in known:
             known[capture.input] = np.asarray(capture.read(function.function), capture.input.dtype)
-    return explain(traced.graph, known, [argument.input for argument in traced.arguments])
+    return explain(traced.graph, known, [argument.input for argument in traced.arguments], traced.lines)

@@ -73,7 +73,7 @@ class Shown:
         """Plain and LaTeX names of the outputs."""
         name, count = origin.name, len(origin.labels)
         before = _differentiated_before(self.function)
-        inputs = [t for t in record.graph.inputs if isinstance(t, Input)]
+        inputs = record.graph.inputs
         ordinary = len(inputs) == 1 and inputs[0].rank == 0
         plain, latex = [], []
         for position, (kind, variables) in enumerate(origin.labels):

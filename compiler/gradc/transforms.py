@@ -36,7 +36,7 @@ def shape_text(shape: Shape) -> str:
 
 
 def _at(tensor: Tensor) -> str:
-    return "".join(f"\n  {line}" for line in lines_of(tensor)[:1])
+    return "".join(f"\n  {line}" for line in lines_of(tensor)[-1:])
 
 
 # ---------------------------------------------------------------- what is differentiated

@@ -117,3 +117,27 @@ def test_save(tmp_path):
     drawing = gradc.grad(loss).formula().graph()
     drawing.save(tmp_path / "graph.svg")
     assert re.match(r"<svg ", (tmp_path / "graph.svg").read_text())
+
+
+def test_data_that_the_derivative_does_not_use():
+    offset = np.array([1.0, 2.0])
+
+    def f(x):
+        return np.sum(3 * x + offset)
+
+    drawing = gradc.grad(f).formula(gradc.vector(2)).graph(at=np.ones(2))
+    assert ["offset", "[1, 2]", "[1, 1]"] in boxes(drawing)
+
+
+def test_the_line_shown_is_that_of_this_function():
+    def one(x):
+        first = np.sinh(3 * x)
+        return first * x
+
+    def two(x):
+        second = np.sinh(3 * x)
+        return second * x
+
+    drawings = [gradc.grad(f).formula().graph().svg for f in (one, two, one)]
+    assert ["first = " in svg for svg in drawings] == [True, False, True]
+    assert ["second = " in svg for svg in drawings] == [False, True, False]

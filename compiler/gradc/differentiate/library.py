@@ -39,7 +39,7 @@ def pulled_back(
 def _row(node: MultiNode, mode: str) -> Library:
     row = LIBRARY.get(node.name) if isinstance(node, Extern) else None
     if row is None or row.tangent is None or row.cotangent is None:
-        where = "".join(f"\n  at {line}" for line in lines_of(node))
+        where = "".join(f"\n  at {line}" for line in lines_of(node)[-1:])
         what = node.name if isinstance(node, Extern) else f"a {type(node).__name__}"
         raise TraceError(f"{what} has no {mode}-mode derivative yet{where}")
     return row

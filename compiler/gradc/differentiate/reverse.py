@@ -228,6 +228,6 @@ def _is_light(value: Scalar) -> bool:
 
 
 def _unsupported(node: Compute) -> str:
-    where = "".join(f"\n  at {line}" for line in lines_of(node))
+    where = "".join(f"\n  at {line}" for line in lines_of(node)[-1:])
     what = f"the reducer {node.reducer!r}"
     return f"{what} has no reverse-mode derivative yet{where}"

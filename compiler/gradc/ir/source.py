@@ -22,6 +22,8 @@ class SourceLine:
         return f"{where}: {self.text.strip()}" if self.text else where
 
 
+#: A node that many functions make keeps the lines of the latest.
+_LINES_KEPT = 8
 _lines: weakref.WeakKeyDictionary[Node, tuple[SourceLine, ...]] = weakref.WeakKeyDictionary()
 
 
@@ -39,5 +41,5 @@ def carry_lines(old: Node, new: Node) -> None:
 
 
 def lines_of(tensor: Node) -> tuple[SourceLine, ...]:
-    """The user's lines that made ``tensor``."""
+    """The user's lines that made ``tensor``, the latest last."""
     return _lines.get(tensor, ())

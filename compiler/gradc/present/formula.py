@@ -225,11 +225,13 @@ class Formula:
         from gradc.present.kinks import Kinks, kinks_of
 
         functions = self._origin.functions if self._origin is not None else (self._graph,)
-        constants = tuple(self._origin.data) if self._origin is not None else ()
-        found = [
-            kinks_of(graph, symbols_of([t.name for t in graph.inputs], [t.rank for t in graph.inputs]), constants)
-            for graph in functions
-        ]
+        asked = {path for _, paths in self._origin.labels for path in paths} if self._origin is not None else set()
+        data = self._origin.data if self._origin is not None else {}
+        found = []
+        for graph in functions:
+            names = [t.name for t in graph.inputs]
+            wrt = [name for name in names if (name in asked if asked else name not in data)]
+            found.append(kinks_of(graph, symbols_of(names, [t.rank for t in graph.inputs]), wrt))
         return Kinks(dict.fromkeys(kink for kinks in found for kink in kinks))
 
     def graph(
@@ -271,7 +273,10 @@ class Formula:
         if adjoints is None:
             adjoints = origin is not None and any(kind not in ("", "value") for kind, _ in origin.labels)
         data = {} if self._origin is None else self._origin.data
-        return draw(graph, names, outputs, at=None if at is None else point(at, names, data), adjoints=adjoints)
+        lines = {} if origin is None else origin.lines
+        return draw(
+            graph, names, outputs, at=None if at is None else point(at, names, data), adjoints=adjoints, lines=lines
+        )
 
     def pretty(self, notation: NotationName = "auto") -> str:
         """The formula in two dimensions, for a terminal: fractions with bars, raised exponents, roots, big operators.

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradc.errors import ArgumentError
+from gradc.ir.intern import Node
+from gradc.ir.source import SourceLine
 from gradc.ir.tensor import Graph
 
 #: What an output is: its kind (``"value"``, ``"derivative"``, ``"divergence"``, ...; ``""`` where nothing is known),
@@ -21,7 +23,8 @@ class Origin:
     ``functions`` are its traced graphs, as the user wrote them (most transforms trace once); ``labels`` tell what each
     output of the formula is; ``name`` is the function's own, ``f`` where it has none; ``data`` holds, by name, what the
     function took from its surroundings when the formula was made. ``action`` names what was done to the function
-    (``"grad"``), ``tree`` is the structure of the result (None: one array or number).
+    (``"grad"``), ``tree`` is the structure of the result (None: one array or number). ``lines`` gives the user's line behind a
+    node of ``functions``.
     """
 
     functions: tuple[Graph, ...]
@@ -30,6 +33,7 @@ class Origin:
     data: Mapping[str, Any] = field(default_factory=dict)
     action: str = ""
     tree: Any = None
+    lines: Mapping[Node, SourceLine] = field(default_factory=dict)
 
     def of(self, position: int) -> Origin:
         """That of one output."""

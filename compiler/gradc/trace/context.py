@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from gradc.errors import DTypeError, ShapeError, TraceError
+from gradc.ir.intern import Node
 from gradc.ir.source import SourceLine, record_line
-from gradc.ir.tensor import Input, Tensor, input_tensor
+from gradc.ir.tensor import Input, input_tensor
 from gradc.trace.access import Path, Root
 from gradc.trace.conditions import Condition
 from gradc.trace.records import Capture
@@ -44,6 +45,8 @@ class Trace:
         self.aliases: dict[Input, Any] = {}
         self.conditions: dict[tuple[str, type, int], tuple[Condition, Any]] = {}
         self.copies: dict[Any, Any] = {}
+        #: the user's line that made a node in this trace: other functions may make the same node
+        self.lines: dict[Node, SourceLine] = {}
         self.volatile = False
         self._names: dict[str, int] = {}
 
@@ -136,11 +139,15 @@ def user_line() -> SourceLine | None:
     return known
 
 
-def note_line(tensor: Tensor) -> None:
-    """Record the user's line as the maker of ``tensor``."""
+def note_line(node: Node) -> None:
+    """Record the user's line as the maker of ``node``."""
     line = user_line()
-    if line is not None:
-        record_line(tensor, line)
+    if line is None:
+        return
+    record_line(node, line)
+    trace = active_trace()
+    if trace is not None:
+        trace.lines[node] = line
 
 
 _SIZE = re.compile(r'size"(\w+)"')  # how the IR prints a named extent

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from gradc.ir.scalar import FLOAT64, Scalar
-from gradc.ir.source import record_line
 from gradc.ir.tensor import Extern, projection
 from gradc.ops.extern import library_call
-from gradc.trace.context import dtype_error, located, shape_error, user_line
+from gradc.trace.context import dtype_error, located, note_line, shape_error
 from gradc.trace.contraction import matmul
 from gradc.trace.creation import eye
 from gradc.trace.elementwise import array_dtype, astype, broadcast_shapes
@@ -58,9 +57,7 @@ def _floating(arrays: Sequence[TracedArray], name: str) -> list[TracedArray]:
 
 def _called(name: str, *operands: TracedArray, **parameters: str | int | bool) -> list[TracedArray]:
     node: Extern = library_call(name, [x.tensor for x in operands], **parameters)
-    line = user_line()
-    if line is not None:
-        record_line(node, line)
+    note_line(node)
     return [wrap(projection(node, position)) for position in range(len(node.results))]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradc.ir.intern import Node
+from gradc.ir.source import SourceLine
 from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.trace.access import Path, Root
 from gradc.trace.conditions import Condition
@@ -47,7 +50,7 @@ class Traced:
 
     ``graph.inputs`` are the argument leaves in order, then the captures. ``argument_trees`` holds, for each argument, the
     structure (an optree treedef) of its leaves, so that a derivative takes the shape of its argument. ``weak_outputs``
-    tells which outputs are Python numbers.
+    tells which outputs are Python numbers. ``lines`` gives the line of the user's code that made a node of the graph.
     """
 
     graph: Graph
@@ -59,6 +62,7 @@ class Traced:
     conditions: tuple[Condition, ...] = ()
     pins: tuple[tuple[Input, Any], ...] = ()
     function: Root = field(default=None, compare=False)
+    lines: Mapping[Node, SourceLine] = field(default_factory=dict, compare=False)
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:

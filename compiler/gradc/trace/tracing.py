@@ -228,6 +228,7 @@ def _finished(
         conditions=conditions_of(trace),
         pins=tuple((tensor, value) for tensor, value in trace.pinned.items() if tensor not in trace.captures),
         function=function,
+        lines={t: trace.lines[t] for t in graph_order(tensors) if t in trace.lines},
     )
 
 

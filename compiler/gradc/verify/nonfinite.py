@@ -17,8 +17,9 @@ import numpy as np
 from gradc.differentiate import gradient
 from gradc.evaluate import evaluate
 from gradc.ir.build import as_tensor
+from gradc.ir.intern import Node
 from gradc.ir.scalar import TRUE, Apply, Load, Scalar, number
-from gradc.ir.source import SourceLine, lines_of
+from gradc.ir.source import SourceLine
 from gradc.ir.tensor import Compute, Extern, Graph, Input, MultiNode, Projection, Tensor, compute, input_tensor
 from gradc.ir.walk import graph_order, operands_of, post_order
 from gradc.simplify import simplify_outputs
@@ -93,18 +94,21 @@ class Explanation:
         return f"<div><b>{html.escape(first)}</b>" + "".join(f"<div>{html.escape(r)}</div>" for r in rest) + "</div>"
 
 
-def explain(graph: Graph, values: Mapping[Input, Any], wrt: Sequence[Input]) -> Explanation:
+def explain(
+    graph: Graph, values: Mapping[Input, Any], wrt: Sequence[Input], lines: Mapping[Node, SourceLine]
+) -> Explanation:
     """The first operation of ``graph`` that is not finite at these values of its inputs, else of its derivative in ``wrt``.
 
-    An array result counts by the sum of its entries.
+    An array result counts by the sum of its entries. ``lines`` gives the user's line of a node.
     """
-    search = _Search(graph, values)
+    search = _Search(graph, values, lines)
     return search.in_arguments() or search.in_value() or search.in_derivative(wrt) or Explanation()
 
 
 class _Search:
-    def __init__(self, graph: Graph, values: Mapping[Input, Any]) -> None:
+    def __init__(self, graph: Graph, values: Mapping[Input, Any], lines: Mapping[Node, SourceLine]) -> None:
         self._graph = graph
+        self._lines = lines
         self._arrays = [np.asarray(values[node]) for node in graph.inputs]
         self._order = graph_order(graph.outputs)
         self._tensors = [node for node in self._order if isinstance(node, Tensor)]
@@ -244,8 +248,7 @@ class _Search:
     ) -> Explanation:
         place = f" in entry [{', '.join(map(str, entry))}]" if entry else ""
         advice = (_ADVICE if where == "value" else {**_ADVICE, **_DERIVATIVE_ADVICE}).get(name, "")
-        lines = lines_of(tensor)
-        line = lines[-1] if lines else None
+        line = self._lines.get(tensor.source if isinstance(tensor, Projection) else tensor)
         result = float(np.real(result))
         return Explanation(where, name, operands, entry, result, line, advice, f"{text} {_shown(result)}{place}")
 

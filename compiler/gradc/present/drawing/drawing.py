@@ -14,8 +14,9 @@ from gradc.differentiate import gradient
 from gradc.errors import ArgumentError, ShapeError
 from gradc.evaluate import evaluate
 from gradc.ir.build import as_tensor
+from gradc.ir.intern import Node
 from gradc.ir.scalar import number
-from gradc.ir.source import lines_of
+from gradc.ir.source import SourceLine
 from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.ir.walk import graph_order
 from gradc.present.drawing.operations import Operation, operations_of
@@ -52,11 +53,13 @@ def draw(
     *,
     at: Mapping[str, Any] | None = None,
     adjoints: bool = False,
+    lines: Mapping[Node, SourceLine] | None = None,
 ) -> Drawing:
     """The picture of a graph whose inputs are called ``names`` and its outputs ``outputs``.
 
     ``at`` maps the names to values: then the value of every node stands above it. With ``adjoints`` the derivative of the
-    first output (of the sum of its entries, if it is an array) in every node stands below.
+    first output (of the sum of its entries, if it is an array) in every node stands below. ``lines`` gives the user's line of
+    a node, shown while the pointer rests on it.
     """
     if len(graph_order(graph.outputs)) > LARGEST_DRAWN:
         count = len(graph_order(graph.outputs))
@@ -65,7 +68,7 @@ def draw(
             "or read formula.latex(), which shortens big formulas"
         )
     graph, operations = operations_of(graph)
-    shown = _Shown(graph, names, outputs)
+    shown = _Shown(graph, names, outputs, lines or {})
     if at is not None:
         shown.evaluate(operations, at, adjoints)
     number_of = {operation.tensor: k for k, operation in enumerate(operations)}
@@ -78,8 +81,11 @@ def draw(
 class _Shown:
     """What is written in and beside the nodes."""
 
-    def __init__(self, graph: Graph, names: Sequence[str], outputs: Sequence[str]) -> None:
+    def __init__(
+        self, graph: Graph, names: Sequence[str], outputs: Sequence[str], lines: Mapping[Node, SourceLine]
+    ) -> None:
         self._graph = graph
+        self._lines = lines
         self._names: dict[Tensor, str] = dict(zip(graph.inputs, names, strict=True))
         self._outputs: dict[Tensor, list[str]] = {}
         for tensor, name in zip(graph.outputs, outputs, strict=True):
@@ -128,7 +134,8 @@ class _Shown:
         return Box(f"{made} = {label}" if made else label, kind, value, adjoint, self._tip(tensor))
 
     def _tip(self, tensor: Tensor) -> str:
-        lines = [line.text.strip() for line in lines_of(tensor) if line.text]
+        made = self._lines.get(tensor)
+        lines = [made.text.strip()] if made is not None and made.text else []
         shape = f"shape ({', '.join(str(getattr(e, 'name', e)) for e in tensor.shape)})" if tensor.rank else ""
         facts = [f"value {self._values[tensor]}"] if tensor in self._values else []
         facts += [f"derivative {self._adjoints[tensor]}"] if tensor in self._adjoints else []
