@@ -21,12 +21,13 @@ from gradc.verify.givens import Names
 from gradc.verify.hand import GraphByHand, as_function, is_by_name, is_value
 from gradc.verify.hint import Hint
 from gradc.verify.hints import Related, find_hint
-from gradc.verify.inner import inner_derivatives
+from gradc.verify.inner import inner_arguments, inner_derivatives
 from gradc.verify.literals import exact_literals
 from gradc.verify.parse_formula import parse_formula
 from gradc.verify.problem import Derivative, Problem
+from gradc.verify.repairs import NO_PARTS, Parts
 from gradc.verify.syntax import names_in
-from gradc.verify.verdict import Verdict
+from gradc.verify.verdict import Counterexample, Verdict
 from gradc.verify.wording import tensor_words
 
 #: Shows a graph of one output: (plain text, LaTeX).
@@ -101,7 +102,7 @@ def verify(
         several = isinstance(hand, tuple | dict) and argnums is not None and not isinstance(argnums, int)
         at_point = hand if several or isinstance(hand, dict) else np.asarray(hand)
         return _at_point(problem, at_point, order, show)
-    check = _Check(problem, as_function(hand, problem.names), hand, order, symmetric, positive, show)
+    check = _Check(problem, as_function(hand, problem.names, problem.extents), hand, order, symmetric, positive, show)
     return check.verdict(seconds)
 
 
@@ -127,7 +128,7 @@ def equal(
     """
     parameters = _names_of_texts(f, g)
     problem = Problem(f, args, at, (), parameters)
-    hand = problem.by_hand(as_function(g, problem.names))
+    hand = problem.by_hand(as_function(g, problem.names, problem.extents))
     inputs = _union(problem.value.inputs, hand.graph.inputs)
     derived, other = (exact_literals(Graph(inputs, o)) for o in (problem.value.outputs, hand.graph.outputs))
     if len(derived.outputs) != len(other.outputs):
@@ -246,20 +247,27 @@ class _Check:
         leaf = self._derivative.leaves[position % len(self._derivative.leaves)]
         first = self._order == 1
         related = self._related(leaf) if first else []
-        inner = inner_derivatives(self._value, leaf.input) if first else []
+        parts = _parts(self._value, leaf.input) if first else NO_PARTS
         lacking = forgotten(self._value, leaf.input) if first else ()
-        hint = find_hint(
-            derived, hand, self._givens, position=position, related=related, forgotten=lacking, inner=inner
+        single = len(found.entries) == 1 < found.total
+        hint = self._hint_for_entries(found, position, parts) if single else None
+        hint = hint or find_hint(
+            derived, hand, self._givens, position=position, related=related, forgotten=lacking, parts=parts
         )
-        entries = found.entries if len(found.entries) < found.total and hint is None else ()
-        for entry in entries[:_MOST_ENTRIES]:
-            one = [_entry_of(graph, position, entry) for graph in (derived, hand)]
-            part = (
-                find_hint(one[0], one[1], self._givens, inner=inner) if _is_fixed(derived.outputs[position]) else None
-            )
-            if part is not None:
-                return part.within(f"in entry [{', '.join(map(str, entry))}]")
+        if hint is None and len(found.entries) < found.total:
+            hint = self._hint_for_entries(found, position, parts)
         return hint.within(f"in {paths[position]}") if hint is not None and len(paths) > 1 else hint
+
+    def _hint_for_entries(self, found: Counterexample, position: int, parts: Parts) -> Hint | None:
+        """What is wrong with one of the first entries that differ."""
+        if not _is_fixed(self._derived.outputs[position]):
+            return None
+        for entry in found.entries[:_MOST_ENTRIES]:
+            ours, theirs = (_entry_of(graph, position, entry) for graph in (self._derived, self._hand))
+            hint = find_hint(ours, theirs, self._givens, parts=parts)
+            if hint is not None:
+                return hint.within(f"in entry [{', '.join(map(str, entry))}]")
+        return None
 
     def _related(self, wrt: Argument) -> list[Related]:
         """What may have been derived instead: another argument's derivative, the function itself."""
@@ -273,6 +281,10 @@ class _Check:
                 words = f"the derivative in {leaf.path}, not in {wrt.path}"
                 related.append(Related(words, Graph(inputs, (other,))))
         return related
+
+
+def _parts(value: Graph, wrt: Input) -> Parts:
+    return Parts(inner_derivatives(value, wrt), inner_arguments(value, wrt))
 
 
 def _at_point(problem: Problem, hand: Any, order: int, show: Show | None) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,21 +32,26 @@ def is_by_name(hand: Any, names: Sequence[str]) -> bool:
     return isinstance(hand, Mapping) and bool(hand) and all(key in names for key in hand)
 
 
-def as_function(hand: Any, names: Sequence[str]) -> Callable[..., Any] | GraphByHand:
-    """The hand derivation as a function of the parameters ``names``, or as a graph over inputs of these names."""
+def as_function(
+    hand: Any, names: Sequence[str], extents: Collection[str] = ()
+) -> Callable[..., Any] | GraphByHand:
+    """The hand derivation as a function of the parameters ``names``, or as a graph over inputs of these names.
+
+    A text may use the named ``extents`` of the arguments too.
+    """
     graph = getattr(hand, "graph_ir", None)
     if isinstance(graph, Graph):
         return GraphByHand(graph)
     if isinstance(hand, str):
-        return function_from_text(hand, names)
+        return function_from_text(hand, names, extents=extents)
     if isinstance(hand, tuple | list) and hand and all(isinstance(item, str) for item in hand):
-        return functions_from_texts(hand, names)
+        return functions_from_texts(hand, names, extents)
     if _is_sympy(hand):
         return function_from_sympy(hand, names)
     if callable(hand):
         return hand  # type: ignore[no-any-return]
     if isinstance(hand, tuple | list) and hand:
-        return _several([_part(item, names) for item in hand])
+        return _several([_part(item, names, extents) for item in hand])
     if isinstance(hand, int | float | np.ndarray | np.generic):
         return _constant(hand)
     raise ArgumentError(
@@ -55,8 +60,8 @@ def as_function(hand: Any, names: Sequence[str]) -> Callable[..., Any] | GraphBy
     )
 
 
-def _part(item: Any, names: Sequence[str]) -> Callable[..., Any]:
-    part = as_function(item, names)
+def _part(item: Any, names: Sequence[str], extents: Collection[str]) -> Callable[..., Any]:
+    part = as_function(item, names, extents)
     if isinstance(part, GraphByHand):
         raise ArgumentError("a Formula is compared as a whole; give it as the only hand derivation")
     return part

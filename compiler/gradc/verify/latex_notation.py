@@ -11,7 +11,18 @@ from fractions import Fraction
 from typing import ClassVar
 
 from gradc.verify.grammar import COMPARISON, IMPLICIT, POWER, PRODUCT, SIGN, SUM, Grammar
-from gradc.verify.syntax import Application, Group, Literal, Operation, Syntax, located
+from gradc.verify.indexed import Mask
+from gradc.verify.syntax import (
+    Application,
+    Bracket,
+    Entries,
+    Group,
+    Literal,
+    Operation,
+    Reduction,
+    Syntax,
+    located,
+)
 from gradc.verify.tokens import Token, latex_tokens
 from gradc.verify.vocabulary import FUNCTIONS, INVERSES, words
 
@@ -82,6 +93,9 @@ class LatexGrammar(Grammar):
         return self.fail(self.unexpected())
 
     def _fenced(self, opening: Token) -> Syntax:
+        bracket = self._index_bracket() if opening.text == "[" else None
+        if bracket is not None:
+            return bracket
         items = [self.expression()]
         while self.at(",", ";") and opening.text != "{":
             self.advance()
@@ -129,10 +143,36 @@ class LatexGrammar(Grammar):
             return self.named(token.position, ["inf"])
         if name in _GREEK:
             return self._symbol(token.position, _SPELLINGS.get(name, (name,)))
-        if name in ("sum", "prod", "int"):
-            message = rf"\{name} with an index is not read; write the matrix form, or sum(...) in Python notation"
-            self.fail(message, token.position)
+        if name in ("sum", "prod"):
+            return self._reduction(name, token.position)
         return self.fail(rf"\{name} has no meaning in a formula", token.position)
+
+    def _reduction(self, name: str, position: int) -> Syntax:
+        r"""``\sum_{i} x_{i}``: it reaches as far as a product does."""
+        if not self.at("_"):
+            self.fail(rf"\{name} needs the index it runs over: \{name}_{{i}}", position)
+        self.advance()
+        letters = self._letters(self._script_text())
+        if letters is None:
+            self.fail(rf"\{name} is read over indices, as \{name}_{{i}}; other ranges are not", position)
+        return Reduction(position, name, letters, self.expression(SUM))
+
+    def _letters(self, script: str) -> tuple[str, ...] | None:
+        """The indices that a script is made of; None where it is something else."""
+        text = script.replace(",", "").replace(" ", "")
+        free = [letter for letter in text if letter.isalpha() and not self.is_parameter(letter)]
+        return tuple(text) if text and len(free) == len(text) else None
+
+    def _index_bracket(self) -> Syntax | None:
+        """``[i = j]`` after its opening bracket, or None."""
+        tokens = self.tokens[self.place : self.place + 4]
+        if len(tokens) < 4 or tokens[3].text != "]" or tokens[0].kind != "name" or tokens[2].kind != "name":
+            return None
+        relation = "=" if tokens[1].text == "=" else self.infix.get(tokens[1].text, ("", 0))[0]
+        if relation not in ("=", "<", "<=", ">", ">=", "!=") or self._letters(tokens[0].text + tokens[2].text) is None:
+            return None
+        self.place += 4
+        return Bracket(tokens[0].position, Mask(tokens[0].text, relation, tokens[2].text))
 
     def _root(self, token: Token) -> Syntax:
         degree: Syntax | None = None
@@ -203,6 +243,10 @@ class LatexGrammar(Grammar):
             known = next((base for base in bases if self.is_parameter(base)), bases[0])
             digits = parts if len(parts) > 1 else [subscript]
             return self.named(position, spellings, known, [int(part) for part in digits])
+        array = next((base for base in bases if self.is_parameter(base)), None)
+        letters = self._letters(subscript) if array is not None else None
+        if array is not None and letters is not None and not any(map(self.is_parameter, spellings)):
+            return Entries(position, self.named(position, [array]), letters)
         return self.named(position, spellings)
 
     def _script_text(self) -> str:
@@ -232,6 +276,8 @@ class LatexGrammar(Grammar):
     def _function(self, name: str, position: int) -> Syntax:
         r"""``\sin x``, ``\sin^2 x``, ``\sin^{-1} x``, ``\log_{10} x``, ``\max(a, b)``."""
         exponent: Syntax | None = None
+        if name in ("max", "min") and self.at("_"):
+            return self._reduction(name, position)
         if name == "log" and self.at("_"):
             self.advance()
             base = self._script_text()

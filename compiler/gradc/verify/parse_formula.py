@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from gradc.errors import ParseError
+from gradc.ir.scalar import Size
 from gradc.verify.latex_notation import parse_latex
 from gradc.verify.python_notation import parse_python
 from gradc.verify.syntax import Syntax, evaluate_syntax, names_in
@@ -64,16 +65,34 @@ class FormulaFunction:
         return self
 
 
-def function_from_text(text: str, parameters: Sequence[str] | None = None, notation: str = "auto") -> FormulaFunction:
-    """The function of ``parameters`` (by default of the formula's own names, sorted) that the text describes."""
-    tree = parse_formula(text, parameters, notation)
+def function_from_text(
+    text: str, parameters: Sequence[str] | None = None, notation: str = "auto", extents: Collection[str] = ()
+) -> FormulaFunction:
+    """The function of ``parameters`` (by default of the formula's own names, sorted) that the text describes.
+
+    ``extents`` are names of sizes that the formula may use beside the parameters: those of its arguments' axes.
+    """
+    known = None if parameters is None else [*parameters, *(name for name in extents if name not in parameters)]
+    tree = parse_formula(text, known, notation)
     names = sorted(names_in(tree)) if parameters is None else list(parameters)
-    return FormulaFunction(names, lambda values: evaluate_syntax(tree, values, text), text)
+    return FormulaFunction(names, lambda values: evaluate_syntax(tree, {**_sizes(values), **values}, text), text)
 
 
-def functions_from_texts(texts: Sequence[str], parameters: Sequence[str]) -> FormulaFunction:
+def _sizes(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The named extents of traced arrays, with their values in the trace."""
+    found: dict[str, Any] = {}
+    for value in values.values():
+        for extent, length in zip(getattr(value, "extents", ()), getattr(value, "shape", ()), strict=False):
+            if isinstance(extent, Size):
+                found[extent.name] = length
+    return found
+
+
+def functions_from_texts(
+    texts: Sequence[str], parameters: Sequence[str], extents: Collection[str] = ()
+) -> FormulaFunction:
     """One function whose results are those of several formulas."""
-    parts = [function_from_text(text, parameters) for text in texts]
+    parts = [function_from_text(text, parameters, extents=extents) for text in texts]
     return FormulaFunction(parameters, lambda values: tuple(part(**values) for part in parts), ", ".join(texts))
 
 

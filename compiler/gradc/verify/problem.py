@@ -25,7 +25,7 @@ from gradc.verify.givens import Givens, Names, named_inputs
 from gradc.verify.hand import GraphByHand
 from gradc.verify.literals import exact_literals
 from gradc.verify.parse_formula import function_from_text
-from gradc.verify.sample import Point
+from gradc.verify.sample import Point, sizes_in
 
 _ORDINALS = {1: "", 2: "second ", 3: "third ", 4: "fourth "}
 
@@ -71,6 +71,11 @@ class Problem:
         self.traced = self._trace(self.function, {})
         graph = exact_literals(self.traced.graph)
         self.value = Graph(graph.inputs, tuple(simplify_outputs(graph.outputs)))
+
+    @property
+    def extents(self) -> list[str]:
+        """The names of the arguments' extents."""
+        return sizes_in([argument.input for argument in self.traced.arguments])
 
     # ------------------------------------------------------------ graphs
 

@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from gradc.errors import GradcError, ParseError
+from gradc.verify.indexed import Indexed, Mask, elementwise, product, reduced
+from gradc.verify.indexed import entry as indexed_entry
+from gradc.verify.indexed import result as indexed_result
 from gradc.verify.vocabulary import CONSTANTS, call, power
 
 
@@ -70,6 +73,10 @@ class Operation(Syntax):
         return self.operands
 
     def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        if any(isinstance(value, Indexed | Mask) for value in values):
+            if self.operator in _PRODUCTS:
+                return product(*values)
+            return elementwise(OPERATORS[_ENTRYWISE.get(self.operator, self.operator)], values)
         return OPERATORS[self.operator](*values)
 
 
@@ -87,6 +94,8 @@ class Application(Syntax):
     def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
         positional = [unwrapped(value) for value in values[: len(self.arguments)]]
         keywords = dict(zip([key for key, _ in self.keywords], values[len(self.arguments) :], strict=True))
+        if any(isinstance(value, Indexed) for value in positional):
+            return elementwise(lambda *arrays: call(self.function, *arrays, **keywords), positional)
         return call(self.function, *positional, **keywords)
 
 
@@ -115,6 +124,45 @@ class Slice(Syntax):
 
     def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
         return slice(*values)
+
+
+@dataclass(frozen=True, eq=False)
+class Entries(Syntax):
+    """``A_{ij}``: an array with letters for its axes."""
+
+    base: Syntax
+    letters: tuple[str, ...]
+
+    def _children(self) -> tuple[Syntax, ...]:
+        return (self.base,)
+
+    def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        return indexed_entry(values[0], self.letters)
+
+
+@dataclass(frozen=True, eq=False)
+class Bracket(Syntax):
+    """``[i = j]``, the bracket of two indices."""
+
+    mask: Mask
+
+    def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        return self.mask
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction(Syntax):
+    """A sum, product, maximum or minimum over letters."""
+
+    kind: str
+    letters: tuple[str, ...]
+    body: Syntax
+
+    def _children(self) -> tuple[Syntax, ...]:
+        return (self.body,)
+
+    def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
+        return reduced(self.kind, self.letters, values[0])
 
 
 @dataclass(frozen=True)
@@ -222,6 +270,11 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 }
 
 
+#: Operators of matrix notation that act entry by entry on indexed values.
+_PRODUCTS = frozenset(("juxtapose", "inner", "*", "@"))
+_ENTRYWISE = {"matrix power": "**"}
+
+
 def post_order(root: Syntax) -> Iterator[Syntax]:
     """The nodes of a tree, children first; iterative, so that long sums don't overflow the stack."""
     stack: list[tuple[Syntax, bool]] = [(root, False)]
@@ -268,7 +321,7 @@ def _result(value: Any) -> Any:
         return tuple(_result(item) for item in value)
     if isinstance(value, list):
         return np.stack([_result(item) for item in value])
-    return unwrapped(value)
+    return unwrapped(indexed_result(value))
 
 
 def names_in(root: Syntax) -> list[str]:
