@@ -141,3 +141,33 @@ def test_the_last_lanes_of_a_long_sum_count_once(length: int) -> None:
 
     value, entries = gradc.jit(lambda x: (np.sum(heavy(x)), heavy(x)))(np.linspace(0.1, 2.0, length))
     np.testing.assert_allclose(value, entries.sum(), rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i8"])
+@pytest.mark.parametrize("width", [1, 2, 3, 7, 11, 19])
+def test_rows_that_an_index_names(width: int, dtype: str) -> None:
+    """Some of the columns of gathered rows, the last row and its last column among them: read as rows and transposed."""
+    rng = np.random.default_rng(width)
+    table = rng.integers(-9, 9, (13, width)).astype(dtype)
+    rows = rng.integers(-13, 13, 1003)
+    rows[:3] = 12, -1, 0
+    for columns in (range(width), range(0, width, 2), [width - 1]):
+
+        def taken(table: np.ndarray, rows: np.ndarray, columns: object = columns) -> np.ndarray:
+            return sum((k + 1) * table[rows][:, column] for k, column in enumerate(columns))  # type: ignore[arg-type, return-value]
+
+        np.testing.assert_array_equal(gradc.jit(taken)(table, rows), taken(table, rows))
+        with pytest.raises(IndexError, match="index 13 is out of bounds"):
+            gradc.jit(taken)(table, np.append(rows, 13))
+
+
+def test_gathered_rows_are_read_after_they_are_written() -> None:
+    rows = np.random.default_rng(0).integers(0, 40, 200)
+
+    def step(x: np.ndarray) -> np.ndarray:
+        table = np.cumsum(np.exp(x), axis=0)
+        picked = table[rows]
+        return picked[:, 0] * picked[:, 1] - picked[:, 2]
+
+    x = np.random.default_rng(1).normal(size=(40, 3))
+    np.testing.assert_allclose(gradc.jit(step)(x), step(x), rtol=1e-13)

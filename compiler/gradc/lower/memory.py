@@ -61,11 +61,19 @@ class MemoryEmitter(Machine):
     def address(self, tensor: Tensor, indices: Sequence[Value]) -> tuple[Value, Value]:
         """The buffer and the offset, in entries, of one entry (of lane 0's, when the offset has a step)."""
         storage = self._storage[tensor]
-        offset = literal(0, INT64)
+        offset, shift = literal(0, INT64), 0
         for position, stride in zip(indices, storage.strides, strict=True):
-            if stride is not None:
-                offset = self.add(offset, self.multiply(self.convert(position, INT64), stride))
-        return storage.pointer, offset
+            if stride is None:
+                continue
+            part = self.multiply(self.convert(position, INT64), stride)
+            if isinstance(part.literal, int):
+                shift += part.literal
+            else:
+                offset = part if offset.literal == 0 else self.add(offset, part)
+        if not shift:
+            return storage.pointer, offset
+        total = self.add(offset, literal(shift, INT64))
+        return storage.pointer, self.builder.noted_shift(total, offset, shift) if offset.lanes > 1 else total
 
     @contextmanager
     def only(self, active: Value) -> Iterator[None]:
@@ -135,6 +143,10 @@ class MemoryEmitter(Machine):
     def _read_apart(self, pointer: Value, offset: Value, dtype: DType, depth: int) -> Value:
         if offset.step is not None and offset.step.literal == -1:
             return self._read_backwards(pointer, offset, dtype, depth)
+        if offset.lanes > 1 and dtype != BOOL and dtype.itemsize >= 4:
+            return Value(
+                self._columns.read_named(pointer.text, offset, dtype, self.lanes, depth), dtype, depth, self.lanes
+            )
         if not _is_strided(offset, dtype):
             return self._read_scattered(pointer, offset, dtype, depth)
         return Value(self._columns.read(pointer.text, offset, dtype, self.lanes, depth), dtype, depth, self.lanes)

@@ -4,7 +4,8 @@ A lane per row of a row-major matrix reads its columns ``stride`` entries apart.
 instruction of its own. The columns of one row are neighbours, though: rows are read as vectors and transposed in
 registers (or, of few columns, read through and picked apart), and written the other way round. Which columns the code
 needs is known when its block ends, so a column read is a register that is defined later, in front of the first use of
-its rows; and a column written waits for the others.
+its rows; and a column written waits for the others. Rows that an index names are read in the same way, each from where
+it begins.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Columns:
     stride: int
     dtype: DType
     lanes: int
+    #: where the row of each lane begins, of rows that are not a stride apart
+    begins: tuple[str, ...] = ()
     #: per column: its register, and the line of the block that waits for its code
     registers: dict[int, tuple[str, int]] = field(default_factory=dict)
 
@@ -69,6 +72,22 @@ class ColumnAccess:
         columns, column = self._columns("read", pointer, offset, dtype, lanes, depth, read_columns)
         if column not in columns.registers:
             columns.registers[column] = "%" + self._builder.fresh(), self._reserved_line(columns.scope)
+        return columns.registers[column][0]
+
+    def read_named(self, pointer: str, offset: Value, dtype: DType, lanes: int, depth: int) -> str:
+        """The register of the entries at the offsets, one per lane: a column of rows that begin anywhere."""
+        builder, (root, column) = self._builder, self._builder.split_offset(offset)
+        scope = builder.scopes[depth]
+        key = ("read", pointer, root.text, dtype, lanes, scope.label)
+        columns = self._open.get(key)
+        if columns is None:
+            begins = [
+                builder.instruction(f"extractelement {root.type} {root.text}, i32 {k}", depth) for k in range(lanes)
+            ]
+            columns = Columns(scope, pointer, "0", 0, dtype, lanes, tuple(begins))
+            self._keep(key, columns, depth, read_columns)
+        if column not in columns.registers:
+            columns.registers[column] = "%" + builder.fresh(), self._reserved_line(scope)
         return columns.registers[column][0]
 
     def write(self, pointer: str, offset: Value, value: Value, depth: int) -> None:
@@ -135,19 +154,22 @@ class Writer:
         lines = self._columns.scope.lines
         lines[self._line] = "\n".join([*filter(None, [lines[self._line]]), *self._code])
 
-    def entry(self, shift: int) -> str:
-        """The address of the entry ``shift`` places after the first lane's row begins."""
+    def entry(self, lane: int, column: int) -> str:
+        """The address of an entry of the row of a lane."""
         columns, kind = self._columns, memory_type(self._columns.dtype)
-        first = self(f"getelementptr {kind}, ptr {columns.pointer}, i64 {columns.root}")
+        begin, shift = columns.root, lane * columns.stride + column
+        if columns.begins:
+            begin, shift = columns.begins[lane], column
+        first = self(f"getelementptr {kind}, ptr {columns.pointer}, i64 {begin}")
         return self(f"getelementptr {kind}, ptr {first}, i64 {shift}") if shift else first
 
-    def load(self, shift: int, kind: str) -> str:
-        """Consecutive entries from ``shift`` on."""
-        return self(f"load {kind}, ptr {self.entry(shift)}, align {self._columns.dtype.itemsize}")
+    def load(self, lane: int, column: int, kind: str) -> str:
+        """Consecutive entries from a column of the row of a lane on."""
+        return self(f"load {kind}, ptr {self.entry(lane, column)}, align {self._columns.dtype.itemsize}")
 
-    def store(self, kind: str, register: str, shift: int) -> None:
-        """Consecutive entries from ``shift`` on."""
-        where = self.entry(shift)
+    def store(self, kind: str, register: str, lane: int, column: int) -> None:
+        """Consecutive entries from a column of the row of a lane on."""
+        where = self.entry(lane, column)
         self.line(f"store {kind} {register}, ptr {where}, align {self._columns.dtype.itemsize}")
 
     def shuffle(self, first: str, second: str, lanes: Sequence[int | None], name: str | None = None) -> str:
@@ -184,7 +206,7 @@ def _by_window(
 def read_columns(builder: FunctionBuilder, columns: Columns) -> None:
     """Define the registers of the columns that were asked for."""
     wanted = sorted(columns.registers)
-    if columns.stride <= PICKED:
+    if columns.stride <= PICKED and not columns.begins:
         write = Writer(builder, columns, min(line for _, line in columns.registers.values()))
         _pick(write, columns, wanted)
         write.done()
@@ -210,7 +232,7 @@ def _pick(write: Writer, columns: Columns, wanted: list[int]) -> None:
     lanes, stride, first = columns.lanes, columns.stride, wanted[0]
     count = (lanes - 1) * stride + wanted[-1] - first + 1
     starts = [*range(0, count - lanes, lanes), count - lanes]
-    vectors = [write.load(first + start, columns.type) for start in starts]
+    vectors = [write.load(0, first + start, columns.type) for start in starts]
     for column in wanted:
         places = [lane * stride + column - first for lane in range(lanes)]
         homes = [min(place // lanes, len(starts) - 1) for place in places]
@@ -234,7 +256,7 @@ def _gather_lanes(write: Writer, columns: Columns, column: int) -> None:
     """One column, lane by lane."""
     result, kind = "poison", llvm_type(columns.dtype)
     for lane in range(columns.lanes):
-        one = write.load(lane * columns.stride + column, kind)
+        one = write.load(lane, column, kind)
         name = columns.registers[column][0] if lane == columns.lanes - 1 else None
         result = write(f"insertelement {columns.type} {result}, {kind} {one}, i32 {lane}", name)
 
@@ -243,21 +265,21 @@ def _transpose_rows(write: Writer, columns: Columns, window: list[int]) -> None:
     """Part of each row as a vector, and the square of them transposed."""
     lanes, first = columns.lanes, window[0]
     width = window[-1] - first + 1
-    rows = [_part_of_row(write, columns, lane * columns.stride + first, width) for lane in range(lanes)]
+    rows = [_part_of_row(write, columns, lane, first, width) for lane in range(lanes)]
     turned = write.transposed(rows)
     for column in window:
         source = turned[column - first]
         write.shuffle(source, source, range(lanes), columns.registers[column][0])
 
 
-def _part_of_row(write: Writer, columns: Columns, shift: int, width: int) -> str:
+def _part_of_row(write: Writer, columns: Columns, lane: int, first: int, width: int) -> str:
     """``width`` entries in the first lanes of a vector, read in powers of two: nothing beyond them is touched."""
     lanes, kind = columns.lanes, columns.dtype
     if width == lanes:
-        return write.load(shift, columns.type)
+        return write.load(lane, first, columns.type)
     result, done = "poison", 0
     for size in _powers(width):
-        part = write.load(shift + done, llvm_type(kind, size))
+        part = write.load(lane, first + done, llvm_type(kind, size))
         if size == 1:
             text = f"insertelement {columns.type} {result}, {llvm_type(kind)} {part}, i32 {done}"
             result = write(text)
@@ -300,14 +322,14 @@ def _interleave(write: Writer, columns: Columns) -> None:
                 for k, ((row, column), kept) in enumerate(zip(places, settled, strict=True))
             ]
             result = write.shuffle(result, register, settled)
-        write.store(columns.type, result, part * lanes)
+        write.store(columns.type, result, 0, part * lanes)
 
 
 def _scatter_lanes(write: Writer, columns: Columns, column: int) -> None:
     kind = llvm_type(columns.dtype)
     for lane in range(columns.lanes):
         one = write(f"extractelement {columns.type} {columns.registers[column][0]}, i32 {lane}")
-        write.store(kind, one, lane * columns.stride + column)
+        write.store(kind, one, lane, column)
 
 
 def _store_rows(write: Writer, columns: Columns, window: list[int]) -> None:
@@ -323,7 +345,7 @@ def _store_rows(write: Writer, columns: Columns, window: list[int]) -> None:
             elif size < lanes:
                 mask = ", ".join(f"i32 {done + k}" for k in range(size))
                 part = write(f"shufflevector {columns.type} {row}, {columns.type} poison, <{size} x i32> <{mask}>")
-            write.store(kind, part, lane * columns.stride + first + done)
+            write.store(kind, part, lane, first + done)
             done += size
 
 

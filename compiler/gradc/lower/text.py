@@ -377,6 +377,11 @@ class FunctionBuilder:
         self._shifted[result.text] = value, shift
         return result
 
+    def noted_shift(self, total: Value, value: Value, shift: int) -> Value:
+        """``total``, of which it is remembered that it is ``value + shift`` in each lane."""
+        self._shifted[total.text] = value, shift
+        return total
+
     def _integer_operation(self, name: str, a: Value, b: Value) -> Value:
         """An operation of int64, once per scope."""
         key = (name, a.text, b.text)
