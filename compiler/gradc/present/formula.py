@@ -159,7 +159,8 @@ class Formula:
         symbols: dict[Tensor, Name] = dict(zip(self._graph.inputs, self._symbols, strict=True))
         results = []
         for position, one in enumerate(self if len(self) > 1 else (self,)):
-            left = Side(one._output_names[0], one._lhs[0])
+            (line,) = one._page("auto").lines
+            left = Side(line.plain_lhs(one._output_names[0]), line.latex_lhs(one._lhs[0]))
             printed = Side(str(one), one.latex())
             results.append(Result(one._graph, left, printed, symbols, self._origin.of(position)))
         return derivation_of(results, mode, detail)

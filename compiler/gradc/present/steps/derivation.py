@@ -135,12 +135,16 @@ class Derivation:
         parts = [self.title.plain, ""]
         for position, step in enumerate(self.steps, start=1):
             parts += [f"{position}. {step.title}", *([step.plain] if step.plain else []), ""]
-        return "\n".join([*parts, self._checks()])
+        return "\n".join([*parts, self._checks()]).rstrip()
 
     def _checks(self) -> str:
         points = min((step.points for step in self.steps if step.points), default=0)
+        if not points:
+            return ""
         if not self.checked:
-            return "Not every step could be checked by numbers: no point was found where all of it is defined."
+            return (
+                "Not every step could be checked by numbers: no point was found where all of it is defined and smooth."
+            )
         return f"Every step was checked by numbers at {points} points."
 
     def latex(self) -> str:

@@ -30,12 +30,14 @@ _GENERAL = {
 
 def tell_operator(kind: str, task: Task, outputs: Sequence[Tensor]) -> list[Step]:
     """The steps of a vector operator, every partial derivative compared with a difference quotient."""
-    points = Points(task.graph)
-    scribe = Scribe(task.names, task.graph.inputs)
     (goal,) = task.goals
     point = goal.wrt
     extent = point.shape[0]
-    count = extent if isinstance(extent, int) else 0
+    if not isinstance(extent, int):
+        return _of_any_size(kind, task, outputs[0])
+    points = Points(task.graph)
+    scribe = Scribe(task.names, task.graph.inputs)
+    count = extent
     if kind == "laplacian":
         field = gradient([outputs[0]], [compute((), number(1, outputs[0].dtype))], [point])[0]
         components = [_entry(field, k) for k in range(count)]
@@ -60,6 +62,36 @@ def tell_operator(kind: str, task: Task, outputs: Sequence[Tensor]) -> list[Step
         Step("The definition", (Line((_GENERAL[kind],), "", None),)),
         Step("The partial derivatives", tuple(lines)),
         Step("Add them up", (Line((goal.left, goal.printed), "", final),)),
+    ]
+
+
+def _of_any_size(kind: str, task: Task, output: Tensor) -> list[Step]:
+    """The same for a point of any size: one partial derivative stands for all."""
+    (goal,) = task.goals
+    points, scribe = Points(task.graph), Scribe(task.names, task.graph.inputs)
+    letters = scribe.letters(1)
+    below, i = scribe.named(task.names[goal.wrt], letters), index(0)
+    field, lines = output, []
+    if kind == "laplacian":
+        field = gradient([output], [compute((), number(1, output.dtype))], [goal.wrt])[0]
+        value = scribe.side(scribe.entry(shown(field), letters))
+        check = points.derivative(output, goal.wrt, field)
+        lines.append(Line((quotient(scribe.side(task.function), [below]), value), "", check))
+    jacobian = jacobian_forward(field, goal.wrt)
+    own = compute(goal.wrt.shape, load(jacobian, [i, i]))
+    above = scribe.named(task.function, () if kind == "laplacian" else letters)
+    left = quotient(above, [below, below] if kind == "laplacian" else [below])
+    value = scribe.side(scribe.entry(shown(own), letters))
+    lines.append(Line((left, value), "", points.derivative(field, goal.wrt, jacobian)))
+    total = compute((), load(own, [i]), reduce_extents=own.shape, reducer="sum")
+    form = shown(output)
+    whole, named = scribe.shorter(form)
+    function = Line((scribe.named(task.function, named), scribe.side(whole)), "", points.equal([form, output]))
+    return [
+        Step("The function", (function,)),
+        Step("The definition", (Line((_GENERAL[kind],), "", None),)),
+        Step("The partial derivatives", tuple(lines)),
+        Step("Add them up", (Line((goal.left, goal.printed), "", points.equal([total, goal.result])),)),
     ]
 
 

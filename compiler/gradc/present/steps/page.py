@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gradc.errors import GradcError, InternalError
+from gradc.errors import ArgumentError, GradcError, InternalError
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Graph, Input, Tensor, compute
+from gradc.ir.walk import graph_order
 from gradc.present.notation import Name
 from gradc.present.origin import Origin
 from gradc.present.steps.derivation import Derivation, Line, Side, Step
@@ -50,6 +51,8 @@ def derivation_of(results: Sequence[Result], mode: Mode, detail: Detail, strict:
     A telling that a check contradicts is never shown: the ends are, checked, without the steps between; with ``strict``
     it is an `InternalError`.
     """
+    for result in results:
+        _require_told(result)
     told = [r for r in results if r.origin.labels[0][0] not in ("", "value")] or list(results)
     title = _title(told, mode)
     if mode == "reverse" and all(_is_first(r) for r in told):  # one sweep gives all
@@ -59,12 +62,11 @@ def derivation_of(results: Sequence[Result], mode: Mode, detail: Detail, strict:
     pages = [_Page([result], mode, detail, strict).steps() for result in told]
     if len(told) == 1:
         return Derivation(title, tuple(pages[0]))
-    known: set[tuple[Line, ...]] = set()
+    known: set[tuple[Line, ...]] = set()  # what was told before is not told again
     steps = []
     for result, page in zip(told, pages, strict=True):
-        # parts that were named before are not named again
-        shown = [step for step in page if step is not page[0] or step.lines not in known]
-        known.add(page[0].lines)
+        shown = [step for step in page if step is page[-1] or step.lines not in known]
+        known.update(step.lines for step in page)
         steps += [replace(step, title=f"{result.left.plain}: {_lower(step.title)}") for step in shown]
     return Derivation(title, tuple(rules_last(steps)))
 
@@ -75,6 +77,17 @@ def rules_last(steps: Sequence[Step]) -> list[Step]:
     told = [step for step in steps if step not in general]
     lines = tuple(dict.fromkeys(line for step in general for line in step.lines))
     return [*told, Step(GENERAL, lines)] if general else told
+
+
+def _require_told(result: Result) -> None:
+    """Derivatives along given directions are not told."""
+    known = {t for function in result.origin.functions for t in function.inputs}
+    read = [t for t in graph_order(result.graph.outputs) if isinstance(t, Input) and t not in known]
+    if result.origin.labels[0][0] == "derivative" and result.origin.functions and read:
+        raise ArgumentError(
+            f"steps() tells derivatives by a function's arguments; this one is along {read[0].name!r}, which is none: "
+            f"ask for the steps of grad, jacobian or hessian instead"
+        )
 
 
 def _is_first(result: Result) -> bool:
@@ -114,7 +127,9 @@ class _Page:
         """The steps of the first result."""
         if self._kind in ("", "value"):
             goals = (self._goal(self._result, self._inputs()[0]),) if self._inputs() else ()
-            return tell_value(self._task(self._functions[0].outputs[0], goals)) if goals else []
+            if not goals:
+                return [Step("The value", (Line((self._result.left, self._result.printed), "", None),))]
+            return tell_value(self._task(self._functions[0].outputs[0], goals))
         if self._kind != "derivative":
             return self._operator()
         if len(self._wrt) > 1:
@@ -144,7 +159,8 @@ class _Page:
 
     def _symbols(self) -> dict[Tensor, Name]:
         others = [t for t in self._inputs() if t not in self._result.symbols]
-        own: dict[Tensor, Name] = {t: symbol(t.name.strip("_") or "x", t.rank) for t in others}
+        # an input of an inner trace is called after the outer one: x'1
+        own: dict[Tensor, Name] = {t: symbol(t.name.split("'")[0].strip("_") or "x", t.rank) for t in others}
         own.update(self._result.symbols)
         return own
 
@@ -203,8 +219,6 @@ class _Page:
     def _operator(self) -> list[Step]:
         point = next(t for t in self._inputs() if t.rank == 1)
         task = self._task(self._functions[0].outputs[0], (self._goal(self._result, point),))
-        if not isinstance(point.shape[0], int):
-            return summary(task, compared=False)
         return tell_operator(self._kind, task, [t for graph in self._functions for t in graph.outputs])
 
     # ------------------------------------------------------------ telling, or the ends
@@ -212,16 +226,22 @@ class _Page:
     def _told(self, task: Task) -> list[Step]:
         tell: Callable[..., list[Step]] = tell_forward if self._mode == "forward" else tell_reverse
         if len(active_nodes(task.output, task.wrt)) > LARGEST_TOLD:
-            return summary(task)
+            return self._summary(task)
+        program = program_of(task)
+        if len(program.named) > MOST_PARTS:
+            return self._summary(task)
         try:
-            program = program_of(task)
-            if len(program.named) > MOST_PARTS:
-                return summary(task, program)
             return tell(task, program, self._detail)
-        except (WrongStepError, GradcError) as error:
+        except (WrongStepError, GradcError, RecursionError) as error:
             if self._strict:
                 raise InternalError(f"a step of the derivation does not hold: {error}") from error
+            return self._summary(task)
+
+    def _summary(self, task: Task) -> list[Step]:
+        try:
             return summary(task)
+        except WrongStepError as error:
+            raise InternalError(f"the derivation of {self._result.left.plain} does not agree with numbers") from error
 
 
 def _lower(title: str) -> str:

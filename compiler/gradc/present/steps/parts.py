@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gradc.differentiate import gradient, identity_seed, jacobian_forward
+from gradc.differentiate import gradient, identity_seed, jacobian_forward, jacobian_reverse
 from gradc.ir.algebra import Substitution, conjunction, guarded, linear_terms, product_of, reindexed
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import Apply, Guard, Index, Scalar, index, is_apply, load, number
-from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute, input_tensor
+from gradc.ir.tensor import Compute, Graph, Input, Projection, Tensor, compute, input_tensor
 from gradc.ir.walk import graph_order
 from gradc.present.notation import Name
 from gradc.present.steps.naming import Choice, atoms, names_for
@@ -176,6 +176,8 @@ def _partial(part: Part, variable: Input, output: Tensor) -> Partial:
     if part.definition.rank == 0:
         one = compute((), number(1, part.definition.dtype))
         whole = shown(gradient([part.definition], [one], [variable])[0])
+    elif isinstance(part.definition, Projection):  # a library call: what comes out counts, not what goes in
+        whole = shown(jacobian_reverse(part.definition, variable))
     else:
         whole = shown(jacobian_forward(part.definition, variable))
     if part.tensor is not output:

@@ -15,9 +15,12 @@ import numpy as np
 
 from gradc.evaluate import MPMATH, NUMPY, evaluate
 from gradc.evaluate.body import extent_value
-from gradc.ir.scalar import DType, Scalar, Size
-from gradc.ir.tensor import Compute, Graph, Input, Tensor
+from gradc.ir.algebra import product_of
+from gradc.ir.build import as_tensor
+from gradc.ir.scalar import DType, Scalar, Size, index, load
+from gradc.ir.tensor import Compute, Graph, Input, Shape, Tensor, input_tensor
 from gradc.ir.walk import graph_order, post_order
+from gradc.simplify.brackets import summed
 
 Array = np.ndarray[Any, Any]
 Environment = dict[Input, Array]
@@ -29,10 +32,13 @@ _DIGITS = 50
 #: Scalar operations of a point above which double precision is used.
 _LARGEST_EXACT_WORK = 5_000
 _GRID = 10_000
-#: Half the width of a difference quotient, and the relative difference that counts as equal.
+#: Arrays with more entries are not written out.
+LARGEST_ARRAY = 100_000
+#: Half the width of a difference quotient, and the relative difference that counts as equal: a formula's literals are
+#: floats, which are rounded where they are multiplied together.
 #: Slopes that differ by more have a kink between them.
 _BEND = 1e-3
-_STEPS = {"exact": (Fraction(1, 10**15), 1e-20), "double": (Fraction(1, 2**17), 1e-5)}
+_STEPS = {"exact": (Fraction(1, 10**15), 1e-11), "double": (Fraction(1, 2**17), 1e-5)}
 
 
 class WrongStepError(Exception):
@@ -123,16 +129,32 @@ class Points:
                     self._values([value], {**environment, variable: here + sign * half * direction})[0]
                     for sign in (1, -1)
                 )
-                partial = self._values([derivative], environment)[0]
                 quotient = (ahead - behind) / self._moved(np.asarray(2 * half, object))
-                rows = partial.reshape((-1, max(direction.size, 1)))
-                along = (rows * self._moved(direction).reshape(1, -1)).sum(axis=1)
+                along = self._along(derivative, variable, direction, environment)
                 try:
                     count += self._same(quotient, np.asarray(along).reshape(np.shape(quotient)))
                 except WrongStepError:
                     if not self._has_kink(ahead, self._values([value], environment)[0], behind, float(half)):
                         raise
         return Check(count)
+
+    def _along(self, derivative: Tensor, variable: Input, direction: Array, environment: Environment) -> Array:
+        """The derivative times a direction; a big one is multiplied as a formula, so that its zeros take no room."""
+        if derivative.rank and self.volume(derivative.shape) > LARGEST_ARRAY:
+            kept = derivative.rank - variable.rank
+            given = input_tensor("the direction", variable.shape, variable.dtype)
+            every = [index(k) for k in range(derivative.rank)]
+            inner = derivative.body if isinstance(derivative, Compute) and not derivative.reducer else None
+            entry = load(derivative, every) if inner is None else inner
+            body = summed(derivative.shape[:kept], variable.shape, product_of(entry, load(given, every[kept:])))
+            along = as_tensor(derivative.shape[:kept], body)
+            return self._values([along], {**environment, given: direction})[0]
+        rows = self._values([derivative], environment)[0].reshape((-1, max(direction.size, 1)))
+        return np.asarray((rows * self._moved(direction).reshape(1, -1)).sum(axis=1))
+
+    def volume(self, shape: Shape) -> int:
+        """How many entries an array of this shape has at the points."""
+        return int(np.prod([extent_value(extent, self.sizes) for extent in shape]))
 
     @staticmethod
     def _has_kink(ahead: Array, here: Array, behind: Array, half: float) -> bool:

@@ -14,7 +14,7 @@ from gradc.present.page import printed_length
 from gradc.present.steps import rules
 from gradc.present.steps.derivation import Line, Side
 from gradc.present.steps.parts import Part, Partial, Program, shown
-from gradc.present.steps.points import Points
+from gradc.present.steps.points import LARGEST_ARRAY, Points
 from gradc.present.steps.scribe import Factor, Indices, Scribe, added, entry_of, has_ones, product_of, quotient, summed
 from gradc.simplify.brackets import summed as summed_out
 
@@ -111,8 +111,9 @@ class Reverse:
     def _contribution(self, part: Part, variable: Input) -> Tensor:
         """What one path adds, its brackets eliminated."""
         partial = part.partials[variable]
-        if part is self._output:
-            return partial.whole
+        return partial.whole if part is self._output else self._contribution_of(part, variable, partial)
+
+    def _contribution_of(self, part: Part, variable: Input, partial: Partial) -> Tensor:
         if partial.diagonal is not None:
             seeds, rank = self._seeds, variable.rank
             own = [index(seeds + k) for k in range(rank)]
@@ -197,8 +198,13 @@ class Reverse:
         return (
             summed(product_of(symbols), letters),
             summed(product_of(factors), letters),
-            self._contracted(part, variable, partial),
+            self._product(part, variable, partial),
         )
+
+    def _product(self, part: Part, variable: Input, partial: Partial) -> Tensor:
+        """What is compared: the product as it is written, or without its brackets where it has too many terms."""
+        terms = self._points.volume((*self._output.tensor.shape, *partial.whole.shape))
+        return (self._contracted if terms <= LARGEST_ARRAY else self._contribution_of)(part, variable, partial)
 
     def _contracted(self, part: Part, variable: Input, partial: Partial) -> Compute:
         """``sum_k adjoint[o, k] partial[k, a]``, as it is written before anything is simplified."""

@@ -9,7 +9,7 @@ from gradc.ir.tensor import Compute
 from gradc.ir.walk import graph_order
 from gradc.present.steps.derivation import Line, Step
 from gradc.present.steps.parts import Program, shown
-from gradc.present.steps.points import Check, Points, WrongStepError
+from gradc.present.steps.points import Points, WrongStepError
 from gradc.present.steps.scribe import Scribe
 from gradc.present.steps.tell import Task, named_parts, program_of
 
@@ -28,22 +28,21 @@ def agrees(task: Task) -> bool:
     return True
 
 
-def summary(task: Task, program: Program | None = None, compared: bool = True) -> list[Step]:
+def summary(task: Task) -> list[Step]:
     """What the function is made of, how many parts are left out, and the result, checked against the function."""
     points = Points(task.graph)
     nodes = sum(isinstance(node, Compute) for node in graph_order([task.output]))
     lines = []
     for goal in task.goals:
-        check = points.derivative(task.output, goal.wrt, goal.result) if compared else Check()
+        check = points.derivative(task.output, goal.wrt, goal.result)
         lines.append(Line((goal.left, goal.printed), "chain rule", check))
     steps = []
     with contextlib.suppress(GradcError, WrongStepError):
-        steps.append(_ends(task, program or program_of(task)))
+        steps.append(_ends(task, program_of(task)))
     words = (
         f"The function has {nodes} operations: their derivatives are multiplied along every path and the paths added up, "
-        f"each intermediate once."
+        f"each intermediate once. The result is compared with difference quotients of the function itself."
     )
-    words += " The result is compared with difference quotients of the function itself." if compared else ""
     return [*steps, Step("The derivative", tuple(lines), words)]
 
 
