@@ -32,7 +32,11 @@ def _denominator(coefficient: NumberValue) -> tuple[Notation, ...]:
 
 
 def _inverse_of(matrix: Notation) -> Notation:
-    return matrix.base if isinstance(matrix, n.Inverse) else n.Inverse(matrix)
+    """The inverse; of a transposed sum, ``(A + B)^-T``."""
+    if isinstance(matrix, n.Inverse):
+        return matrix.base
+    turned = m.transposed(matrix)
+    return n.Inverse(n.Transposed(turned) if m.transposes(turned) < m.transposes(matrix) else matrix)
 
 
 def _inverse_times(operands: Sequence[Notation], is_square: Test) -> Notation:

@@ -330,9 +330,17 @@ def total(vector: Notation) -> Notation:
         summed = inner(first, entrywise(rest))
     elif isinstance(core, n.EntrywisePower) and n.is_literal(core.exponent, 2):
         summed = n.Function("squared_norm", (core.base,))
+    elif isinstance(core, n.Sum) and all(map(is_array, core.terms)) and any(map(_has_short_total, core.terms)):
+        summed = ordered_sum([total(t) for t in core.terms])
     else:
         summed = multiplied([transposed(ONES), core], scalar=True)
     return _rescaled(coefficient, over, under, summed)
+
+
+def _has_short_total(vector: Notation) -> bool:
+    """Whether the sum of the entries is a trace or an inner product."""
+    core = split_scale(vector)[3]
+    return isinstance(core, n.Hadamard) or (isinstance(core, n.Function) and core.name == "diagonal")
 
 
 def total_of_matrix(matrix: Notation) -> Notation:

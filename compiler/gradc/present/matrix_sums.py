@@ -83,7 +83,7 @@ def _joined_scales(term: _Term) -> Notation:
     outer, inside = _common_scale([_whole(t) for t in total.terms])
     scale = _merged_scale([*term.scale, *outer.scale])
     number = _number(term.coefficient * outer.coefficient, scale)
-    return min(written, m.times_number(number, _written(inside)), key=weight)
+    return min(m.times_number(number, _written(inside)), written, key=weight)
 
 
 def _cancelling(outer: dict[Notation, Fraction], total: n.Sum) -> Scale:
@@ -107,6 +107,9 @@ def _expanded(array: Notation) -> Notation:
 def _distributed(array: Notation) -> Notation:
     """``diag(p) (A - 1 u' A)`` as ``(diag(p) - p u') A``, and others where that is shorter."""
     term = _whole(array)
+    if len(term.factors) > 1:
+        term = replace(term, factors=_congruent(term.factors))
+        array = term.written()
     for position, (left, right) in enumerate(zip(term.factors, term.factors[1:], strict=False)):
         if not isinstance(left, n.Function) or left.name != "diag" or not isinstance(right, n.Sum):
             continue
@@ -119,6 +122,29 @@ def _distributed(array: Notation) -> Notation:
         if onto_ones or weight(other) < weight(array):
             return other
     return array
+
+
+def _congruent(factors: tuple[Notation, ...]) -> tuple[Notation, ...]:
+    """``A' (A - u u' A)`` as ``A' (I - u u') A``."""
+    for position, factor in enumerate(factors):
+        for end, beside in ((-1, position - 1), (0, position + 1)):
+            if isinstance(factor, n.Sum) and 0 <= beside < len(factors):
+                outside = m.transposed(factors[beside])
+                rest = _remainder(factor, outside, end)
+                if rest is not None:
+                    inside = (rest, outside) if end else (outside, rest)
+                    return (*factors[:position], *inside, *factors[position + 1 :])
+    return factors
+
+
+def _remainder(total: n.Sum, common: Notation, end: int) -> Notation | None:
+    """A sum without a factor that all of its terms have at one end; a term that is this factor leaves the identity."""
+    if not all(map(m.is_array, total.terms)):
+        return None
+    terms = [_whole(t) for t in total.terms]
+    if not all(t.factors[end] == common for t in terms):
+        return None
+    return _written([replace(t, factors=(t.factors[:-1] if end else t.factors[1:]) or (n.Identity(),)) for t in terms])
 
 
 def _shortest(arrays: Sequence[Notation]) -> Notation:
