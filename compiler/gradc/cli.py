@@ -17,6 +17,7 @@ from gradc.errors import ArgumentError, GradcError
 
 if TYPE_CHECKING:
     from gradc.present import Formula
+    from gradc.present.drawing import Drawing
     from gradc.verify.verdict import Verdict
 
 DONE, REFUTED, UNUSABLE = 0, 1, 2
@@ -79,10 +80,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_function_options(derive)
     shown = derive.add_mutually_exclusive_group()
     shown.add_argument("--latex", action="store_true", help="print only the derivative's LaTeX")
+    shown.add_argument("--pretty", action="store_true", help="print the derivative in two dimensions")
     shown.add_argument("--steps", action="store_true", help="tell the derivation step by step")
     shown.add_argument("--numpy", action="store_true", help="print the derivative as NumPy source")
     shown.add_argument("--c", action="store_true", help="print the derivative as a C99 function")
     shown.add_argument("--llvm", action="store_true", help="print the LLVM assembly that is compiled")
+    derive.add_argument(
+        "--graph",
+        metavar="FILE",
+        help="draw the function into an SVG file, with values and derivatives where --at gives a point",
+    )
     derive.set_defaults(run=_derive)
 
     verify = commands.add_parser("verify", help="check a derivative that was derived by hand")
@@ -227,8 +234,13 @@ def _derive(options: argparse.Namespace) -> int:
     position = _position(options.wrt, names)
     derivative = _derivative(function, position, arguments)
     formula = derivative.formula(*arguments)
+    if options.graph:
+        drawing = formula.graph(at=dict(zip(names, arguments, strict=False)) if complete else None)
+        _save(drawing, options.graph)
     if options.latex:
         print(formula.latex())
+    elif options.pretty:
+        print(formula.pretty())
     elif options.steps:
         print(formula.steps())
     elif options.numpy:
@@ -242,6 +254,13 @@ def _derive(options: argparse.Namespace) -> int:
         if complete:
             _print_values(function, derivative, names, arguments)
     return DONE
+
+
+def _save(drawing: Drawing, path: str) -> None:
+    try:
+        drawing.save(path)
+    except OSError as problem:
+        raise ArgumentError(f"the drawing can't be written to {path}: {problem.strerror}") from None
 
 
 def _derivative(function: Callable[..., Any], position: int, arguments: Sequence[Any]) -> Any:

@@ -175,3 +175,14 @@ def test_as_a_program():
     assert done.returncode == 1
     assert "the factor 2 is missing" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_derive_in_two_dimensions_and_as_a_picture(capsys, tmp_path):
+    status, out, _ = run(capsys, "derive", "x^2/(1 + y)", "--wrt", "x", "--pretty")
+    assert (status, out) == (0, "  2⋅x\n───────\n y + 1\n")
+    picture = tmp_path / "graph.svg"
+    assert run(capsys, "derive", "(w*x - y)^2", "--wrt", "w", "--at", "w=3,x=2,y=2", "--graph", str(picture))[0] == 0
+    assert ">16<" in picture.read_text()
+    status, _, err = run(capsys, "derive", "x", "--graph", str(tmp_path / "nowhere" / "graph.svg"))
+    assert status == 2
+    assert "nowhere" in err
