@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,8 @@ def point(row: Derivation, seed: int) -> dict[str, Any]:
     low, high = {"unit": (0.1, 0.9)}.get(row.within, (1.1, 2.3))
     values: dict[str, Any] = {}
     for name in arguments(row):
-        shape = tuple(_SIZES.get(str(extent), extent) for extent in row.shapes.get(name, ()))
-        value = generator.uniform(low, high, shape)  # type: ignore[arg-type]
+        shape = tuple(_SIZES[extent] if isinstance(extent, str) else extent for extent in row.shapes.get(name, ()))
+        value = generator.uniform(low, high, shape)
         if row.within == "positive definite" and len(shape) == 2:
             value = value + 6 * np.eye(shape[0])
         values[name] = value if shape else float(value)
@@ -84,7 +85,7 @@ def faults(row: Derivation) -> list[str]:
 
 
 #: What a hint states about the whole derivation, and how that corrects the wrong value.
-_FACTOR = re.compile(r"^the factor (.+?) is (missing|too much)")
+_FACTOR = re.compile(r"^the factor (.+?) is (missing|too much)( on the left| on the right)?")
 _TERM = re.compile(r"^the term (.+?) is (missing|too much)$")
 
 
@@ -101,13 +102,35 @@ def is_corrected(row: Derivation, wrong: str, hint: str) -> bool | None:
             right = value(row.hand, values)
             sign = -1 if "the sign is wrong" in hint else 1
             if pattern is _FACTOR:
-                corrected = sign * (given * part if found[2] == "missing" else given / part)
+                corrected = sign * _multiplied(given, part, found[2], found[3])
             else:
                 corrected = given + part if found[2] == "missing" else given - part
         except (SyntaxError, NameError, TypeError, ValueError, AttributeError):
             return None
         return corrected.shape == right.shape and bool(np.allclose(corrected, right, rtol=1e-6))
     return None
+
+
+def _multiplied(given: Any, part: Any, verb: str, side: str | None) -> Any:
+    if side is not None:
+        return part @ given if "left" in side else given @ part
+    return given * part if verb == "missing" else given / part
+
+
+def other_kinds(row: Derivation, wrong: str) -> frozenset[str]:
+    """By what else a slip may be called: it equals another argument's derivative, or the function itself."""
+    values = point(row, 3)
+    given = value(wrong, values)
+    found = set()
+    for name in arguments(row):
+        if name != row.wrt and np.shape(values[name]) == np.shape(values[row.wrt]):
+            other = differences(replace(row, wrt=name), values)
+            if other.shape == given.shape and np.allclose(other, given, rtol=1e-5):
+                found.add("wrong argument")
+    itself = value(row.function, values)
+    if itself.shape == given.shape and np.allclose(itself, given, rtol=1e-9):
+        found.add("function")
+    return frozenset(found)
 
 
 def _extents(row: Derivation) -> dict[str, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.derivations.slip_rows import Derivation, Slip
 
 import gradc
-from benchmarks.derivations.numbers import arguments, is_corrected
+from benchmarks.derivations.numbers import arguments, is_corrected, other_kinds
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ def _outcome(row: Derivation, slip: Slip) -> Outcome:
     except gradc.GradcError as problem:
         return Outcome(row, slip, "error", "", "", time.perf_counter() - start, False, str(problem).split("\n")[0])
     seconds = time.perf_counter() - start
-    fits = verdict.hint_kind in slip.kinds and is_corrected(row, slip.wrong, verdict.hint) is not False
+    kinds = {*slip.kinds, *other_kinds(row, slip.wrong)}
+    fits = verdict.hint_kind in kinds and is_corrected(row, slip.wrong, verdict.hint) is not False
     right = verdict.status == "refuted" and fits
     return Outcome(row, slip, verdict.status, verdict.hint, verdict.hint_kind, seconds, right)

@@ -392,7 +392,7 @@ INVERSES: tuple[Derivation, ...] = (
         [
             ("sign", "(inv(A) @ inv(A)).T"),
             ("transposed", "-inv(A) @ inv(A)"),
-            ("exponent", "-inv(A).T"),
+            ("exponent|factor", "-inv(A).T"),
         ],
         shapes="A:33",
     ),

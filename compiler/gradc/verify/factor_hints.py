@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from gradc.ir.algebra import convert
-from gradc.ir.scalar import Number, Scalar, index, is_apply, load
+from gradc.ir.scalar import Apply, Load, Number, Scalar, index, is_apply, load
 from gradc.ir.tensor import Compute, Extent, Graph, Input, Tensor, compute, extent_scalar
 from gradc.verify.hint import Hint, Kind
 from gradc.verify.hint_sample import Candidate, Column, Inner, Sample, fraction_words, operands, rational
+from gradc.verify.sample import WORKING_DIGITS, working_precision
 from gradc.verify.wording import scalar_words
 
 _MOST_CANDIDATES = 40
@@ -135,9 +137,9 @@ _CONSTANTS: tuple[tuple[str, Kind, str], ...] = (
 
 
 def _constant_values() -> list[Any]:
-    from mpmath import mp
-
-    return [mp.pi / 180, mp.log(10), mp.log(2), +mp.pi, +mp.e, mp.sqrt(2), mp.sqrt(mp.pi), mp.sqrt(2 * mp.pi)]
+    with working_precision(WORKING_DIGITS) as numbers:
+        mp = numbers.context
+        return [mp.pi / 180, mp.log(10), mp.log(2), +mp.pi, +mp.e, mp.sqrt(2), mp.sqrt(mp.pi), mp.sqrt(2 * mp.pi)]
 
 
 def _constant_words(multiple: Fraction, words: str, verb: str, reason: str) -> str:
@@ -170,19 +172,24 @@ def _candidates(sample: Sample, derived: Graph, hand: Graph, inner: Sequence[Inn
     """Inner derivatives, factors of the derived formula, then arguments, then sizes."""
     output = derived.outputs[sample.position]
     inner_tensors = [fitted for item in inner for fitted in _fitted(item.tensor, output.shape)]
-    candidates = _valued(sample, inner_tensors, derived.inputs, is_inner=True)
     ours = _factors_of(output, derived.inputs)
-    both = {_unpowered(s) for s in ours} & {
-        _unpowered(s) for s in _factors_of(hand.outputs[sample.position], hand.inputs)
-    }
+    columns = [sample.column(base, hand.inputs) for base in _written_bases(hand.outputs[sample.position])]
+    bases = [column for column in columns if column is not None]
+    candidates = [
+        replace(candidate, is_power=known, is_inner=not known or isinstance(getattr(tensor, "body", None), Load))
+        for tensor in inner_tensors
+        for candidate in _valued(sample, [tensor], derived.inputs)
+        for known in (_is_power_of_one(candidate.column, bases),)
+    ]
     arguments = list(_arguments(derived.inputs, output))
     scalars = list(dict.fromkeys([*(_unpowered(s) for s in ours), *ours, *arguments]))[:_MOST_CANDIDATES]
-    known = {candidate.words for candidate in candidates}
-    for scalar in scalars:
-        if isinstance(scalar, Number) or scalar.dtype.kind not in "fc":
-            continue
-        found = _valued(sample, [compute(output.shape, scalar)], derived.inputs, is_power=_unpowered(scalar) in both)
-        candidates += [candidate for candidate in found if candidate.words not in known]
+    known_words = {candidate.words for candidate in candidates}
+    tensors = [compute(output.shape, s) for s in scalars if not isinstance(s, Number) and s.dtype.kind in "fc"]
+    candidates += [
+        replace(candidate, is_power=_is_power_of_one(candidate.column, bases))
+        for candidate in _valued(sample, tensors, derived.inputs)
+        if candidate.words not in known_words
+    ]
     sizes = [compute(output.shape, size) for size in sizes_of(derived.inputs, output)]
     return candidates + _valued(sample, sizes, derived.inputs, is_size=True)
 
@@ -232,6 +239,44 @@ def _factors_of(output: Tensor, inputs: Sequence[Input]) -> list[Scalar]:
     return list(dict.fromkeys(found))
 
 
+def _written_bases(output: Tensor) -> list[Tensor]:
+    """What products, quotients, powers and sums of the hand-written formula are made of."""
+    found: dict[Tensor, None] = {}
+    pending = [output]
+    for tensor in pending:
+        body = tensor.body if isinstance(tensor, Compute) and tensor.reducer is None else None
+        operations = isinstance(body, Apply) and body.op.name in _OPENED
+        if isinstance(body, Apply) and operations and len(pending) < _MOST_BASES:
+            pending += [compute(tensor.shape, arg) for arg in body.args if not isinstance(arg, Number)]
+        elif isinstance(body, Load) and body.tensor.shape == tensor.shape and isinstance(body.tensor, Compute):
+            pending.append(body.tensor)
+        if tensor is not output:
+            found[tensor] = None
+    return list(found)
+
+
+_MOST_BASES = 20
+_OPENED = ("mul", "div", "neg", "pow", "power", "square", "sqrt", "add", "sub", "prod", "sum")
+_EXPONENTS = (0.5, 1.0, 1.5, 2.0, 3.0)
+
+
+def _is_power_of_one(column: Column, bases: Sequence[Column]) -> bool:
+    """Whether the values are those of a power of one of the bases: then an exponent is wrong."""
+    return any(_is_power(column, base) for base in bases)
+
+
+def _is_power(column: Column, base: Column) -> bool:
+    if any(value == 0 for value in base) or any(value == 0 for value in column):
+        return False
+    ours, theirs = (np.log([float(abs(value)) for value in values]) for values in (column, base))
+    place = int(np.argmax(np.abs(theirs)))
+    if abs(theirs[place]) < 1e-9:
+        return False
+    exponent = ours[place] / theirs[place]
+    near = any(abs(abs(exponent) - known) < 1e-9 for known in _EXPONENTS)
+    return near and bool(np.allclose(ours, exponent * theirs, rtol=1e-9, atol=1e-9))
+
+
 def _unpowered(factor: Scalar) -> Scalar:
     return factor.children[0] if is_apply(factor, "power") else factor
 
@@ -248,6 +293,8 @@ def _arguments(inputs: Sequence[Input], output: Tensor) -> Iterator[Scalar]:
 
 # ---------------------------------------------------------------- one factor
 
+_COEFFICIENT = re.compile(r"-?(\d+\*|1/\(?\d)")
+
 
 def _with_factor(pair: Pair, candidate: Candidate) -> Iterator[Hint]:
     for exponent in (1, -1, 2, -2):
@@ -255,7 +302,7 @@ def _with_factor(pair: Pair, candidate: Candidate) -> Iterator[Hint]:
             continue
         ratio = pair.times(candidate.column**exponent).ratio
         exact = None if ratio is None else rational(ratio, 100)
-        if exact is not None:
+        if exact is not None and not (abs(exact) != 1 and _COEFFICIENT.match(candidate.words)):
             yield _named(candidate, exponent, exact)
 
 
@@ -268,9 +315,16 @@ def _named(candidate: Candidate, exponent: int, ratio: Fraction) -> Hint:
     sign = ", and the sign is wrong" if ratio < 0 else ""
     if candidate.is_inner and exponent == 1:
         return Hint("inner derivative", f"the factor {factor} is missing{CHAIN_RULE}{sign}")
+    if candidate.is_power and exponent == -1 and size == 1 and not candidate.words.startswith("1/"):
+        base = bracketed(candidate.words)
+        return Hint("exponent", f"the factor {base} is too much (the exponent of {base} is wrong){sign}")
     if candidate.is_power:
-        base = candidate.words
+        base = candidate.words.removeprefix("1/")
         return Hint("exponent", f"the factor {factor} is missing (the exponent of {base} is wrong){sign}")
+    if candidate.is_inner and exponent < 0 and size == 1 and not candidate.words.startswith("1/"):
+        return Hint(
+            "inner derivative", f"the factor {bracketed(candidate.words)} is too much (an inner derivative){sign}"
+        )
     if exponent < 0 and size == 1 and not candidate.words.startswith("1/"):
         return Hint("factor", f"the factor {bracketed(candidate.words)} is too much{sign}")
     return Hint("factor", f"the factor {factor} is missing{sign}")
@@ -288,6 +342,9 @@ def _size_hint(words: str, exponent: int, ratio: Fraction) -> Hint:
 def _power_words(words: str, exponent: int) -> str:
     if exponent < 0 and words.startswith("1/"):
         words, exponent = words.removeprefix("1/"), -exponent
+    inside = words.removeprefix("1/").removeprefix("sqrt(")
+    if abs(exponent) == 2 and inside.endswith(")") and bracketed(words).startswith(("sqrt(", "1/sqrt(")):
+        return f"({inside[:-1]})" if (exponent > 0) != words.startswith("1/") else f"1/({inside[:-1]})"
     if abs(exponent) > 1:
         words = f"({words})**{abs(exponent)}" if not words.isidentifier() else f"{words}**{abs(exponent)}"
     return bracketed(words) if exponent > 0 else f"1/{_denominator(words)}"

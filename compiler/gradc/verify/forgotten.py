@@ -45,7 +45,8 @@ def forgotten(value: Graph, wrt: Input) -> Iterator[Related]:
             (output,) = _with_constant(value, tensor, node, held, wrt, constant)
             derivative = derivative_of(output, wrt)
             (derivative,) = replace_tensors([derivative], {constant: wrt})
-            words = f"{_words(held, tensor)} depends on {wrt.name} too"
+            inner = _words(held, tensor)
+            words = "" if inner == wrt.name or not inner else f"{inner} depends on {wrt.name} too"
             yield Related(words, Graph(value.inputs, (derivative,)), "dropped term")
             count += 1
             if count >= _MOST_HELD:

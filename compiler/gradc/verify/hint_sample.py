@@ -60,6 +60,7 @@ class Sample:
 
     def __init__(self, derived: Graph, hand: Graph, position: int, fixed: Mapping[Input, Any]) -> None:
         self.position = position
+        self.right = derived.outputs[position]
         self.points: list[Point] = []
         self.tolerance = _TOLERANCE
         self.derived_arrays: list[Column] = []

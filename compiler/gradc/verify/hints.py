@@ -13,16 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from gradc.ir.tensor import Graph, Input
+from gradc.ir.algebra import difference
+from gradc.ir.scalar import index, load
+from gradc.ir.tensor import Graph, Input, compute
 from gradc.verify.factor_hints import Factors, Pair
+from gradc.verify.givens import Givens, declared
 from gradc.verify.hint import Hint
-from gradc.verify.hint_sample import Column, Inner, Related, Sample, same
-from gradc.verify.repairs import find_repair
-from gradc.verify.sample import Point, graph_size, values_at
+from gradc.verify.hint_sample import Column, Related, Sample, same
+from gradc.verify.repairs import NO_PARTS, Parts, find_repair
+from gradc.verify.sample import WORKING_DIGITS, Point, graph_size, values_at, working_precision
 from gradc.verify.term_hints import Terms
+from gradc.verify.wording import tensor_words
 
 #: Larger graphs are only compared as a whole.
 _LARGEST_EXAMINED = 1500
+_MOST_TRANSPOSED = 3
+_LONGEST_TERM = 80
 
 
 def find_hint(
@@ -33,20 +39,54 @@ def find_hint(
     position: int = 0,
     related: Sequence[Related] = (),
     forgotten: Iterable[Related] = (),
-    inner: Sequence[Inner] = (),
+    parts: Parts = NO_PARTS,
 ) -> Hint | None:
     """The hint for output ``position``, or nothing.
 
     ``related`` are functions that may be meant by mistake (the derivative in another argument), ``forgotten`` derivatives
-    in which a dependence was overlooked, ``inner`` the inner derivatives, so that a missing one is called so.
+    in which a dependence was overlooked, ``parts`` the inner derivatives, so that a missing one is called so.
     """
-    import mpmath
-
     sample = Sample(derived, hand, position, fixed)
     if not sample.points or not sample.hand.size:
         return None
-    with mpmath.workdps(50):
-        return next(_hints(sample, derived, hand, fixed, related, forgotten, inner), None)
+    with working_precision(WORKING_DIGITS):
+        found = next(_hints(sample, derived, hand, fixed, related, forgotten, parts), None)
+        return found or _where_positive(derived, hand, declared(fixed), position, related, forgotten)
+
+
+def _where_positive(
+    derived: Graph,
+    hand: Graph,
+    givens: Givens,
+    position: int,
+    related: Sequence[Related],
+    forgotten: Iterable[Related],
+) -> Hint | None:
+    """A hint that holds for positive arguments: roots were drawn apart or together."""
+    free = [node for node in derived.inputs if node not in givens and node.dtype.kind == "f"]
+    if not free or givens.positive.issuperset(free) or graph_size(derived, hand) > _LARGEST_EXAMINED:
+        return None
+    sample = Sample(derived, hand, position, givens.narrowed(free))
+    if not sample.points:
+        return None
+    whole = Pair(sample.derived, sample.hand, sample.tolerance)
+    terms = Terms(sample, derived, hand)
+    factors = Factors(sample, derived, hand, (), largest=False)
+    constant = factors.constant(whole)
+    shape = hand.outputs[position].shape
+    searches = (
+        () if constant is None or constant.text.startswith("it is") else (constant,),
+        _mistaken_for(sample, related, derived.inputs, shape),
+        factors.single(whole),
+        terms.missing(),
+        terms.wrong(),
+    )
+    found = next((hint for search in searches for hint in search), None)
+    return None if found is None else Hint(found.kind, f"{found.text} (where {_listed(free)} > 0)")
+
+
+def _listed(nodes: Sequence[Input]) -> str:
+    return ", ".join(node.name for node in nodes)
 
 
 def _hints(
@@ -56,7 +96,7 @@ def _hints(
     fixed: Mapping[Input, Any],
     related: Sequence[Related],
     forgotten: Iterable[Related],
-    inner: Sequence[Inner],
+    parts: Parts,
 ) -> Iterator[Hint]:
     whole = Pair(sample.derived, sample.hand, sample.tolerance)
     if abs((whole.ratio or 0) + 1) <= sample.tolerance:
@@ -65,23 +105,28 @@ def _hints(
     shape = hand.outputs[sample.position].shape
     yield from _mistaken_for(sample, related, derived.inputs, shape)
     large = graph_size(derived, hand) > _LARGEST_EXAMINED
-    factors = Factors(sample, derived, hand, inner, large)
+    factors = Factors(sample, derived, hand, parts.inner, large)
     constant = factors.constant(whole)
     if constant is not None:
         yield constant
     if large:
         return
+    terms = Terms(sample, derived, hand)
+    if all(value == sample.hand[0] for value in sample.hand):
+        yield from terms.missing()
     yield from factors.single(whole)
     yield from _with_swapped_arguments(sample, derived, hand, fixed)
     yield from _along_the_other_axis(sample, derived)
+    yield from _with_transposed_arguments(sample, hand, fixed)
+    repair = find_repair(derived, hand, sample.position, fixed, parts)
+    if repair is not None and repair.kind == "transposed":
+        yield repair
     yield from _symmetry(sample, derived, hand, fixed)
-    terms = Terms(sample, derived, hand)
     yield from terms.missing()
     yield from terms.wrong()
     yield from _mistaken_for(sample, forgotten, derived.inputs, shape)
     yield from terms.two_missing()
     yield from terms.scaled(factors)
-    repair = find_repair(derived, hand, sample.position, fixed, inner)
     if repair is not None:
         yield repair
     yield from factors.double(whole)
@@ -103,10 +148,14 @@ def _as_a_whole(sample: Sample) -> Iterator[Hint]:
                 yield Hint("transposed", "it is transposed: swap the two axes (numerator against denominator layout)")
             elif abs((pair.ratio or 0) + 1) <= sample.tolerance:
                 yield Hint("transposed", "it is transposed: swap the two axes, and the sign is wrong")
+    if all(np.ndim(a) == 2 and a.shape[0] == a.shape[1] for a, _ in arrays):
+        diagonal = np.concatenate([np.diag(np.diag(a)).reshape(-1) for a, _ in arrays])
+        if same(diagonal, sample.hand, sample.tolerance) and any(value != 0 for value in diagonal):
+            yield Hint("dropped term", "only the diagonal is there: the entries beside it are missing")
     if np.ndim(sample.derived_arrays[0]) == 1:
         flipped = np.concatenate([a[::-1] for a in sample.derived_arrays])
         if same(flipped, sample.hand, sample.tolerance) and len(sample.derived_arrays[0]) > 1:
-            yield Hint("order of entries", "the entries are in the opposite order")
+            yield Hint("swapped", "the entries are in the opposite order")
 
 
 def _mistaken_for(
@@ -121,9 +170,21 @@ def _mistaken_for(
             continue
         if same(column, sample.hand, sample.tolerance):
             if candidate.kind == "dropped term":
-                yield Hint("dropped term", f"a term is missing: {candidate.words} (product rule)")
+                yield _missing_part(sample, candidate)
             else:
                 yield Hint(candidate.kind, f"this is {candidate.words}")
+
+
+def _missing_part(sample: Sample, candidate: Related) -> Hint:
+    """The term that a forgotten dependence makes missing, by name where it is short."""
+    from gradc.simplify.display import display
+
+    (whole,) = candidate.graph.outputs
+    indices = [index(k) for k in range(whole.rank)]
+    gap = compute(whole.shape, difference(load(sample.right, indices), load(whole, indices)))
+    words = tensor_words(display(Graph(candidate.graph.inputs, (gap,))).outputs[0], _LONGEST_TERM)
+    named = f"the term {words} is missing" if words else "a term is missing"
+    return Hint("dropped term", f"{named} ({candidate.words})" if candidate.words else named)
 
 
 def _with_swapped_arguments(sample: Sample, derived: Graph, hand: Graph, fixed: Mapping[Input, Any]) -> Iterator[Hint]:
@@ -138,6 +199,19 @@ def _with_swapped_arguments(sample: Sample, derived: Graph, hand: Graph, fixed: 
             parts.append(_values(hand, sample, Point(values, point.sizes)))
         if same(np.concatenate(parts), sample.derived, sample.tolerance):
             yield Hint("swapped", f"{first.name} and {second.name} are swapped")
+
+
+def _with_transposed_arguments(sample: Sample, hand: Graph, fixed: Mapping[Input, Any]) -> Iterator[Hint]:
+    """The written formula with square matrices transposed, wherever they stand."""
+    square = [n for n in hand.inputs if n not in fixed and n.rank == 2 and n.shape[0] == n.shape[1]]
+    for count in range(1, min(len(square), _MOST_TRANSPOSED) + 1):
+        for chosen in combinations(square, count):
+            parts = []
+            for point in sample.points:
+                turned = {node: point.values[node].T for node in chosen}
+                parts.append(_values(hand, sample, Point({**point.values, **turned}, point.sizes)))
+            if same(np.concatenate(parts), sample.derived, sample.tolerance):
+                yield Hint("transposed", f"{' and '.join(node.name for node in chosen)} should be transposed")
 
 
 def _along_the_other_axis(sample: Sample, derived: Graph) -> Iterator[Hint]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from gradc.differentiate.partials import local_derivatives, one_of
 from gradc.ir.algebra import substitute
 from gradc.ir.intern import Node
-from gradc.ir.scalar import Apply, Scalar, is_apply, is_number, load
+from gradc.ir.scalar import Apply, Number, Scalar, is_apply, is_number, load
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute, input_tensor
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
-from gradc.verify.hint_sample import Inner
+from gradc.verify.hint_sample import Inner, operands
 from gradc.verify.sample import graph_size
-from gradc.verify.wording import scalar_words
+from gradc.verify.wording import scalar_words, tensor_words
 
 _MOST_NODES = 300
 _MOST_INNER = 16
@@ -28,11 +28,33 @@ def inner_derivatives(value: Graph, wrt: Input) -> list[Inner]:
     for tensor in graph_order(shown.outputs):
         if isinstance(tensor, Compute):
             for derivative in _of_body(tensor.body, depending):
-                if not is_number(derivative, 1) and not is_number(derivative, -1):
+                if not is_number(derivative, 1) and not is_number(derivative, -1) and _is_factor(derivative):
                     found[compute(tensor.extents, derivative)] = None
     tensors = display(Graph(value.inputs, tuple(list(found)[:_MOST_INNER]))).outputs if found else ()
     plain = [t for t in tensors if isinstance(t, Compute) and t.reducer is None]
-    return [Inner(scalar_words(t.body, t.rank), t) for t in plain]
+    parts = [compute(t.shape, part) for t in plain for part in operands(t.body, "prod") if loads_of(part)]
+    return [Inner(scalar_words(t.body, t.rank), t) for t in dict.fromkeys([*plain, *parts])]
+
+
+def inner_arguments(value: Graph, wrt: Input) -> list[Inner]:
+    """What stands inside the functions: the chain rule leaves it as it is."""
+    if graph_size(value) > _MOST_NODES:
+        return []
+    depending = dependents(value, wrt)
+    found: dict[Tensor, None] = {}
+    for tensor in graph_order(value.outputs):
+        if not isinstance(tensor, Compute):
+            continue
+        for node in post_order([tensor.body]):
+            if isinstance(node, Apply) and node.op.arity == 1 and node.args[0].dtype == node.dtype:
+                if any(item.tensor in depending for item in loads_of(node.args[0])):
+                    found[compute(tensor.extents, node.args[0])] = None
+    return [Inner(tensor_words(t), t) for t in found]
+
+
+def _is_factor(derivative: Scalar) -> bool:
+    """Whether a derivative is a number or depends on arguments: 1/n belongs to a mean."""
+    return isinstance(derivative, Number) or bool(loads_of(derivative))
 
 
 def dependents(graph: Graph, wrt: Input) -> set[Node]:
@@ -68,4 +90,4 @@ def _of_function(node: Apply) -> list[Scalar]:
     return [substitute(derivative, {variable: node.args[0]}) for _, derivative in found]
 
 
-__all__ = ["dependents", "inner_derivatives"]
+__all__ = ["dependents", "inner_arguments", "inner_derivatives"]

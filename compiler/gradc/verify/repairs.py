@@ -20,13 +20,13 @@ from gradc.evaluate import NUMPY, evaluate
 from gradc.ir.algebra import substitute
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import PI, Apply, Load, Number, Scalar, Size, apply, index, load, number
-from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
+from gradc.ir.tensor import Compute, Graph, Input, Projection, Tensor, compute
 from gradc.ir.walk import graph_order, loads_of, post_order
 from gradc.verify.factor_hints import CHAIN_RULE, sizes_of
 from gradc.verify.hint import Hint, Kind
 from gradc.verify.hint_sample import Inner
 from gradc.verify.sample import Point, differences, points, work
-from gradc.verify.wording import operand_words, scalar_words
+from gradc.verify.wording import operand_words, scalar_words, tensor_words
 
 _MOST_EDITS = 400
 _LONGEST_SEARCH = 1.0
@@ -54,6 +54,14 @@ _OPPOSITE = {"add": "sub", "sub": "add", "mul": "div", "div": "mul", "maximum": 
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Parts of the right derivation: inner derivatives, and what stands inside the functions."""
+
+    inner: Sequence[Inner] = ()
+    arguments: Sequence[Inner] = ()
+
+
+@dataclass(frozen=True)
 class Edit:
     """A graph with one change, and the change in words."""
 
@@ -62,8 +70,11 @@ class Edit:
     kind: Kind
 
 
+NO_PARTS = Parts()
+
+
 def find_repair(
-    derived: Graph, hand: Graph, position: int, fixed: Mapping[Input, Any], inner: Sequence[Inner] = ()
+    derived: Graph, hand: Graph, position: int, fixed: Mapping[Input, Any], parts: Parts = NO_PARTS
 ) -> Hint | None:
     """The change that makes ``hand`` right, in words, or nothing."""
     target = Graph(derived.inputs, (derived.outputs[position],))
@@ -72,7 +83,7 @@ def find_repair(
         return None
     plain = [_plain_values(target, point) for point in sample]
     deadline = time.monotonic() + _LONGEST_SEARCH
-    for edit in islice(_edits(hand, position, inner), _MOST_EDITS):
+    for edit in islice(_edits(hand, target, position, parts), _MOST_EDITS):
         if time.monotonic() > deadline:
             break
         edited = Graph(derived.inputs, edit.outputs)
@@ -132,26 +143,40 @@ class Change:
 
 @dataclass(frozen=True)
 class _Context:
-    """What the changes are made of: the hand-written graph, the inner derivatives, the sizes."""
+    """What the changes are made of: the hand-written graph, parts of the derivation, the sizes, functions."""
 
     hand: Graph
-    inner: Sequence[Inner]
+    parts: Parts
     sizes: Sequence[Scalar]
+    functions: Sequence[str]
 
 
-def _edits(hand: Graph, position: int, inner: Sequence[Inner]) -> Iterator[Edit]:
+def _edits(hand: Graph, derived: Graph, position: int, parts: Parts) -> Iterator[Edit]:
     """One change at a time, kind by kind: the slips that are made most come first."""
+    from gradc.simplify.display import display
+
     output = hand.outputs[position]
     tensors = [tensor for tensor in reversed(graph_order([output])) if isinstance(tensor, Compute)]
-    context = _Context(hand, inner, sizes_of(hand.inputs, output))
-    for kind in (_signs, _inner, _powers_and_functions, _degrees, _arguments, _means, _insertions, _operations):
+    functions = dict.fromkeys([*_functions_of(hand), *_functions_of(display(derived))])
+    context = _Context(hand, parts, sizes_of(hand.inputs, output), list(functions))
+    for kind in (
+        _signs,
+        _powers_and_functions,
+        _inner,
+        _degrees,
+        _inside,
+        _arguments,
+        _means,
+        _insertions,
+        _operations,
+    ):
         for tensor in tensors:
             for change in kind(tensor, context):
                 if change.new.dtype == change.old.dtype and change.new is not change.old:
                     yield from _edit(output, tensors, tensor, change)
     for tensor in tensors:
         yield from _exchanged(output, tensor)
-    yield from _matrix_factors(output, hand)
+    yield from _matrix_factors(output, _matrices(hand, derived))
 
 
 def _edit(output: Tensor, tensors: Sequence[Compute], tensor: Compute, change: Change) -> Iterator[Edit]:
@@ -207,16 +232,22 @@ def _signs(tensor: Compute, context: _Context) -> Iterator[Change]:
 def _inner(tensor: Compute, context: _Context) -> Iterator[Change]:
     """An inner derivative left out somewhere inside."""
     entry = _entry(tensor)
-    for item in context.inner if tensor.dtype.kind == "f" else ():
+    for item in context.parts.inner if tensor.dtype.kind == "f" else ():
         if item.tensor.dtype != entry.dtype:
             continue
         for axes in combinations(range(tensor.rank), item.tensor.rank):
             if tuple(tensor.shape[axis] for axis in axes) == tuple(item.tensor.shape):
                 factor = load(item.tensor, [index(axis) for axis in axes])
-                words = f"the factor {item.words} is missing{CHAIN_RULE}"
+                place = "" if tensor in context.hand.outputs else _place(tensor)
+                words = f"{place}the factor {item.words} is missing{CHAIN_RULE}"
                 yield Change("inner derivative", entry, apply("mul", entry, factor), words)
-                minus = f"the factor {_negative(item.words)} is missing{CHAIN_RULE}"
+                minus = f"{place}the factor {_negative(item.words)} is missing{CHAIN_RULE}"
                 yield Change("inner derivative", entry, apply("mul", entry, apply("neg", factor)), minus)
+
+
+def _place(tensor: Compute) -> str:
+    words = tensor_words(tensor, _LONGEST_WORDS)
+    return f"in {words}, " if words else "inside, "
 
 
 def _negative(words: str) -> str:
@@ -247,6 +278,22 @@ def _powers_and_functions(tensor: Compute, context: _Context) -> Iterator[Change
             if name == "sqrt":
                 yield Change("exponent", node, args[0])
 
+    for read in loads_of(tensor.body):
+        if read.dtype.kind == "f":
+            yield Change("exponent", read, apply("mul", read, read))
+
+
+def _inside(tensor: Compute, context: _Context) -> Iterator[Change]:
+    """Another argument of a function than the one it has in the function that is differentiated."""
+    for node in _applications(tensor):
+        if len(node.args) != 1 or node.op.name in ("neg", "convert"):
+            continue
+        for item in context.parts.arguments:
+            if item.tensor.shape == tensor.shape and item.tensor.dtype == node.dtype and item.words:
+                argument = load(item.tensor, [index(k) for k in range(tensor.rank)])
+                words = f"the chain rule keeps what is inside: {node.op.name} of {item.words} is meant"
+                yield Change("inner derivative", node, apply(node.op, argument), words)
+
 
 def _degrees(tensor: Compute, context: _Context) -> Iterator[Change]:
     """Degrees where a function takes radians, or the reverse."""
@@ -260,7 +307,6 @@ def _degrees(tensor: Compute, context: _Context) -> Iterator[Change]:
 
 def _arguments(tensor: Compute, context: _Context) -> Iterator[Change]:
     """A transpose, one argument for another, a function left out around an argument."""
-    functions = _functions_of(context.hand)
     for node in loads_of(tensor.body):
         source, indices = node.tensor, node.indices
         if len(indices) == 2 and source.shape[0] == source.shape[1]:
@@ -271,7 +317,7 @@ def _arguments(tensor: Compute, context: _Context) -> Iterator[Change]:
                 if other.shape == source.shape and other.dtype == source.dtype:
                     yield Change("wrong argument", node, load(other, indices))
         if node.dtype.kind == "f" and (isinstance(source, Input) or tensor.reducer):
-            for name in functions:
+            for name in context.functions:
                 yield Change("function", node, apply(name, node))
 
 
@@ -347,17 +393,23 @@ def _exchanged(output: Tensor, tensor: Compute) -> Iterator[Edit]:
     yield Edit(replace_tensors([output], {tensor: changed}), words, "swapped")
 
 
-def _matrix_factors(output: Tensor, hand: Graph) -> Iterator[Edit]:
+def _matrices(hand: Graph, derived: Graph) -> list[Tensor]:
+    """Matrices that may be left out: arguments, and results of library calls such as inverses."""
+    calls = [node for node in graph_order(derived.outputs) if isinstance(node, Projection) and node.rank == 2]
+    return [*(node for node in hand.inputs if node.rank == 2), *calls]
+
+
+def _matrix_factors(output: Tensor, matrices: Sequence[Tensor]) -> Iterator[Edit]:
     """A matrix left out of a product, on either side."""
     if output.rank not in (1, 2) or output.dtype.kind != "f":
         return
     own = [index(k) for k in range(output.rank)]
     bound = index(output.rank)
-    for node in hand.inputs:
-        if node.rank != 2 or node.dtype != output.dtype:
+    for node in matrices:
+        if node.dtype != output.dtype:
             continue
         for turned in (False, True):
-            words = f"{node.name}.T" if turned else node.name
+            words = f"{operand_words(node)}.T" if turned else operand_words(node)
             for side in range(output.rank):
                 place = (own[side], bound) if side == 0 else (bound, own[side])
                 if node.shape != (output.shape[side], output.shape[side]):
@@ -367,8 +419,9 @@ def _matrix_factors(output: Tensor, hand: Graph) -> Iterator[Edit]:
                 body = apply("mul", factor, entry)
                 changed = compute(output.shape, body, reduce_extents=(output.shape[side],), reducer="sum")
                 where = "left" if side == 0 else "right"
-                text = f"the factor {words} is missing on the {where}{CHAIN_RULE}"
-                yield Edit((changed,), text, "inner derivative")
+                inner = isinstance(node, Input)
+                text = f"the factor {words} is missing on the {where}{CHAIN_RULE if inner else ''}"
+                yield Edit((changed,), text, "inner derivative" if inner else "factor")
 
 
 def _should_be(old: str, new: str) -> str:

@@ -28,7 +28,7 @@ Array = np.ndarray[Any, Any]
 
 #: Working precision, the relative difference that counts as equal there, and the precision of a second look.
 DIGITS = 30
-_WORKING_DIGITS = 50
+WORKING_DIGITS = 50
 _SECOND_LOOK_DIGITS = 150
 _TOLERANCE = 10.0**-DIGITS
 #: Operations above which a point is evaluated in double precision instead.
@@ -195,7 +195,7 @@ class Values:
     digits: int
 
 
-def values_at(graph: Graph, point: Point, digits: int = _WORKING_DIGITS) -> Values:
+def values_at(graph: Graph, point: Point, digits: int = WORKING_DIGITS) -> Values:
     """The outputs at the point: by mpmath, or in double precision where that would take too long.
 
     Where a library call has no result (the inverse of a singular matrix) nothing is defined: NaN.
@@ -213,7 +213,7 @@ def _values_at(graph: Graph, point: Point, digits: int) -> Values:
         plain = [value.astype(float) if value.dtype == object else value for value in inputs]
         with np.errstate(all="ignore"):
             return Values(evaluate(graph, plain, NUMPY, point.sizes), DOUBLE_DIGITS)
-    with _working(digits) as numbers, np.errstate(all="ignore"):
+    with working_precision(digits) as numbers, np.errstate(all="ignore"):
         return Values(evaluate(graph, inputs, numbers, point.sizes), DIGITS)
 
 
@@ -227,7 +227,7 @@ class _OfThread(threading.local):
 
 
 @contextmanager
-def _working(digits: int) -> Iterator[MPMathNumbers]:
+def working_precision(digits: int) -> Iterator[MPMathNumbers]:
     """Exact numbers with so many digits, in this thread alone."""
     numbers = _of_thread().numbers
     before, numbers.context.dps = numbers.context.dps, digits
@@ -286,7 +286,7 @@ def _compared(derived: Array, hand: Array, before: tuple[Array, Array] | None = 
     both = finite & is_finite(theirs)
     differs = finite & ~both
     first = None if before is None else [np.reshape(values, -1) for values in before]
-    with _working(_SECOND_LOOK_DIGITS):
+    with working_precision(_SECOND_LOOK_DIGITS):
         for place in np.flatnonzero(both):
             gap = abs(ours[place] - theirs[place])
             close = gap <= _TOLERANCE * max(abs(ours[place]), abs(theirs[place]))

@@ -44,7 +44,7 @@ class Terms:
             kind, verb = ("dropped term", "missing") if exact > 0 else ("extra term", "too much")
             lacking = any(_multiple(self._gap, term.column, self._sample.tolerance) == 1 for term in self._ours)
             if lacking:
-                yield Hint("dropped term", f"the term {fraction_words(exact)} is missing")
+                yield Hint("dropped term", f"the constant {fraction_words(exact)} is missing")
             elif any(_multiple(self._gap, term.column, self._sample.tolerance) == -2 for term in self._theirs):
                 yield Hint("sign", f"the sign of the term {fraction_words(-exact / 2)} is wrong")
             else:
@@ -126,21 +126,24 @@ def _terms(sample: Sample, graph: Graph) -> list[Term]:
 
     output = graph.outputs[sample.position]
     shown = display(Graph(graph.inputs, (output,))).outputs[0]
-    tensors = [tensor for tensor, _ in _written(output, 0)]
-    signs = [sign for _, sign in _written(output, 0)]
+    written = [term for depth in range(1, _DEEPEST) for term in _written(output, depth)]
+    tensors = [tensor for tensor, _ in written]
+    signs = [sign for _, sign in written]
     if isinstance(shown, Compute) and shown.reducer is None:
         displayed = [compute(output.shape, term) for term in _expanded(shown.body)]
         tensors += displayed
         signs += [1] * len(displayed)
     found: list[Term] = []
-    for tensor, sign in list(zip(tensors, signs, strict=True))[: 2 * _MOST_TERMS]:
+    for tensor, sign in dict.fromkeys(zip(tensors, signs, strict=True)):
+        if len(found) == _MOST_TERMS:
+            break
         column = sample.column(tensor, graph.inputs)
         if column is None or not any(value != 0 for value in column):
             continue
         column = column if sign == 1 else -column
         if not any((column == term.column).all() for term in found):
             found.append(Term(_words(tensor, graph, sign), column))
-    return found[:_MOST_TERMS]
+    return found
 
 
 def _words(tensor: Tensor, graph: Graph, sign: int) -> str:
@@ -153,9 +156,9 @@ def _words(tensor: Tensor, graph: Graph, sign: int) -> str:
 
 
 def _written(tensor: Tensor, depth: int) -> list[tuple[Tensor, int]]:
-    """The terms of sums and differences as they were written, products with a sum multiplied out."""
+    """The terms of sums and differences as they were written, to a depth; products with a sum are multiplied out."""
     body = tensor.body if isinstance(tensor, Compute) and tensor.reducer is None else None
-    if not isinstance(body, Apply) or depth > _DEEPEST:
+    if not isinstance(body, Apply) or depth == 0:
         return [(tensor, 1)]
     name, args = body.op.name, body.args
     if name in ("add", "sub", "neg"):
@@ -163,11 +166,11 @@ def _written(tensor: Tensor, depth: int) -> list[tuple[Tensor, int]]:
         return [
             (term, sign * other)
             for arg, sign in zip(args, signs, strict=False)
-            for term, other in _written(_operand(arg, tensor), depth + 1)
+            for term, other in _written(_operand(arg, tensor), depth - 1)
         ]
     if name in ("mul", "div"):
         for place in (0, 1) if name == "mul" else (0,):
-            parts = _written(_operand(args[place], tensor), depth + 1)
+            parts = _written(_operand(args[place], tensor), depth - 1)
             if len(parts) > 1 or parts[0][1] < 0:
                 return [(_multiplied(tensor, body, place, part), sign) for part, sign in parts]
     return [(tensor, 1)]

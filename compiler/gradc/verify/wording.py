@@ -23,7 +23,7 @@ _COMPARISONS = {
     "not_equal": "!=",
 }
 _WRITTEN = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
-_SUM, _PRODUCT, _SIGN, _POWER, _ATOM = 1, 2, 3, 4, 5
+_SUM, _MATRIX_PRODUCT, _PRODUCT, _SIGN, _POWER, _ATOM = 1, 2, 3, 4, 5, 6
 
 Text = tuple[str, int]
 
@@ -70,7 +70,7 @@ def _tensor_text(tensor: Compute) -> Text:
         return _text(tensor.body, tensor.rank)
     product = _matrix_product(tensor)
     if product:
-        return product, _PRODUCT
+        return product, _MATRIX_PRODUCT
     inner = _text(tensor.body, tensor.rank + len(tensor.reduce_extents))[0]
     axis = (
         ""
@@ -113,7 +113,8 @@ def _operand(tensor: Tensor) -> Text:
     if isinstance(tensor, Constant) and tensor.value.size <= 4:
         return str(tensor.value.tolist()), _ATOM
     if isinstance(tensor, Projection):
-        return f"{getattr(tensor.source, 'name', 'result')}(...)", _ATOM
+        operands = ", ".join(_operand(operand)[0] for operand in getattr(tensor.source, "operands", ()))
+        return f"{getattr(tensor.source, 'name', 'result')}({operands or '...'})", _ATOM
     return "const", _ATOM
 
 
@@ -162,8 +163,10 @@ def _load_text(node: Load, rank: int) -> Text:
         return name
     count = len(node.indices)
     in_order = all(i is index(rank - count + k) for k, i in enumerate(node.indices)) and count <= rank
-    if in_order or (count == 1 and rank == 2 and node.indices[0] is index(0)):
+    if in_order:
         return name
+    if count == 1 and rank == 2 and node.indices[0] is index(0):
+        return f"{_wrapped(name, _POWER)}[:, None]", _ATOM
     if count == 2 and node.indices == (index(1), index(0)):
         return f"{_wrapped(name, _POWER)}.T", _ATOM
     places = ", ".join(_text(i, rank)[0] for i in node.indices)
@@ -177,7 +180,7 @@ def _apply_text(node: Apply, args: Sequence[Text]) -> Text:
     if name == "sum":
         return _sum_text([_wrapped(arg, _SUM) for arg in _constants_last(node, args)]), _SUM
     if name == "sub":
-        return f"{_wrapped(args[0], _SUM)} - {_wrapped(args[1], _PRODUCT)}", _SUM
+        return f"{_wrapped(args[0], _SUM)} - {_wrapped(args[1], _MATRIX_PRODUCT)}", _SUM
     if name in ("prod", "mul"):
         return _product_text(node, args)
     if name == "div":
