@@ -114,9 +114,8 @@ def _graph(expression: Any, values: dict[Any, Any], arrays: dict[Any, Any]) -> A
     for symbol, value in arrays.items():
         if isinstance(symbol, sympy.MatrixSymbol):
             given = lift(value).extents
-            for name, extent in zip(symbol.shape, given if len(given) == 2 else (*given, 1), strict=True):
-                if name.is_Symbol and isinstance(extent, int):
-                    extents[name] = extent
+            named = zip(symbol.shape, given if len(given) == 2 else (*given, 1), strict=True)
+            extents |= {name: extent for name, extent in named if name.is_Symbol and isinstance(extent, int)}
     if extents:
         expression = expression.subs(extents)
         arrays = {key.subs(extents) if hasattr(key, "subs") else key: value for key, value in arrays.items()}

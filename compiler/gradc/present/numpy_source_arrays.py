@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 
 import numpy as np
 
 from gradc.errors import ArgumentError
-from gradc.ir.algebra import difference, is_index_predicate, linear_terms, substitute, sum_of
+from gradc.ir.algebra import (
+    difference,
+    substitute,
+    sum_of,
+)
 from gradc.ir.scalar import Guard, Index, Number, Scalar, index, is_apply, is_number, number
 from gradc.ir.tensor import (
     Call,
@@ -25,6 +28,17 @@ from gradc.ir.tensor import (
     extent_scalar,
 )
 from gradc.ir.walk import graph_order, loads_of
+from gradc.present.numpy_source_reading import (
+    are_disjoint,
+    axes_text,
+    factors_of,
+    index_guard,
+    nested,
+    prefix_order,
+    scatter_target,
+    shifted_range,
+    single_point,
+)
 from gradc.present.numpy_source_scalars import Bodies, Value, unwrapped
 from gradc.present.numpy_source_spaces import Space, conjuncts, diagonal, whole_space, within
 from gradc.present.numpy_source_text import Term, Terms
@@ -83,7 +97,7 @@ class Arrays:
         return self._terms.make(f"({holes})", parts)
 
     def _call(self, node: Call) -> None:
-        inner = Arrays(self._terms, self._bodies._size)
+        inner = Arrays(self._terms, self._bodies.size)
         for position, term in enumerate(inner.add(node.graph, [self._finished(t) for t in node.operands])):
             from gradc.ir.tensor import projection
 
@@ -194,18 +208,18 @@ class Arrays:
 
     def _elementwise(self, node: Compute, space: Space) -> Value:
         terms = node.body.children if is_apply(node.body, "sum") else (node.body,)
-        guarded = [t for t in terms if _index_guard(t) is not None]
+        guarded = [t for t in terms if index_guard(t) is not None]
         if not guarded or node.rank == 0:
             order = self._order([node.body], space)
             return self._bodies.value(node.body, space.arranged(order))
-        plain = [t for t in terms if _index_guard(t) is None]
+        plain = [t for t in terms if index_guard(t) is None]
         start: Value | None = None
         if plain:
             whole = plain[0] if len(plain) == 1 else sum_of(*plain, flatten=False, dtype=node.dtype)
             start = self._bodies.value(whole, space)
         boxes: list[tuple[Space, Scalar]] = []
         for term in guarded:
-            found = _index_guard(term)
+            found = index_guard(term)
             assert found is not None
             predicates, body = found
             on_diagonal = self._diagonal(node, predicates, body, space)
@@ -235,7 +249,7 @@ class Arrays:
         shift = int(offset.value)  # type: ignore[arg-type]
         if shift and not isinstance(node.shape[0], int):
             return None
-        one = within(space, _shifted_range(index(first), shift, node.shape[0]))
+        one = within(space, shifted_range(index(first), shift, node.shape[0]))
         if one is None:
             return None
         moved = substitute(body, {index(second): sum_of(index(first), shift)})
@@ -257,7 +271,7 @@ class Arrays:
             return None
         entries: dict[tuple[int, ...], Term] = {}
         for box, body in boxes:
-            point = _point(box)
+            point = single_point(box)
             if point is None:
                 return None
             body = substitute(body, {index(k): number(i) for k, i in enumerate(point)})
@@ -272,7 +286,7 @@ class Arrays:
         if len(entries) * 3 < len(points):
             return None
         holes = np.array([f"{{{k}}}" for k in range(len(points))], object).reshape(node.shape)  # type: ignore[arg-type]
-        text = ", ".join(_row(row) for row in holes)
+        text = ", ".join(nested(row) for row in holes)
         term = self._terms.make(f"np.array([{text}])", [entries.get(p, nothing) for p in points], hint="result")
         return Value(term, tuple(range(node.rank)))
 
@@ -292,7 +306,7 @@ class Arrays:
             missing = len(start.axes) < node.rank
             parts.append(full)
             lines.append("{out} = np.array(np.broadcast_to({1}, {0}))" if missing else "{out} = np.array({1})")
-        disjoint = start is None and len(boxes) > 1 and _are_disjoint([b for b, _ in boxes])
+        disjoint = start is None and len(boxes) > 1 and are_disjoint([b for b, _ in boxes])
         for box, body in boxes:
             value = self._bodies.value(body, box)
             where, more = self._box(node, box, len(parts))
@@ -310,7 +324,9 @@ class Arrays:
         parts: list[Term] = []
         for extent, interval in zip(node.shape, box.intervals, strict=True):
             own: list[Term] = []
-            entry = self._bodies._slice((0, 1, extent_scalar(0)), extent_scalar(extent), own, Space((interval,), (0,)))
+            entry = self._bodies.slice_of(
+                (0, 1, extent_scalar(0)), extent_scalar(extent), own, Space((interval,), (0,))
+            )
             for k in range(len(own), 0, -1):
                 entry = entry.replace(f"{{{k}}}", f"{{{first + len(parts) + k - 1}}}")
             parts += own
@@ -331,7 +347,7 @@ class Arrays:
         }
         if node.reducer not in names or len(node.reduce_extents) != 1 or len(predicates) != 1:
             return None
-        found = _order_of(predicates[0], node.rank)
+        found = prefix_order(predicates[0], node.rank)
         if found is None or found[0] in body.free:
             return None
         axis, backwards, strict = found
@@ -366,7 +382,7 @@ class Arrays:
             return None
         targets: dict[int, Scalar] = {}
         for predicate in predicates:
-            found = _target(predicate, node.rank)
+            found = scatter_target(predicate, node.rank)
             if found is None or found[0] in targets:
                 return None
             targets[found[0]] = found[1]
@@ -410,7 +426,7 @@ class Arrays:
         term = value.term
         if present:
             places = [value.axes.index(axis) for axis in present]
-            options = "" if len(places) == len(value.axes) else f", axis={_tuple(places)}"
+            options = "" if len(places) == len(value.axes) else f", axis={axes_text(places)}"
             term = self._terms.call(_REDUCERS[reducer], term, options=options)
         for axis in absent if reducer in ("sum", "prod") else ():
             interval = space.intervals[axis]
@@ -424,7 +440,7 @@ class Arrays:
 
     def _contraction(self, body: Scalar, box: Space, reduced: tuple[int, ...]) -> Value | None:
         """A sum of products as products of matrices, or as an einsum."""
-        factors, coefficient = _factors(body)
+        factors, coefficient = factors_of(body)
         inner = [f for f in factors if f.free & set(reduced)]
         outer = [f for f in factors if not f.free & set(reduced)]
         if not inner:
@@ -518,108 +534,3 @@ class Arrays:
         arranged = box.arranged(self._order(factors, box))
         values = [self._bodies.value(f, arranged) for f in factors]
         return self._bodies.quotient(values, [], None, arranged) if len(values) > 1 else values[0]
-
-
-# ---------------------------------------------------------------- reading bodies
-
-
-def _row(row: object) -> str:
-    """A nested list of holes."""
-    return row if isinstance(row, str) else f"[{', '.join(_row(item) for item in row)}]"  # type: ignore[attr-defined]
-
-
-def _point(box: Space) -> tuple[int, ...] | None:
-    """The only point of a box, where it has but one."""
-    point = []
-    for interval in box.intervals:
-        if not (isinstance(interval.low, Number) and isinstance(interval.high, Number)):
-            return None
-        if interval.high.value != interval.low.value + 1:  # type: ignore[operator]
-            return None
-        point.append(int(interval.low.value))  # type: ignore[arg-type]
-    return tuple(point)
-
-
-def _index_guard(term: Scalar) -> tuple[tuple[Scalar, ...], Scalar] | None:
-    """The index predicates of a guarded term and what they guard."""
-    if not isinstance(term, Guard):
-        return None
-    predicates = conjuncts(term.predicate)
-    if not all(is_index_predicate(p) and p.free and not loads_of(p) for p in predicates):
-        return None
-    return predicates, term.body
-
-
-def _shifted_range(axis: Scalar, shift: int, extent: Extent) -> list[Scalar]:
-    from gradc.ir.algebra import less, less_equal
-
-    if shift > 0:
-        return [less(sum_of(axis, shift), extent_scalar(extent))]
-    return [less_equal(-shift, axis)] if shift < 0 else []
-
-
-def _are_disjoint(boxes: Sequence[Space]) -> bool:
-    """Whether no two boxes share an entry: on some axis one ends where, or before, the other begins."""
-
-    def apart(one: Space, other: Space) -> bool:
-        for a, b in zip(one.intervals, other.intervals, strict=True):
-            for left, right in ((a, b), (b, a)):
-                gap = sum_of(right.low, _negative(left.high))
-                if isinstance(gap, Number) and gap.value >= 0:  # type: ignore[operator]
-                    return True
-        return False
-
-    return all(apart(a, b) for k, a in enumerate(boxes) for b in boxes[:k])
-
-
-def _negative(scalar: Scalar) -> Scalar:
-    from gradc.ir.algebra import negated
-
-    return negated(scalar)
-
-
-def _order_of(predicate: Scalar, k: int) -> tuple[int, bool, bool] | None:
-    """``(i, backwards, strict)`` where the predicate says k <= i, k < i (or, backwards, i <= k, i < k)."""
-    if not is_index_predicate(predicate) or not is_apply(predicate, "less_equal"):
-        return None
-    terms, constant = linear_terms(predicate.children[0])
-    if len(terms) != 2 or index(k) not in terms or constant not in (0, 1):
-        return None
-    other = next(a for a in terms if a is not index(k))
-    if not isinstance(other, Index) or terms[other] != -terms[index(k)] or abs(terms[other]) != 1:
-        return None
-    return other.position, terms[index(k)] < 0, constant == 1
-
-
-def _target(predicate: Scalar, rank: int) -> tuple[int, Scalar] | None:
-    """``(i, e)`` where the predicate says that output axis i is e, which reads an array."""
-    if not is_index_predicate(predicate) or not is_apply(predicate, "equal"):
-        return None
-    terms, constant = linear_terms(predicate.children[0])
-    axes = [a for a in terms if isinstance(a, Index) and a.position < rank and abs(terms[a]) == 1]
-    if len(axes) != 1 or not loads_of(predicate):
-        return None
-    axis = axes[0]
-    sign = -terms[axis]
-    from gradc.ir.algebra import from_linear
-
-    rest = from_linear({a: sign * c for a, c in terms.items() if a is not axis}, sign * constant)
-    return axis.position, rest
-
-
-def _factors(body: Scalar) -> tuple[list[Scalar], Fraction | None]:
-    """The factors of a product, however nested, and its exact coefficient."""
-    pending, factors, coefficient = [body], [], Fraction(1)
-    while pending:
-        factor = pending.pop()
-        if is_apply(factor, "prod") or is_apply(factor, "mul"):
-            pending.extend(reversed(factor.children))
-        elif isinstance(factor, Number) and isinstance(factor.value, int | Fraction):
-            coefficient *= factor.value
-        else:
-            factors.append(factor)
-    return factors, coefficient if coefficient != 1 else None
-
-
-def _tuple(places: Sequence[int]) -> str:
-    return str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"

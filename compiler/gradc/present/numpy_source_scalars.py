@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradc.errors import ArgumentError
-from gradc.ir.algebra import is_index_predicate, negated, sum_of
+from gradc.ir.algebra import from_linear, is_index_predicate, linear_terms, negated, power_of, product_of, sum_of
 from gradc.ir.scalar import Apply, Guard, Index, Load, NamedConstant, Number, Scalar, Size, is_apply, is_number
 from gradc.ir.tensor import extent_scalar
 from gradc.ir.walk import post_order
@@ -48,7 +48,7 @@ class Bodies:
     def __init__(self, terms: Terms, tensor: Callable[[Tensor], Value], size: Callable[[str], str]) -> None:
         self.terms = terms
         self._tensor = tensor
-        self._size = size
+        self.size = size
         self._memo: dict[tuple[Scalar, Space], Value] = {}
 
     def value(self, root: Scalar, space: Space) -> Value:
@@ -91,7 +91,7 @@ class Bodies:
         if isinstance(node, Number):
             return Value(self.terms.atom(literal(node.value)), ())
         if isinstance(node, Size):
-            return Value(self.terms.atom(self._size(node.name)), ())
+            return Value(self.terms.atom(self.size(node.name)), ())
         if isinstance(node, Index):
             interval = space.intervals[node.position]
             low, high = (self.value(bound, space).term for bound in (interval.low, interval.high))
@@ -136,8 +136,6 @@ class Bodies:
 
     def _balanced(self, node: Apply, space: Space) -> Value:
         """``i + 1 <= j`` for ``i - j + 1 <= 0``."""
-        from gradc.ir.algebra import from_linear, linear_terms
-
         terms, constant = linear_terms(node.args[0])
         left = from_linear({a: c for a, c in terms.items() if c > 0}, max(constant, 0))
         right = from_linear({a: -c for a, c in terms.items() if c < 0}, max(-constant, 0))
@@ -324,8 +322,6 @@ class Bodies:
 
     def _reshaped(self, source: Value, node: Load, indices: Sequence[Scalar], space: Space) -> Value | None:
         """``x[3 i + j]`` as ``x.reshape(2, 3)``, and ``A[i // 3, i % 3]`` as ``A.ravel()``."""
-        from gradc.ir.algebra import linear_terms
-
         shape = [node.tensor.shape[axis] for axis in source.axes]
         if not all(isinstance(e, int) for e in shape) or source.axes != tuple(range(len(shape))):
             return None
@@ -388,7 +384,7 @@ class Bodies:
             if line is None:
                 entries.append(self._hole(position, parts, space))
             else:
-                entries.append(self._slice(line, extent, parts, space))
+                entries.append(self.slice_of(line, extent, parts, space))
         while entries and entries[-1] == ":":
             entries.pop()
         own = tuple(line[0] for line in lines if line is not None)
@@ -398,7 +394,8 @@ class Bodies:
     def _in_order(self, value: Value, space: Space) -> Value:
         return self.reordered(value, [axis for axis in space.order if axis in value.axes])
 
-    def _slice(self, line: tuple[int, int, Scalar], extent: Scalar, parts: list[Term], space: Space) -> str:
+    def slice_of(self, line: tuple[int, int, Scalar], extent: Scalar, parts: list[Term], space: Space) -> str:
+        """``a * axis + c`` over the interval of the axis, as the entry of a subscript; its holes go to ``parts``."""
         axis, step, offset = line
         interval = space.intervals[axis]
         first = sum_of(_scaled(interval.low, step), offset)
@@ -452,8 +449,6 @@ def literal(value: Any) -> str:
 
 
 def _scaled(scalar: Scalar, factor: int) -> Scalar:
-    from gradc.ir.algebra import product_of
-
     return product_of(factor, scalar)
 
 
@@ -469,8 +464,6 @@ def _inverse(factor: Scalar) -> Scalar | None:
     if is_apply(factor, "power") or is_apply(factor, "pow"):
         base, exponent = factor.children
         if isinstance(exponent, Number) and isinstance(exponent.value, int | Fraction) and exponent.value < 0:
-            from gradc.ir.algebra import power_of
-
             return power_of(base, -exponent.value)
     return None
 

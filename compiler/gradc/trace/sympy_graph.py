@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradc.errors import ParseError
-from gradc.ir.algebra import conjunction, convert, disjunction, equal, guarded, negation, sum_of
+from gradc.ir.algebra import conjunction, convert, disjunction, equal, guarded, negated, negation, product_of, sum_of
 from gradc.ir.build import as_tensor
 from gradc.ir.scalar import BOOL, EULER_GAMMA, FLOAT64, INT64, PI, DType, E, Scalar, apply, index, load, number
 from gradc.ir.tensor import Extent, Shape, Tensor, compute, extent_scalar
@@ -272,14 +272,12 @@ def _place(expression: Any, scope: Scope) -> Scalar:
     """An index expression as an integer scalar."""
     if expression.is_Integer:
         return number(int(expression))
-    for symbol, position, _extent in reversed(scope.indices):
-        if symbol == expression:
-            return position
+    bound = {symbol: position for symbol, position, _ in scope.indices}
+    if expression in bound:
+        return bound[expression]
     if expression.is_Add:
         return sum_of(*[_place(term, scope) for term in expression.args], dtype=INT64)
     if expression.is_Mul:
-        from gradc.ir.algebra import product_of
-
         return product_of(*[_place(factor, scope) for factor in expression.args])
     extent = _named_extent(expression, scope)
     if extent is not None:
@@ -336,8 +334,6 @@ def _range(node: Any, limit: Any, scope: Scope) -> tuple[Scalar, Extent]:
 
 
 def _negative(scalar: Scalar) -> Scalar:
-    from gradc.ir.algebra import negated
-
     return negated(scalar)
 
 
@@ -358,8 +354,6 @@ def _bound(node: Any, symbol: Any, limit: Any, scope: Scope) -> Scalar:
             known = _extent_behind(node, symbol, rest, scope)
         if known is None:
             raise ParseError(f"the limit {limit} of {symbol} is not known: {rest} is no argument and no extent of one")
-        from gradc.ir.algebra import product_of
-
         terms.append(product_of(int(coefficient), known))
     return sum_of(*terms, dtype=INT64)
 
