@@ -43,6 +43,17 @@ def test_derive_llvm(capsys):
     assert "define" in out
 
 
+def test_derive_as_source(capsys):
+    status, out, _ = run(capsys, "derive", POLYNOMIAL, "--numpy")
+    assert (status, out) == (
+        0,
+        "import numpy as np\n\n\ndef f_gradient(x):\n    return 8 * x**3 + 3 * x**2 + 6 * x + 5\n",
+    )
+    status, out, _ = run(capsys, "derive", POLYNOMIAL, "--c")
+    assert status == 0
+    assert "void f_gradient(double x, double *out) {" in out
+
+
 def test_latex_in_and_out(capsys):
     status, out, _ = run(capsys, "derive", r"\sin^2 x", "--latex")
     assert status == 0

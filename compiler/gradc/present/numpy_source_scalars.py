@@ -182,8 +182,9 @@ class Bodies:
     # ------------------------------------------------------------ sums, products, powers
 
     def _sum(self, node: Apply, space: Space) -> Value:
-        """Positive terms first, literals last."""
-        ordered = sorted(node.args, key=lambda term: isinstance(term, Number))
+        """Positive terms first, by degree, literals last."""
+        degrees = {term: _degree(term) if node.dtype.kind in "fc" else 0 for term in node.args}
+        ordered = sorted(node.args, key=lambda term: (isinstance(term, Number), -degrees[term]))
         arguments, axes = self.broadcast([self.value(term, space) for term in ordered], space)
         pairs = sorted(zip(arguments, ordered, strict=True), key=lambda pair: _is_negative(*pair))
         if (
@@ -450,6 +451,18 @@ def literal(value: Any) -> str:
 
 def _scaled(scalar: Scalar, factor: int) -> Scalar:
     return product_of(factor, scalar)
+
+
+def _degree(term: Scalar) -> Fraction:
+    """The degree of a monomial: that of any other function counts as one."""
+    degree = Fraction(0)
+    for factor in term.children if is_apply(term, "prod") or is_apply(term, "mul") else (term,):
+        exponent = factor.children[1] if is_apply(factor, "power") or is_apply(factor, "pow") else None
+        if isinstance(exponent, Number) and isinstance(exponent.value, int | Fraction):
+            degree += exponent.value
+        elif not isinstance(factor, Number):
+            degree += 1
+    return degree
 
 
 def _is_negative(printed: Term, term: Scalar) -> bool:
