@@ -163,6 +163,4 @@ def _whole_input(polynomial: Polynomial) -> Tensor | None:
 
 def unimplied(found: Iterable[Requirement], form: NormalForm) -> list[Requirement]:
     """The requirements that do not follow from what the form knows."""
-    return [
-        r for r in found if not (never_negative(r.polynomial) or form.is_known_positive(r.polynomial))
-    ]
+    return [r for r in found if not (never_negative(r.polynomial) or form.is_known_positive(r.polynomial))]

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Collection, Sequence
 from typing import ClassVar, NoReturn
 
+from gradc.verify.open_extents import Identity
 from gradc.verify.syntax import Group, Literal, Name, Operation, Syntax, located
 from gradc.verify.tokens import Token
 from gradc.verify.vocabulary import CONSTANTS, FUNCTIONS
@@ -180,6 +181,8 @@ class Grammar:
                 return Name(position, spelling)
         if self.parameters is None:
             return Name(position, spellings[0])
+        if spellings[0] == "I":
+            return Literal(position, Identity())
         return self.fail(self._unknown_name(spellings[0]), position)
 
     def _unknown_name(self, name: str) -> str:

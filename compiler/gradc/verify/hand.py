@@ -32,9 +32,7 @@ def is_by_name(hand: Any, names: Sequence[str]) -> bool:
     return isinstance(hand, Mapping) and bool(hand) and all(key in names for key in hand)
 
 
-def as_function(
-    hand: Any, names: Sequence[str], extents: Collection[str] = ()
-) -> Callable[..., Any] | GraphByHand:
+def as_function(hand: Any, names: Sequence[str], extents: Collection[str] = ()) -> Callable[..., Any] | GraphByHand:
     """The hand derivation as a function of the parameters ``names``, or as a graph over inputs of these names.
 
     A text may use the named ``extents`` of the arguments too.

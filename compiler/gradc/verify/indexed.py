@@ -63,7 +63,8 @@ class Mask:
         along = other.ones(known[0])
         square = along[:, None] * along[None, :]
         mask = Indexed(_RELATIONS[self.relation](square), (self.left, self.right))
-        return elementwise(operator.mul, [elementwise(operator.mul, [mask, other]), self.factor])
+        beside = elementwise(operator.mul, [mask, other])
+        return elementwise(operator.mul, [beside, self.factor])
 
 
 def entry(base: Any, letters: Sequence[str]) -> Indexed:
@@ -77,7 +78,7 @@ def entry(base: Any, letters: Sequence[str]) -> Indexed:
     raise ParseError("an index may stand twice in a matrix only")
 
 
-def elementwise(function: Callable[..., Any], values: Sequence[Any]) -> Any:
+def elementwise(function: Callable[..., Any], values: Sequence[Any]) -> Indexed:
     """The function entry by entry, axes aligned by their letters."""
     axes = tuple(sorted({axis for value in values if isinstance(value, Indexed) for axis in value.axes}))
     plain = [value.aligned(axes) if isinstance(value, Indexed) else value for value in values]

@@ -64,9 +64,7 @@ def inverse(form: NormalForm, matrix: Tensor, row: Scalar, column: Scalar) -> Po
     if factors is not None:
         form.rules[_OF_PRODUCTS] = None
         inner, (left, right) = next(_FRESH), factors
-        product = form.multiply(
-            inverse(form, right, row, index(inner)), inverse(form, left, index(inner), column)
-        )
+        product = form.multiply(inverse(form, right, row, index(inner)), inverse(form, left, index(inner), column))
         return form.summed(product, {inner: matrix.shape[0]})
     return inverse_entry(form, _matrix(form, matrix), row, column)
 

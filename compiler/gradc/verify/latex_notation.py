@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from gradc.verify.grammar import COMPARISON, IMPLICIT, POWER, PRODUCT, SIGN, SUM, Grammar
 from gradc.verify.indexed import Mask
+from gradc.verify.open_extents import Ones
 from gradc.verify.syntax import (
     Application,
     Bracket,
@@ -215,6 +216,10 @@ class LatexGrammar(Grammar):
 
     def _word(self, word: Token) -> Syntax:
         r"""``\operatorname{tr}(A)`` or a parameter with a long name, ``\mathrm{rate}``."""
+        if word.text == "softmax" and self.at("_"):
+            self.advance()
+            if self._script_text() not in ("rows", "row"):
+                self.fail("softmax is read over the last axis: softmax_{rows}", word.position)
         if not self.is_parameter(word.text) and word.text in FUNCTIONS:
             return self._function(word.text, word.position)
         if self.at("(") and self.parameters is not None and not self.is_parameter(word.text):
@@ -226,6 +231,8 @@ class LatexGrammar(Grammar):
         name = token.text[1:]
         inner = self._braced_text() if self.at("{") else self.advance().text
         base = inner.lstrip("\\")
+        if name in _STYLES and base == "1":
+            return Literal(token.position, Ones())
         if name in _STYLES:
             return self._symbol(token.position, (base,))
         suffix = _ACCENTS[name]

@@ -195,9 +195,9 @@ class NormalForm(Arithmetic):
             if column.digest < row.digest:
                 self.rules["A^T = A for symmetric A"] = None
                 node = load(tensor, [*first, column, row])
-        known = tensor in self._positive
-        atom = atom_polynomial(Atom("load", node, free=free_indices(node), positive=known))
-        if not known and atom.digest in self.above_zero:
+        positive = tensor in self._positive
+        atom = atom_polynomial(Atom("load", node, free=free_indices(node), positive=positive))
+        if not positive and atom.digest in self.above_zero:
             return atom_polynomial(Atom("load", node, free=free_indices(node), positive=True))
         return atom
 

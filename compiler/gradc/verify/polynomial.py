@@ -119,7 +119,7 @@ class Arithmetic:
                 rest[atom] = exponent - Fraction(turns, 2)
                 return self.multiply(self.combine(rest), self.power_of_i(int(turns)))
             if atom.kind == "base" and exponent >= 1:
-                whole = exponent // 1
+                whole = Fraction(exponent // 1)
                 rest[atom] = exponent - whole
                 return self.multiply(self.combine(rest), self.power(atom.parts[0], whole))
         if self._contradicts(exponents):

@@ -116,7 +116,9 @@ class Problem:
         """Captures and pinned arguments with their values (data, the same at every point), and what is declared."""
         inputs = {argument.path: argument.input for argument in self.traced.arguments}
         values = {**_captured(self.traced), **hand}
-        chosen = [named_inputs(what, given, inputs) for what, given in (("symmetric", symmetric), ("positive", positive))]
+        chosen = [
+            named_inputs(what, given, inputs) for what, given in (("symmetric", symmetric), ("positive", positive))
+        ]
         return Givens(values, *chosen)
 
     def derivative(self, order: int = 1, elementwise: bool = False) -> Derivative:

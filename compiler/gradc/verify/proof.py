@@ -92,9 +92,7 @@ class _Domain:
         """A normal form that knows the domain."""
         return self._facts.form(self.givens.symmetric, seconds, **options)
 
-    def certificate(
-        self, method: str, rules: Iterable[str] = (), conditions: Iterable[str] = ()
-    ) -> Certificate:
+    def certificate(self, method: str, rules: Iterable[str] = (), conditions: Iterable[str] = ()) -> Certificate:
         """The certificate of a proof on this domain."""
         return Certificate(method, tuple(rules), (*self.conditions, *conditions), self.words)
 

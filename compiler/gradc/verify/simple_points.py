@@ -54,7 +54,9 @@ def _of_arrays(inputs: Sequence[Input], fixed: Mapping[Input, Any]) -> Iterator[
             for position, node in enumerate(inputs):
                 shape = tuple(extent_value(extent, every) for extent in node.shape)
                 values[node] = (
-                    np.asarray(fixed[node]) if node in fixed else as_declared(_filled(shape, node, pattern, position), node, givens)
+                    np.asarray(fixed[node])
+                    if node in fixed
+                    else as_declared(_filled(shape, node, pattern, position), node, givens)
                 )
             yield Point(values, every)
 

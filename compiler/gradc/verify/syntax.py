@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from gradc.errors import GradcError, ParseError
+from gradc.verify import open_extents
 from gradc.verify.indexed import Indexed, Mask, elementwise, product, reduced
 from gradc.verify.indexed import entry as indexed_entry
 from gradc.verify.indexed import result as indexed_result
+from gradc.verify.open_extents import Ones, Open
 from gradc.verify.vocabulary import CONSTANTS, call, power
 
 
@@ -181,12 +183,16 @@ def transposed(value: Any) -> Any:
     """``value^T`` in matrix notation: a vector becomes a row."""
     if isinstance(value, Row):
         return value.vector
+    if isinstance(value, Open):
+        return Row(value) if isinstance(value, Ones) else open_extents.transpose(value)
     rank = np.ndim(value)
     return Row(value) if rank == 1 else value if rank == 0 else np.swapaxes(value, -1, -2)
 
 
 def matrix_product(left: Any, right: Any) -> Any:
     """Juxtaposition in matrix notation: scalars scale, columns and rows multiply as matrices do."""
+    if isinstance(unwrapped(left), Open) or isinstance(unwrapped(right), Open):
+        return _open_product(left, right)
     if isinstance(left, Row):
         if np.ndim(unwrapped(right)) == 0:
             return Row(left.vector * right)
@@ -202,6 +208,24 @@ def matrix_product(left: Any, right: Any) -> Any:
     if np.ndim(left) == 1 and np.ndim(right) == 1:
         raise ParseError("two column vectors don't multiply; write x^\\top y, x y^\\top, or \\odot entrywise")
     return np.matmul(left, right)
+
+
+def _open_product(left: Any, right: Any) -> Any:
+    if isinstance(left, Row):
+        if isinstance(right, Row):
+            raise ParseError("two row vectors don't multiply")
+        if not isinstance(right, Open) and np.ndim(right) == 0:
+            return Row(open_extents.scaled(left.vector, right))
+        product_ = open_extents.dotted(left.vector, right)
+        whole = isinstance(product_, Open) or np.ndim(product_) > 0
+        return Row(product_) if whole else product_
+    if isinstance(right, Row):
+        if not isinstance(left, Open) and np.ndim(left) == 0:
+            return Row(open_extents.scaled(right.vector, left))
+        return open_extents.outer(left, right.vector)
+    if not isinstance(left, Open) and np.ndim(left) == 0:
+        return open_extents.scaled(right, left)
+    return open_extents.applied(left, right)
 
 
 def inner_product(left: Any, right: Any) -> Any:
@@ -230,10 +254,22 @@ def _rowwise(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def applied(*values: Any) -> Any:
         plain = [np.stack(v) if isinstance(v, list) else unwrapped(v) for v in values]
-        result = function(*plain)
+        is_open = any(isinstance(value, Open) for value in plain)
+        result = _open_operation(function, plain) if is_open else function(*plain)
         return Row(result) if any(isinstance(value, Row) for value in values) else result
 
     return applied
+
+
+def _open_operation(function: Callable[..., Any], values: list[Any]) -> Any:
+    if function in (operator.neg, operator.pos):
+        return values[0].scaled(function(1))
+    left, right = values
+    if function is operator.add:
+        return open_extents.total(left, right)
+    if function is operator.sub:
+        return open_extents.total(left, open_extents.scaled(right, -1))
+    return open_extents.entrywise(function, left, right)
 
 
 def entry(base: Any, *indices: Any) -> Any:
@@ -307,7 +343,10 @@ def evaluate_syntax(root: Syntax, names: Mapping[str, Any], text: str = "") -> A
             raise type(problem)(str(located(_first_part(problem), text, node.position))) from problem
         except (TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as problem:
             raise located(f"this can't be computed: {_first_part(problem)}", text, node.position) from problem
-    return _result(values[0])
+    try:
+        return _result(values[0], names)
+    except ParseError as problem:
+        raise located(str(problem), text, 0) from None
 
 
 def _first_part(problem: Exception) -> str:
@@ -315,13 +354,17 @@ def _first_part(problem: Exception) -> str:
     return str(problem).split("\n  in ")[0]
 
 
-def _result(value: Any) -> Any:
+def _result(value: Any, names: Mapping[str, Any]) -> Any:
     """A list stands for an array of its items, a row for its vector; a tuple stays a tuple."""
     if isinstance(value, tuple):
-        return tuple(_result(item) for item in value)
+        return tuple(_result(item, names) for item in value)
     if isinstance(value, list):
-        return np.stack([_result(item) for item in value])
-    return unwrapped(indexed_result(value))
+        return np.stack([_result(item, names) for item in value])
+    plain = unwrapped(indexed_result(value))
+    if isinstance(plain, Open):
+        arrays = [item for item in names.values() if np.ndim(item) > 0]
+        return open_extents.closed(plain, arrays[0] if arrays else 0)
+    return plain
 
 
 def names_in(root: Syntax) -> list[str]:
