@@ -20,6 +20,8 @@ from gradc.simplify.display_monomials import TooLargeError, divided
 from gradc.simplify.display_steps import comparison
 from gradc.simplify.display_terms import is_count
 
+#: Conditions on longer expressions are counted, not written.
+LARGEST_CONDITION = 60
 _MULTIPLIED_OUT = Policy(12, tangents_apart=True)
 
 
@@ -140,7 +142,7 @@ def _of_power(base: Scalar, exponent: int | Fraction | float) -> Iterator[Demand
 def _parts(demand: Demand, fractions: Fractions) -> Iterator[Demand]:
     """The demand in terms of factors: a product is not 0 where no factor is; what always holds is left out."""
     operand = demand.operand
-    if demand.bound or operand.dtype.kind != "f":
+    if demand.bound or operand.dtype.kind != "f" or fractions.ink(operand) > LARGEST_CONDITION:
         if not (demand.bound == 1 and isinstance(operand, Number)):
             yield demand
         return
@@ -161,6 +163,11 @@ def _parts(demand: Demand, fractions: Fractions) -> Iterator[Demand]:
     for base in term.powers:
         if not _positive(base):
             yield Demand("not_equal", base)
+
+
+def visibly_positive(scalar: Scalar) -> bool:
+    """Whether a real expression in display form is positive, as anyone sees at once."""
+    return _positive(scalar)
 
 
 def _positive(scalar: Scalar) -> bool:
