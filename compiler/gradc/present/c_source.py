@@ -148,7 +148,9 @@ class _Writer:
             what = getattr(node, "name", type(node).__name__.lower())
             if isinstance(node, Call):
                 what = f"call ({node.policy})"
-            raise ArgumentError(f"{what} has no C source; F.export() writes compiled code that may call libraries")
+            raise ArgumentError(
+                f"{what} has no C source: it is a library call or a control structure; formula.numpy() may have it"
+            )
 
     def _compute(self, node: Compute, out: str | None) -> None:
         name = out
