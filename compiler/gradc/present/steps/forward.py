@@ -18,6 +18,8 @@ from gradc.present.steps.points import Check, Points
 from gradc.present.steps.scribe import Scribe, is_zero
 
 _LONGEST_CARRIED = 30
+#: The space before a differential.
+_THIN = r"\, "
 
 
 class Forward:
@@ -38,7 +40,7 @@ class Forward:
     def _stand_in(self, variable: Input, name: Name) -> Input:
         tensor = input_tensor(f"the differential of {name.plain}", variable.shape, variable.dtype)
         self._differentials[variable] = tensor
-        self._scribe.names[tensor] = Name(rf"\mathrm{{d}}{name.latex}", f"d{name.plain}", variable.rank)
+        self._scribe.names[tensor] = Name(rf"{_THIN}\mathrm{{d}}{name.latex}", f"d{name.plain}", variable.rank)
         return tensor
 
     def _push(self, part: Part) -> None:
@@ -77,7 +79,8 @@ class Forward:
     def _left(self, part: Part, letters: int) -> Side:
         name = self._scribe.names[self._differentials[part.stand_in]]
         assert isinstance(name, Name)
-        return self._scribe.named(name, self._scribe.letters(letters))
+        side = self._scribe.named(name, self._scribe.letters(letters))
+        return Side(side.plain, side.latex.removeprefix(_THIN))
 
     def chain_lines(self) -> list[Line]:
         """The differentials put into each other, until only the input's is left."""
@@ -103,7 +106,10 @@ class Forward:
     def derivative_line(self) -> tuple[Side, Side]:
         """The output's differential, as the derivative times the input's."""
         output, wrt = (self._scribe.names[self._differentials[t]] for t in (self._program.output.stand_in, self._wrt))
-        return self._scribe.side(output), self._scribe.side(wrt)
+        sides = self._scribe.side(output), self._scribe.side(wrt)
+        return Side(sides[0].plain, sides[0].latex.removeprefix(_THIN)), Side(
+            sides[1].plain, sides[1].latex.removeprefix(_THIN)
+        )
 
     def in_parts(self) -> Tensor:
         """The derivative over inputs and stand-ins of parts: the forward sweep seeded with every direction at once."""

@@ -15,7 +15,7 @@ from gradc.present.steps.derivation import Derivation, Line, Side, Step
 from gradc.present.steps.naming import active_nodes
 from gradc.present.steps.operators import tell_operator
 from gradc.present.steps.points import WrongStepError
-from gradc.present.steps.scribe import Scribe, quotient
+from gradc.present.steps.scribe import Scribe, is_straight, quotient
 from gradc.present.steps.summary import agrees, summary, tell_value
 from gradc.present.steps.tell import (
     GENERAL,
@@ -188,7 +188,9 @@ class _Page:
         first, second = (self._wanted(path) for path in self._wrt)
         gradient = display(Graph(self._functions[0].inputs, (derivative(output, first),))).outputs[0]
         above, below = symbol(self._name), self._symbols()[first]
-        left = quotient(Side(above.plain, above.latex), [Side(below.plain, below.latex)])
+        left = quotient(
+            Side(above.plain, above.latex), [Side(below.plain, below.latex)], straight=is_straight(self._result.left)
+        )
         task = self._task(output, (Goal(first, gradient, left, self._printed(gradient)),))
         before = [replace(s, title=f"First derivative: {_lower(s.title)}") for s in self._told(task)]
         name = self._derivative_name(first, second)

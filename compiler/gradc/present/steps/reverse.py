@@ -25,11 +25,12 @@ _LONGEST_CARRIED = 14
 class Reverse:
     """Tells the reverse sweep of a program."""
 
-    def __init__(self, program: Program, scribe: Scribe, points: Points, brackets: bool) -> None:
+    def __init__(self, program: Program, scribe: Scribe, points: Points, brackets: bool, straight: bool) -> None:
         self._program, self._scribe, self._points = program, scribe, points
         #: whether entries that depend on one entry alone are written with a bracket, which the chain rule eliminates
         self._brackets = brackets
         self._output = program.output
+        self._straight = straight
         self._seeds = self._output.tensor.rank
         self._letters: Indices = scribe.letters(self._seeds)
         #: the derivative of the output by each variable, over inputs and stand-ins, and as it goes into those before it
@@ -73,7 +74,7 @@ class Reverse:
             above = self._reaching(variable)
             held = [self._scribe.side(self._name_of(v)) for v in part.partials if v is not variable and v in above]
         names = self._scribe.named(part.name, rows), self._scribe.named(self._name_of(variable), columns)
-        return quotient(names[0], [names[1]], held=held)
+        return quotient(names[0], [names[1]], held, self._straight)
 
     def _reaching(self, variable: Input) -> set[Input]:
         """The stand-ins of parts that depend on a variable."""
@@ -222,7 +223,7 @@ class Reverse:
 
     def _adjoint_name(self, variable: Input, columns: Indices) -> Side:
         above = self._scribe.named(self._output.name, self._letters)
-        return quotient(above, [self._scribe.named(self._name_of(variable), columns)])
+        return quotient(above, [self._scribe.named(self._name_of(variable), columns)], straight=self._straight)
 
     def _carry(self, variable: Input, told: bool = False) -> Tensor:
         """The derivative as later lines use it: written out while it is short, else a symbol."""

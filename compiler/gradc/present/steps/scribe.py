@@ -132,27 +132,37 @@ def added(sides: Sequence[Side]) -> Side:
     return Side(plain, latex)
 
 
-def quotient(above: Side, below: Sequence[Side], sign: str = "d", held: Sequence[Side] = ()) -> Side:
-    """``d above / d below``; ``held`` are the variables that stay fixed in a partial derivative."""
-    power = len(below)
-    plain = f"d{f'^{power}' if power > 1 else ''}{above.plain}/" + "".join(f"d{b.plain}" for b in below)
-    order = f"^{{{power}}}" if power > 1 else ""
-    if power > 1 and len(set(below)) == 1:
-        bottom = rf"\partial {below[0].latex}^{{{power}}}"
-        plain = f"d^{power}{above.plain}/d{below[0].plain}^{power}"
+def quotient(above: Side, below: Sequence[Side], held: Sequence[Side] = (), straight: bool = False) -> Side:
+    """``d above / d below``; ``held`` are the variables that stay fixed in a partial derivative.
+
+    ``straight`` writes the d of functions of one variable.
+    """
+    sign = "d" if straight and not held else r"\partial"
+    order = f"^{{{len(below)}}}" if len(below) > 1 else ""
+    if order and len(set(below)) == 1:
+        bottom = f"{sign} {below[0].latex}{order}"
+        plain = f"d^{len(below)}{above.plain}/d{below[0].plain}^{len(below)}"
     else:
-        bottom = " ".join(rf"\partial {b.latex}" for b in below)
-    latex = rf"\frac{{\partial{order} {above.latex}}}{{{bottom}}}"
+        bottom = " ".join(f"{sign} {b.latex}" for b in below)
+        power = f"^{len(below)}" if order else ""
+        plain = f"d{power}{above.plain}/" + "".join(f"d{b.plain}" for b in below)
+    latex = rf"\frac{{{sign}{order} {above.latex}}}{{{bottom}}}"
     if held:
         plain += f"|{','.join(h.plain for h in held)}"
         latex = rf"\left.{latex}\right|_{{{', '.join(h.latex for h in held)}}}"
     return Side(plain, latex)
 
 
-def operator(of: Side, below: Side) -> Side:
+def is_straight(side: Side) -> bool:
+    """Whether a derivative is written with the d of functions of one variable."""
+    return side.latex.startswith(r"\frac{d")
+
+
+def operator(of: Side, below: Side, straight: bool = False) -> Side:
     """``d(...)/d below``: the derivative of an expression."""
+    sign = "d" if straight else r"\partial"
     inner = of.plain[1:-1] if of.plain.startswith("(") and of.plain.endswith(")") else of.plain
-    return Side(f"d({inner})/d{below.plain}", rf"\frac{{\partial}}{{\partial {below.latex}}} {of.latex}")
+    return Side(f"d({inner})/d{below.plain}", rf"\frac{{{sign}}}{{{sign} {below.latex}}} {of.latex}")
 
 
 def entry_of(side: Side, letters: Indices) -> Side:

@@ -17,7 +17,7 @@ from gradc.present.steps.forward import Forward
 from gradc.present.steps.parts import Part, Program, shown
 from gradc.present.steps.points import Check, Points
 from gradc.present.steps.reverse import Reverse
-from gradc.present.steps.scribe import Scribe, entry_of, is_zero, operator
+from gradc.present.steps.scribe import Scribe, entry_of, is_straight, is_zero, operator
 
 Mode = Literal["reverse", "forward"]
 Detail = Literal["brief", "normal", "full"]
@@ -68,7 +68,7 @@ def program_of(task: Task) -> Program:
 def tell_reverse(task: Task, program: Program, detail: Detail) -> list[Step]:
     """The steps of a first derivative, from the output back."""
     page = _Telling(task, program, detail)
-    telling = Reverse(program, page.scribe, page.points, detail == "full")
+    telling = Reverse(program, page.scribe, page.points, detail == "full", is_straight(task.goals[0].left))
     page.truths = telling.truths
     steps = [named_parts(task, program, page.scribe, page.points)]
     local, chain = telling.local_lines(), telling.chain_lines()
@@ -212,7 +212,7 @@ class _Telling:
                 partial = shown(derivative(alone, goal.wrt))
                 if is_zero(partial):
                     continue
-                left = operator(scribe.factor(scribe.entry(alone, ())).side, below)
+                left = operator(scribe.factor(scribe.entry(alone, ())).side, below, is_straight(goal.left))
                 check = self.points.derivative(alone, goal.wrt, partial)
                 value = scribe.side(scribe.entry(partial, letters))
                 lines.append(Line((left, value), rules.rules_of(alone, goal.wrt, [goal.wrt]), check))
