@@ -113,3 +113,32 @@ def test_library_calls_are_written_with_their_operands() -> None:
     assert formula[0].latex() == "A^{-1} b"
     assert formula[1].latex("matrix") == r"\|A^{-1} b\|^{2}"
     assert formula[1].latex("index") == r"\sum_{i} (A^{-1} b)_{i}^{2}"
+
+
+def test_a_loop_of_a_thousand_steps() -> None:
+    def f(x: float) -> Any:
+        y: Any = x
+        for _ in range(1000):
+            y = np.sin(y) + 0.5 * x
+        return y
+
+    formula = gradc.grad(f).formula()
+    latex = formula.latex(lhs=True)
+    assert latex.startswith(r"\begin{aligned} \frac{d f}{d x} &= ")
+    assert len(latex) < LARGEST_PAGE
+    assert "more intermediates left out" in latex
+    assert formula.conditions == ()
+
+
+def test_conditions_on_long_expressions_are_counted() -> None:
+    """Twelve of Newton's steps: written out, the last denominator has some thousand symbols."""
+
+    def f(x: float) -> Any:
+        y: Any = x
+        for _ in range(12):
+            y = y - (y * y - 2) / (2 * y)
+        return y
+
+    conditions = gradc.grad(f).formula().conditions
+    assert sum(map(len, conditions)) < 1000
+    assert "more on longer expressions" in conditions[-1]

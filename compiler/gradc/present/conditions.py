@@ -8,14 +8,14 @@ from gradc.ir.scalar import Scalar, Size
 from gradc.ir.tensor import Graph
 from gradc.ir.walk import free_indices, post_order
 from gradc.present.index_form import IndexForm
-from gradc.present.notation import Name, Notation
+from gradc.present.notation import Ellipsis, Name, Notation
 from gradc.present.symbols import fresh_letters
 
 
 def written_conditions(
-    graph: Graph, conditions: Sequence[Sequence[Scalar]], symbols: Sequence[Name]
+    graph: Graph, conditions: Sequence[Sequence[Scalar]], symbols: Sequence[Name], long: int = 0
 ) -> tuple[Notation, ...]:
-    """The conditions of all outputs as notation, each once; entries have the letters of their formula."""
+    """The conditions of all outputs as notation, each once; entries have the letters of their formula. ``long`` says how many are left out."""
     extents = [e for t in graph.inputs for e in t.shape if isinstance(e, Scalar)]
     sizes = [s.name for s in post_order(extents) if isinstance(s, Size)]
     letters = fresh_letters([name.plain for name in symbols] + sizes)
@@ -25,4 +25,6 @@ def written_conditions(
         for predicate in listed:
             count = max((k + 1 for k in free_indices(predicate)), default=0)
             written[form.condition(predicate, form.letters(count))] = None
+    if long:
+        written[Ellipsis(f"{long} more on longer expressions")] = None
     return tuple(written)

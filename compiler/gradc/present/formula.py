@@ -103,8 +103,8 @@ class Formula:
     def _conditions(self) -> tuple[Notation, ...]:
         functions, labels = (self._origin.functions, self._origin.labels) if self._origin else ((), ())
         wrt = [path for _, paths in labels for path in paths]
-        form, lost = display_with_conditions(self._graph, functions, wrt)
-        return written_conditions(form, lost, self._symbols)
+        form, lost, long = display_with_conditions(self._graph, functions, wrt)
+        return written_conditions(form, lost, self._symbols, long)
 
     # ------------------------------------------------------------ prints
 

@@ -31,7 +31,7 @@ LARGEST_WHERE = 12
 #: Arrays of at most this many entries, each with a formula of its own, are printed entry by entry.
 _LARGEST_ENTRYWISE = 9
 #: A sum of more printed symbols is broken into several rows.
-_LONGEST_ROW = 100
+_LONGEST_ROW = 85
 
 
 @dataclass(frozen=True)

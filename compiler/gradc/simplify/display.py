@@ -45,7 +45,7 @@ from gradc.ir.tensor import (
 )
 from gradc.ir.walk import free_indices, graph_order, loads_of, post_order
 from gradc.simplify.display_algebra import DisplayAlgebra
-from gradc.simplify.display_domain import Demand, demands, lost
+from gradc.simplify.display_domain import LARGEST_CONDITION, Demand, demands, lost
 from gradc.simplify.display_search import Search
 from gradc.simplify.display_steps import comparison
 
@@ -72,23 +72,28 @@ def display(graph: Graph) -> Graph:
 
 def display_with_conditions(
     graph: Graph, functions: Sequence[Graph] = (), wrt: Sequence[str] = ()
-) -> tuple[Graph, tuple[tuple[Scalar, ...], ...]]:
+) -> tuple[Graph, tuple[tuple[Scalar, ...], ...], int]:
     """The display form, and for every output the conditions under which it is the original: ``x != 0`` for ``x/x``.
 
     ``functions`` are what was differentiated; what they ask of the inputs named ``wrt`` (of all where none is named)
-    is asked of the derivative, too. A condition is a predicate over the output's own indices and those it sums over.
+    is asked of the derivative, too. Conditions on long expressions are only counted. A condition is a predicate over
+    the output's own indices and those it sums over.
     """
     making = _Display(graph)
     form = making.run()
     assumed = making.assumed_by(functions, wrt)
-    return form, tuple(making.conditions(*pair, assumed) for pair in zip(graph.outputs, form.outputs, strict=True))
+    ink = making.search.fractions.ink
+    all_lost = [making.conditions(*pair, assumed) for pair in zip(graph.outputs, form.outputs, strict=True)]
+    short = tuple(tuple(c for c in listed if ink(c) <= 2 * LARGEST_CONDITION) for listed in all_lost)
+    long = {c for listed in all_lost for c in listed if ink(c) > 2 * LARGEST_CONDITION}
+    return form, short, len(long)
 
 
 class _Display:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._algebra = DisplayAlgebra()
-        self._search = Search()
+        self.search = Search()
         self._forms: dict[Node, Node] = {}
         self._rebuild = _rebuilder(self._algebra)
         self._written: dict[Scalar, Scalar] = {}
@@ -105,7 +110,7 @@ class _Display:
         """An output with its body in the shortest of its forms."""
         if not isinstance(tensor, Compute):
             return tensor
-        body = self._search.body(tensor.body)
+        body = self.search.body(tensor.body)
         return compute(
             tensor.shape, body, reduce_extents=tensor.reduce_extents, reducer=tensor.reducer, domain=tensor.domain
         )
@@ -115,14 +120,14 @@ class _Display:
         asked = {**assumed, **self._read(original, self.form_of)}
         if not asked:
             return ()
-        return tuple(lost(asked, self._read(shown, lambda operand: operand), self._search.fractions))
+        return tuple(lost(asked, self._read(shown, lambda operand: operand), self.search.fractions))
 
     def assumed_by(self, functions: Sequence[Graph], wrt: Sequence[str]) -> dict[Demand, None]:
         """What functions of numbers demand of the inputs that they are differentiated by."""
         found: dict[Demand, None] = {}
         for graph in functions:
             making = _Display(graph)
-            making._search = self._search
+            making.search = self.search
             making.run()
             for output in graph.outputs:
                 if not output.rank:
@@ -134,7 +139,7 @@ class _Display:
         return self._written.get(operand, operand)
 
     def _read(self, tensor: Tensor, form: Callable[[Scalar], Scalar]) -> dict[Demand, None]:
-        return demands(tensor, form, self._search.fractions)
+        return demands(tensor, form, self.search.fractions)
 
     def _tensor(self, tensor: Tensor) -> Tensor:
         form = self._forms[tensor]
@@ -200,7 +205,7 @@ class _Display:
             return comparison(node.op.name, *children)
         form = self._rebuild(node, children)
         if is_apply(form, "sum"):
-            self._search.fractions.meet(form)
+            self.search.fractions.meet(form)
         return form
 
     def _loaded(self, tensor: Tensor, indices: Sequence[Scalar]) -> Scalar:

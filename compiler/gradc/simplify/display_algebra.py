@@ -290,6 +290,9 @@ class DisplayAlgebra:
             return product
         for rule in PRODUCTS:
             while is_apply(product, "prod"):
+                bases = (f.children[0] if is_apply(f, "power") else f for f in product.children)
+                if not rule.functions <= {b.op.name for b in bases if isinstance(b, Apply)}:
+                    break
                 rewritten = self._apply_product_rule(rule, product)
                 if rewritten is None:
                     break

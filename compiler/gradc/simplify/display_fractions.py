@@ -79,7 +79,7 @@ class Fractions:
 
     def __init__(self, polished: Callable[[Scalar], Scalar], ink: Ink) -> None:
         self._polished = polished
-        self._ink = ink
+        self.ink = ink
         self.kernels: dict[Scalar, Polynomial] = {}
         self._known: dict[tuple[Scalar, Policy], Term] = {}
         self._shortest_of: dict[Scalar, Scalar] = {}
@@ -349,7 +349,7 @@ class Fractions:
             if _is_negative(rest):
                 own = negative(own)  # else the sign comes from the orientation in which the kernel was met
             turned = algebra.product_of(_without_sign(rest), own, flatten=True, dtype=own.dtype)
-            if self._ink(turned) < self._ink(shown):
+            if self.ink(turned) < self.ink(shown):
                 return turned
         return shown
 
@@ -389,7 +389,7 @@ class Fractions:
         best = self._plain(polynomial)
         if len(polynomial) < 3 or depth == 0:
             return best
-        cost = self._ink(best)
+        cost = self.ink(best)
         for base in bases_of(polynomial):
             if is_apply(base, "sum"):
                 continue
@@ -401,7 +401,7 @@ class Fractions:
             first = self._gathered_term(inside, depth - 1)
             second = self._gathered_term(outside, depth - 1)
             form = algebra.sum_of(first, second, flatten=True, dtype=best.dtype)
-            expense = self._ink(form) + (1.5 if atom else 0.0)
+            expense = self.ink(form) + (1.5 if atom else 0.0)
             if expense < cost:
                 best, cost = form, expense
         return best

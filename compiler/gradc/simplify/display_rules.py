@@ -50,6 +50,12 @@ class Rule:
         assert isinstance(self.pattern, ast.BinOp)
         return self.pattern.left, self.pattern.right
 
+    @cached_property
+    def functions(self) -> frozenset[str]:
+        """The functions of which the two factors are applications or powers."""
+        heads = [p.left if isinstance(p, ast.BinOp) and isinstance(p.op, ast.Pow) else p for p in self.parts]
+        return frozenset(h.func.id for h in heads if isinstance(h, ast.Call) and isinstance(h.func, ast.Name))
+
     @property
     def is_difference(self) -> bool:
         """Whether the left side is a difference."""
