@@ -60,3 +60,16 @@ def test_speed_table_is_the_recorded_one():
     assert speed
     assert len(speed[1].splitlines()) > 5
     assert speed[1] in recorded
+
+
+def test_the_picture_is_what_graph_draws():
+    import gradc
+
+    drawing = gradc.grad(lambda w, x, y: (w * x - y) ** 2).formula().graph(at=(3.0, 2.0, 2.0))
+    picture = re.search(r"\]\((notebooks/\S+\.svg)\)", TEXT)
+    assert picture is not None
+    assert without_tips((README.parent / picture[1]).read_text()) == without_tips(drawing.svg)
+
+
+def without_tips(svg):
+    return re.sub("<title>.*?</title>", "", svg, flags=re.DOTALL)
