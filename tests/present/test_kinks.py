@@ -114,6 +114,8 @@ def test_prints():
     kinks = gradc.grad(lambda x: np.abs(x - 1)).formula().kinks()
     assert str(kinks).splitlines()[1].startswith("x = 1  abs(x - 1)  -1    1      0")
     assert kinks[0].latex.startswith(r"|x - 1| \text{ where } x = 1")
+    assert kinks.latex.startswith(r"\begin{array}{llccc}\text{where} & \text{of}")
+    assert kinks.latex.endswith(r"\\ \hline x = 1 & |x - 1| & -1 & 1 & 0\end{array}")
     assert "<td>$x = 1$</td>" in kinks._repr_html_()
     assert str(kinks[0]) == (
         "abs(x - 1) where x = 1: -1 from the left, 1 from the right, 0 is used: the mean of the one-sided values"

@@ -35,6 +35,9 @@ LONGEST = 40
 _NEAR = 1e-100
 
 
+_TITLES = ("where", "of", "left", "right", "used")
+
+
 @dataclass(frozen=True)
 class Written:
     """The same in plain text and in LaTeX."""
@@ -71,8 +74,9 @@ class Kink:
     def latex(self) -> str:
         """The row in LaTeX."""
         return (
-            rf"{self.operation.latex} \text{{ where }} {self.where.latex}\colon\quad "
-            rf"{self.left.latex} \mid {self.right.latex}, \text{{ used: }} {self.used.latex}"
+            rf"{self.operation.latex} \text{{ where }} {self.where.latex}\text{{: }} "
+            rf"{{{self.left.latex}}} \text{{ from the left, }} {{{self.right.latex}}} \text{{ from the right, }} "
+            rf"{{{self.used.latex}}} \text{{ is used}}"
         )
 
 
@@ -84,7 +88,7 @@ class Kinks(tuple[Kink, ...]):
     def __str__(self) -> str:
         if not self:
             return "differentiable wherever it is defined"
-        rows: list[tuple[str, ...]] = [("where", "of", "left", "right", "used", "convention")]
+        rows: list[tuple[str, ...]] = [(*_TITLES, "convention")]
         rows += [(*(str(part) for part in _cells(kink)), kink.convention) for kink in self]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
@@ -93,11 +97,13 @@ class Kinks(tuple[Kink, ...]):
 
     @property
     def latex(self) -> str:
-        """The rows in LaTeX, in an aligned block."""
-        return r"\begin{gathered}" + r" \\ ".join(kink.latex for kink in self) + r"\end{gathered}"
+        """The table in LaTeX."""
+        heads = " & ".join(rf"\text{{{title}}}" for title in _TITLES)
+        rows = [" & ".join(part.latex for part in _cells(kink)) for kink in self]
+        return "".join([r"\begin{array}{llccc}", heads, r" \\ \hline ", r" \\ ".join(rows), r"\end{array}"])
 
     def _repr_html_(self) -> str:
-        heads = "".join(f"<th>{title}</th>" for title in ("where", "of", "left", "right", "used", "convention"))
+        heads = "".join(f"<th>{title}</th>" for title in (*_TITLES, "convention"))
         rows = [
             "".join(f"<td>${part.latex}$</td>" for part in _cells(kink)) + f"<td>{escape(kink.convention)}</td>"
             for kink in self
