@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from derivations import algebra, inverses, learning, statistics
+from derivations import algebra, inverses, learning, models, statistics
 from derivations.identity import SIZES, Identity
 
-IDENTITIES: tuple[Identity, ...] = (*algebra.ROWS, *inverses.ROWS, *statistics.ROWS, *learning.ROWS)
+IDENTITIES: tuple[Identity, ...] = (*algebra.ROWS, *inverses.ROWS, *statistics.ROWS, *learning.ROWS, *models.ROWS)
 
 __all__ = ["IDENTITIES", "SIZES", "Identity"]

@@ -52,6 +52,8 @@ def _drawn(rng: np.random.Generator, kind: str, shape: tuple[int, ...]) -> Any:
         return box @ box.T + np.eye(shape[0])
     if kind == "regular":
         return box + 2 * np.eye(shape[0])
+    if kind == "large":
+        return box + 8
     if kind == "centred":
         return rng.uniform(-1, 1, shape)
     if kind == "labels":

@@ -57,6 +57,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+def _is_identity(node: n.Notation) -> bool:
+    return isinstance(node.numerator[-1] if isinstance(node, n.Product) and node.numerator else node, n.Identity)
+
+
 class Written:
     """Evaluates notation; ``values`` are the arrays behind symbols, ``size`` is that of the identity matrix."""
 
@@ -80,7 +84,14 @@ class Written:
         return base[indices if len(indices) == base.ndim else (*indices, 0)]
 
     def _sum(self, node: n.Sum) -> Any:
-        return sum(self.value(t) for t in node.terms)
+        """Identity matrices are of the size of the matrices beside them."""
+        outer = self.size
+        others = [np.shape(self.value(t)) for t in node.terms if not _is_identity(t)]
+        self.size = max((s[0] for s in others if len(s) == 2), default=1)
+        self.size = self.size if self.size > 1 else outer
+        total = sum(self.value(t) for t in node.terms)
+        self.size = outer
+        return total
 
     def _product(self, node: n.Product) -> Any:
         result: Any = float(node.coefficient)  # type: ignore[arg-type]

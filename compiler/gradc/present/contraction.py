@@ -15,6 +15,7 @@ from gradc.present import notation as n
 from gradc.present.index_form import times
 from gradc.present.matrix_sums import scaled
 from gradc.present.notation import Notation
+from gradc.present.row_softmax import with_row_softmax
 
 Axes = tuple[int, ...]
 
@@ -204,7 +205,7 @@ def _joined(parts: Sequence[Notation]) -> Notation:
         if not rest:
             return n.Identity()
         return n.Hadamard((n.Identity(), m.entrywise(rest)))
-    return m.entrywise(parts)
+    return with_row_softmax(m.entrywise(parts))
 
 
 def _between(vectors: dict[int, Notation], outputs: list[int], matrix: Notation) -> Notation:
