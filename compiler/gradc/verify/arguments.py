@@ -15,6 +15,7 @@ from gradc.trace.tracing import parameter_names
 
 
 def title_of(f: Callable[..., Any] | str) -> str:
+    """What a verdict calls the function."""
     if isinstance(f, str):
         return f if len(f) <= 60 else "the formula"
     name = getattr(f, "__name__", "") or type(f).__name__
@@ -22,6 +23,7 @@ def title_of(f: Callable[..., Any] | str) -> str:
 
 
 def names_of(function: Callable[..., Any], args: Sequence[Any]) -> list[str]:
+    """The names of its parameters; made-up ones where it does not tell."""
     known = parameter_names(function)
     return list(known.positional) or [known.of(k, max(len(args), 1)) for k in range(max(len(args), 1))]
 
@@ -62,6 +64,7 @@ def _required(function: Callable[..., Any], names: Sequence[str]) -> list[str]:
 
 
 def positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
+    """The positions of the arguments that are differentiated, counted from the front."""
     wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for position in wanted:
         if not -count <= position < count:
@@ -70,6 +73,7 @@ def positions(argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
 
 
 def check_signature(hand: Callable[..., Any], count: int) -> None:
+    """Raise where the hand derivation does not take as many arguments."""
     try:
         inspect.signature(hand).bind(*[None] * count)
     except TypeError as problem:
@@ -79,6 +83,7 @@ def check_signature(hand: Callable[..., Any], count: int) -> None:
 
 
 def point_values(args: Sequence[Any], names: Sequence[str]) -> list[np.ndarray[Any, Any]]:
+    """The arrays in the arguments, leaf by leaf; raises where one is a spec."""
     values = []
     for value, name in zip(args, names, strict=False):
         for leaf in flatten(value)[0]:

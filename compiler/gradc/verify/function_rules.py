@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from gradc.verify.polynomial import ONE, PI_ATOM, Polynomial, atom_polynomial, number_polynomial
 
 if TYPE_CHECKING:
-    from gradc.verify.normal_form import NormalForm
+    from gradc.verify.elementary import Elementary
 
 
 def _comparison(strict: bool, swapped: bool) -> Callable[..., Polynomial]:
-    def bracket(form: NormalForm, left: Polynomial, right: Polynomial) -> Polynomial:
+    def bracket(form: Elementary, left: Polynomial, right: Polynomial) -> Polynomial:
         gap = form.subtract(right, left) if swapped else form.subtract(left, right)
         above = form.positive(gap)
         return above if strict else form.add(above, form.zero(gap))
@@ -21,48 +21,48 @@ def _comparison(strict: bool, swapped: bool) -> Callable[..., Polynomial]:
     return bracket
 
 
-def _where(form: NormalForm, p: Polynomial, chosen: Polynomial, other: Polynomial) -> Polynomial:
+def _where(form: Elementary, p: Polynomial, chosen: Polynomial, other: Polynomial) -> Polynomial:
     return form.add(form.multiply(p, chosen), form.multiply(form.subtract(ONE, p), other))
 
 
-def _sigmoid(form: NormalForm, x: Polynomial) -> Polynomial:
+def _sigmoid(form: Elementary, x: Polynomial) -> Polynomial:
     return form.power(form.add(ONE, form.exponential(form.scale(x, -1))), Fraction(-1))
 
 
-def _hyperbolic(sign: int) -> Callable[[NormalForm, Polynomial], Polynomial]:
-    def half_sum(form: NormalForm, x: Polynomial) -> Polynomial:
+def _hyperbolic(sign: int) -> Callable[[Elementary, Polynomial], Polynomial]:
+    def half_sum(form: Elementary, x: Polynomial) -> Polynomial:
         backward = form.exponential(form.scale(x, -1))
         return form.scale(form.add(form.exponential(x), form.scale(backward, sign)), Fraction(1, 2))
 
     return half_sum
 
 
-def _tanh(form: NormalForm, x: Polynomial) -> Polynomial:
+def _tanh(form: Elementary, x: Polynomial) -> Polynomial:
     return form.quotient(_hyperbolic(-1)(form, x), _hyperbolic(1)(form, x))
 
 
-def _log_in_base(base: int) -> Callable[[NormalForm, Polynomial], Polynomial]:
+def _log_in_base(base: int) -> Callable[[Elementary, Polynomial], Polynomial]:
     return lambda form, x: form.quotient(form.logarithm(x), form.logarithm(number_polynomial(base)))
 
 
-def _arcsinh(form: NormalForm, x: Polynomial) -> Polynomial:
+def _arcsinh(form: Elementary, x: Polynomial) -> Polynomial:
     root = form.power(form.add(form.multiply(x, x), ONE), _HALF)
     argument = form.add(x, root)
     form.above_zero.add(form.oriented(argument).digest)
     return form.logarithm(argument)
 
 
-def _arccosh(form: NormalForm, x: Polynomial) -> Polynomial:
+def _arccosh(form: Elementary, x: Polynomial) -> Polynomial:
     root = form.power(form.subtract(form.multiply(x, x), ONE), _HALF)
     return form.logarithm(form.add(x, root))
 
 
-def _arctanh(form: NormalForm, x: Polynomial) -> Polynomial:
+def _arctanh(form: Elementary, x: Polynomial) -> Polynomial:
     gap = form.subtract(form.logarithm(form.add(ONE, x)), form.logarithm(form.subtract(ONE, x)))
     return form.scale(gap, _HALF)
 
 
-def _arccos(form: NormalForm, x: Polynomial) -> Polynomial:
+def _arccos(form: Elementary, x: Polynomial) -> Polynomial:
     quarter = form.scale(atom_polynomial(PI_ATOM), _HALF)
     return form.subtract(quarter, form.function("arcsin", [x]))
 

@@ -119,9 +119,8 @@ class Arithmetic:
                 rest[atom] = exponent - Fraction(turns, 2)
                 return self.multiply(self.combine(rest), self.power_of_i(int(turns)))
             if atom.kind == "base" and exponent >= 1:
-                whole = Fraction(exponent // 1)
-                rest[atom] = exponent - whole
-                return self.multiply(self.combine(rest), self.power(atom.parts[0], whole))
+                rest[atom] = exponent % 1
+                return self.multiply(self.combine(rest), self.power(atom.parts[0], exponent - exponent % 1))
         if self._contradicts(exponents):
             return ZERO
         implied = _implied(exponents)

@@ -104,6 +104,7 @@ def sizes_in(tensors: Sequence[Tensor]) -> list[str]:
 
 
 def fixed_sizes(fixed: Mapping[Input, Any]) -> dict[str, int]:
+    """The named extents that the shapes of the data settle."""
     known: dict[str, int] = {}
     for node, value in fixed.items():
         for extent, have in zip(node.shape, np.shape(value), strict=True):
