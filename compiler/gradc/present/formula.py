@@ -133,7 +133,7 @@ class Formula:
 
         >>> import gradc
         >>> print(gradc.grad(lambda x: 1 / (1 + x**2)).formula().steps(detail="brief"))
-        df/dx step by step, reverse mode
+        df/dx step by step (reverse mode)
         <BLANKLINE>
         1. Name the parts
              u = x**2 + 1
@@ -143,7 +143,7 @@ class Formula:
              df/dx = df/du * du/dx   [chain rule]
                    = (-1/u**2) * 2*x
         <BLANKLINE>
-        3. Simplify
+        3. Substitute back and simplify
              df/dx = -2*x/(x**2 + 1)**2
         <BLANKLINE>
         Every step was checked by numbers at 3 points.

@@ -109,7 +109,7 @@ class Derivation:
     >>> import gradc
     >>> derivation = gradc.grad(lambda w, x, y: (w * x - y) ** 2).formula().steps()
     >>> len(derivation), derivation.checked
-    (5, True)
+    (4, True)
     >>> print(derivation[-1].plain.strip())
     df/dw = 2*x*(w*x - y)
     """
@@ -139,7 +139,7 @@ class Derivation:
 
     def _checks(self) -> str:
         points = min((step.points for step in self.steps if step.points), default=0)
-        if not points:
+        if all(line.check is None for step in self.steps for line in step.lines):
             return ""
         if not self.checked:
             return (

@@ -179,17 +179,18 @@ class Reverse:
         partial = part.partials[variable]
         if part is self._output:
             left = self._quotient(part, variable, self._letters, columns)
-            entry = self._scribe.factor(self._scribe.entry(partial.whole, (*self._letters, *columns)))
+            entry = self._scribe.factor(self._scribe.entry(partial.whole, (*self._letters, *columns), columns))
             return left, product_of([entry]), partial.whole
         skip = self._seeds + variable.rank
         own = partial.diagonal if not self._brackets else None
         rows = columns if own is not None else self._scribe.letters(part.tensor.rank, skip=skip)
+        beside = (*self._letters, *rows, *columns)
         local = (
-            self._scribe.entry(own, columns)
+            self._scribe.entry(own, columns, beside)
             if own is not None
-            else self._scribe.entry(partial.whole, (*rows, *columns))
+            else self._scribe.entry(partial.whole, (*rows, *columns), beside)
         )
-        carried = self._scribe.entry(self._carried[part.stand_in], (*self._letters, *rows))
+        carried = self._scribe.entry(self._carried[part.stand_in], (*self._letters, *rows), beside)
         factors = [self._scribe.factor(carried), self._scribe.factor(local)]
         symbols = [
             Factor(self._adjoint_name(part.stand_in, rows)),

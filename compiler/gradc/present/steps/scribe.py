@@ -50,9 +50,11 @@ class Scribe:
         """Index letters, some left out at the front."""
         return IndexForm(self.names, self._letters).letters(count + skip)[skip:]
 
-    def entry(self, tensor: Tensor, indices: Indices) -> Notation:
-        """The entry of a tensor, written out."""
-        return IndexForm(self.names, self._letters, self.whole).output(tensor, indices)
+    def entry(self, tensor: Tensor, indices: Indices, beside: Indices = ()) -> Notation:
+        """The entry of a tensor, written out; its own sums use no letter of what stands beside it."""
+        taken = {letter.latex for letter in beside if isinstance(letter, Name)}
+        letters = [letter for letter in self._letters if letter not in taken]
+        return IndexForm(self.names, letters, self.whole).output(tensor, indices)
 
     def whole(self, tensor: Tensor) -> Notation | None:
         """The tensor in matrix notation, where it has one."""
