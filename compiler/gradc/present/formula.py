@@ -142,6 +142,7 @@ class Formula:
         2. Multiply along the path
              df/dx = df/du * du/dx   [chain rule]
                    = (-1/u**2) * 2*x
+                   = -2*x/u**2
         <BLANKLINE>
         3. Substitute back and simplify
              df/dx = -2*x/(x**2 + 1)**2
