@@ -49,6 +49,21 @@ def test_a_pair_of_factors_is_multiplied_once() -> None:
     assert run(kernel, 2, 3, 5, 7, 11) == [30, 42, 66]
 
 
+def test_a_product_within_products_takes_the_reciprocal_that_others_share() -> None:
+    inputs = numbers("a", "b", "c", "d", "y")
+    a, b, c, d, y = values(inputs)
+    inner = product_of(a, b, power_of(y, -1))  # a factor of others: computed as it is
+    kernel = compiled(
+        inputs,
+        product_of(inner, c, flatten=False),
+        product_of(inner, d, flatten=False),
+        product_of(c, power_of(y, -1)),
+        product_of(d, power_of(y, -1)),
+    )
+    assert instructions(kernel, "fdiv") == 1
+    np.testing.assert_allclose(run(kernel, 2, 3, 5, 7, 11), [30 / 11, 42 / 11, 5 / 11, 7 / 11], rtol=1e-15)
+
+
 def test_a_reciprocal_is_taken_once() -> None:
     inputs = numbers("x", "y", "b")
     x, y, b = values(inputs)

@@ -58,11 +58,13 @@ class Monomials:
     """How the products of a stretch of code are computed."""
 
     plan: dict[Scalar, Monomial] = field(default_factory=dict)
+    #: the bases whose reciprocals several of the products share
+    reciprocals: frozenset[Scalar] = frozenset()
 
     def of(self, node: Scalar) -> Monomial:
         """How a product, or a power, is computed."""
         known = self.plan.get(node)
-        return _apart(node, frozenset()) if known is None else known
+        return _apart(node, self.reciprocals) if known is None else known
 
 
 def shared_monomials(nodes: Iterable[Scalar], is_invariant: Callable[[Scalar], bool]) -> Monomials:
@@ -80,7 +82,7 @@ def shared_monomials(nodes: Iterable[Scalar], is_invariant: Callable[[Scalar], b
     merged = _merged([list(m.above) for m in chosen.values()], is_invariant)
     for (node, monomial), above in zip(chosen.items(), merged, strict=True):
         apart[node] = Monomial(tuple(above), monomial.below)
-    return Monomials(dict(apart))
+    return Monomials(dict(apart), reciprocals)
 
 
 def _is_product(node: Scalar) -> bool:
