@@ -72,6 +72,8 @@ def test_places_that_are_none(x, error):
 def test_functions_that_are_no_curves():
     with pytest.raises(ShapeError, match="from a number to a number"):
         gradc.plot(lambda x: np.array([x, x]), order=0)
+    with pytest.raises(ArgumentError, match="takes x, y"):
+        gradc.plot(lambda x, y: x * y)
     with pytest.raises(ArgumentError, match="order"):
         gradc.plot(np.sin, order=-1)
 

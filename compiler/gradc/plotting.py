@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ def plot(f: Callable[..., Any], x: Any = (-5.0, 5.0), *, order: int = 1, ax: Axe
 
     if not 0 <= order <= _MOST_DERIVATIVES:
         raise ArgumentError(f"order is from 0 to {_MOST_DERIVATIVES}, not {order}")
+    _check_one_argument(f)
     points = _points(x)
     derivative: Callable[..., Any] = f
     curves = []
@@ -65,6 +67,21 @@ def plot(f: Callable[..., Any], x: Any = (-5.0, 5.0), *, order: int = 1, ax: Axe
     ax.set_xlabel(_symbol(f))
     ax.legend()
     return ax
+
+
+def _check_one_argument(f: Any) -> None:
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):  # no signature to be had: the trace will tell
+        return
+    needed = [
+        p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(needed) > 1:
+        raise ArgumentError(
+            f"plot draws functions of one number; this one takes {', '.join(needed)}: "
+            f"plot(lambda {needed[0]}: f({needed[0]}, ...)) gives the others a value"
+        )
 
 
 def _new_axes() -> Axes:
