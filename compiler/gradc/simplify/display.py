@@ -18,7 +18,6 @@ from gradc.ir.rewrite import with_operands
 from gradc.ir.scalar import (
     TRUE,
     Apply,
-    DType,
     Guard,
     Index,
     Load,
@@ -46,6 +45,8 @@ from gradc.ir.tensor import (
 from gradc.ir.walk import free_indices, graph_order, loads_of, post_order
 from gradc.simplify.display_algebra import DisplayAlgebra
 from gradc.simplify.display_domain import LARGEST_CONDITION, Demand, demands, lost
+from gradc.simplify.display_guards import compared_operands, is_connective, needless, same_symbols
+from gradc.simplify.display_operations import rebuilder, under
 from gradc.simplify.display_search import Search
 from gradc.simplify.display_steps import comparison
 
@@ -95,9 +96,9 @@ class _Display:
         self._algebra = DisplayAlgebra()
         self.search = Search()
         self._forms: dict[Node, Node] = {}
-        self._rebuild = _rebuilder(self._algebra)
+        self._rebuild = rebuilder(self._algebra)
         self._written: dict[Scalar, Scalar] = {}
-        self._asked = _asked(graph)
+        self._asked = compared_operands(graph)
 
     def run(self) -> Graph:
         for node in graph_order(self._graph.outputs):
@@ -231,18 +232,18 @@ class _Display:
             p.children for p in post_order([body]) if is_apply(p, "power") and not isinstance(p.children[1], Number)
         ]
         watched = [self._written[p.children[0]] for p in leaves]
-        return all(any(w is base or _same_symbols(w, exponent) for base, exponent in powers) for w in watched)
+        return all(any(w is base or same_symbols(w, exponent) for base, exponent in powers) for w in watched)
 
     def _guarded(self, predicate: Scalar, body: Scalar) -> Scalar:
         """The guard, or the body alone where it only saves a power from its limit: ``n x**(n-1)`` at n = 0, ``x / |x|``."""
-        body = _under(predicate, body, self._algebra)
+        body = under(predicate, body, self._algebra)
         of_norm = is_apply(predicate, "greater") and is_apply(predicate.children[0], "power")
         if of_norm and is_number(predicate.children[1], 0):
             base = predicate.children[0].children[0]  # a norm: the convention at 0 is no part of the textbook's formula
             if any(is_apply(f, "power") and f.children[0] is base for f in post_order([body])):
                 return body
         terms = body.children if is_apply(body, "sum") else (body,)
-        if all(_needless(predicate, t) for t in terms):
+        if all(needless(predicate, t) for t in terms):
             return body
         return guarded(predicate, body)
 
@@ -330,95 +331,9 @@ class _Display:
         return outside, guarded(predicate, rest)
 
 
-def _asked(graph: Graph) -> frozenset[Scalar]:
-    """What the user compares: the operands of comparisons that choose between values, or that are 1 where equal."""
-    found: set[Scalar] = set()
-    for tensor in graph_order(graph.outputs):
-        if not isinstance(tensor, Compute):
-            continue
-        for node in post_order([tensor.body, tensor.domain]):
-            choosing = node.children[:1] if is_apply(node, "where") or is_apply(node, "not") else ()
-            for item in post_order(choosing):
-                if item.dtype.kind == "b" and item.children:
-                    found.update(item.children)
-            if is_apply(node, "equal"):
-                found.update(node.children)
-    return frozenset(found)
-
-
-def is_connective(predicate: Scalar) -> bool:
-    """Whether it joins conditions."""
-    return is_apply(predicate, "and") or is_apply(predicate, "or")
-
-
 def _reads(scalar: Scalar, names: Sequence[str]) -> bool:
     inputs = [item.tensor.name for item in loads_of(scalar) if isinstance(item.tensor, Input)]
     return not names or any(name in names for name in inputs)
-
-
-def _same_symbols(left: Scalar, right: Scalar) -> bool:
-    """Whether two exponents have the same symbols but for coefficients and literals: n and n - 1, 2 n - 2 and n - 1."""
-    return _symbolic_terms(left) == _symbolic_terms(right)
-
-
-def _symbolic_terms(exponent: Scalar) -> set[Scalar | None]:
-    rest = algebra.split_coefficient(exponent)[1]
-    total = rest if rest is not None and is_apply(rest, "sum") else exponent
-    terms = total.children if is_apply(total, "sum") else (total,)
-    return {algebra.split_coefficient(t)[1] for t in terms if not isinstance(t, Number)}
-
-
-def _needless(predicate: Scalar, term: Scalar) -> bool:
-    """Whether the predicate only keeps derivatives of powers from their limits: the term is 0 where it fails."""
-    if is_apply(predicate, "and"):
-        return all(_needless(p, term) for p in predicate.children)
-    if is_apply(predicate, "or"):
-        return any(_needless(p, term) for p in predicate.children)
-    of_zero = is_apply(predicate, "not_equal") and is_number(predicate.children[1], 0)
-    return of_zero and _saves_a_power(predicate.children[0], term)
-
-
-def _saves_a_power(watched: Scalar, term: Scalar) -> bool:
-    """Whether the term is the derivative of a power ``b**e`` that is only cautious where ``watched``, b or e, is 0."""
-    factors = term.children if is_apply(term, "prod") else (term,)
-    powers = [f for f in factors if is_apply(f, "power")]
-    symbolic = any(p.children[0] is watched and not isinstance(p.children[1], Number) for p in powers)
-    logarithm = any(is_apply(f, "log") and f.children[0] is watched for f in factors)
-    return watched.dtype.kind == "f" and (symbolic or (bool(powers) and (logarithm or watched in factors)))
-
-
-def _under(predicate: Scalar, body: Scalar, sizes: DisplayAlgebra) -> Scalar:
-    """``body`` where the predicate holds: conditions on it inside are settled."""
-    if sizes.size(body) > _LARGEST_INLINED:
-        return body
-    opposite = algebra.negation(predicate)
-    settled: dict[Scalar, Scalar] = {}
-    for node in post_order([body]):
-        condition = node.children[0] if isinstance(node, Guard) or is_apply(node, "where") else None
-        if condition is predicate:
-            settled[node] = node.children[1]
-        elif condition is opposite:
-            settled[node] = node.children[2] if is_apply(node, "where") else number(0, node.dtype)
-    return algebra.Substitution(settled, _rebuilder(sizes))(body) if settled else body
-
-
-def _rebuilder(algebra_: DisplayAlgebra) -> Callable[[Scalar, Sequence[Scalar]], Scalar]:
-    """How a node of the display form is made again from other operands."""
-
-    def rebuilt(node: Scalar, children: Sequence[Scalar]) -> Scalar:
-        if not isinstance(node, Apply) or node.dtype.kind not in "fc":
-            return algebra.rebuild(node, children)
-        row = _MATHEMATICAL.get(node.op.name)
-        return row(algebra_, children, node.dtype) if row else algebra_.apply(node.op.name, children, node.dtype)
-
-    return rebuilt
-
-
-def _where(algebra_: DisplayAlgebra, args: Sequence[Scalar], dtype: DType) -> Scalar:
-    predicate, chosen, other = args
-    chosen = _under(predicate, convert(chosen, dtype), algebra_)
-    other = _under(algebra.negation(predicate), convert(other, dtype), algebra_)
-    return chosen if chosen is other else algebra_.apply("where", [predicate, chosen, other], dtype)
 
 
 def _evaluable(factor: Scalar, extents: Sequence[Extent]) -> bool:
@@ -430,44 +345,3 @@ def _evaluable(factor: Scalar, extents: Sequence[Extent]) -> bool:
             if not isinstance(position, Index) or extents[position.position] != item.tensor.shape[k]:
                 return False
     return True
-
-
-_Row = Callable[[DisplayAlgebra, Sequence[Scalar], DType], Scalar]
-
-
-def _literal(value: int, dtype: DType) -> Scalar:
-    return number(value, dtype)
-
-
-def _root(algebra_: DisplayAlgebra, args: Sequence[Scalar], dtype: DType) -> Scalar:
-    return algebra_.power(convert(args[0], dtype), number(0.5, dtype))
-
-
-def _quotient(algebra_: DisplayAlgebra, args: Sequence[Scalar], dtype: DType) -> Scalar:
-    left, right = (convert(a, dtype) for a in args)
-    return algebra_.product([left, algebra_.power(right, number(-1, dtype))])
-
-
-def _power(algebra_: DisplayAlgebra, args: Sequence[Scalar], dtype: DType) -> Scalar:
-    base, exponent = (convert(a, dtype) for a in args)
-    return algebra_.power(base, exponent)
-
-
-#: What the user's operations are in mathematics.
-_MATHEMATICAL: dict[str, _Row] = {
-    "sum": lambda a, c, t: a.sum(c, t),
-    "prod": lambda a, c, t: a.product([convert(s, t) for s in c]),
-    "power": _power,
-    "add": lambda a, c, t: a.sum(c, t),
-    "sub": lambda a, c, t: a.sum([c[0], a.product([_literal(-1, t), convert(c[1], t)])], t),
-    "mul": lambda a, c, t: a.product([convert(s, t) for s in c]),
-    "neg": lambda a, c, t: a.product([_literal(-1, t), convert(c[0], t)]),
-    "div": _quotient,
-    "pow": _power,
-    "sqrt": _root,
-    "root": _root,
-    "where": _where,
-    "stop_gradient": lambda a, c, t: convert(c[0], t),
-    "reciprocal": lambda a, c, t: a.power(convert(c[0], t), number(-1, t)),
-    "square": lambda a, c, t: a.power(convert(c[0], t), number(2, t)),
-}

@@ -15,8 +15,19 @@ from fractions import Fraction
 
 from gradc.ir import algebra
 from gradc.ir.algebra import split_coefficient
-from gradc.ir.scalar import Apply, Guard, NamedConstant, Number, Scalar, apply, is_apply, number
+from gradc.ir.scalar import FLOAT64, Apply, Guard, NamedConstant, Number, Scalar, apply, is_apply, number
 from gradc.simplify.display_cost import Ink
+from gradc.simplify.display_factors import (
+    exact_root,
+    exponential_power,
+    is_negative,
+    joined_symbolic,
+    literal_first,
+    mostly_negative,
+    negative,
+    with_identities,
+    without_sign,
+)
 from gradc.simplify.display_monomials import (
     UNIT,
     Coefficient,
@@ -33,7 +44,6 @@ from gradc.simplify.display_monomials import (
     normal,
     plus,
     raised,
-    replaced_squares,
     times,
 )
 
@@ -211,7 +221,7 @@ class Fractions:
     def _root(self, base: Scalar, inner: Term, value: Exponent, policy: Policy) -> Term:
         """A root of more than a symbol: of a polynomial with its content outside, else of the expression as it is."""
         kernels = [b for b in inner.powers if b in self.kernels]
-        scale = _exact_root(inner.coefficient, value)
+        scale = exact_root(inner.coefficient, value)
         even = all(b in kernels or e % 2 == 0 for b, e in inner.powers.items())
         if (
             len(kernels) == 1
@@ -263,7 +273,7 @@ class Fractions:
         for term in terms:
             rest = {b: exact(term.powers.get(b, 0) - common.get(b, 0)) for b in {**term.powers, **common}}
             numerator = plus(numerator, self._multiplied_out(term.coefficient, rest, policy))
-        numerator = _with_identities(numerator)
+        numerator = with_identities(numerator)
         if not numerator:
             return Term(0)
         result = Term(1, common)
@@ -278,7 +288,7 @@ class Fractions:
         """The fraction with the factors of its numerator multiplied."""
         over = {b: e for b, e in term.powers.items() if e > 0}
         under = {b: e for b, e in term.powers.items() if e < 0}
-        return Term(1, under) * self._primitive(_with_identities(self._multiplied_out(term.coefficient, over, policy)))
+        return Term(1, under) * self._primitive(with_identities(self._multiplied_out(term.coefficient, over, policy)))
 
     def _multiplied_out(self, coefficient: Coefficient, powers: dict[Scalar, Exponent], policy: Policy) -> Polynomial:
         kept: dict[Scalar, Exponent] = {}
@@ -297,7 +307,7 @@ class Fractions:
         common = common_powers([dict(m) for m in numerator])
         inverse = frozenset((b, -e) for b, e in common.items())
         scale = content(numerator.values())
-        if _mostly_negative(numerator):
+        if mostly_negative(numerator):
             scale = -scale
         if isinstance(scale, float):
             kernel = {multiplied(m, inverse): normal(c / scale) for m, c in numerator.items()}
@@ -335,10 +345,10 @@ class Fractions:
         """The fraction as an expression, its kernels in their shortest form."""
         coefficient, powers = term.coefficient, dict(term.powers)
         if not coefficient:
-            return number(0, _FLOAT)
+            return number(0, FLOAT64)
         pairs = self._conjugates_joined(powers)
         shown = self._with_kernels(coefficient, pairs)
-        if not _is_negative(shown):
+        if not is_negative(shown):
             return shown
         single = [b for b, e in pairs.items() if e == 1 and b in self.kernels]
         for base in sorted(
@@ -346,9 +356,9 @@ class Fractions:
         ):
             rest = self._with_kernels(coefficient, {b: e for b, e in pairs.items() if b is not base})
             own = self._shortest(base)
-            if _is_negative(rest):
+            if is_negative(rest):
                 own = negative(own)  # else the sign comes from the orientation in which the kernel was met
-            turned = algebra.product_of(_without_sign(rest), own, flatten=True, dtype=own.dtype)
+            turned = algebra.product_of(without_sign(rest), own, flatten=True, dtype=own.dtype)
             if self.ink(turned) < self.ink(shown):
                 return turned
         return shown
@@ -418,17 +428,17 @@ class Fractions:
             term = self._with_kernels(coefficient, dict(monomial))
             inner = split_coefficient(term)[1]
             opened = coefficient in (1, -1) and inner is not None and is_apply(inner, "sum")
-            terms.append(negative(inner) if opened and _is_negative(term) else term)  # type: ignore[arg-type]
+            terms.append(negative(inner) if opened and is_negative(term) else term)  # type: ignore[arg-type]
         return algebra.sum_of(*terms, flatten=True, dtype=terms[0].dtype)
 
     def _product(self, coefficient: Coefficient, powers: dict[Scalar, Exponent]) -> Scalar:
         """A coefficient and powers as a product, roots of literals where they are shortest."""
-        powers = _joined_symbolic(powers)
+        powers = joined_symbolic(powers)
         factors: list[Scalar] = []
         roots: dict[Exponent, list[Scalar]] = {}
         for base, exponent in powers.items():
             if is_apply(base, "exp"):
-                factors.append(_exponential(base, exponent))
+                factors.append(exponential_power(base, exponent))
                 continue
             if isinstance(base, Number) and isinstance(exponent, Fraction):
                 if isinstance(base.value, int) and isinstance(coefficient, int | Fraction):
@@ -438,117 +448,7 @@ class Fractions:
                 continue
             factors.append(algebra.power_of(base, number(exponent, base.dtype)))
         for exponent, literals in roots.items():
-            radicand = literals[0] if len(literals) == 1 else apply("prod", *sorted(literals, key=_literal_first))
+            radicand = literals[0] if len(literals) == 1 else apply("prod", *sorted(literals, key=literal_first))
             factors.append(apply("power", radicand, number(exponent, literals[0].dtype)))
-        dtype = factors[0].dtype if factors else _FLOAT
+        dtype = factors[0].dtype if factors else FLOAT64
         return algebra.product_of(number(coefficient, dtype), *factors, flatten=False, dtype=dtype)
-
-
-_FLOAT = number(1.0).dtype
-
-
-def negative(scalar: Scalar) -> Scalar:
-    """``-scalar``, term by term."""
-    if is_apply(scalar, "sum"):
-        return algebra.sum_of(*[algebra.negated(t) for t in scalar.children], flatten=False, dtype=scalar.dtype)
-    return algebra.negated(scalar)
-
-
-def _is_negative(scalar: Scalar) -> bool:
-    coefficient = scalar.value if isinstance(scalar, Number) else split_coefficient(scalar)[0]
-    return isinstance(coefficient, int | float | Fraction) and coefficient < 0
-
-
-def _without_sign(scalar: Scalar) -> Scalar:
-    return algebra.negated(scalar) if _is_negative(scalar) else scalar
-
-
-def _literal_first(scalar: Scalar) -> tuple[bool, bytes]:
-    return isinstance(scalar, Number) and isinstance(scalar.value, NamedConstant), scalar.digest
-
-
-def _exponential(base: Scalar, exponent: Exponent) -> Scalar:
-    argument = base.children[0]
-    scale = number(exponent, base.dtype)
-    if exponent == -1:
-        return apply("exp", negative(argument))
-    return base if exponent == 1 else apply("exp", algebra.product_of(scale, argument, flatten=True))
-
-
-def _joined_symbolic(powers: dict[Scalar, Exponent]) -> dict[Scalar, Exponent]:
-    """``(b**n)**2 / b`` as ``b**(2 n - 1)``, also where b is a fraction."""
-    joined = dict(powers)
-    for atom in [b for b in powers if is_apply(b, "power") and not isinstance(b.children[1], Number)]:
-        base, primitive = atom.children
-        scale = joined.pop(atom)
-        exponent = algebra.product_of(number(scale, base.dtype), primitive, flatten=True)
-        if is_apply(primitive, "sum") and scale != 1:
-            exponent = algebra.sum_of(
-                *[algebra.product_of(number(scale, base.dtype), t) for t in primitive.children],
-                flatten=False,
-                dtype=base.dtype,
-            )
-        whole: Exponent = 0
-        if base in joined and isinstance(joined[base], int):
-            whole = joined.pop(base)
-        elif is_apply(base, "prod"):
-            parts = dict(_numeric_power(f) for f in base.children if not isinstance(f, Number))
-            first = next(iter(parts))
-            ratio = Fraction(joined.get(first, 0)) / parts[first]
-            if ratio and ratio.denominator == 1 and abs(ratio) <= 4:
-                whole = int(ratio)
-                for part, own in parts.items():
-                    left = exact(joined.pop(part, 0) - whole * own)
-                    if left:
-                        joined[part] = left
-        total = algebra.sum_of(exponent, number(whole, base.dtype), flatten=True, dtype=base.dtype)
-        power = apply("power", base, total)
-        joined[power] = 1
-    return joined
-
-
-def _numeric_power(factor: Scalar) -> tuple[Scalar, Exponent]:
-    if is_apply(factor, "power") and isinstance(factor.children[1], Number):
-        value = factor.children[1].value
-        if isinstance(value, int | Fraction):
-            return factor.children[0], value
-    return factor, 1
-
-
-def _mostly_negative(polynomial: Polynomial) -> bool:
-    """Whether the polynomial reads better negated: more minus signs than plus signs, or as many and one sign of two."""
-    negative_count = sum(c < 0 for c in polynomial.values())
-    if 2 * negative_count != len(polynomial):
-        return 2 * negative_count > len(polynomial)
-    first = min(polynomial, key=lambda m: sorted((b.digest, e) for b, e in m))
-    return polynomial[first] < 0
-
-
-def _exact_root(coefficient: Coefficient, value: Exponent) -> Coefficient | None:
-    if isinstance(coefficient, float) or coefficient <= 0:
-        return None
-    parts = []
-    for part in (Fraction(coefficient).numerator, Fraction(coefficient).denominator):
-        root = round(part ** (1 / value.denominator)) if part < 2**52 else 0
-        if root**value.denominator != part:
-            return None
-        parts.append(root)
-    return exact(Fraction(parts[0], parts[1]) ** value.numerator)
-
-
-#: f**2 in terms of g**2, for pairs of functions: (f, g, constant, sign) for f**2 = constant + sign g**2
-_SQUARES = (("sin", "cos", 1, -1), ("cos", "sin", 1, -1), ("cosh", "sinh", 1, 1), ("sinh", "cosh", -1, 1))
-
-
-def _with_identities(polynomial: Polynomial) -> Polynomial:
-    """With ``sin**2 + cos**2 = 1`` and its like applied where terms disappear."""
-    best = polynomial
-    for base in bases_of(polynomial):
-        for name, partner, constant, sign in _SQUARES:
-            if is_apply(base, name):
-                other = apply(partner, base.children[0])
-                square: Polynomial = {UNIT: constant, frozenset({(other, 2)}): sign}
-                form = replaced_squares(best, base, square)
-                if len(form) < len(best):
-                    best = form
-    return best

@@ -102,8 +102,8 @@ def content(coefficients: Iterable[Coefficient]) -> Coefficient:
     """The greatest positive number that divides all coefficients; for floats only one that they share."""
     listed = list(coefficients)
     if any(isinstance(c, float) for c in listed):
-        first = abs(listed[0])
-        return first if all(abs(c) == first for c in listed) else 1
+        first: Coefficient = max(listed[0], -listed[0])
+        return first if all(c in (first, -first) for c in listed) else 1
     fractions = [Fraction(c) for c in listed]
     return exact(Fraction(math.gcd(*[f.numerator for f in fractions]), math.lcm(*[f.denominator for f in fractions])))
 
