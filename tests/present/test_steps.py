@@ -172,3 +172,15 @@ def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "product rule" in printed
     assert "Every step was checked by numbers" in printed
+
+
+def test_names_in_a_loop_are_numbered() -> None:
+    def network(W, x):
+        h = x
+        for k in range(3):
+            h = np.tanh(W[k] @ h)
+        return np.sum(h**2)
+
+    page = str(gradc.grad(network, argnums=1).formula(gradc.array((3, 4, 4), float), gradc.vector(4)).steps())
+    named = re.findall(r"^ {5}(\w+)(?:\[\w\])? = tanh", page, re.MULTILINE)
+    assert named == ["h1", "h2", "h3"]

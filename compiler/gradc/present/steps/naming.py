@@ -186,17 +186,40 @@ class Choice:
 
 
 def _own_names(order: Sequence[Tensor], function: str) -> dict[Tensor, str]:
-    """The user's names: of each assignment in the function, its value, the last node that the line made."""
-    found: dict[Tensor, tuple[SourceLine, str]] = {}
-    inside: set[tuple[Node, SourceLine]] = set()
+    """The user's names: of each assignment in the function, its value, the last node that the line made.
+
+    A line that a loop repeats makes the same operations again and again: each time the last of them is the value.
+    """
+    made: dict[SourceLine, list[Tensor]] = {}
     for tensor in order:
         for line in lines_of(tensor):
-            inside.update((operand, line) for operand in operands_of(tensor))
-            match = _ASSIGNMENT.match(line.text)
-            if match and line.function == function and not isinstance(tensor, Input) and tensor not in found:
-                found[tensor] = (line, match[1])
-    last = {line: tensor for tensor, (line, _) in found.items() if (tensor, line) not in inside}
-    return {tensor: found[tensor][1] for tensor in last.values()}
+            if line.function == function and not isinstance(tensor, Input) and _ASSIGNMENT.match(line.text):
+                made.setdefault(line, []).append(tensor)
+    names: dict[Tensor, str] = {}
+    for line, tensors in made.items():
+        match = _ASSIGNMENT.match(line.text)
+        inside = {operand for tensor in tensors for operand in operands_of(tensor)}
+        if match is None or tensors[-1] in inside:
+            continue
+        period = _period([_operation(tensor) for tensor in tensors])
+        for tensor in tensors[period - 1 :: period]:
+            names.setdefault(tensor, match[1])
+    return names
+
+
+def _operation(tensor: Tensor) -> str:
+    body = tensor.body if isinstance(tensor, Compute) else None
+    name = body.op.name if isinstance(body, Apply) else type(body).__name__
+    return f"{name} {getattr(tensor, 'reducer', '')}"
+
+
+def _period(operations: Sequence[str]) -> int:
+    """After how many operations, two at least, they repeat to the end; all of them where they don't."""
+    count = len(operations)
+    for period in range(2, count // 2 + 1):
+        if count % period == 0 and all(operations[k] == operations[k % period] for k in range(count)):
+            return period
+    return count
 
 
 def names_for(choice: Choice, taken: Sequence[Name], function: Name) -> dict[Tensor, Name]:
@@ -216,7 +239,7 @@ def names_for(choice: Choice, taken: Sequence[Name], function: Name) -> dict[Ten
             plain = next(letters, "")
             spare = spare or "u"
             plain = plain.upper() if plain and tensor.rank == 2 else plain or spare
-        stem, repeated = plain, (wanted.count(plain) > 1 and len(plain) < 3) or plain in used
+        stem, repeated = plain, wanted.count(plain) > 1 or plain in used
         while repeated or plain in used or symbol(plain).latex in used_latex:
             plain, repeated = f"{stem}{'_' if len(stem) > 1 else ''}{next(numbered.setdefault(stem, count(1)))}", False
         used.add(plain)
