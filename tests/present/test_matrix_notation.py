@@ -220,6 +220,9 @@ def test_values_in_matrix_notation() -> None:
     assert latex(lambda A, B: np.tanh(A.T) - np.diag(B), SQUARE, SQUARE) == (
         r"(\tanh(A) - \operatorname{diag}(B) \mathbf{1}^\top)^\top"
     )
+    assert latex(lambda A: (A * A.T).T, SQUARE) == r"A \odot A^\top"
+    assert latex(lambda x, A: np.sum(np.tanh(A @ x) ** 2), N, DATA) == r"\|\tanh(A x)\|^{2}"
+    assert latex(lambda X: np.sum(np.sin(X) ** 2), DATA) == r"\|\sin(X)\|_{\mathrm{F}}^{2}"
     assert latex(lambda A: np.sum(A, axis=1), DATA) == r"A \mathbf{1}"
     assert latex(lambda A: A @ A @ A, SQUARE) == "A^{3}"
     assert latex(lambda A: A + np.eye(3), matrix(3, 3)) == "A + I"

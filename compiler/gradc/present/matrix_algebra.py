@@ -162,6 +162,9 @@ def transposed(node: Notation) -> Notation:
         return n.Inverse(turned if simple else n.Transposed(node.base))
     if isinstance(node, n.MatrixProduct):
         return n.MatrixProduct(tuple(transposed(f) for f in reversed(node.factors)))
+    if isinstance(node, n.Hadamard):
+        turned = entrywise([transposed(f) for f in node.numerator], [transposed(f) for f in node.denominator])
+        return turned if turned == node or transposes(turned) < transposes(node) else n.Transposed(node)
     if isinstance(node, n.Sum) and all(map(is_array, node.terms)):
         turned = ordered_sum([transposed(t) for t in node.terms])
         return turned if turned == node or transposes(turned) <= transposes(node) else n.Transposed(node)
@@ -328,7 +331,7 @@ def total(vector: Notation) -> Notation:
     elif isinstance(core, n.Hadamard) and not core.denominator and len(core.numerator) > 1:
         first, *rest = core.numerator
         summed = inner(first, entrywise(rest))
-    elif isinstance(core, n.EntrywisePower) and n.is_literal(core.exponent, 2):
+    elif isinstance(core, n.EntrywisePower | n.Power) and n.is_literal(core.exponent, 2):
         summed = n.Function("squared_norm", (core.base,))
     elif isinstance(core, n.Sum) and all(map(is_array, core.terms)) and any(map(_has_short_total, core.terms)):
         summed = ordered_sum([total(t) for t in core.terms])
@@ -357,6 +360,8 @@ def total_of_matrix(matrix: Notation) -> Notation:
             summed = traced(multiplied([transposed(first), second]))
     elif isinstance(core, n.EntrywisePower) and n.is_literal(core.exponent, 2):
         summed = n.Function("frobenius", (core.base,))
+    elif isinstance(core, n.Power) and isinstance(core.base, n.Function) and n.is_literal(core.exponent, 2):
+        summed = n.Function("frobenius", (core.base,))  # a function that carries its powers, entrywise
     else:
         assert core is not None
         summed = multiplied([transposed(ONES), core, ONES], scalar=True)
@@ -387,8 +392,12 @@ def entrywise(over: Sequence[Notation], under: Sequence[Notation] = ()) -> Notat
             for part in parts:
                 if part is not None and not isinstance(part, n.Ones):
                     side[part] = side.get(part, 0) + 1
-    numerator = tuple(ordered_factors([_entrywise_power(f, e) for f, e in tops.items()]))
-    denominator = tuple(ordered_factors([_entrywise_power(f, e) for f, e in bottoms.items()]))
+    numerator, denominator = (
+        tuple(
+            ordered_factors([_entrywise_power(f, e) for f, e in sorted(side.items(), key=lambda t: transposes(t[0]))])
+        )
+        for side in (tops, bottoms)
+    )
     if not denominator and len(numerator) == 1:
         array: Notation = numerator[0]
     elif not numerator and not denominator:
