@@ -147,6 +147,15 @@ def test_one_matrix_and_a_batch_of_right_hand_sides():
     np.testing.assert_allclose(found, rights @ np.linalg.inv(POINT).T, rtol=1e-10)
 
 
+@pytest.mark.parametrize("own", [(3,), (3, 2)], ids=str)
+def test_one_matrix_is_factorised_once_for_a_batch(own):
+    rights = np.random.default_rng(2).normal(size=(5, *own))
+    many = gradc.vmap(lambda b: np.linalg.solve(POINT, b))
+    np.testing.assert_allclose(many(rights), [np.linalg.solve(POINT, b) for b in rights], rtol=1e-10)
+    graph = gradc.vmap(np.linalg.solve, in_axes=(None, 0)).ir(POINT, rights, stage="simplified")
+    assert 'extern("solve", [], (a, ' in graph
+
+
 @pytest.mark.parametrize("name", SCALARS)
 def test_single_precision(name):
     function, at = SCALARS[name], point_of(name)

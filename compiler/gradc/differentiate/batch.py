@@ -11,6 +11,7 @@ from gradc.ir.scalar import index, load
 from gradc.ir.source import carry_lines
 from gradc.ir.tensor import Compute, Extent, Extern, Projection, ResultType, Tensor, compute, extern, projection
 from gradc.ir.walk import graph_order, loads_of, operands_of
+from gradc.ops.extern import LIBRARY
 
 
 def batch(outputs: Sequence[Tensor], batched: Mapping[Tensor, Tensor], extent: Extent) -> tuple[Tensor, ...]:
@@ -20,14 +21,14 @@ def batch(outputs: Sequence[Tensor], batched: Mapping[Tensor, Tensor], extent: E
     repeated.
     """
     images: dict[Tensor, Tensor] = dict(batched)
-    several: dict[Node, Extern] = {}
+    several: dict[Node, Sequence[Tensor]] = {}
     for node in graph_order(outputs):
         if node in images or not any(operand in images or operand in several for operand in operands_of(node)):
             continue
         if isinstance(node, Extern):
             several[node] = _batched_call(node, images, extent)
         elif isinstance(node, Projection):
-            images[node] = projection(several[node.source], node.position)
+            images[node] = several[node.source][node.position]
             carry_lines(node, images[node])
         elif isinstance(node, Compute):
             images[node] = _batched_compute(node, images, extent)
@@ -51,11 +52,17 @@ def _batched_compute(node: Compute, images: Mapping[Tensor, Tensor], extent: Ext
     )
 
 
-def _batched_call(node: Extern, images: Mapping[Tensor, Tensor], extent: Extent) -> Extern:
-    """The same call: it goes over leading axes by itself."""
+def _batched_call(node: Extern, images: Mapping[Tensor, Tensor], extent: Extent) -> Sequence[Tensor]:
+    """The results of the same call, which goes over leading axes by itself; or of a cheaper one, if its row knows one."""
+    row = LIBRARY.get(node.name)
+    if row is not None and row.batched is not None:
+        results = row.batched(node, [images.get(operand) for operand in node.operands], extent)
+        if results is not None:
+            return results
     operands = [images.get(operand) or _repeated(operand, extent) for operand in node.operands]
-    results = [ResultType((extent, *result.shape), result.dtype) for result in node.results]
-    return extern(node.name, operands, results, node.parameters)
+    types = [ResultType((extent, *result.shape), result.dtype) for result in node.results]
+    call = extern(node.name, operands, types, node.parameters)
+    return [projection(call, position) for position in range(len(types))]
 
 
 def _repeated(tensor: Tensor, extent: Extent) -> Tensor:

@@ -124,6 +124,11 @@ TangentRule = Callable[[Setting, Sequence[Tensor | None]], Sequence[Tensor | Non
 CotangentRule = Callable[[Setting, Sequence[Tensor | None]], Sequence[Tensor | None]]
 
 
+#: The results over one more leading axis, given the operands that have it (None: one that hasn't); None where nothing is
+#: gained over the call on operands that all have it.
+BatchRule = Callable[[Extern, Sequence[Tensor | None], Extent], Sequence[Tensor] | None]
+
+
 @dataclass(frozen=True)
 class Library:
     """One row: what is known of a library call."""
@@ -135,6 +140,7 @@ class Library:
     results: Callable[[Sequence[Tensor], Mapping[str, Any]], tuple[ResultType, ...]]
     tangent: TangentRule | None = None
     cotangent: CotangentRule | None = None
+    batched: BatchRule | None = None
 
     def batch_of(self, operands: Sequence[Tensor]) -> Shape:
         """The batch axes of a call with these operands."""

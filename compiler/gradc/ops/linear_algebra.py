@@ -24,7 +24,7 @@ from typing import Any
 
 from gradc.ir.algebra import equal, floor_divide, guarded, less, less_equal, modulo, product_of, sum_of
 from gradc.ir.scalar import Scalar, index, load, number
-from gradc.ir.tensor import ResultType, Shape, Tensor, compute, extent, extent_scalar
+from gradc.ir.tensor import Extent, Extern, ResultType, Shape, Tensor, compute, extent, extent_scalar
 from gradc.ops.extern import Factor, Library, Setting, called, enter
 
 Moves = Sequence[Tensor | None]
@@ -190,6 +190,17 @@ def _solve_cotangent(name: str, at: Setting, cotangents: Moves) -> Moves:
     return [matrix.tensor, right.tensor]
 
 
+def _solve_batched(name: str, node: Extern, images: Moves, length: Extent) -> list[Tensor] | None:
+    """One matrix and many right hand sides: they are columns of one system, and the matrix is factorised once."""
+    matrix, right = images
+    if matrix is not None or right is None:
+        return None
+    at = Setting(node, node.operands[0].shape[:-2], (length,), cotangents=True)
+    columns = at.moving(right, "i" + _columns(node.operands[1], at))
+    parameters: dict[str, Any] = dict(node.parameters)
+    return [_solution(at, name, node.operands[0], columns, **parameters).tensor]
+
+
 # ---------------------------------------------------------------- Cholesky's factor
 
 
@@ -242,4 +253,5 @@ enter(Library("det", 2, partial(_numbers, 1), _det_tangent, _det_cotangent))
 enter(Library("slogdet", 2, partial(_numbers, 2), _slogdet_tangent, _slogdet_cotangent))
 enter(Library("cholesky", 2, _like_first, _cholesky_tangent, _cholesky_cotangent))
 for _name in ("solve", "triangular"):
-    enter(Library(_name, 2, _like_second, partial(_solve_tangent, _name), partial(_solve_cotangent, _name)))
+    _forward, _reverse = partial(_solve_tangent, _name), partial(_solve_cotangent, _name)
+    enter(Library(_name, 2, _like_second, _forward, _reverse, partial(_solve_batched, _name)))
