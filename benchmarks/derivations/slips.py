@@ -6,18 +6,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.derivations.slip_rows import Derivation, Slip
+from derivations.slip_numbers import arguments, is_corrected, other_kinds
+from derivations.slip_rows import Derivation, Slip
 
 import gradc
-from benchmarks.derivations.numbers import arguments, is_corrected, other_kinds
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What the checker said of one wrong derivation."""
 
-    row: Derivation
-    slip: Slip
+    name: str
+    is_held_out: bool
+    kinds: tuple[str, ...]
+    wrong: str
     status: str
     hint: str
     kind: str
@@ -33,14 +35,15 @@ def examine(rows: Sequence[Derivation]) -> list[Outcome]:
 
 def _outcome(row: Derivation, slip: Slip) -> Outcome:
     names = arguments(row)
+    about = (row.name, row.is_held_out, slip.kinds, slip.wrong)
     start = time.perf_counter()
     try:
         specs = [gradc.array(row.shapes.get(name, ())) for name in names]
         verdict = gradc.verify(row.function, slip.wrong, *specs, argnums=names.index(row.wrt))
     except gradc.GradcError as problem:
-        return Outcome(row, slip, "error", "", "", time.perf_counter() - start, False, str(problem).split("\n")[0])
+        return Outcome(*about, "error", "", "", time.perf_counter() - start, False, str(problem).split("\n")[0])
     seconds = time.perf_counter() - start
     kinds = {*slip.kinds, *other_kinds(row, slip.wrong)}
     fits = verdict.hint_kind in kinds and is_corrected(row, slip.wrong, verdict.hint) is not False
     right = verdict.status == "refuted" and fits
-    return Outcome(row, slip, verdict.status, verdict.hint, verdict.hint_kind, seconds, right)
+    return Outcome(*about, verdict.status, verdict.hint, verdict.hint_kind, seconds, right)

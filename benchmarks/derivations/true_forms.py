@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from tests.derivations.true_forms import TRUE_FORMS
+from derivations.true_forms import TRUE_FORMS
 
 import gradc
 

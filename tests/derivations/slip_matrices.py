@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.derivations.slip_rows import Derivation, derivation
+from derivations.slip_rows import Derivation, derivation
 
 FORMS: tuple[Derivation, ...] = (
     derivation(

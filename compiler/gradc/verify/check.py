@@ -34,6 +34,8 @@ from gradc.verify.wording import tensor_words
 Show = Callable[[Graph], tuple[str, str]]
 
 _LONGEST_SHOWN = 160
+#: What the two functions of an identity are called.
+_SIDES = ("left", "right")
 _LARGEST_SHOWN = 300
 #: Entries that are looked at one by one for a hint.
 _MOST_ENTRIES = 3
@@ -138,10 +140,8 @@ def equal(
     claim = f if isinstance(f, str) else shown or problem.title
     texts = {"claim": claim, "derived": "", "hand": g if isinstance(g, str) else text or "the other function"}
     givens = problem.givens(hand.captured, symmetric, positive)
-    verdict = compare(
-        derived, other, fixed=givens, given=problem.point(givens), seconds=seconds, sides=("left", "right")
-    )
-    verdict = verdict.explained(**texts, derived_latex=latex, hand_latex=text_latex)
+    verdict = compare(derived, other, fixed=givens, given=problem.point(givens), seconds=seconds, sides=_SIDES)
+    verdict = verdict.explained(**texts, derived_latex=latex, hand_latex=text_latex, sides=_SIDES)
     if verdict.counterexample is None or verdict.hint:
         return verdict
     return verdict.hinted(find_hint(derived, other, givens) if len(derived.outputs) == 1 else None)

@@ -8,9 +8,10 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
-from gradc.ir.algebra import product_of
+from gradc.ir.algebra import product_of, reindexed, substitute
 from gradc.ir.scalar import Apply, Index, Load, Scalar, apply, index, is_apply, load
 from gradc.ir.tensor import Compute, Graph, Tensor, compute
+from gradc.ir.walk import loads_of
 from gradc.verify.factor_hints import Factors, Pair
 from gradc.verify.hint import Hint
 from gradc.verify.hint_sample import Column, Sample, fraction_words, operands, rational
@@ -89,8 +90,8 @@ class Terms:
         for term in self._theirs if len(self._theirs) > 1 else []:
             for multiple, words in (
                 (-1, "has the wrong sign"),
-                (2, "lacks the factor 2"),
-                (Fraction(1, 2), "lacks 1/2"),
+                (2, "needs the factor 2"),
+                (Fraction(1, 2), "needs the factor 1/2"),
             ):
                 scale: Any = multiple if isinstance(multiple, int) else 0.5
                 gap = self._gap - (scale - 1) * term.column
@@ -129,6 +130,9 @@ def _terms(sample: Sample, graph: Graph) -> list[Term]:
     written = [term for depth in range(1, _DEEPEST) for term in _written(output, depth)]
     tensors = [tensor for tensor, _ in written]
     signs = [sign for _, sign in written]
+    for term, sign in [term for depth in range(2, _DEEPEST) for term in _written(shown, depth)]:
+        tensors.append(term)
+        signs.append(sign)
     if isinstance(shown, Compute) and shown.reducer is None:
         displayed = [compute(output.shape, term) for term in _expanded(shown.body)]
         tensors += displayed
@@ -157,23 +161,44 @@ def _words(tensor: Tensor, graph: Graph, sign: int) -> str:
 
 def _written(tensor: Tensor, depth: int) -> list[tuple[Tensor, int]]:
     """The terms of sums and differences as they were written, to a depth; products with a sum are multiplied out."""
+    if isinstance(tensor, Compute) and tensor.reducer == "sum" and depth > 0:
+        return _under_sum(tensor)
     body = tensor.body if isinstance(tensor, Compute) and tensor.reducer is None else None
     if not isinstance(body, Apply) or depth == 0:
         return [(tensor, 1)]
     name, args = body.op.name, body.args
-    if name in ("add", "sub", "neg"):
-        signs = [1, -1] if name == "sub" else [-1 if name == "neg" else 1] * 2
+    if name in ("add", "sub", "neg", "sum"):
+        signs = [1, -1] if name == "sub" else [-1 if name == "neg" else 1] * len(args)
         return [
             (term, sign * other)
-            for arg, sign in zip(args, signs, strict=False)
+            for arg, sign in zip(args, signs, strict=True)
             for term, other in _written(_operand(arg, tensor), depth - 1)
         ]
-    if name in ("mul", "div"):
-        for place in (0, 1) if name == "mul" else (0,):
+    if name in ("mul", "div", "prod"):
+        for place in (0,) if name == "div" else range(len(args)):
             parts = _written(_operand(args[place], tensor), depth - 1)
             if len(parts) > 1 or parts[0][1] < 0:
                 return [(_multiplied(tensor, body, place, part), sign) for part, sign in parts]
     return [(tensor, 1)]
+
+
+def _under_sum(tensor: Compute) -> list[tuple[Tensor, int]]:
+    """A sum of a product with a sum, term by term."""
+    body = _with_short_operands(tensor.body)
+    return [
+        (compute(tensor.shape, t, reduce_extents=tensor.reduce_extents, reducer="sum", domain=tensor.domain), 1)
+        for t in _expanded(body)
+    ]
+
+
+def _with_short_operands(body: Scalar) -> Scalar:
+    """The body with the elementwise tensors it reads written out."""
+    inside: dict[Scalar, Scalar] = {
+        item: reindexed(item.tensor.body, item.indices)
+        for item in loads_of(body)
+        if isinstance(item.tensor, Compute) and item.tensor.reducer is None
+    }
+    return substitute(body, inside) if inside else body
 
 
 def _operand(arg: Scalar, like: Tensor) -> Tensor:

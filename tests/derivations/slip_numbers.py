@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from tests.derivations.slip_rows import Derivation
 
+from derivations.slip_rows import Derivation
 from gradc.verify.vocabulary import CONSTANTS, FUNCTIONS
 
 Values = Mapping[str, Any]
