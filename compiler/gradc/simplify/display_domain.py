@@ -162,7 +162,8 @@ def _parts(demand: Demand, fractions: Fractions) -> Iterator[Demand]:
         return
     for base in term.powers:
         if not _positive(base):
-            yield Demand("not_equal", base)
+            inner = base.children[0] if is_apply(base, "abs") else base
+            yield Demand("not_equal", inner)
 
 
 def visibly_positive(scalar: Scalar) -> bool:

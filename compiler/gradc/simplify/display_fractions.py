@@ -211,7 +211,7 @@ class Fractions:
     @staticmethod
     def _power_of_literal(base: Number, value: Exponent) -> Term:
         """``2**(-3/2)`` as a quarter of ``2**(1/2)``: one spelling, so that like terms meet."""
-        if not isinstance(base.value, int | NamedConstant) or base.value == 1:
+        if not isinstance(base.value, int | NamedConstant) or base.value in (0, 1):
             return Term(1, {algebra.power_of(base, number(value, base.dtype)): 1})
         if isinstance(base.value, NamedConstant) or base.value <= 0:
             return Term(1, {base: value})
@@ -441,7 +441,7 @@ class Fractions:
                 factors.append(exponential_power(base, exponent))
                 continue
             if isinstance(base, Number) and isinstance(exponent, Fraction):
-                if isinstance(base.value, int) and isinstance(coefficient, int | Fraction):
+                if isinstance(base.value, int) and base.value > 1 and isinstance(coefficient, int | Fraction):
                     if Fraction(coefficient).denominator % base.value == 0:
                         coefficient, exponent = exact(Fraction(coefficient) * base.value), exponent - 1
                 roots.setdefault(exponent, []).append(base)

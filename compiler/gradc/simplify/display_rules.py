@@ -96,6 +96,7 @@ PRODUCTS = (
     Rule("exp(-x) * sigmoid(x)", "1 - sigmoid(x)"),
     Rule("(1 + exp(-x)) * sigmoid(x)", "1"),
     Rule("sign(x) * abs(x)", "x"),
+    Rule("sign(x) * abs(x)**-1", "x**-1"),
     Rule("sign(x) * x", "abs(x)"),
     Rule("tan(x) * cos(x)", "sin(x)"),
     Rule("sin(x) * cos(x)**-1", "tan(x)"),
