@@ -50,7 +50,7 @@ class Elementary(Arithmetic):
         if name in ("prod", "mul", "and"):
             return self.multiply(*args)
         if name in ODD_FUNCTIONS:
-            return self._odd_or_even(name, args[0], -1)
+            return self.odd_function(name, args[0])
         split = self._by_cases(name, args)
         if split is not None:
             return split
@@ -181,6 +181,10 @@ class Elementary(Arithmetic):
         self.rules[_EULER] = None
         forward, backward = self.exponential(angle, "expi"), self.exponential(self.scale(angle, -1), "expi")
         return self.scale(self.add(forward, backward), Fraction(1, 2))
+
+    def odd_function(self, name: str, argument: Polynomial) -> Polynomial:
+        """A function with ``f(-x) = -f(x)``, of x with a positive leading coefficient."""
+        return self._odd_or_even(name, argument, -1)
 
     def _odd_or_even(self, name: str, angle: Polynomial, parity: int) -> Polynomial:
         if not angle:

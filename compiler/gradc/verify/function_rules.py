@@ -67,9 +67,20 @@ def _arccos(form: Elementary, x: Polynomial) -> Polynomial:
     return form.subtract(quarter, form.function("arcsin", [x]))
 
 
+def _arctan(form: Elementary, x: Polynomial) -> Polynomial:
+    """Of a positive number or of its reciprocal, ``arctan(x) + arctan(1/x) = pi/2`` chooses."""
+    if form.is_known_positive(x):
+        reciprocal = form.power(x, Fraction(-1))
+        if reciprocal.digest < x.digest:
+            form.rules["arctan x + arctan 1/x = pi/2 for x > 0"] = None
+            quarter = form.scale(atom_polynomial(PI_ATOM), _HALF)
+            return form.subtract(quarter, form.odd_function("arctan", reciprocal))
+    return form.odd_function("arctan", x)
+
+
 _HALF = Fraction(1, 2)
 #: Functions without a rule of their own but ``f(-x) = -f(x)``.
-ODD_FUNCTIONS = frozenset(("arcsin", "arctan", "erf"))
+ODD_FUNCTIONS = frozenset(("arcsin", "erf"))
 FUNCTION_RULES: dict[str, Callable[..., Polynomial]] = {
     "sub": lambda form, a, b: form.subtract(a, b),
     "neg": lambda form, a: form.scale(a, -1),
@@ -96,6 +107,7 @@ FUNCTION_RULES: dict[str, Callable[..., Polynomial]] = {
     "logaddexp": lambda form, a, b: form.logarithm(form.add(form.exponential(a), form.exponential(b))),
     "expi": lambda form, a: form.exponential(a, "expi"),
     "arccos": _arccos,
+    "arctan": _arctan,
     "arcsinh": _arcsinh,
     "arccosh": _arccosh,
     "arctanh": _arctanh,

@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from gradc.ir.scalar import Index, Load, Scalar, index, is_apply, load
-from gradc.ir.tensor import Compute, Extern, Projection, Tensor
+from gradc.ir.tensor import Compute, Extern, Projection, Tensor, compute
 from gradc.ir.walk import free_indices
 from gradc.verify.atoms import Atom, Exponents, Polynomial, Unsupported, atom_polynomial
 
@@ -128,9 +128,18 @@ def _factors(matrix: Tensor) -> tuple[Tensor, Tensor] | None:
     assert isinstance(first, Load)
     assert isinstance(second, Load)
     for left, right in ((first, second), (second, first)):
-        pattern = (*left.indices, *right.indices) == (index(0), index(2), index(2), index(1))
-        if pattern and left.tensor.shape == right.tensor.shape == matrix.shape:
-            return left.tensor, right.tensor
+        rows, columns = _read_as(left, (0, 2)), _read_as(right, (2, 1))
+        if rows is not None and columns is not None and rows.shape == columns.shape == matrix.shape:
+            return rows, columns
+    return None
+
+
+def _read_as(item: Load, axes: tuple[int, int]) -> Tensor | None:
+    """The matrix that the load reads at the indices ``axes``: the tensor, or its transpose."""
+    if item.indices == tuple(map(index, axes)):
+        return item.tensor
+    if item.indices == tuple(map(index, axes[::-1])):
+        return compute(item.tensor.shape[::-1], load(item.tensor, [index(1), index(0)]))
     return None
 
 

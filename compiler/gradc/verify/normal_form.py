@@ -260,6 +260,9 @@ class NormalForm(Elementary):
         opened = self._opened(monomial, bound)
         if opened is not None:
             return opened
+        settled = self._settled(monomial, bound)
+        if settled is not None:
+            return self.summed(settled, bound)
         factors = dict(monomial)
         solved = self._solve_bracket(factors, bound)
         if solved is not None:
@@ -272,6 +275,24 @@ class NormalForm(Elementary):
         for positions, members in groups:
             parts.append(atom_polynomial(self._sum_atom({p: bound[p] for p in positions}, members)))
         return self.multiply(*parts)
+
+    def in_range(self, polynomial: Polynomial, bound: Bounds) -> Polynomial:
+        """The polynomial where the indices keep to their extents: brackets that hold there, or nowhere, are settled."""
+        parts = []
+        for monomial, value in polynomial.terms.items():
+            settled = self._settled(monomial, bound)
+            parts.append(self.scale(Polynomial({monomial: Fraction(1)}) if settled is None else settled, value))
+        return self.add(*parts) if parts else ZERO
+
+    def _settled(self, monomial: Monomial, bound: Bounds) -> Polynomial | None:
+        """The monomial without the brackets that the extents settle; None where they settle none."""
+        for atom, _ in monomial:
+            if atom.kind == "predicate" and atom.free and atom.free <= bound.keys():
+                value = self.predicate(atom.parts[0], bound).constant()
+                if value is not None:
+                    rest = self.combine({other: e for other, e in monomial if other != atom})
+                    return self.in_range(self.scale(rest, value), bound)
+        return None
 
     def _joined(self, body: Polynomial, ends: tuple[Scalar, Scalar], bound: Bounds) -> Polynomial:
         """The sum of ``[a = b] body`` where both indices are in range."""

@@ -24,7 +24,7 @@ from gradc.verify.atoms import (
     number_polynomial,
 )
 from gradc.verify.factors import common_monomial, factored, quotient, square_root
-from gradc.verify.signs import always_positive, is_positive_atom, never_negative
+from gradc.verify.signs import always_positive, is_nonnegative_atom, never_negative
 
 
 class Arithmetic:
@@ -220,8 +220,8 @@ class Arithmetic:
                 return self._opaque_base(polynomial, exponent)
             scaled = self.combine({atom: e * exponent for atom, e in monomial})
             return self.scale(scaled, value ** int(exponent))
-        positive = {atom: e * exponent for atom, e in monomial if is_positive_atom(atom)}
-        others = [(atom, e) for atom, e in monomial if not is_positive_atom(atom)]
+        positive = {atom: e * exponent for atom, e in monomial if is_nonnegative_atom(atom)}
+        others = [(atom, e) for atom, e in monomial if not is_nonnegative_atom(atom)]
         numeric = self.rational_power(abs(value), exponent)
         if value > 0 and (not others or (len(others) == 1 and others[0][1] == 1)):
             single = {atom: exponent for atom, _ in others}

@@ -115,7 +115,8 @@ def _difference_vanishes(derived: Graph, hand: Graph, domain: _Domain, form: Nor
     differences = [form.subtract(e, form.entry(output)) for e, output in zip(entries, hand.outputs, strict=True)]
     new = [p for p in form.divisors - divisors if not (always_positive(p) or form.is_known_positive(p))]
     conditions = dict.fromkeys(sorted(nonzero(p) for p in new))
-    for ours, difference in zip(derived.outputs, differences, strict=True):
+    for ours, gap in zip(derived.outputs, differences, strict=True):
+        difference = form.in_range(gap, dict(enumerate(ours.shape)))
         for part in _entries(difference, ours, form):
             if form.is_zero(part):
                 continue

@@ -51,6 +51,11 @@ def is_positive_atom(atom: Atom) -> bool:
     return atom.kind in _POSITIVE or (atom.kind == "scalar" and isinstance(atom.parts[0], Size))
 
 
+def is_nonnegative_atom(atom: Atom) -> bool:
+    """Whether it is plain, or known, that the atom is at least 0: a sum of squares is, and what is positive."""
+    return is_positive_atom(atom) or (atom.kind == "sum" and never_negative(atom.parts[2]))
+
+
 def rarely_holds(atom: Atom) -> bool:
     """Whether it is 0 but on a set of measure 0: the bracket ``[p = 0]`` of an analytic p, or a sum of such terms."""
     if atom.kind == "eq":

@@ -111,6 +111,7 @@ class Verdict:
     hint: str = ""
     hint_kind: str = ""
     notes: tuple[str, ...] = ()
+    sides: tuple[str, str] = ("derived", "by hand")
     derived_latex: str = field(default="", repr=False)
     hand_latex: str = field(default="", repr=False)
 
@@ -172,11 +173,12 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         colour = {"proved": "#1a7f37", "agrees": "#9a6700", "refuted": "#cf222e"}[self.status]
-        rows = [f'<b style="color:{colour}">{self.status}</b> {html.escape(self.claim)}']
-        if self.derived or self.derived_latex:
-            rows.append(f"derived: {_formula(self.derived_latex, self.derived)}")
-        if self.hand or self.hand_latex:
-            rows.append(f"by hand: {_formula(self.hand_latex, self.hand)}")
+        rows = [f'<b style="color:{colour}">{self.status}</b> {html.escape(self._statement)}']
+        for side, latex, text in zip(
+            self.sides, (self.derived_latex, self.hand_latex), (self.derived, self.hand), strict=True
+        ):
+            if latex or text:
+                rows.append(f"{side}: {_formula(latex, text)}")
         provided = f"provided that {', '.join(self.conditions)}" if self.conditions else ""
         rows += [html.escape(text) for text in (self.reason, self._rules, self.where, provided) if text]
         if self.counterexample is not None:
