@@ -44,6 +44,8 @@ CASES: list[tuple[Any, Callable[..., Any], tuple[Any, ...], str]] = [
     (gradc.grad, lambda x: np.sum(x[:-1] ** 2), (N,), r"2 [i \le n - 2] x_{i}"),
     (gradc.grad, lambda x: np.sum(np.cumsum(x) ** 2), (N,), r"2 \sum_{j \ge i} \sum_{k \le j} x_{k}"),
     (gradc.grad, lambda x: np.log(np.sum(np.exp(x))), (N,), r"\frac{e^{x_{i}}}{\sum_{j} e^{x_{j}}}"),
+    (gradc.jacobian, lambda A, b: np.linalg.solve(A, b), (SQUARE, N), r"-(A^{-1})_{ij} (A^{-1} b)_{k}"),
+    (gradc.jacobian, lambda X: X.T, (DATA,), "[i = l] [j = k]"),
     (gradc.grad, lambda x: np.sum(np.where(x > 0, x**2, 0.0)), (N,), r"2 x_{i} [x_{i} > 0]"),
 ]
 

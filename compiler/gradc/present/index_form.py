@@ -80,7 +80,7 @@ class IndexForm:
         if isinstance(tensor, Compute):
             product = self._whole(tensor) if self._products and indices and tensor.reducer == "sum" else None
             if isinstance(product, n.MatrixProduct):
-                return n.Entry(product, indices)
+                return _entry_of(product, indices)
             key = (tensor, indices, self._scope)
             if key not in self._written:
                 self._written[key] = self._compute(tensor, indices)
@@ -98,7 +98,7 @@ class IndexForm:
             written = written_constant(tensor)
             return n.Entry(Name("C", "C", tensor.rank) if written is None else written, indices)
         named = self._whole(tensor) or Name(*_own_name(tensor), rank=tensor.rank)
-        return n.Entry(named, indices) if indices else named
+        return _entry_of(named, indices) if indices else named
 
     # ------------------------------------------------------------ comprehensions
 
@@ -231,6 +231,15 @@ class IndexForm:
         if literal > 0 and right and name != "less_equal":
             return n.Relation(name, _added(left, literal), _added(right, 0))
         return n.Relation(name, _added(left, 0), _added(right, -literal))
+
+
+def _entry_of(array: Notation, indices: Environment) -> Notation:
+    """An entry; that of a transpose has its indices exchanged."""
+    if len(indices) == 2 and isinstance(array, n.Transposed):
+        return n.Entry(array.base, indices[::-1])
+    if len(indices) == 2 and isinstance(array, n.Inverse) and isinstance(array.base, n.Transposed):
+        return n.Entry(n.Inverse(array.base.base), indices[::-1])
+    return n.Entry(array, indices)
 
 
 _TURNED = {"less": "greater", "less_equal": "greater_equal", "greater": "less", "greater_equal": "less_equal"}
