@@ -61,6 +61,34 @@ def test_arrays_that_are_not_contiguous(view):
     np.testing.assert_allclose(gradc.jit(np.linalg.inv)(given), np.linalg.inv(given), rtol=1e-10)
 
 
+@pytest.mark.parametrize("shape", [(0, 3, 3), (0, 0, 0), (2, 0, 0)], ids=str)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_empty_stacks(name, shape):
+    function, _ = FUNCTIONS[name]
+    found = gradc.jit(lambda a: function(a + a))(np.zeros(shape))
+    np.testing.assert_array_equal(found, function(np.zeros(shape)))
+
+
+def test_a_captured_matrix_is_read_at_each_call():
+    matrix = 2 * np.eye(3)
+    solve = gradc.jit(lambda b: np.linalg.solve(matrix, b))
+    np.testing.assert_array_equal(solve(np.ones(3)), [0.5, 0.5, 0.5])
+    matrix[0, 0] = 4
+    np.testing.assert_array_equal(solve(np.ones(3)), [0.25, 0.5, 0.5])
+
+
+def test_newtons_method_solves_inside():
+    def newton(x):
+        for _ in range(6):
+            jacobian = np.array([[2 * x[0], 1.0], [1.0, 3 * x[1] ** 2]])
+            x = x - np.linalg.solve(jacobian, np.array([x[0] ** 2 + x[1] - 3, x[0] + x[1] ** 3 - 5]))
+        return x
+
+    start = np.array([1.0, 2.0])
+    np.testing.assert_allclose(gradc.jit(newton)(start), newton(start), rtol=1e-12)
+    np.testing.assert_allclose(gradc.jacrev(newton)(start), np.zeros((2, 2)), atol=1e-10)
+
+
 def test_integers_become_floats():
     given = np.array([[2, 1], [1, 3]])
     found = gradc.jit(np.linalg.inv)(given)
