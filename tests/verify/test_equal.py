@@ -182,3 +182,17 @@ def test_quotients_and_roots_of_polynomials():
     assert square is not None
     assert square in (total, arithmetic.scale(total, -1))
     assert square_root(arithmetic.add(arithmetic.multiply(total, total), x)) is None
+
+
+def test_a_number_is_a_constant_function():
+    verdict = gradc.equal("cosh(x)^2 - sinh(x)^2", 1)
+    assert verdict.status == "proved"
+    assert str(gradc.equal("sin(x)", 0.5)).startswith("refuted: sin(x) is not 1/2")
+    with pytest.raises(ArgumentError, match="a hand derivation is"):
+        gradc.equal("x", object())
+
+
+def test_the_parts_of_a_second_derivative_are_named():
+    with pytest.raises(gradc.ShapeError, match="w and b"):
+        gradc.verify(lambda w, b: w * b, "1, 1", argnums=(0, 1), order=2)
+    assert gradc.verify(lambda w, b: w * b, "0, 1, 1, 0", argnums=(0, 1), order=2).status == "proved"

@@ -50,7 +50,9 @@ def as_function(hand: Any, names: Sequence[str], extents: Collection[str] = ()) 
         return hand  # type: ignore[no-any-return]
     if isinstance(hand, tuple | list) and hand:
         return _several([_part(item, names, extents) for item in hand])
-    if isinstance(hand, int | float | np.ndarray | np.generic):
+    if isinstance(hand, int | float):
+        return function_from_text(repr(hand), names)
+    if isinstance(hand, np.ndarray | np.generic):
         return _constant(hand)
     raise ArgumentError(
         "a hand derivation is a function, a text, a SymPy expression, a Formula, a number or an array, or one of these "

@@ -133,7 +133,7 @@ class Problem:
             wrt = [leaf.input for leaf in leaves]
             steps = [(path, _derivatives(tensor, wrt, elementwise)) for tensor, path in parts]
             parts = [
-                (tensor, f"{path}, {leaf.path}" if path else leaf.path)
+                (tensor, f"{path} and {leaf.path}" if path else leaf.path)
                 for path, tensors in steps
                 for leaf, tensor in zip(leaves, tensors, strict=True)
             ]
