@@ -56,13 +56,7 @@ SQUARE, N, M = matrix("n", "n"), vector("n"), vector("m")
         (lambda X, A, B: np.trace(A @ X @ B), "B.T @ A.T", (SQUARE,) * 3, "swapped", "A and B are swapped"),
         (lambda x, y: np.sum(x * y**2), "x**2", (N, N), "swapped", "x and y are swapped"),
         (lambda x: np.mean(x**2), "2*x", (N,), "mean", "1/n"),
-        (
-            lambda w, X, y: np.sum((X @ w - y) ** 2),
-            "2*X.T @ X @ w",
-            (N, matrix("m", "n"), M),
-            "dropped term",
-            "X.T @ y is missing",
-        ),
+        (squares, "2*X.T @ X @ w", (N, matrix("m", "n"), M), "dropped term", "the term -2*(X.T @ y) is missing"),
         (lambda x: np.exp(x) / np.sum(np.exp(x)), "diag(exp(x)/sum(exp(x)))", (N,), "dropped term", "is missing"),
     ],
 )
