@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import gradc
-from gradc.errors import ArgumentError, ParseError
+from gradc.errors import ArgumentError, ParseError, ShapeError
 
 x, y, z = sp.symbols("x y z")
 i, j = sp.symbols("i j", integer=True)
@@ -106,6 +106,11 @@ def test_arguments_in_containers():
     assert gradc.from_sympy(y - x)(3.0, 5.0) == 2.0  # by name: x, then y
 
 
+def test_functions_and_entries_are_arguments_too():
+    u, v = sp.Function("u"), sp.IndexedBase("v")
+    np.testing.assert_array_equal(gradc.from_sympy(2 * u(x) + v[0], [u(x), v[0]])(np.arange(2.0), 1.0), [1.0, 3.0])
+
+
 def test_relations_are_truth_values():
     f = gradc.from_sympy(sp.And(x < y, sp.Ne(x, 0)), [x, y])
     assert f(1.0, 2.0) is True
@@ -150,6 +155,21 @@ def test_matrices_of_any_size():
     f = gradc.from_sympy(a * b + (a * b).T, [a, b])
     left, right = np.arange(6.0).reshape(2, 3), np.arange(6.0).reshape(3, 2) - 2
     np.testing.assert_array_equal(f(left, right), left @ right + (left @ right).T)
+    square, column = sp.MatrixSymbol("s", n, n), sp.MatrixSymbol("c", n, 1)
+    s, c = np.array([[2.0, 1.0], [0.5, 3.0]]), np.array([1.0, -2.0])
+    solution = gradc.from_sympy(x * square.inv() * column + column * sp.Trace(square) / n, [x, square, column])
+    wanted = 3 * np.linalg.solve(s, c) + c * np.trace(s) / 2
+    np.testing.assert_allclose(solution(3.0, s, c)[:, 0], wanted, rtol=1e-14)
+    entry = gradc.from_sympy((square * square)[0, 1] + sp.det(square) + (square**3 + sp.Identity(n))[1, 1], [square])
+    assert entry(s) == pytest.approx((s @ s)[0, 1] + np.linalg.det(s) + (s @ s @ s)[1, 1] + 1)
+    stacked = gradc.from_sympy(x * square, [x, square])(np.array([1.0, 2.0]), s)
+    np.testing.assert_array_equal(stacked, s[:, :, None] * [1.0, 2.0])
+
+
+def test_large_matrices_are_not_written_out():
+    a = sp.MatrixSymbol("a", 300, 400)
+    left = np.arange(120_000.0).reshape(300, 400) / 1e5
+    np.testing.assert_allclose(gradc.from_sympy(a * a.T, [a])(left), left @ left.T, rtol=1e-12)
 
 
 def test_a_branch_that_is_not_taken_leaves_the_derivative_finite():
@@ -201,3 +221,8 @@ def test_errors_say_what_is_wrong():
         gradc.from_sympy(x, {x, y})
     with pytest.raises(ArgumentError, match="stands for 2 values"):
         gradc.from_sympy(x + y, [(x, y)])((1.0, 2.0, 3.0))
+    a, b = sp.MatrixSymbol("a", 2, n), sp.MatrixSymbol("b", n, 2)
+    with pytest.raises(ShapeError, match="a is a matrix of 2 x n; got"):
+        gradc.from_sympy(a * b, [a, b])(np.ones((3, 2)), np.ones((2, 2)))
+    with pytest.raises(ShapeError, match="n is 3 in a"):
+        gradc.from_sympy(a * b, [a, b])(np.ones((2, 3)), np.ones((4, 2)))

@@ -11,7 +11,8 @@ from gradc.errors import ArgumentError
 from gradc.function import Function, Transform
 from gradc.trace.context import active_trace
 from gradc.trace.sympy_graph import sympy_graph
-from gradc.trace.tracer import lift
+from gradc.trace.sympy_matrices import entries
+from gradc.trace.sympy_nodes import described, free_names
 
 
 class SympyFunction:
@@ -34,10 +35,10 @@ class SympyFunction:
         arrays: dict[Any, Any] = {}
         for pattern, value in zip(self.args, bound, strict=True):
             _bind(pattern, value, values, arrays)
-        return _result(self.expression, lambda e: _graph(e, values, arrays))
+        return _result(self.expression, lambda e: sympy_graph(e, values, arrays))
 
     def __repr__(self) -> str:
-        return f"<SymPy expression {self.expression!s:.60}>"
+        return f"<SymPy expression {described(self.expression)}>"
 
     def __gradc_stand_in__(self, path: Any, stand_in: Any) -> SympyFunction:
         """An expression captures nothing: the traced function is the expression itself."""
@@ -106,22 +107,6 @@ def _sympified(expression: Any) -> Any:
     return sympy.sympify(expression)
 
 
-def _graph(expression: Any, values: dict[Any, Any], arrays: dict[Any, Any]) -> Any:
-    """The traced value of one expression; extents that MatrixSymbols name are those of the arrays given for them."""
-    import sympy
-
-    extents: dict[Any, int] = {}
-    for symbol, value in arrays.items():
-        if isinstance(symbol, sympy.MatrixSymbol):
-            given = lift(value).extents
-            named = zip(symbol.shape, given if len(given) == 2 else (*given, 1), strict=True)
-            extents |= {name: extent for name, extent in named if name.is_Symbol and isinstance(extent, int)}
-    if extents:
-        expression = expression.subs(extents)
-        arrays = {key.subs(extents) if hasattr(key, "subs") else key: value for key, value in arrays.items()}
-    return sympy_graph(expression, values, arrays)
-
-
 def _result(expression: Any, convert: Callable[[Any], Any]) -> Any:
     if isinstance(expression, dict):
         return {key: _result(value, convert) for key, value in expression.items()}
@@ -133,25 +118,20 @@ def _result(expression: Any, convert: Callable[[Any], Any]) -> Any:
 
 
 def _own_symbols(expression: Any) -> list[Any]:
-    """The free symbols by name; an IndexedBase or MatrixSymbol stands for its entries."""
-    import sympy
+    """The free symbols by name; an IndexedBase or MatrixSymbol stands for its entries, and its extents are read off it."""
+    found = free_names(_leaves(expression))
+    extents = {extent for name in found for extent in getattr(name, "shape", None) or ()}
+    return sorted(found - extents, key=str)
 
+
+def _leaves(expression: Any) -> list[Any]:
+    """The expressions in a container, and the entries of arrays."""
     if isinstance(expression, dict):
-        parts: list[Any] = list(expression.values())
-    else:
-        parts = list(expression) if isinstance(expression, list | tuple) else [expression]
-    found: dict[str, Any] = {}
-    extents: set[Any] = set()
-    for part in parts:
-        bases = part.atoms(sympy.IndexedBase) if hasattr(part, "atoms") else set()
-        for base in bases:
-            found[str(base)] = base
-            extents |= set(base.shape or ())
-        labels = {str(base) for base in bases}
-        for symbol in part.free_symbols:
-            if str(symbol) not in labels and not isinstance(symbol, sympy.Indexed):
-                found.setdefault(str(symbol), symbol)
-    return [found[name] for name in sorted(found) if found[name] not in extents]
+        return _leaves(list(expression.values()))
+    if isinstance(expression, list | tuple):
+        return [leaf for item in expression for leaf in _leaves(item)]
+    found = entries(expression)
+    return [expression] if found is None else found[1]
 
 
 def _check(pattern: Any) -> None:

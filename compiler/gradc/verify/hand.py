@@ -45,7 +45,7 @@ def as_function(hand: Any, names: Sequence[str], extents: Collection[str] = ()) 
     if isinstance(hand, tuple | list) and hand and all(isinstance(item, str) for item in hand):
         return functions_from_texts(hand, names, extents)
     if _is_sympy(hand):
-        return function_from_sympy(hand, names)
+        return function_from_sympy(hand, names, extents)
     if callable(hand):
         return hand  # type: ignore[no-any-return]
     if isinstance(hand, tuple | list) and hand:

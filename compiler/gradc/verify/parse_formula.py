@@ -96,11 +96,15 @@ def functions_from_texts(
     return FormulaFunction(parameters, lambda values: tuple(part(**values) for part in parts), ", ".join(texts))
 
 
-def function_from_sympy(expression: Any, parameters: Sequence[str]) -> FormulaFunction:
-    """The function of ``parameters`` that a SymPy expression or matrix describes.
+def function_from_sympy(expression: Any, parameters: Sequence[str], extents: Collection[str] = ()) -> FormulaFunction:
+    """The function of ``parameters`` that a SymPy expression or matrix describes; it takes traced arrays.
 
     ``x0`` or ``x_0`` is entry 0 of a parameter x when there is no parameter of that name, as SymPy formulas write it.
     """
+    from gradc.trace.sympy_nodes import described
     from gradc.verify.sympy_expression import sympy_function
 
-    return FormulaFunction(parameters, sympy_function(expression, parameters), str(expression))
+    several = isinstance(expression, list | tuple)
+    text = ", ".join(described(item) for item in expression) if several else described(expression)
+    compute = sympy_function(expression, [*parameters, *(name for name in extents if name not in parameters)])
+    return FormulaFunction(parameters, lambda values: compute({**_sizes(values), **values}), text)
