@@ -34,3 +34,16 @@ BAND = """graph(a: float64[2]) {
 def test_an_empty_first_piece_runs_not_once():
     graph, a = parse_graph(BAND), np.array([3.0, 10.0])
     np.testing.assert_array_equal(compile_graph(graph)([a])[0], evaluate(graph, [a])[0])
+
+
+def test_a_guard_further_out_keeps_a_read_in_range():
+    """The inner guard leaves a first entry out; only the outer one says that the index is below 2."""
+
+    def picked(y):
+        first = np.max(y, axis=0) * 1.0
+        first[0] *= 2.0
+        return np.concatenate([first, np.max(y, axis=0)])[np.array([0, -1, 0])]
+
+    point = np.array([[1.19, -1.247], [-0.835, -0.315]])
+    np.testing.assert_allclose(gradc.jit(picked)(point), picked(point))
+    assert gradc.jacrev(picked)(point).shape == (3, 2, 2)

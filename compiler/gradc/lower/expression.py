@@ -9,8 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from gradc.errors import CompileError
-from gradc.ir.algebra import conjunction, difference, disjunction, negated, negation, sum_of
-from gradc.ir.bounds import never_positive
+from gradc.ir.algebra import conjunction, disjunction, negation
 from gradc.ir.scalar import (
     BOOL,
     FALSE,
@@ -27,12 +26,13 @@ from gradc.ir.scalar import (
     is_apply,
 )
 from gradc.ir.tensor import Extent, Tensor, extent_scalar
-from gradc.ir.walk import free_indices, post_order
+from gradc.ir.walk import post_order
 from gradc.lower.algebraic import AlgebraicEmitter, bases_of
 from gradc.lower.flatten import Along, flattened
 from gradc.lower.memory import VectorisationRefused, varies
 from gradc.lower.monomials import Token
 from gradc.lower.powers import factors, small_power
+from gradc.lower.safety import is_harmless
 from gradc.lower.text import FunctionBuilder, Value, literal
 from gradc.ops.table import promoted
 
@@ -350,7 +350,7 @@ class ExpressionEmitter(AlgebraicEmitter):
         key = (scalar, extents)
         known = self._safe.get(key)
         if known is None:
-            known = self._safe[key] = all(_in_range(node, extents) for node in _unguarded_reads(scalar))
+            known = self._safe[key] = is_harmless(scalar, extents)
         return known
 
     # ------------------------------------------------------------ loads
@@ -435,36 +435,6 @@ class ExpressionEmitter(AlgebraicEmitter):
             builder.fail(some, told, 1, self.status_slot, depth, before=first)
             builder.remember(self._elements, key, position, depth)
         return position
-
-
-def _unguarded_reads(scalar: Scalar) -> Iterator[Scalar]:
-    """The loads and positions that an evaluation makes whatever holds: those inside a guard are its own affair."""
-    seen: set[Scalar] = set()
-    pending = [scalar]
-    while pending:
-        node = pending.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if isinstance(node, Load) or is_apply(node, "position"):
-            yield node
-        pending.extend((node.predicate,) if isinstance(node, Guard) else node.children)
-
-
-def _in_range(node: Scalar, extents: Sequence[Extent]) -> bool:
-    if not isinstance(node, Load):
-        return False  # a position that is read from an array
-    if any(position >= len(extents) for position in free_indices(*node.indices)):
-        return False  # a loop further in, which is not open yet
-    for position, extent in zip(node.indices, node.tensor.shape, strict=True):
-        if isinstance(position, Index) and extents[position.position] == extent:
-            continue
-        if any(isinstance(inner, Load) for inner in post_order([position])):
-            return False
-        beyond = sum_of(difference(position, extent_scalar(extent)), 1)
-        if not never_positive(beyond, extents) or not never_positive(negated(position), extents):
-            return False
-    return True
 
 
 def is_position(place: Scalar, extent: Extent) -> bool:
