@@ -236,6 +236,7 @@ def _check_numbers(function: Callable[..., float], formula: Any, derivative: Any
         (lambda x: x * np.log(x), ()),
         (lambda x: np.log(np.abs(x)) + x, ()),
         (lambda x: x / np.abs(x), ("x != 0",)),
+        (lambda x: abs(x) / x, ("x != 0",)),
         (lambda x: 1 / x, ()),
         (lambda x: np.log(x**2), ()),
         (lambda x: 1 / (1 + np.exp(-x)), ()),
@@ -259,3 +260,8 @@ def test_a_choice_of_the_user_stays() -> None:
     box_cox = gradc.grad(lambda x, n: np.where(n != 0, (x**n - 1) / np.where(n != 0, n, 1.0), np.log(x)))
     for point in ([0.7, 0.0], [0.7, 2.0], [1.9, -1.0]):
         assert evaluate(box_cox.formula().graph_ir, point)[0] == pytest.approx(box_cox(*point))
+
+
+def test_a_division_by_zero_is_printed() -> None:
+    jacobian = gradc.jacobian(lambda x, y: (x @ y) / np.linalg.norm(y - y))
+    assert str(jacobian.formula(gradc.vector("n"), gradc.vector("n"))) == "y/sqrt(0)"
