@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def explain_nan(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanation:
     """The first operation that gives NaN or infinity at these arguments: in the value of ``f``, else in its derivative.
 
+    An operation without any result there, an inverse of a singular matrix or an index out of range, is named as well.
+
     Parameters
     ----------
     f

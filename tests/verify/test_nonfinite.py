@@ -108,3 +108,69 @@ def test_html_is_escaped():
         return np.where(x < 2, 1 / x, x)
 
     assert "&lt; 2" in gradc.explain_nan(f, 0.0)._repr_html_()
+
+
+SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])
+
+
+def _of_the_inverse(a):
+    inverse = np.linalg.inv(a)
+    return np.sum(inverse)
+
+
+def _of_a_stack(a):
+    shifted = a - np.eye(2)
+    return np.sum(np.linalg.solve(shifted, np.ones((3, 2, 1))))
+
+
+@pytest.mark.parametrize(
+    ("f", "matrix", "operation", "entry", "line", "told"),
+    [
+        (_of_the_inverse, SINGULAR, "inv", (), "inverse = np.linalg.inv(a)", "singular"),
+        (_of_a_stack, np.stack([SINGULAR, np.eye(2), SINGULAR]), "solve", (1,), "np.linalg.solve(shifted", "singular"),
+        (
+            lambda a: np.sum(np.linalg.cholesky(a)),
+            -np.eye(2),
+            "cholesky",
+            (),
+            "np.linalg.cholesky(a)",
+            "positive definite",
+        ),
+    ],
+)
+def test_a_matrix_that_an_operation_refuses(f, matrix, operation, entry, line, told):
+    found = gradc.explain_nan(f, matrix)
+    assert (found.where, found.operation, found.entry) == ("value", operation, entry)
+    assert found.line is not None
+    assert line in found.line.text
+    assert told in found.found
+    assert found.advice
+
+
+def test_what_is_not_finite_before_a_refusal_is_the_cause():
+    found = gradc.explain_nan(lambda a: np.sum(np.linalg.cholesky(np.log(a))), np.array([[-1.0, 0.0], [0.0, 1.0]]))
+    assert (found.where, found.operation) == ("value", "log")
+
+
+def test_a_derivative_that_meets_a_singular_matrix():
+    def f(a):
+        sign, logarithm = np.linalg.slogdet(a)
+        return np.where(sign == 0, 0.0, logarithm)
+
+    found = gradc.explain_nan(f, SINGULAR)
+    assert (found.where, found.operation) == ("derivative", "slogdet")
+    assert found.line is not None
+    assert "np.linalg.slogdet(a)" in found.line.text
+
+
+def test_an_index_out_of_range():
+    def f(x, i):
+        chosen = x[i]
+        return np.sum(chosen * chosen)
+
+    found = gradc.explain_nan(f, np.ones(3), np.array([0, 5]))
+    assert (found.where, found.operation, found.operands, found.entry) == ("value", "index", (5.0, 3.0), (1,))
+    assert found.found == "index 5 is out of bounds for axis 0 with size 3"
+    assert found.line is not None
+    assert "chosen = x[i]" in found.line.text
+    assert "-3 to 2" in found.advice

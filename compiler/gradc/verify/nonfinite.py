@@ -3,11 +3,14 @@
 The graph is walked as the user wrote it. From a result that is not finite the way leads back through operands that are not
 finite either, to the operation whose operands all are; in the derivative it leads from the gradient forward through
 adjoints, to the operation whose local derivative is to blame. What a ``where`` masks is not on the way.
+
+An operation that gives nothing at all, since its matrix is singular or its index out of range, counts as one that gives NaN.
 """
 
 from __future__ import annotations
 
 import html
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +19,8 @@ import numpy as np
 
 from gradc.differentiate import gradient
 from gradc.evaluate import evaluate
+from gradc.evaluate.externs import extern_value
+from gradc.evaluate.numbers import NumberSystem
 from gradc.ir.build import as_tensor
 from gradc.ir.intern import Node
 from gradc.ir.scalar import TRUE, Apply, Load, Scalar, number
@@ -48,6 +53,10 @@ _ADVICE = {
     "arccosh": "the argument must be at least 1",
     "sub": "infinity minus infinity has no value",
     "mul": "the product overflows, or is 0 times infinity",
+    "inv": "the matrix has no inverse: A + eps * np.eye(n) has one where the eigenvalues of A are not negative",
+    "solve": "the system has no single solution: A + eps * np.eye(n) for A, or the normal equations of a ridge regression",
+    "triangular": "an entry of the diagonal is 0",
+    "cholesky": "all eigenvalues of a symmetric A must be positive: A + eps * np.eye(n), or check that A is symmetric",
 }
 _DERIVATIVE_ADVICE = {
     "sqrt": "the derivative of sqrt is infinite at 0: np.where(x > 0, np.sqrt(x), 0) leaves it out, as does x + 1e-12 inside",
@@ -57,6 +66,15 @@ _DERIVATIVE_ADVICE = {
     "arccos": "the derivative of arccos is infinite at -1 and 1",
     "log": "the derivative of log is infinite at 0",
     "div": "the derivative of a quotient divides by the square of the denominator, which is too small",
+    "slogdet": "the derivative of log |det A| is the transposed inverse, which a singular matrix hasn't; A + eps * np.eye(n)",
+}
+#: What evaluation raises where an operation has no result.
+_REFUSALS = (np.linalg.LinAlgError, IndexError)
+_REFUSED = {
+    "inv": "the matrix given to inv is singular",
+    "solve": "the matrix given to solve is singular",
+    "triangular": "the triangular matrix given to solve is singular",
+    "cholesky": "the matrix given to cholesky is not positive definite",
 }
 
 
@@ -102,7 +120,7 @@ def explain(
     An array result counts by the sum of its entries. ``lines`` gives the user's line of a node.
     """
     search = _Search(graph, values, lines)
-    return search.in_arguments() or search.in_value() or search.in_derivative(wrt) or Explanation()
+    return search.in_arguments() or search.in_value() or search.refused() or search.in_derivative(wrt) or Explanation()
 
 
 class _Search:
@@ -112,7 +130,24 @@ class _Search:
         self._arrays = [np.asarray(values[node]) for node in graph.inputs]
         self._order = graph_order(graph.outputs)
         self._tensors = [node for node in self._order if isinstance(node, Tensor)]
-        self._values = dict(zip(self._tensors, self._evaluated(self._tensors), strict=True))
+        self._refused: Tensor | None = None
+        self._values = dict(zip(self._tensors, self._evaluated_until_refused(), strict=False))
+
+    def _evaluated_until_refused(self) -> list[Array]:
+        """The values of all tensors, in order, up to the one that has none."""
+        try:
+            return self._evaluated(self._tensors)
+        except _REFUSALS:
+            position = bisect_left(range(len(self._tensors)), True, key=lambda k: self._refuses(self._tensors[: k + 1]))
+        self._refused = self._tensors[position]
+        return self._evaluated(self._tensors[:position])
+
+    def _refuses(self, tensors: Sequence[Tensor]) -> bool:
+        try:
+            self._evaluated(tensors)
+        except _REFUSALS:
+            return True
+        return False
 
     def _evaluated(self, tensors: Sequence[Tensor]) -> list[Array]:
         with np.errstate(all="ignore"):
@@ -133,12 +168,50 @@ class _Search:
 
     def in_value(self) -> Explanation:
         """The first operation on the way to a result that is not finite."""
-        bad = {t for t in self._tensors if _not_finite(self._values[t]).any()}
-        to_blame = self._reached([t for t in self._graph.outputs if t in bad], bad)
+        bad = {t for t, value in self._values.items() if _not_finite(value).any()}
+        results = self._graph.outputs if self._refused is None else _tensors_below(self._refused)
+        to_blame = self._reached([t for t in results if t in bad], bad)
         for tensor in self._tensors:
             if tensor in to_blame:
                 return self._explained(tensor)
         return Explanation()
+
+    def refused(self) -> Explanation:
+        """The first operation that gives nothing at all."""
+        tensor = self._refused
+        if tensor is None:
+            return Explanation()
+        if isinstance(tensor, Projection) and isinstance(tensor.source, Extern):
+            name, entry = tensor.source.name, self._refused_matrix(tensor.source)
+            text = _REFUSED.get(name, f"{name} has no result")
+            return self._told("value", name, (), entry, np.nan, tensor, text, shows_result=False)
+        return self._out_of_range(tensor)
+
+    def _refused_matrix(self, call: Extern) -> tuple[int, ...]:
+        """The place in a stack of matrices of the first that is refused."""
+        operands = [self._values[t] for t in call.operands]
+        for place in np.ndindex(operands[0].shape[:-2]):
+            try:
+                extern_value(call, [array[place] for array in operands], NumberSystem())
+            except _REFUSALS:
+                return place
+        return ()
+
+    def _out_of_range(self, tensor: Tensor) -> Explanation:
+        assert isinstance(tensor, Compute)
+        for scalar in post_order([tensor.body]):
+            if not isinstance(scalar, Apply) or scalar.op.name != "position":
+                continue
+            places, lengths, axis = (self._over(tensor, child) for child in scalar.args)
+            outside = (places < -lengths) | (places >= lengths)
+            if outside.any():
+                entry = _first(outside)
+                place, length = int(places[entry]), int(lengths[entry])
+                text = f"index {place} is out of bounds for axis {int(axis[entry])} with size {length}"
+                advice = f"the entries are {-length} to {length - 1}: np.clip(i, 0, {length - 1}) keeps to them"
+                line = self._line_of(tensor)
+                return Explanation("value", "index", (float(place), float(length)), entry, np.nan, line, advice, text)
+        return Explanation("value", "index", (), (), np.nan, self._line_of(tensor), "", "an index is out of range")
 
     def _reached(self, roots: Sequence[Tensor], bad: set[Tensor]) -> set[Tensor]:
         """The tensors reached from the roots through tensors that are not finite, whose own operands are finite."""
@@ -199,13 +272,27 @@ class _Search:
         if output is None or not wanted:
             return Explanation()
         one = as_tensor(output.shape, number(1, output.dtype))
-        gradients = self._evaluated(simplify_outputs(gradient([output], [one], wanted)))
+        try:
+            gradients = self._evaluated(simplify_outputs(gradient([output], [one], wanted)))
+        except _REFUSALS:
+            return self._refused_derivative()
         start = [node for node, found in zip(wanted, gradients, strict=True) if _not_finite(found).any()]
         if not start:
             return Explanation()
         tensors = [t for t in self._tensors if t.dtype.kind == "f"]
         adjoints = dict(zip(tensors, self._evaluated(gradient([output], [one], tensors)), strict=True))
         return self._followed(start[0], adjoints)
+
+    def _refused_derivative(self) -> Explanation:
+        """The first library call whose derivative needs what its matrix hasn't, an inverse mostly."""
+        for tensor in self._tensors:
+            if isinstance(tensor, Projection) and isinstance(tensor.source, Extern):
+                one = as_tensor(tensor.shape, number(1, tensor.dtype))
+                if self._refuses(gradient([tensor], [one], list(tensor.source.operands))):
+                    name = tensor.source.name
+                    text = f"the derivative of {name} has no value at a singular matrix"
+                    return self._told("derivative", name, (), (), np.nan, tensor, text, shows_result=False)
+        return Explanation()
 
     def _followed(self, tensor: Tensor, adjoints: Mapping[Tensor, Array]) -> Explanation:
         """From a tensor with such an adjoint through its consumers, to one whose own adjoint is finite."""
@@ -236,6 +323,17 @@ class _Search:
 
     # ------------------------------------------------------------ words
 
+    def _line_of(self, tensor: Tensor) -> SourceLine | None:
+        """The user's line of a tensor; of what tracing made on the way to another one, that of the other."""
+        behind = {tensor}
+        for other in self._tensors:
+            if other is tensor or behind.intersection(_tensors_below(other)):
+                line = self._lines.get(other.source if isinstance(other, Projection) else other)
+                if line is not None:
+                    return line
+                behind.add(other)
+        return None
+
     def _told(
         self,
         where: str,
@@ -245,12 +343,15 @@ class _Search:
         result: Any,
         tensor: Tensor,
         text: str,
+        *,
+        shows_result: bool = True,
     ) -> Explanation:
         place = f" in entry [{', '.join(map(str, entry))}]" if entry else ""
         advice = (_ADVICE if where == "value" else {**_ADVICE, **_DERIVATIVE_ADVICE}).get(name, "")
-        line = self._lines.get(tensor.source if isinstance(tensor, Projection) else tensor)
+        line = self._line_of(tensor)
         result = float(np.real(result))
-        return Explanation(where, name, operands, entry, result, line, advice, f"{text} {_shown(result)}{place}")
+        shown = f" {_shown(result)}" if shows_result else ""
+        return Explanation(where, name, operands, entry, result, line, advice, f"{text}{shown}{place}")
 
 
 def _tensors_below(tensor: Tensor) -> list[Tensor]:
