@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -179,21 +181,43 @@ def test_a_branch_that_is_not_taken_leaves_the_derivative_finite():
 
 
 def test_shared_nodes_are_converted_once():
-    nested = x
-    for _ in range(18):
-        nested = sp.Add(sp.Mul(nested, nested, evaluate=False), y, evaluate=False)
-    f = gradc.from_sympy(nested, [x, y])
-    value = 0.1
-    for _ in range(18):
-        value = value * value + 0.2
-    assert f(0.1, 0.2) == pytest.approx(value)
+    """Written out as a tree the expression has 2^200 leaves."""
+    shared = x
+    for _ in range(200):
+        shared = sp.Add(
+            sp.Mul(sp.Rational(1, 3), sp.sin(shared, evaluate=False), evaluate=False), shared, evaluate=False
+        )
+    f = gradc.from_sympy(shared)
+    value, slope = 1e-3, 1.0
+    for _ in range(200):
+        slope *= 1 + math.cos(value) / 3
+        value += math.sin(value) / 3
+    assert f(1e-3) == pytest.approx(value)
+    assert gradc.grad(f)(1e-3) == pytest.approx(slope)
 
 
 def test_long_and_deep_expressions():
-    deep = x
-    for _ in range(300):
-        deep = sp.sin(deep, evaluate=False) if _ % 2 else sp.Add(deep, 1, evaluate=False)
-    assert -1 <= gradc.from_sympy(deep, [x])(0.5) <= 1
+    deep, value = x, 0.5
+    for k in range(3000):
+        deep = sp.cos(deep, evaluate=False) if k % 2 else sp.Add(deep, y, evaluate=False)
+        value = math.cos(value) if k % 2 else value + 0.1
+    assert gradc.from_sympy(deep)(0.5, 0.1) == pytest.approx(value)
+
+
+def test_nested_branches():
+    nested = x
+    for k in range(100):
+        nested = sp.Piecewise((nested + 1, x > k), (nested / 2, True), evaluate=False)
+    value = 50.5
+    for k in range(100):
+        value = value + 1 if k < 50.5 else value / 2
+    assert gradc.from_sympy(nested)(50.5) == pytest.approx(value)
+
+
+def test_free_symbols_are_the_arguments():
+    v = sp.IndexedBase("v", shape=(n,))
+    total = sp.Sum(y * v[i] + sp.Sum(x * j, (j, 0, i_last := 2)), (i, 0, n - 1)) + i_last
+    assert gradc.from_sympy(total)(np.array([1.0, 2.0]), 3.0, 4.0) == 2 + 2 * 3 * 3.0 + 4.0 * 3.0  # v, x, y
 
 
 @pytest.mark.parametrize("wide", [np.float32, np.float64])

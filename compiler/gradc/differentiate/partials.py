@@ -105,15 +105,20 @@ def may_be_singular(partial: Scalar) -> bool:
 
     Its first few levels tell: what it multiplies by, not how its operands came about.
     """
-    top = [partial]
+    top, seen = [partial], {partial}
     for node in top:
+        parts: tuple[Scalar, ...] = ()
         if isinstance(node, Apply):
             if node.op.name in _SINGULAR:
                 return True
             if node.op.name in ("prod", "sum"):
-                top.extend(node.children)
+                parts = node.children
         elif isinstance(node, Guard):
-            top.extend(node.children)
+            parts = node.children
+        for part in parts:
+            if part not in seen:
+                seen.add(part)
+                top.append(part)
     return False
 
 
