@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases.projection import BYTES, FLOPS, by_hand, observations, residual, with_heyoka
+from benchmarks.cases.projection import BYTES, FLOPS, by_hand, by_point, observations, residual, with_heyoka
+from benchmarks.expressions import heyoka_derivatives
 from benchmarks.measure import Builder, Call, Effort, Row, Target, measured
 from benchmarks.namespaces import numpy_of, rebound
 from benchmarks.native import calling
@@ -34,6 +35,28 @@ def with_gradc(arguments: tuple[np.ndarray, ...]) -> Call:
     return Call(gradc.jit(jacobians_with(np, gradc.vmap(gradc.jacobian(residual)))), *arguments)
 
 
+def with_heyoka_gathering(arguments: tuple[np.ndarray, ...], gathered: np.ndarray, features: np.ndarray) -> Call:
+    """The gathers by NumPy, column by column into heyoka's layout; then its compiled function."""
+    cameras, points, _, camera_of, point_of, _ = arguments
+    call = heyoka_derivatives(residual, gathered, features)
+    (columns,) = call.arguments
+    camera_columns, point_columns = np.ascontiguousarray(cameras.T), np.ascontiguousarray(points.T)
+    of_cameras, of_points = columns[:11], columns[11:14]
+
+    def jacobians() -> Any:
+        np.take(camera_columns, camera_of, axis=1, out=of_cameras, mode="clip")
+        np.take(point_columns, point_of, axis=1, out=of_points, mode="clip")
+        return call()
+
+    return Call(jacobians).shown(by_point)
+
+
+def with_gradc_gathered(gathered: np.ndarray, features: np.ndarray) -> Call:
+    """The Jacobians alone, of rows that were gathered beforehand."""
+    gradc = load("gradc")
+    return Call(gradc.jit(gradc.vmap(gradc.jacobian(residual))), gathered, features)
+
+
 def with_jax(arguments: tuple[np.ndarray, ...]) -> Call:
     """``jax.jit`` of gathers and ``vmap(jacfwd)``."""
     jax = load("jax")
@@ -50,7 +73,7 @@ def with_torch(arguments: tuple[np.ndarray, ...]) -> Call:
 
 
 def run(systems: Collection[str], effort: Effort) -> list[Row]:
-    """10,000 observations, and a few more."""
+    """10,000 observations, and a few more; and the Jacobians alone, of rows that were gathered beforehand."""
     rows = []
     for count in (10**4, 10**4 + 5):
         count = min(count, 10 * effort.largest)
@@ -60,20 +83,25 @@ def run(systems: Collection[str], effort: Effort) -> list[Row]:
         camera_of, point_of = rng.integers(0, CAMERAS, count), rng.integers(0, len(points), count)
         arguments = (cameras, points, weights, camera_of, point_of, features)
         gathered = np.concatenate([cameras[camera_of], points[point_of], weights[:, None]], axis=1)
-        builders: dict[str, Builder] = {
+        expected = by_hand(gathered, features)
+        whole: dict[str, Builder] = {
             "gradc": partial(with_gradc, arguments),
             "C": calling("projection", "bundle", *arguments),
-            "heyoka": partial(with_heyoka, gathered, features),
+            "heyoka": partial(with_heyoka_gathering, arguments, gathered, features),
             "jax": partial(with_jax, arguments),
             "torch": partial(with_torch, arguments),
         }
-        row = Row(
-            f"bundle adjustment: Jacobians, {count:,} observations",
-            targets=(Target(1.1, "C"), *(Target(1.0, name) for name in ("heyoka", "jax", "torch"))),
-            items=count,
-            bytes=BYTES * count,
-            flops=FLOPS * count,
-            headline=count == 10**4,
-        )
-        rows.append(measured(row, builders, systems, by_hand(gathered, features), effort))
+        targets = (Target(1.1, "C"), *(Target(1.0, name) for name in ("heyoka", "jax", "torch")))
+        row = _row(f"bundle adjustment: Jacobians, {count:,} observations", count, targets, count == 10**4)
+        rows.append(measured(row, whole, systems, expected, effort))
+        alone: dict[str, Builder] = {
+            "gradc": partial(with_gradc_gathered, gathered, features),
+            "heyoka": partial(with_heyoka, gathered, features),
+        }
+        row = _row(f"bundle adjustment: the same gathered beforehand, {count:,}", count, ())
+        rows.append(measured(row, alone, systems, expected, effort))
     return rows
+
+
+def _row(name: str, count: int, targets: tuple[Target, ...], headline: bool = False) -> Row:
+    return Row(name, targets=targets, items=count, bytes=BYTES * count, flops=FLOPS * count, headline=headline)
