@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import gradc.ops  # noqa: F401
+import gradc
 from gradc.evaluate import evaluate
 from gradc.ir.parse import parse_graph
 from gradc.lower import compile_graph
