@@ -74,3 +74,16 @@ def test_sums_there_and_back():
     values, matrix = np.array([0.1, -0.4, 0.2]), np.arange(6.0).reshape(2, 3) / 7
     assert back(values, matrix) == pytest.approx(form(values, matrix))
     np.testing.assert_allclose(gradc.grad(back)(values, matrix), gradc.grad(form)(values, matrix), rtol=1e-12)
+
+
+def test_shared_parts_stay_shared():
+    """Written out as a tree the expression has 2^60 leaves."""
+
+    def f(x):
+        for _ in range(60):
+            x = np.sin(x) / 3 + x
+        return x
+
+    expression = gradc.jit(f).formula(gradc.scalar()).sympy()
+    again = gradc.from_sympy(expression)
+    assert again(0.01) == pytest.approx(f(0.01))

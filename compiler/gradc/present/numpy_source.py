@@ -13,6 +13,7 @@ import numpy as np
 from gradc.errors import ArgumentError
 from gradc.ir.scalar import Size
 from gradc.ir.tensor import Graph
+from gradc.ops.extern import spelled_out
 from gradc.present.numpy_source_arrays import Arrays
 from gradc.present.numpy_source_scalars import SPECIAL
 from gradc.present.numpy_source_text import Statements, Terms, returned
@@ -29,6 +30,7 @@ def numpy_source(graph: Graph, signature: Signature) -> str:
     that the function took from its surroundings are keyword parameters with the present value as default; arrays are
     parameters without.
     """
+    graph = spelled_out(graph)
     paths = [_path(name) for name in signature.inputs]
     parameters = _parameters(paths, signature)
     terms = Terms()

@@ -1,4 +1,4 @@
-"""Comprehensions as NumPy calls: products of matrices, reductions, running sums, scatters, boxes that are filled."""
+"""Comprehensions as NumPy calls: reductions, running sums, scatters, boxes that are filled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradc.ir.algebra import (
     substitute,
     sum_of,
 )
-from gradc.ir.scalar import Guard, Index, Number, Scalar, index, is_apply, is_number, number
+from gradc.ir.scalar import Guard, Number, Scalar, index, is_apply, is_number, number
 from gradc.ir.tensor import (
     Call,
     Compute,
@@ -27,11 +27,13 @@ from gradc.ir.tensor import (
     Tensor,
     extent_scalar,
 )
-from gradc.ir.walk import graph_order, loads_of
+from gradc.ir.walk import graph_order
+from gradc.present.numpy_source_contractions import Contractions
+from gradc.present.numpy_source_library import library_call
+from gradc.present.numpy_source_loads import unwrapped
 from gradc.present.numpy_source_reading import (
     are_disjoint,
     axes_text,
-    factors_of,
     index_guard,
     nested,
     prefix_order,
@@ -39,9 +41,9 @@ from gradc.present.numpy_source_reading import (
     shifted_range,
     single_point,
 )
-from gradc.present.numpy_source_scalars import Bodies, Value, unwrapped
+from gradc.present.numpy_source_scalars import Bodies
 from gradc.present.numpy_source_spaces import Space, conjuncts, diagonal, whole_space, within
-from gradc.present.numpy_source_text import Term, Terms
+from gradc.present.numpy_source_text import Term, Terms, Value
 
 #: Literal arrays of more entries are not written into the source.
 _LARGEST_LITERAL = 256
@@ -61,6 +63,7 @@ class Arrays:
         self._terms = terms
         self._values: dict[Tensor, Value] = {}
         self._bodies = Bodies(terms, self._values.__getitem__, size)
+        self._contractions = Contractions(terms, self._bodies, self._values)
 
     def add(self, graph: Graph, inputs: Sequence[Term]) -> list[Term]:
         """The outputs of a graph whose inputs are these terms."""
@@ -116,36 +119,15 @@ class Arrays:
         if isinstance(node, Compute):
             return self._compute(node)
         if isinstance(node, Projection):
-            return Value(self._result(node.source, node.position), axes)
+            return Value(self._library_call(node.source, node.position), axes)
         assert isinstance(node, Input)
         raise ArgumentError(f"the input {node.name} belongs to another graph")
 
-    # ------------------------------------------------------------ library calls
-
-    def _result(self, source: MultiNode, position: int) -> Term:
+    def _library_call(self, source: MultiNode, position: int) -> Term:
         if not isinstance(source, Extern):
             what = type(source).__name__.lower()
-            raise ArgumentError(f"a structured {what} has no NumPy source yet; the function itself is the best source")
-        options = dict(source.parameters)
-        operands = [self._finished(t) for t in source.operands]
-        functions = {"cholesky": "np.linalg.cholesky", "inv": "np.linalg.inv", "det": "np.linalg.det"}
-        if source.name in functions:
-            return self._terms.call(functions[source.name], *operands)
-        if source.name == "solve":
-            if source.operands[1].rank > 1 and source.operands[1].rank == source.operands[0].rank - 1:
-                column = self._terms.subscript(operands[1], "..., None")
-                return self._terms.subscript(self._terms.call("np.linalg.solve", operands[0], column), "..., 0")
-            return self._terms.call("np.linalg.solve", *operands)
-        if source.name == "sort":
-            function = "np.argsort" if position else "np.sort"
-            axis = options.get("axis", -1)
-            chosen = "" if axis in (-1, source.operands[0].rank - 1) else f", axis={axis}"
-            return self._terms.call(function, *operands, options=f'{chosen}, kind="stable"')
-        if source.name in ("eigh", "svd", "slogdet"):
-            extra = ", full_matrices=False" if source.name == "svd" and not options.get("full_matrices") else ""
-            whole = self._terms.call(f"np.linalg.{source.name}", *operands, options=extra)
-            return self._terms.subscript(whole, str(position))
-        raise ArgumentError(f"the library call {source.name} has no NumPy source")
+            raise ArgumentError(f"a structured {what} has no NumPy source; the function itself is the best source")
+        return library_call(source, [self._finished(t) for t in source.operands], position, self._terms)
 
     # ------------------------------------------------------------ comprehensions
 
@@ -190,27 +172,13 @@ class Arrays:
         chosen = Value(self._bodies.where(mask, arguments[-1], neutral), axes)
         return self._reduction(node.reducer, chosen, range(node.rank, len(node.extents)), space)
 
-    def _order(self, scalars: Sequence[Scalar], space: Space) -> tuple[int, ...]:
-        """The order of axes in which the largest array read has them; the rest in front."""
-        best: list[int] = []
-        for item in loads_of(*scalars):
-            if item.tensor not in self._values:
-                continue
-            axes = [
-                i.position for k in self._values[item.tensor].axes for i in (item.indices[k],) if isinstance(i, Index)
-            ]
-            if len(axes) == len(set(axes)) and len(axes) > len(best):
-                best = axes
-        rest = [axis for axis in space.order if axis not in best]
-        return (*rest, *best) if best != sorted(best) else space.order
-
     # ------------------------------------------------------------ without a reducer
 
     def _elementwise(self, node: Compute, space: Space) -> Value:
         terms = node.body.children if is_apply(node.body, "sum") else (node.body,)
         guarded = [t for t in terms if index_guard(t) is not None]
         if not guarded or node.rank == 0:
-            order = self._order([node.body], space)
+            order = self._contractions.order([node.body], space)
             return self._bodies.value(node.body, space.arranged(order))
         plain = [t for t in terms if index_guard(t) is None]
         start: Value | None = None
@@ -324,7 +292,7 @@ class Arrays:
         parts: list[Term] = []
         for extent, interval in zip(node.shape, box.intervals, strict=True):
             own: list[Term] = []
-            entry = self._bodies.slice_of(
+            entry = self._bodies.loads.slice_of(
                 (0, 1, extent_scalar(0)), extent_scalar(extent), own, Space((interval,), (0,))
             )
             for k in range(len(own), 0, -1):
@@ -413,10 +381,10 @@ class Arrays:
 
     def _reduced(self, reducer: str, body: Scalar, box: Space, reduced: tuple[int, ...]) -> Value:
         if reducer == "sum":
-            found = self._contraction(body, box, reduced)
+            found = self._contractions.sum_of_products(body, box, reduced)
             if found is not None:
                 return found
-        space = box.arranged(self._order([body], box))
+        space = box.arranged(self._contractions.order([body], box))
         value = self._bodies.value(body, space)
         return self._reduction(reducer, value, reduced, space)
 
@@ -437,100 +405,3 @@ class Arrays:
         if reducer in ("argmax", "argmin") and absent:
             term = self._terms.atom("0")
         return Value(term, tuple(a for a in value.axes if a not in reduced))
-
-    def _contraction(self, body: Scalar, box: Space, reduced: tuple[int, ...]) -> Value | None:
-        """A sum of products as products of matrices, or as an einsum."""
-        factors, coefficient = factors_of(body)
-        inner = [f for f in factors if f.free & set(reduced)]
-        outer = [f for f in factors if not f.free & set(reduced)]
-        if not inner:
-            return None
-        if len(reduced) == 1:
-            value = self._matrix_product(inner, box, reduced[0])
-        else:
-            value = self._bilinear(inner, box, reduced) or self._einsum(inner, box, reduced)
-        if value is None:
-            return None
-        order = tuple(dict.fromkeys((*value.axes, *box.order)))
-        return self._bodies.quotient(
-            [value, *[self._bodies.value(f, box.arranged(order)) for f in outer]], [], coefficient, box.arranged(order)
-        )
-
-    def _group(self, factors: Sequence[Scalar], box: Space, target: Sequence[int]) -> Value:
-        """The product of factors as an array with these axes."""
-        order = self._order(factors, box)
-        arranged = box.arranged(order)
-        values = [self._bodies.value(f, arranged) for f in factors]
-        product = self._bodies.quotient(values, [], None, arranged) if len(values) > 1 else values[0]
-        return self._bodies.reordered(product, [a for a in target if a in product.axes])
-
-    def _matrix_product(self, factors: Sequence[Scalar], box: Space, k: int) -> Value | None:
-        outputs = sorted(set().union(*[f.free for f in factors]) - {k})
-        vectors = [f for f in factors if f.free == {k}]
-        matrices = [f for f in factors if len(f.free) > 1]
-        if len(outputs) > 2 or any(len(f.free) > 2 for f in factors):
-            return self._einsum(factors, box, (k,))
-        if not outputs:
-            return self._dot(vectors, box, k)
-        if len(outputs) == 1:
-            if not vectors:
-                return None
-            left = self._group(matrices, box, (outputs[0], k))
-            right = self._group(vectors, box, (k,))
-            return Value(self._terms.binary("@", left.term, right.term), (outputs[0],))
-        i, j = outputs
-        left_factors = [f for f in matrices if i in f.free]
-        right_factors = [f for f in matrices if j in f.free]
-        if not left_factors or not right_factors:
-            return None
-        left = self._group([*left_factors, *vectors], box, (i, k))
-        right = self._group(right_factors, box, (k, j))
-        return Value(self._terms.binary("@", left.term, right.term), (i, j))
-
-    def _dot(self, vectors: Sequence[Scalar], box: Space, k: int) -> Value | None:
-        if len(vectors) == 1:
-            factor = vectors[0]
-            if (is_apply(factor, "power") or is_apply(factor, "pow")) and is_number(factor.children[1], 2):
-                base = self._bodies.value(factor.children[0], box)
-                if base.axes:
-                    return Value(self._terms.binary("@", base.term, base.term), ())
-            return None
-        left, right = self._group(vectors[:-1], box, (k,)), self._group(vectors[-1:], box, (k,))
-        if not left.axes or not right.axes:
-            return None
-        return Value(self._terms.binary("@", left.term, right.term), ())
-
-    def _bilinear(self, factors: Sequence[Scalar], box: Space, reduced: tuple[int, ...]) -> Value | None:
-        """``x A y``, to a number."""
-        if len(reduced) != 2 or any(f.free - set(reduced) for f in factors):
-            return None
-        k, m = reduced
-        left, right = [f for f in factors if f.free == {k}], [f for f in factors if f.free == {m}]
-        matrices = [f for f in factors if f.free == {k, m}]
-        if not (left and right and matrices):
-            return None
-        parts = [self._group(left, box, (k,)), self._group(matrices, box, (k, m)), self._group(right, box, (m,))]
-        product = self._terms.binary("@", parts[0].term, parts[1].term)
-        return Value(self._terms.binary("@", product, parts[2].term), ())
-
-    def _einsum(self, factors: Sequence[Scalar], box: Space, reduced: tuple[int, ...]) -> Value | None:
-        """Where broadcasting would make an array larger than every factor."""
-        everything = sorted(set().union(*[f.free for f in factors]))
-        if len(factors) < 2 or any(set(everything) <= f.free for f in factors) or len(everything) < 3:
-            return None
-        groups: dict[frozenset[int], list[Scalar]] = {}
-        for factor in factors:
-            groups.setdefault(factor.free, []).append(factor)
-        values = [self._natural(group, box) for group in groups.values()]
-        letters = dict(zip(everything, "ijklmnpqrst", strict=False))
-        outputs = [a for a in everything if a not in reduced]
-        subscripts = ",".join("".join(letters[a] for a in v.axes) for v in values)
-        result = "".join(letters[a] for a in outputs)
-        holes = ", ".join(f"{{{k}}}" for k in range(len(values)))
-        term = self._terms.make(f'np.einsum("{subscripts}->{result}", {holes})', [v.term for v in values], hint="sum")
-        return Value(term, tuple(outputs))
-
-    def _natural(self, factors: Sequence[Scalar], box: Space) -> Value:
-        arranged = box.arranged(self._order(factors, box))
-        values = [self._bodies.value(f, arranged) for f in factors]
-        return self._bodies.quotient(values, [], None, arranged) if len(values) > 1 else values[0]

@@ -35,6 +35,14 @@ class Term:
     hint: str = "term"
 
 
+@dataclass(frozen=True)
+class Value:
+    """A term and the axes that its array has, in this order."""
+
+    term: Term
+    axes: tuple[int, ...]
+
+
 class Terms:
     """The terms of one function; equal ones are one object."""
 

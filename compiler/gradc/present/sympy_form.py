@@ -13,6 +13,7 @@ from gradc.ir.algebra import is_index_predicate, linear_terms
 from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, Size, is_apply
 from gradc.ir.tensor import Compute, Constant, Graph, Input, Tensor, extent_scalar
 from gradc.ir.walk import post_order, tensors_of
+from gradc.trace.sympy_nodes import is_small
 
 if TYPE_CHECKING:
     import sympy
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _LARGEST_ENTRYWISE = 4096
 #: More brackets in one expression are left as they are: folding them multiplies the cases.
 _MOST_MERGED = 4
+#: Expressions of more nodes are left as they are: SymPy folds them as trees.
+_LARGEST_MERGED = 1000
 
 
 def sympy_outputs(graph: Graph, names: Sequence[str]) -> list[Any]:
@@ -88,7 +91,9 @@ def _merged(expression: Any) -> Any:
     """Brackets that exclude each other as one Piecewise, where that is shorter."""
     import sympy
 
-    if not 1 < expression.count(sympy.Piecewise) <= _MOST_MERGED or expression.has(sympy.Sum, sympy.Product):
+    if not is_small(expression, _LARGEST_MERGED) or expression.has(sympy.Sum, sympy.Product):
+        return expression
+    if not 1 < expression.count(sympy.Piecewise) <= _MOST_MERGED:
         return expression
     folded = sympy.piecewise_fold(expression)
     return folded if sympy.count_ops(folded) <= sympy.count_ops(expression) else expression

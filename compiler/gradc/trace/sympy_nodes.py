@@ -64,8 +64,13 @@ def _free_under_limits(node: Any) -> set[Any]:
 
 def described(node: Any) -> str:
     """The expression for a message: its text, or what it is where the text would be long."""
-    waiting, count = [node], 0
-    while waiting and count <= _LARGEST_TEXT:
+    return str(node) if is_small(node, _LARGEST_TEXT) else f"a long {type(node).__name__}"
+
+
+def is_small(root: Any, most: int) -> bool:
+    """Whether an expression has at most so many nodes, counted as a tree; takes no longer than to count so far."""
+    waiting, count = [root], 0
+    while waiting and count <= most:
         count += 1
         waiting.extend(getattr(waiting.pop(), "args", ()))
-    return str(node) if count <= _LARGEST_TEXT else f"a long {type(node).__name__}"
+    return count <= most
