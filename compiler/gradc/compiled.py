@@ -13,7 +13,7 @@ import numpy as np
 from gradc.config import checking, debug_level, dump_folder
 from gradc.errors import CompileError
 from gradc.evaluate import evaluate
-from gradc.ir.tensor import Graph, Input, Tensor
+from gradc.ir.tensor import Extern, Graph, Input, Tensor
 from gradc.ir.walk import graph_order
 from gradc.simplify import simplify
 from gradc.stages import CertifiedKernel, observed, report
@@ -133,6 +133,32 @@ class Interpreted:
         return results if out is None else list(out)
 
 
+class WithCofactors:
+    """A kernel with cofactors in it: it refuses a singular matrix, whose cofactors the reference evaluator knows."""
+
+    def __init__(self, kernel: Any, graph: Graph) -> None:
+        self._kernel = kernel
+        self._evaluated = Interpreted(graph)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kernel, name)
+
+    def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
+        """The outputs of the graph for these inputs."""
+        try:
+            return self._kernel(values, out)  # type: ignore[no-any-return]
+        except np.linalg.LinAlgError:
+            return self._evaluated(values, out)
+
+
+def _compiled(graph: Graph) -> Any:
+    from gradc.lower import compile_graph
+
+    kernel = compile_graph(graph)
+    has_cofactors = any(isinstance(n, Extern) and n.name == "cofactor" for n in graph_order(graph.outputs))
+    return WithCofactors(kernel, graph) if has_cofactors else kernel
+
+
 def _is_interpreted(graph: Graph) -> bool:
     return any(
         isinstance(node, Tensor) and node.dtype.kind == "c" for node in graph_order((*graph.inputs, *graph.outputs))
@@ -141,12 +167,10 @@ def _is_interpreted(graph: Graph) -> bool:
 
 def kernel_of(graph: Graph) -> Any:
     """The kernel of a graph; equal graphs share one."""
-    from gradc.lower import compile_graph
-
     with lock:
         kernel = _kernels.get(graph.digest)
         if kernel is None:
-            kernel = Interpreted(graph) if _is_interpreted(graph) else compile_graph(graph)
+            kernel = Interpreted(graph) if _is_interpreted(graph) else _compiled(graph)
             _kernels[graph.digest] = kernel
             if len(_kernels) > _KERNELS_KEPT:
                 _kernels.popitem(last=False)

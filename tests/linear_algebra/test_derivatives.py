@@ -8,7 +8,7 @@ from gradc.differentiate import batch, pushforward
 from gradc.evaluate import evaluate
 from gradc.evaluate.exact import MPMathNumbers, SymPyNumbers
 from gradc.evaluate.numbers import ComplexStep
-from gradc.ir.tensor import ResultType, extern, input_tensor, projection
+from gradc.ir.tensor import Graph, ResultType, extern, input_tensor, projection
 from gradc.ops.extern import called
 
 WEIGHTS = np.random.default_rng(5).normal(size=(3, 3))
@@ -205,3 +205,65 @@ def test_a_batch_keeps_what_does_not_depend_on_it():
     many = input_tensor("b", (7, 3), np.float64)
     (result,) = batch([called("solve", a, b)], {b: many}, 7)
     assert result.shape == (7, 3)
+
+
+# ---------------------------------------------------------------- determinants at singular matrices
+
+RANKS = {
+    "rank n - 1": np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.5], [3.0, 6.0, 1.0]]),
+    "rank n - 2": np.outer([1.0, 2.0, 3.0], [1.0, -1.0, 2.0]),
+    "nilpotent": np.diag([1.0, 1.0], 1),
+    "zero": np.zeros((3, 3)),
+    "one by one": np.zeros((1, 1)),
+    "complete": POINT,
+}
+
+
+def cofactors(a):
+    """By minors."""
+    places = np.ndindex(a.shape)
+    minors = [(-1) ** sum(p) * np.linalg.det(np.delete(np.delete(a, p[0], 0), p[1], 1)) for p in places]
+    return np.reshape(minors, a.shape)
+
+
+@pytest.mark.parametrize("name", RANKS)
+def test_the_gradient_of_a_determinant_is_its_cofactors(name):
+    given, along = RANKS[name], WEIGHTS[: len(RANKS[name]), : len(RANKS[name])]
+    expected = cofactors(given)
+    gradient = gradc.grad(np.linalg.det)
+    np.testing.assert_allclose(gradient(given), expected, atol=1e-13)
+    np.testing.assert_allclose(gradc.jacfwd(np.linalg.det)(given), expected, atol=1e-13)
+    np.testing.assert_allclose(gradc.value_and_grad(np.linalg.det)(given)[1], expected, atol=1e-13)
+    np.testing.assert_allclose(gradc.jvp(np.linalg.det, (given,), (along,))[1], np.sum(expected * along), atol=1e-13)
+    out = np.empty_like(given)
+    gradient(given, out=out)
+    np.testing.assert_allclose(out, expected, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", RANKS)
+def test_cofactors_in_every_number_system(name):
+    a = input_tensor("a", RANKS[name].shape, np.float64)
+    graph, given = Graph((a,), (called("cofactor", a),)), RANKS[name]
+    expected = cofactors(given)
+    np.testing.assert_allclose(evaluate(graph, [given])[0], expected, atol=1e-13)
+    np.testing.assert_allclose(evaluate(graph, [given], ComplexStep())[0].real, expected, atol=1e-13)
+    for numbers in (MPMathNumbers(), SymPyNumbers()):
+        found = evaluate(graph, [given], numbers)[0]
+        np.testing.assert_allclose(np.array(found, float), expected, atol=1e-13)
+
+
+def test_a_stack_with_some_singular_matrices():
+    given = np.stack([RANKS["rank n - 1"], POINT, RANKS["zero"], np.full((3, 3), np.nan)])
+    found = gradc.grad(lambda a: np.sum(np.linalg.det(a)))(given)
+    np.testing.assert_allclose(found, [*map(cofactors, given[:3]), given[3]], atol=1e-13)
+    np.testing.assert_allclose(gradc.vmap(gradc.grad(np.linalg.det))(given), found, atol=1e-13)
+
+
+def test_an_inverse_of_a_singular_matrix_stays_an_error_beside_cofactors():
+    with pytest.raises(np.linalg.LinAlgError):
+        gradc.grad(lambda a: np.linalg.det(a) + np.sum(np.linalg.inv(a)))(RANKS["rank n - 1"])
+
+
+def test_second_derivatives_of_a_determinant_at_a_singular_matrix_are_an_error():
+    with pytest.raises(np.linalg.LinAlgError):
+        gradc.hessian(np.linalg.det)(RANKS["rank n - 1"])

@@ -6,6 +6,7 @@ name           results                                                     param
 ``cholesky``   lower factor L of A = L L^H
 ``inv``        the inverse
 ``det``        the determinant
+``cofactor``   the matrix of cofactors, det A A^-T
 ``slogdet``    its sign, and the logarithm of its size
 ``solve``      x with A x = b; b a vector or a matrix
 ``triangular`` the same, for the lower (or upper) triangle of A    lower
@@ -71,6 +72,19 @@ def _complex_slogdet(_: Parameters, matrix: Array) -> Results:
         return forward + 0j, logarithm + np.log(sign * forward)
 
 
+def _cofactor(_: Parameters, matrix: Array) -> Results:
+    """``det A A^-T``; where a matrix is singular by the cofactors of its singular value decomposition."""
+    try:
+        return (np.linalg.det(matrix)[..., None, None] * np.swapaxes(np.linalg.inv(matrix), -1, -2),)
+    except np.linalg.LinAlgError:
+        fine = np.isfinite(matrix).all((-1, -2), keepdims=True)
+    u, s, vh = np.linalg.svd(np.where(fine, matrix, 0))
+    others = np.prod(np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]), axis=-1)
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    result = (sign[..., None, None] * np.conj(u) * others[..., None, :]) @ np.conj(vh)
+    return (np.where(fine, result, np.nan),)
+
+
 def _svd(parameters: Parameters, matrix: Array) -> Results:
     return tuple(np.linalg.svd(matrix, full_matrices=bool(parameters.get("full_matrices", False))))
 
@@ -90,6 +104,7 @@ _NUMPY: dict[str, Callable[..., Results]] = {
     "cholesky": lambda _, matrix: (np.linalg.cholesky(matrix),),
     "inv": lambda _, matrix: (np.linalg.inv(matrix),),
     "det": lambda _, matrix: (np.linalg.det(matrix),),
+    "cofactor": _cofactor,
     "slogdet": lambda _, matrix: tuple(np.linalg.slogdet(matrix)),
     "solve": _solve,
     "triangular": _triangular,
@@ -123,6 +138,7 @@ _COMPLEX: dict[str, Callable[..., Results]] = {
     "cholesky": _complex_cholesky,
     "inv": _NUMPY["inv"],
     "det": _NUMPY["det"],
+    "cofactor": _cofactor,
     "slogdet": _complex_slogdet,
     "solve": _solve,
     "triangular": _triangular,
@@ -223,6 +239,17 @@ def _mp_det(matrix: Array) -> Results:
         return (mp.mpf(0),)
 
 
+def _mp_cofactor(matrix: Array) -> Results:
+    (value,) = _mp_det(matrix)
+    if value:
+        return (value * _mp_inv(matrix)[0].T,)
+    result = np.empty(matrix.shape, object)
+    for i, j in np.ndindex(result.shape):
+        minor = np.delete(np.delete(matrix, i, 0), j, 1)
+        result[i, j] = (-1) ** (i + j) * _mp_det(minor)[0]
+    return (result,)
+
+
 def _mp_slogdet(matrix: Array) -> Results:
     mp = _context_of(matrix)
     (value,) = _mp_det(matrix)
@@ -296,6 +323,12 @@ def _sympy_det(matrix: Array) -> Results:
     return (sympy.Matrix(len(matrix), len(matrix), matrix.reshape(-1).tolist()).det(),)
 
 
+def _sympy_cofactor(matrix: Array) -> Results:
+    import sympy
+
+    return (_from_matrix(sympy.Matrix(len(matrix), len(matrix), matrix.reshape(-1).tolist()).cofactor_matrix()),)
+
+
 def _sympy_slogdet(matrix: Array) -> Results:
     import sympy
 
@@ -317,6 +350,7 @@ _MPMATH: dict[str, Callable[..., Results]] = {
     "cholesky": _batched(_mp_cholesky, 2),
     "inv": _batched(_mp_inv, 2),
     "det": _batched(_mp_det, 2),
+    "cofactor": _batched(_mp_cofactor, 2),
     "slogdet": _batched(_mp_slogdet, 2),
     "solve": _batched(_mp_solve, 2, 0),
     "triangular": _on_triangle(_batched(_mp_solve, 2, 0)),
@@ -329,6 +363,7 @@ _SYMPY: dict[str, Callable[..., Results]] = {
     "cholesky": _batched(_sympy_cholesky, 2),
     "inv": _batched(_sympy_inv, 2),
     "det": _batched(_sympy_det, 2),
+    "cofactor": _batched(_sympy_cofactor, 2),
     "slogdet": _batched(_sympy_slogdet, 2),
     "solve": _batched(_sympy_solve, 2, 0),
     "triangular": _on_triangle(_batched(_sympy_solve, 2, 0)),

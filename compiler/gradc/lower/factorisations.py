@@ -144,6 +144,14 @@ def _sign_and_logarithm(node: Extern) -> tuple[Tensor, Tensor]:
     return signs, logarithms
 
 
+def _cofactor(node: Extern, _: int) -> Tensor:
+    """From the factors, so a singular matrix is refused: `gradc.compiled` evaluates the graph then."""
+    (matrix,) = node.operands
+    every = [index(k) for k in range(matrix.rank)]
+    inverse = load(_inv(node, 0), [*every[:-2], every[-1], every[-2]])
+    return compute(matrix.shape, apply("mul", load(_det(node, 0), every[:-2]), inverse))
+
+
 def _slogdet(node: Extern, position: int) -> Tensor:
     return _sign_and_logarithm(node)[position]
 
@@ -170,6 +178,7 @@ def _cholesky(node: Extern, _: int) -> Tensor:
 _EXPANSIONS: dict[str, Callable[[Extern, int], Tensor]] = {
     "inv": _inv,
     "det": _det,
+    "cofactor": _cofactor,
     "slogdet": _slogdet,
     "solve": _solve,
     "triangular": _triangular,

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradc.ir.algebra import convert, guarded, product_of, sum_of
+from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import Scalar, index, load
-from gradc.ir.tensor import Extent, Extern, ResultType, Shape, Tensor, compute, extern, projection
+from gradc.ir.tensor import Extent, Extern, Graph, Projection, ResultType, Shape, Tensor, compute, extern, projection
+from gradc.ir.walk import graph_order
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ class Library:
     tangent: TangentRule | None = None
     cotangent: CotangentRule | None = None
     batched: BatchRule | None = None
+    #: the one result by other calls, as a person reads and writes it; None for a call that has a name of its own
+    meaning: Callable[[Tensor], Tensor] | None = None
 
     def batch_of(self, operands: Sequence[Tensor]) -> Shape:
         """The batch axes of a call with these operands."""
@@ -174,3 +178,24 @@ def library_call(name: str, operands: Sequence[Tensor], **parameters: str | int 
 def called(name: str, *operands: Tensor, position: int = 0, **parameters: str | int | bool) -> Tensor:
     """One result of a call."""
     return projection(library_call(name, operands, **parameters), position)
+
+
+def spelled_out(graph: Graph) -> Graph:
+    """The graph with every call that has a meaning by other calls written so: for reading, and for source."""
+    meanings = _meanings(graph)
+    while meanings:  # an operand of a call may hold further calls
+        graph = Graph(graph.inputs, replace_tensors(graph.outputs, meanings))
+        meanings = _meanings(graph)
+    return graph
+
+
+def _meanings(graph: Graph) -> dict[Tensor, Tensor]:
+    found: dict[Tensor, Tensor] = {}
+    for node in graph_order(graph.outputs):
+        row = (
+            LIBRARY.get(node.source.name) if isinstance(node, Projection) and isinstance(node.source, Extern) else None
+        )
+        if row is not None and row.meaning is not None:
+            assert isinstance(node, Projection)
+            found[node] = row.meaning(node.source.operands[0])
+    return found

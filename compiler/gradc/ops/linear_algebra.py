@@ -4,7 +4,9 @@
 call                 results                        derivative
 ===================  =============================  =========================================================
 ``inv(A)``           A^-1                           dA^-1 = -A^-1 dA A^-1
-``det(A)``           det A                          d det A = det A tr(A^-1 dA); a singular A is an error there
+``det(A)``           det A                          d det A = tr(cofactor(A)^T dA), also where A is singular
+``cofactor(A)``      det A A^-T as the polynomial   dC = tr(A^-1 dA) C - A^-T dA^T C; a singular A is an error there:
+                     it is, also of a singular A    the minors of second order are no product of C and an inverse
 ``slogdet(A)``       sign, log |det A|              d log |det A| = tr(A^-1 dA); the sign is piecewise constant
 ``solve(A, b)``      A^-1 b, b a vector or columns  dx = A^-1 (db - dA x)
 ``triangular(A, b)`` the same, of the triangle      dx = A^-1 (db - tril(dA) x)
@@ -74,13 +76,41 @@ def _log_det_tangent(at: Setting, tangents: Moves) -> Tensor:
     return at.contracted("", _inverse(at, "lk"), at.moving(tangents[0], "kl")).tensor
 
 
+def _cofactor(at: Setting, letters: str) -> Factor:
+    return Factor(called("cofactor", at.node.operands[0]), letters)
+
+
 def _det_tangent(at: Setting, tangents: Moves) -> Moves:
-    return [at.contracted("", at.result(0, ""), at.moving(_log_det_tangent(at, tangents), "")).tensor]
+    assert tangents[0] is not None
+    return [at.contracted("", _cofactor(at, "kl"), at.moving(tangents[0], "kl")).tensor]
 
 
 def _det_cotangent(at: Setting, cotangents: Moves) -> Moves:
     assert cotangents[0] is not None
-    return [at.contracted("kl", at.moving(cotangents[0], ""), at.result(0, ""), _inverse(at, "lk")).tensor]
+    return [at.contracted("kl", at.moving(cotangents[0], ""), _cofactor(at, "kl")).tensor]
+
+
+def _cofactor_tangent(at: Setting, tangents: Moves) -> Moves:
+    assert tangents[0] is not None
+    whole = at.contracted("ij", at.moving(_log_det_tangent(at, tangents), ""), at.result(0, "ij"))
+    left = at.contracted("il", _inverse(at, "ki"), at.moving(tangents[0], "lk"))
+    return [at.added(whole, at.contracted("ij", left, at.result(0, "lj"), coefficient=-1)).tensor]
+
+
+def _cofactor_cotangent(at: Setting, cotangents: Moves) -> Moves:
+    assert cotangents[0] is not None
+    bar = at.moving(cotangents[0], "ij")
+    whole = at.contracted("kl", at.contracted("", bar, _inverse(at, "ji")), at.result(0, "kl"))
+    left = at.contracted("ki", at.result(0, "kj"), bar)
+    return [at.added(whole, at.contracted("kl", left, _inverse(at, "li"), coefficient=-1)).tensor]
+
+
+def _cofactor_meaning(matrix: Tensor) -> Tensor:
+    """``det(A) * inv(A)^T``."""
+    every = [index(k) for k in range(matrix.rank)]
+    value = load(called("det", matrix), every[:-2])
+    inverse = load(called("inv", matrix), [*every[:-2], every[-1], every[-2]])
+    return compute(matrix.shape, product_of(value, inverse, flatten=False, dtype=matrix.dtype))
 
 
 def _slogdet_tangent(at: Setting, tangents: Moves) -> Moves:
@@ -250,6 +280,7 @@ def _cholesky_cotangent(at: Setting, cotangents: Moves) -> Moves:
 
 enter(Library("inv", 2, _like_first, _inv_tangent, _inv_cotangent))
 enter(Library("det", 2, partial(_numbers, 1), _det_tangent, _det_cotangent))
+enter(Library("cofactor", 2, _like_first, _cofactor_tangent, _cofactor_cotangent, meaning=_cofactor_meaning))
 enter(Library("slogdet", 2, partial(_numbers, 2), _slogdet_tangent, _slogdet_cotangent))
 enter(Library("cholesky", 2, _like_first, _cholesky_tangent, _cholesky_cotangent))
 for _name in ("solve", "triangular"):

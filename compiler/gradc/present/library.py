@@ -51,6 +51,10 @@ def _sign_of_determinant(operands: Sequence[Notation], _: Test) -> Notation:
     return n.Function("sign", (n.Function("det", tuple(operands)),))
 
 
+def _cofactors(operands: Sequence[Notation], is_square: Test) -> Notation:
+    return m.times_number(n.Function("det", tuple(operands)), m.transposed(_inverse(operands, is_square)))
+
+
 def _named(name: str) -> Row:
     return lambda operands, _: n.Function(name, tuple(operands))
 
@@ -60,6 +64,7 @@ _ROWS: dict[tuple[str, int], Row] = {
     ("solve", 0): _inverse_times,
     ("inv", 0): _inverse,
     ("det", 0): _named("det"),
+    ("cofactor", 0): _cofactors,
     ("slogdet", 0): _sign_of_determinant,
     ("slogdet", 1): _log_determinant,
     ("cholesky", 0): _named("chol"),

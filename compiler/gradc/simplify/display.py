@@ -8,7 +8,7 @@ own. The form has the values of the original up to rounding; it is for reading, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gradc.ir import algebra
 from gradc.ir.algebra import convert, guarded, reindexed
@@ -43,6 +43,7 @@ from gradc.ir.tensor import (
     projection,
 )
 from gradc.ir.walk import free_indices, graph_order, loads_of, post_order
+from gradc.ops.extern import spelled_out
 from gradc.simplify.display_algebra import DisplayAlgebra
 from gradc.simplify.display_domain import LARGEST_CONDITION, Demand, demands, lost
 from gradc.simplify.display_guards import compared_operands, is_connective, needless, same_symbols
@@ -71,6 +72,13 @@ def display(graph: Graph) -> Graph:
     return _Display(graph).run()
 
 
+def written_out(graph: Graph) -> Mapping[Node, Node]:
+    """The form of every node below the outputs as the display form holds it before it is searched for shorter ones."""
+    making = _Display(graph)
+    making.run()
+    return making.forms
+
+
 def display_with_conditions(
     graph: Graph, functions: Sequence[Graph] = (), wrt: Sequence[str] = ()
 ) -> tuple[Graph, tuple[tuple[Scalar, ...], ...], int]:
@@ -84,7 +92,7 @@ def display_with_conditions(
     form = making.run()
     assumed = making.assumed_by(functions, wrt)
     ink = making.search.fractions.ink
-    all_lost = [making.conditions(*pair, assumed) for pair in zip(graph.outputs, form.outputs, strict=True)]
+    all_lost = [making.conditions(*pair, assumed) for pair in zip(making.graph.outputs, form.outputs, strict=True)]
     short = tuple(tuple(c for c in listed if ink(c) <= 2 * LARGEST_CONDITION) for listed in all_lost)
     long = {c for listed in all_lost for c in listed if ink(c) > 2 * LARGEST_CONDITION}
     return form, short, len(long)
@@ -92,20 +100,20 @@ def display_with_conditions(
 
 class _Display:
     def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+        self.graph = spelled_out(graph)
         self._algebra = DisplayAlgebra()
         self.search = Search()
-        self._forms: dict[Node, Node] = {}
+        self.forms: dict[Node, Node] = {}
         self._rebuild = rebuilder(self._algebra)
         self._written: dict[Scalar, Scalar] = {}
-        self._asked = compared_operands(graph)
+        self._asked = compared_operands(self.graph)
 
     def run(self) -> Graph:
-        for node in graph_order(self._graph.outputs):
-            if node in self._forms:
+        for node in graph_order(self.graph.outputs):
+            if node in self.forms:
                 continue
-            self._forms[node] = self._displayed(node)
-        return Graph(self._graph.inputs, tuple(self._polished(self._tensor(t)) for t in self._graph.outputs))
+            self.forms[node] = self._displayed(node)
+        return Graph(self.graph.inputs, tuple(self._polished(self._tensor(t)) for t in self.graph.outputs))
 
     def _polished(self, tensor: Tensor) -> Tensor:
         """An output with its body in the shortest of its forms."""
@@ -130,7 +138,7 @@ class _Display:
             making = _Display(graph)
             making.search = self.search
             making.run()
-            for output in graph.outputs:
+            for output in making.graph.outputs:
                 if not output.rank:
                     found |= making._read(output, making.form_of)
         return {d: None for d in found if _reads(d.operand, wrt)}
@@ -143,7 +151,7 @@ class _Display:
         return demands(tensor, form, self.search.fractions)
 
     def _tensor(self, tensor: Tensor) -> Tensor:
-        form = self._forms[tensor]
+        form = self.forms[tensor]
         assert isinstance(form, Tensor)
         return form
 
@@ -153,7 +161,7 @@ class _Display:
         if isinstance(node, Projection):
             if isinstance(node.source, Call):
                 return self._called(node.source, node.position)
-            source = self._forms[node.source]
+            source = self.forms[node.source]
             assert isinstance(source, MultiNode)
             return projection(source, node.position)
         if isinstance(node, MultiNode):
@@ -165,7 +173,7 @@ class _Display:
         operands = [self._tensor(t) for t in node.operands]
         inner = _Display(node.graph)
         inner._algebra = self._algebra
-        inner._forms = dict(zip(node.graph.inputs, operands, strict=True))
+        inner.forms = dict(zip(node.graph.inputs, operands, strict=True))
         return inner.run().outputs[position]
 
     def _displayed_compute(self, node: Compute) -> Compute:

@@ -39,6 +39,8 @@ def library_value(form: NormalForm, node: Load) -> Polynomial | None:
         return inverse(form, operands[0], *node.indices)
     if name == "det":
         return determinant(form, operands[0])
+    if name == "cofactor":
+        return form.multiply(determinant(form, operands[0]), inverse(form, operands[0], *node.indices[::-1]))
     if name == "slogdet":
         value = determinant(form, operands[0])
         return form.logarithm(value) if tensor.position == 1 else form.sign(value)
