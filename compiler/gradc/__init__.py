@@ -6,6 +6,9 @@
 array([2., 4.])
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 # The room `gradc.verify` is imported first: later, its import would put the package in the place of the function.
 from gradc import ops as _ops
 from gradc import verify as _verify
@@ -33,7 +36,6 @@ from gradc.api import (
     vmap,
 )
 from gradc.config import get_num_threads, set_num_threads
-from gradc.diagnosis import explain_nan
 from gradc.errors import (
     ArgumentError,
     CompileError,
@@ -46,9 +48,12 @@ from gradc.errors import (
     TraceError,
 )
 from gradc.function import Function
-from gradc.plotting import plot
-from gradc.symbolic import from_sympy
 from gradc.trace.specs import array, matrix, scalar, vector
+
+if _TYPE_CHECKING:
+    from gradc.diagnosis import explain_nan
+    from gradc.plotting import plot
+    from gradc.symbolic import from_sympy
 
 __all__ = [
     "ArgumentError",
@@ -94,3 +99,19 @@ __all__ = [
 ]
 
 del _ops, _verify
+
+#: Names whose modules are imported at their first use.
+_LATER = {"explain_nan": "gradc.diagnosis", "from_sympy": "gradc.symbolic", "plot": "gradc.plotting"}
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'gradc' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
