@@ -83,7 +83,13 @@ def test_a_regression_reads_as_in_a_book():
 
 def test_softmax_is_named_once():
     source = gradc.grad(lambda x: np.log(np.sum(np.exp(x)))).formula(gradc.vector("n")).numpy()
-    assert _body(source) == "def f_gradient(x):\n    e = np.exp(x - np.max(x))\n    return e / np.sum(e)\n"
+    assert _body(source) == (
+        "def f_gradient(x):\n"
+        "    largest = np.max(x)\n"
+        "    shift = np.where(np.isfinite(largest), largest, 0)\n"
+        "    e = np.exp(x - shift)\n"
+        "    return e / np.sum(e)\n"
+    )
 
 
 def test_captured_numbers_are_defaults_and_arrays_parameters():
@@ -101,3 +107,56 @@ def test_containers_are_unpacked_by_path_and_returned_alike():
     assert 'p["w1"]' in source
     assert "return {" in source
     assert "def loss_gradient(p, X):" in source
+
+
+def test_many_temporaries_have_short_names():
+    def product(x):
+        result = np.sin(x)
+        for k in range(2, 13):
+            result = result * np.sin(k * x)
+        return result
+
+    derivative = gradc.grad(product)
+    text = derivative.formula().numpy()
+    assert "sin_x = np.sin(x)" in text
+    assert " = np.sin(2 * x)\n" in text
+    assert "    t1 = " in text
+    assert "sin_product" not in text
+    assert "product2" not in text
+    namespace: dict[str, Any] = {}
+    exec(text, namespace)
+    assert namespace["product_gradient"](0.3) == pytest.approx(derivative(0.3), rel=1e-13)
+
+
+def test_infinite_entries_give_what_the_function_gives():
+    def log_sum(x):
+        return np.log(np.sum(np.exp(x)))
+
+    for function in (gradc.jit(log_sum), gradc.grad(log_sum)):
+        namespace: dict[str, Any] = {}
+        exec(function.formula(gradc.vector("n")).numpy(), namespace)
+        written = next(value for name, value in namespace.items() if name.startswith("log_sum"))
+        for entries in (
+            [-np.inf, -np.inf],
+            [np.inf, 1.0],
+            [np.inf, -np.inf],
+            [-np.inf, 2.0],
+            [1000.0, 1.0],
+            [np.nan, 1.0],
+        ):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                np.testing.assert_array_equal(written(np.array(entries)), function(np.array(entries)))
+
+
+def test_a_factor_of_one_is_left_out():
+    from scipy.special import logsumexp
+
+    assert "1 *" not in gradc.jit(logsumexp).formula(gradc.vector("n")).numpy()
+
+
+def test_the_logarithm_of_a_determinant_has_the_inverse_as_derivative():
+    matrix = gradc.matrix("n", "n")
+    source = gradc.grad(lambda A: np.log(np.linalg.det(A))).formula(matrix).numpy()
+    assert source.splitlines()[-1] == "    return np.linalg.inv(A).T"
+    source = gradc.grad(lambda A: np.linalg.det(A)).formula(matrix).numpy()
+    assert "np.linalg.det(A) * np.linalg.inv(A)" in source

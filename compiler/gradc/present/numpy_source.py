@@ -18,6 +18,7 @@ from gradc.present.numpy_source_arrays import Arrays
 from gradc.present.numpy_source_scalars import SPECIAL
 from gradc.present.numpy_source_text import Statements, Terms, returned
 from gradc.present.signature import Signature
+from gradc.simplify import simplify
 
 _LONGEST_LINE = 88
 _ROOT = re.compile(r"[^\W\d]\w*")
@@ -30,7 +31,8 @@ def numpy_source(graph: Graph, signature: Signature) -> str:
     that the function took from its surroundings are keyword parameters with the present value as default; arrays are
     parameters without.
     """
-    graph = spelled_out(graph)
+    spelled = spelled_out(graph)
+    graph = graph if spelled is graph else simplify(spelled)
     paths = [_path(name) for name in signature.inputs]
     parameters = _parameters(paths, signature)
     terms = Terms()
@@ -38,9 +40,10 @@ def numpy_source(graph: Graph, signature: Signature) -> str:
     arrays = Arrays(terms, sizes.name)
     inputs = [terms.atom(path) for path in paths]
     outputs = arrays.add(graph, inputs)
-    statements = Statements(
-        {*[p.partition("=")[0] for p in parameters], *sizes.reserved, "np", *SPECIAL, *keyword.kwlist}
-    )
+    taken = {*[p.partition("=")[0] for p in parameters], *sizes.reserved, "np", *SPECIAL, *keyword.kwlist}
+    draft = Statements(taken)
+    draft.compute(outputs)
+    statements = Statements(taken, draft.common_kinds())
     results = statements.compute(outputs)
     body = [*statements.lines, *_return(results, signature.tree)]
     text = "\n".join(body)

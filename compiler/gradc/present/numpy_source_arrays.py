@@ -398,6 +398,8 @@ class Arrays:
             term = self._terms.call(_REDUCERS[reducer], term, options=options)
         for axis in absent if reducer in ("sum", "prod") else ():
             interval = space.intervals[axis]
+            if is_number(difference(interval.high, interval.low), 1):
+                continue
             count = self._bodies.value(difference(interval.high, interval.low), space).term
             term = self._terms.binary(
                 "*" if reducer == "sum" else "**", *((count, term) if reducer == "sum" else (term, count))

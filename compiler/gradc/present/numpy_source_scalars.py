@@ -105,7 +105,7 @@ class Bodies:
     def _apply(self, node: Apply, space: Space) -> Value:
         name = node.op.name
         if name == "stop_gradient":
-            return self.value(_unprotected(node.args[0]), space)
+            return self.value(node.args[0], space)
         if name == "position":  # a negative index counts from the end
             arguments, axes = self.broadcast([self.value(a, space) for a in node.args[:2]], space)
             return Value(self.terms.binary("%", *arguments), axes)
@@ -121,6 +121,8 @@ class Bodies:
         if name == "convert":
             return self._convert(node, values[0])
         arguments, axes = self.broadcast(values, space)
+        if name == "where" and _keeps_finite(node):
+            return Value(self.terms.call("np.where", *arguments, hint="shift"), axes)
         return Value(self._operation(name, arguments), axes)
 
     def _balanced(self, node: Apply, space: Space) -> Value:
@@ -308,10 +310,7 @@ def _inverse(factor: Scalar) -> Scalar | None:
     return None
 
 
-def _unprotected(scalar: Scalar) -> Scalar:
-    """The largest entry without the protection against infinities: ``where(isfinite(m), m, 0)`` is m."""
-    if is_apply(scalar, "where"):
-        condition, chosen, other = scalar.children
-        if is_apply(condition, "isfinite") and condition.children[0] is chosen and is_number(other, 0):
-            return chosen
-    return scalar
+def _keeps_finite(node: Apply) -> bool:
+    """Whether it is ``where(isfinite(m), m, 0)``: what a sum of exponentials is shifted by, infinite terms or not."""
+    condition, chosen, other = node.args
+    return is_apply(condition, "isfinite") and condition.children[0] is chosen and is_number(other, 0)

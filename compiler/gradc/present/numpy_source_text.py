@@ -6,7 +6,9 @@ those terms, and parts of lines that would be too long, become named temporaries
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,10 @@ TUPLE, COMPARISON, OR, AND, SUM, PRODUCT, UNARY, POWER, ATOM = range(9)
 
 _LONGEST_LINE = 88
 _LONGEST_PART = 60
+#: What is plainer by name than in its place.
+_ALWAYS_NAMED = frozenset(("shift",))
+#: More temporaries of one kind are numbered.
+_MOST_OF_A_KIND = 4
 #: What the formatter writes without spaces around ``**``.
 _SIMPLE_OPERAND = re.compile(r"-?(?:[A-Za-z_][\w.]*|\d[\w.]*)")
 
@@ -124,11 +130,18 @@ def ordered(roots: Iterable[Term]) -> list[Term]:
 
 
 class Statements:
-    """The lines that compute some terms."""
+    """The lines that compute some terms.
 
-    def __init__(self, taken: Iterable[str]) -> None:
+    Temporaries are called after what they hold; those of a kind in ``common`` (`common_kinds` of a draft) t1, t2, ...:
+    a number behind a word tells nothing where there are many.
+    """
+
+    def __init__(self, taken: Iterable[str], common: Iterable[str] = ()) -> None:
         self.lines: list[str] = []
         self._taken = set(taken)
+        self._given = frozenset(self._taken)
+        self._common = frozenset(common)
+        self._kinds: Counter[str] = Counter()
         self._text: dict[Term, tuple[str, int]] = {}
         self._uses: dict[Term, int] = {}
 
@@ -155,7 +168,7 @@ class Statements:
             self._assign(part)
             text = self._filled(term)
         self._text[term] = (text, term.binding)
-        if self._uses[term] > 1 and _is_work(term):
+        if (self._uses[term] > 1 and _is_work(term)) or term.hint in _ALWAYS_NAMED:
             self._assign(term)
 
     def _filled(self, term: Term) -> str:
@@ -174,24 +187,35 @@ class Statements:
         self.lines += assignment(name, self._text[term][0])
         self._text[term] = (name, ATOM)
 
+    def common_kinds(self) -> list[str]:
+        """What more than a few temporaries are called after."""
+        return [kind for kind, count in self._kinds.items() if count > _MOST_OF_A_KIND]
+
     def _name(self, term: Term) -> str:
-        wanted = _NAMES.get(term.hint, term.hint)
+        wanted = kind = _NAMES.get(term.hint, term.hint)
         if term.template == "{0} @ {1}":
             joined = "".join(self._text[part][0] for part in term.parts)
             wanted = joined if joined.isidentifier() and len(joined) <= 4 else wanted
         elif len(term.parts) == 1 and self._text[term.parts[0]][0].isidentifier() and term.hint not in _NAMES:
             wanted = f"{wanted}_{self._text[term.parts[0]][0]}"
+            kind = wanted if self._text[term.parts[0]][0] in self._given else kind
         wanted = wanted if wanted.isidentifier() else "term"
-        name, count = wanted, 1
+        self._kinds[kind] += 1
+        numbers = itertools.count(2)
+        name = wanted
+        if kind in self._common:
+            wanted, numbers = "t", itertools.count(1)
+            name = f"t{next(numbers)}"
         while name in self._taken:
-            count += 1
-            name = f"{wanted}{count}"
+            name = f"{wanted}{next(numbers)}"
         self._taken.add(name)
         return name
 
 
 def _is_work(term: Term) -> bool:
-    """Whether naming the term saves work: views and literals are free."""
+    """Whether naming the term saves work: views and literals are free, and ``2 * x`` is as short as its name."""
+    if term.template == "{0} * {1}" and not term.parts[0].parts and not term.parts[1].parts:
+        return not term.parts[0].template.isdigit()
     core = term
     while core.parts and (re.fullmatch(r"\{0\}(\.T|\[[^{]*\])", core.template) or core.template == "-{0}"):
         core = core.parts[0]
