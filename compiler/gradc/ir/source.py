@@ -27,11 +27,11 @@ _LINES_KEPT = 8
 _lines: weakref.WeakKeyDictionary[Node, tuple[SourceLine, ...]] = weakref.WeakKeyDictionary()
 
 
-def record_line(tensor: Node, line: SourceLine) -> None:
-    """Note that ``line`` of the user's code made the node."""
-    known = _lines.get(tensor, ())
-    if line not in known and len(known) < 8:
-        _lines[tensor] = (*known, line)
+def record_line(node: Node, line: SourceLine) -> None:
+    """Note that ``line`` of the user's code made the node: the latest of its lines."""
+    known = _lines.get(node, ())
+    if not known or known[-1] != line:
+        _lines[node] = (*[k for k in known if k != line], line)[-_LINES_KEPT:]
 
 
 def carry_lines(old: Node, new: Node) -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from gradc.errors import ArgumentError
 from gradc.ir.tensor import Graph, Tensor
 from gradc.present.conditions import written_conditions
+from gradc.present.cutting import near
 from gradc.present.latex import LatexWriter
 from gradc.present.notation import Name, Notation
 from gradc.present.origin import Origin
 from gradc.present.page import Layout, NotationName, Page
-from gradc.present.pieces import near
 from gradc.present.plain import PlainWriter
 from gradc.present.symbols import symbols_of
 from gradc.simplify.display import display, display_with_conditions
@@ -229,11 +229,12 @@ class Formula:
         functions = self._origin.functions if self._origin is not None else (self._graph,)
         asked = {path for _, paths in self._origin.labels for path in paths} if self._origin is not None else set()
         data = self._origin.data if self._origin is not None else {}
+        lines = self._origin.lines if self._origin is not None else {}
         found = []
         for graph in functions:
             names = [t.name for t in graph.inputs]
             wrt = [name for name in names if (name in asked if asked else name not in data)]
-            found.append(kinks_of(graph, symbols_of(names, [t.rank for t in graph.inputs]), wrt))
+            found.append(kinks_of(graph, symbols_of(names, [t.rank for t in graph.inputs]), wrt, lines))
         return Kinks(dict.fromkeys(kink for kinks in found for kink in kinks))
 
     def graph(
@@ -321,7 +322,7 @@ class Formula:
         if notation not in self._pages:
             graph, further = near(self._graph)
             shown = display(graph) if further else self.graph_ir
-            self._pages[notation] = Layout(shown, self._symbols, further, notation).page()
+            self._pages[notation] = Layout(shown, self._symbols, further, notation, self._origin).page()
         return self._pages[notation]
 
 

@@ -15,7 +15,7 @@ from gradc.evaluate import evaluate
 from gradc.ir.algebra import Substitution, convert, difference, split_coefficient
 from gradc.ir.intern import Node
 from gradc.ir.scalar import Apply, Load, Number, Scalar, Size, index, is_apply, is_number, load, number
-from gradc.ir.source import lines_of
+from gradc.ir.source import SourceLine, lines_of, record_line
 from gradc.ir.tensor import Compute, Graph, Input, Shape, Tensor, compute, input_tensor
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
 from gradc.ops.kinks import Site, Slope, sites_of
@@ -116,8 +116,12 @@ def _cells(kink: Kink) -> tuple[Written, ...]:
     return kink.where, kink.operation, kink.left, kink.right, kink.used
 
 
-def kinks_of(graph: Graph, symbols: Sequence[Name], wrt: Sequence[str]) -> Kinks:
-    """The kinks of a function as it was written, in the inputs of these names."""
+def kinks_of(
+    graph: Graph, symbols: Sequence[Name], wrt: Sequence[str], lines: Mapping[Node, SourceLine] | None = None
+) -> Kinks:
+    """The kinks of a function as it was written, in the inputs of these names; ``lines`` are the user's behind its nodes."""
+    for node, line in (lines or {}).items():  # other functions may have made equal nodes since
+        record_line(node, line)
     outputs = inline_producers(graph.outputs)
     order = graph_order(outputs)
     moving = _moving(order, {t for t in graph.inputs if t.dtype.kind == "f" and t.name in wrt})
@@ -247,7 +251,7 @@ class _Writer:
     ) -> None:
         self._memo = memo
         self._lengths = lengths
-        self._line = next((str(line) for line in lines_of(node)), "")
+        self._line = next((str(line) for line in lines_of(node)[-1:]), "")
         sizes = [s.name for e in node.extents if isinstance(e, Scalar) for s in post_order([e]) if isinstance(s, Size)]
         letters = fresh_letters([name.plain for name in symbols] + sizes)
         self._stand_ins = [input_tensor(name, (), np.float64) for name in ("u", "v", "w")]
