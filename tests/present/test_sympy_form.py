@@ -87,3 +87,13 @@ def test_shared_parts_stay_shared():
     expression = gradc.jit(f).formula(gradc.scalar()).sympy()
     again = gradc.from_sympy(expression)
     assert again(0.01) == pytest.approx(f(0.01))
+
+
+def test_what_sympy_cannot_build_is_said():
+    def f(x):
+        for _ in range(1500):
+            x = np.sin(x) * 1.1 + 0.1
+        return x
+
+    with pytest.raises(ArgumentError, match="more deeply than SymPy"):
+        gradc.jit(f).formula(gradc.scalar()).sympy()

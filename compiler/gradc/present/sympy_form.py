@@ -30,8 +30,18 @@ def sympy_outputs(graph: Graph, names: Sequence[str]) -> list[Any]:
     """Every output as SymPy: an expression for a number, a Matrix for one or two axes, an Array beyond.
 
     A scalar input is the Symbol of its name, an entry of an array ``Indexed``: ``x[0]``. An output over named extents
-    is its entry at the Symbols i, j, ...
+    is its entry at the Symbols i, j, ... Raises `ArgumentError` where functions are nested more deeply than SymPy goes.
     """
+    try:
+        return _outputs(graph, names)
+    except RecursionError:
+        raise ArgumentError(
+            "this formula nests functions more deeply than SymPy can build expressions (its constructors are recursive); "
+            "formula.numpy() and formula.c() have no such bound"
+        ) from None
+
+
+def _outputs(graph: Graph, names: Sequence[str]) -> list[Any]:
     fixed = all(isinstance(e, int) for t in (*tensors_of(graph), *graph.inputs) for e in _extents(t))
     if fixed and all(int(np.prod(t.shape)) <= _LARGEST_ENTRYWISE for t in graph.inputs):  # type: ignore[arg-type]
         return _entrywise(graph, names)
