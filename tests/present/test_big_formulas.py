@@ -1,8 +1,7 @@
-"""Big formulas: a bounded page in bounded time, whatever the function."""
+"""Big formulas: a page of bounded length, whatever the function; its intermediates have names."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from gradc.ir.build import comprehension
 from gradc.ir.scalar import FLOAT64, apply, load
 from gradc.ir.tensor import Graph, ResultType, Tensor, extern, input_tensor, projection
 from gradc.present import formula_of
-from gradc.present.page import LARGEST_WHERE
+from gradc.present.pieces import LARGEST_WHERE
 
 LARGEST_PAGE = 12_000  # characters
 
@@ -43,27 +42,45 @@ def test_product_of_thirty_sines() -> None:
             result = result * np.sin(k * x)
         return result
 
-    start = time.perf_counter()
     latex = gradc.grad(f).formula().latex()
-    assert time.perf_counter() - start < 5
     assert len(latex) < LARGEST_PAGE
-    assert r"\text{(25 more terms)}" in latex or "more factors" in latex
+    first = r"\cos x \sin(2 x) \sin(3 x) \sin(4 x) \sin(5 x) \sin(6 x) \cdots \text{(24 more factors)}"
+    second = r"2 \sin x \cos(2 x) \sin(3 x)"
+    assert latex.index(first) < latex.index(second) < latex.index(r"\text{(24 more terms)}")
 
 
 def test_ten_layers() -> None:
-    def f(weights: list[Any], x: Any) -> Any:
-        for w in weights:
+    """Backpropagation as textbooks write it: every layer's output once, every layer's part of the gradient once."""
+
+    def f(W: list[Any], x: Any) -> Any:
+        h = x
+        for w in W:
+            h = np.tanh(w @ h)
+        return np.sum(h**2)
+
+    n = gradc.matrix("n", "n")
+    page = str(gradc.grad(f).formula([n] * 10, gradc.vector("n"))).splitlines()
+    assert page[0] == "df/dW[0] = 2*delta_1 @ x.T"
+    assert page[1:10] == [f"df/dW[{k}] = 2*delta_{k + 1} @ h{k}.T" for k in range(1, 10)]
+    forward = [f"    h{k + 1} = tanh(W_{k} @ {f'h{k}' if k else 'x'})" for k in range(10)]
+    backward = [f"    delta_{k} = (W_{k}.T @ delta_{k + 1})*(1 - h{k}**2)" for k in range(9, 0, -1)]
+    assert page[10:] == ["where", *forward, "    delta_10 = h10*(1 - h10**2)", *backward]
+    first = str(gradc.grad(lambda w, rest, x: f([w, *rest], x)).formula(n, [n] * 9, gradc.vector("n")))
+    assert len(first.splitlines()) == 2 + 19
+    assert max(map(len, first.splitlines())) < 100
+
+
+def test_a_loop_that_writes_over_its_input_numbers_its_values() -> None:
+    def f(x: Any, W: list[Any]) -> Any:
+        for w in W:
             x = np.tanh(w @ x)
         return np.sum(x**2)
 
     n = gradc.matrix("n", "n")
-    start = time.perf_counter()
-    formula = gradc.grad(f).formula([n] * 10, gradc.vector("n"))
-    latex = formula.latex()
-    assert time.perf_counter() - start < 5
-    assert len(latex) < LARGEST_PAGE
-    assert r"\text{where} \quad u_1 &= " in latex
-    assert latex.count("&=") <= LARGEST_WHERE
+    formula = gradc.grad(f).formula(gradc.vector("n"), [n] * 5)
+    page = str(formula)
+    assert "    x1 = tanh(W_0 @ x)\n    x2 = tanh(W_1 @ x1)\n" in page
+    assert "x_1 &= \\tanh(W_0 x)" in formula.latex()
 
 
 def test_a_chain_of_a_hundred_thousand_operations() -> None:
@@ -74,11 +91,10 @@ def test_a_chain_of_a_hundred_thousand_operations() -> None:
         step = apply("sin", load(inner)) if k % 2 else apply("add", load(inner), load(x))
         node = comprehension((), lambda step=step: step)  # type: ignore[misc]
     formula = formula_of(Graph((x,), (node,)))
-    start = time.perf_counter()
     latex, text = formula.latex(), str(formula)
-    assert time.perf_counter() - start < 5
     assert len(latex) < LARGEST_PAGE
     assert "left out" in text.splitlines()[-1]
+    assert latex.count("&=") <= LARGEST_WHERE
 
 
 def test_one_long_body() -> None:
@@ -87,9 +103,7 @@ def test_one_long_body() -> None:
     for k in range(30_000):
         scalar = apply("sin", scalar) if k % 2 else apply("add", scalar, load(x))
     formula = formula_of(Graph((x,), (comprehension((), lambda: scalar),)))
-    start = time.perf_counter()
     assert len(formula.latex()) < LARGEST_PAGE
-    assert time.perf_counter() - start < 5
 
 
 def test_deep_sharing_does_not_blow_up() -> None:
@@ -98,9 +112,7 @@ def test_deep_sharing_does_not_blow_up() -> None:
     scalar = load(x)
     for _ in range(40):
         scalar = apply("mul", scalar, apply("sin", scalar))
-    start = time.perf_counter()
     latex = formula_of(Graph((x,), (comprehension((), lambda: scalar),))).latex()
-    assert time.perf_counter() - start < 5
     assert len(latex) < LARGEST_PAGE
 
 

@@ -240,8 +240,10 @@ def test_two_layer_network() -> None:
     formula = gradc.grad(loss).formula(*specs)
     assert formula.latex(notation="matrix") == (
         r"\begin{aligned} "
-        r"& 2 X^\top (\sigma(X w_1) \odot ((\sigma(U_1) \odot (1 - \sigma(U_1)) \odot (\sigma(U_1) - y)) w_2^\top)"
-        r" \odot (1 - \sigma(X w_1))) \\ "
-        r"& 2 \sigma(X w_1)^\top (\sigma(U_1) \odot (1 - \sigma(U_1)) \odot (\sigma(U_1) - y)) \\ "
-        r"\text{where} \quad U_1 &= \sigma(X w_1) w_2 \end{aligned}"
+        r"& 2 X^\top \Delta_1 \\ "
+        r"& 2 H_1^\top \Delta_2 \\ "
+        r"\text{where} \quad H_1 &= \sigma(X w_1) \\ "
+        r"H_2 &= \sigma(H_1 w_2) \\ "
+        r"\Delta_2 &= H_2 \odot (1 - H_2) \odot (H_2 - y) \\ "
+        r"\Delta_1 &= H_1 \odot (1 - H_1) \odot (\Delta_2 w_2^\top) \end{aligned}"
     )

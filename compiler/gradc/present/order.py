@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -33,9 +33,11 @@ from gradc.present.notation import (
 
 def ordered_sum(terms: Iterable[Notation]) -> Notation:
     """The terms as a sum in the order of print: by degree, but a lone positive term first."""
-    listed = sorted(terms, key=_term_key)
+    listed = _ordered(terms, _term_key)
     if len(listed) == 1:
         return listed[0]
+    if isinstance(listed[-1], Ellipsis):
+        return Sum(tuple(listed))
     if not any(_degree(t) for t in listed):  # 1 + sin(x): no powers to go by
         listed.sort(key=lambda t: not isinstance(t, Literal))
     positive = [t for t in listed if not split_sign(t)[0]]
@@ -54,12 +56,20 @@ def _is_monomial(term: Notation) -> bool:
 
 def ordered_factors(factors: Iterable[Notation]) -> list[Notation]:
     """The factors in the order of print."""
-    return sorted(factors, key=_factor_key)
+    return _ordered(factors, _factor_key)
+
+
+def _ordered(operands: Iterable[Notation], key: Callable[[Notation], Any]) -> list[Notation]:
+    """By the key; those beside an ellipsis were chosen and come as they are."""
+    listed = list(operands)
+    if any(isinstance(o, Ellipsis) for o in listed):
+        return sorted(listed, key=lambda o: isinstance(o, Ellipsis))
+    return sorted(listed, key=key)
 
 
 def ordered_product(coefficient: Any, numerator: Sequence[Notation], denominator: Sequence[Notation] = ()) -> Notation:
     """The factors as a product in the order of print."""
-    return product(coefficient, tuple(sorted(numerator, key=_factor_key)), tuple(sorted(denominator, key=_factor_key)))
+    return product(coefficient, tuple(ordered_factors(numerator)), tuple(ordered_factors(denominator)))
 
 
 # ---------------------------------------------------------------- degrees

@@ -19,15 +19,15 @@ from gradc.present.index_form import IndexForm
 from gradc.present.latex import LatexWriter
 from gradc.present.matrix_form import MatrixForm, NoMatrixFormError
 from gradc.present.notation import Name, Notation
-from gradc.present.pieces import Pieces, split
+from gradc.present.origin import Origin
+from gradc.present.piece_names import PieceNames
+from gradc.present.pieces import LARGEST_WHERE, Pieces, split
 from gradc.present.plain import PlainWriter
-from gradc.present.symbols import fresh_letters
+from gradc.present.symbols import fresh_letters, symbol
 from gradc.simplify.display import display
 
 NotationName = Literal["auto", "matrix", "index"]
 
-#: A page defines at most this many intermediates, and says how many more there are.
-LARGEST_WHERE = 12
 #: Arrays of at most this many entries, each with a formula of its own, are printed entry by entry.
 _LARGEST_ENTRYWISE = 9
 #: A sum of more printed symbols is broken into several rows.
@@ -160,12 +160,20 @@ def _continued(terms: Sequence[Notation], first: bool) -> str:
 class Layout:
     """Lays out the display form of a graph; ``further`` are inputs that stand for what is not shown."""
 
-    def __init__(self, graph: Graph, symbols: Sequence[Name], further: Sequence[Input], notation: NotationName) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        symbols: Sequence[Name],
+        further: Sequence[Input],
+        notation: NotationName,
+        origin: Origin | None = None,
+    ) -> None:
         self._graph = graph
-        self._pieces = split(graph, further)
+        naming = PieceNames(origin)
+        self._pieces = split(graph, further, naming.named)
         self._notation = notation
         names: dict[Tensor, Notation] = dict(zip(graph.inputs, symbols, strict=False))
-        names |= self._intermediate_names(symbols)
+        names |= naming.names(self._pieces, [*symbols, *map(symbol, _extent_names(graph))])
         names |= {t: n.Ellipsis(words) for t, words in self._pieces.ellipses.items()}
         taken = [name.plain for name in names.values() if isinstance(name, Name)]
         letters = fresh_letters(taken + _extent_names(graph))
@@ -173,16 +181,6 @@ class Layout:
         self._matrix_form = MatrixForm(names)
         self._index_form = IndexForm(names, letters, self._whole)
         self._mixed_form = IndexForm(names, letters, self._whole, products=True)
-
-    def _intermediate_names(self, symbols: Sequence[Name]) -> dict[Tensor, Notation]:
-        initials = {name.plain[:1].lower() for name in symbols}
-        stem = next(c for c in ("u", "v", "z", "q", "h", "s", "r", "g") if c not in initials or c == "g")
-        names: dict[Tensor, Notation] = {}
-        for position, tensor in enumerate(self._pieces.named, start=1):
-            letter = stem.upper() if tensor.rank == 2 else stem
-            digits = str(position) if position < 10 else f"{{{position}}}"
-            names[tensor] = Name(f"{letter}_{digits}", f"{letter}{position}", tensor.rank)
-        return names
 
     def page(self) -> Page:
         """The page."""

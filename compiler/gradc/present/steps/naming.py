@@ -6,7 +6,6 @@ used twice; and when the user gave it one. Sums, constant multiples and monomial
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import count
 
@@ -28,10 +27,11 @@ from gradc.ir.scalar import (
     is_number,
     load,
 )
-from gradc.ir.source import SourceLine, carry_lines, lines_of
+from gradc.ir.source import carry_lines, lines_of
 from gradc.ir.tensor import Compute, Input, Tensor, compute
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
 from gradc.present.notation import Name
+from gradc.present.own_names import own_names
 from gradc.present.symbols import symbol
 
 #: Operations through which a derivative goes unchanged but for constants.
@@ -39,7 +39,6 @@ _LINEAR = frozenset({"add", "sub", "neg", "sum", "convert", "where", "stop_gradi
 _PRODUCTS = frozenset({"mul", "div", "prod"})
 _POWERS = frozenset({"pow", "power", "square", "reciprocal"})
 _LETTERS = ("u", "v", "z", "q", "h", "s", "r", "g", "t", "p")
-_ASSIGNMENT = re.compile(r"\s*([^\W\d]\w*)\s*(?::[^=]+)?=(?!=)")
 
 
 #: Graphs with more nodes are left as they are.
@@ -111,7 +110,7 @@ class Choice:
         self._views: set[Tensor] = set(wrt)
         #: what a node merely repeats
         self._copied: dict[Tensor, Tensor] = {}
-        self.own_names = _own_names(self._order, function)
+        self.own_names = own_names(self._order, lines_of, function)
         wanted: set[Tensor] = set()
         uses: dict[Tensor, int] = {}
         for tensor in self._order:
@@ -183,43 +182,6 @@ class Choice:
             else:
                 wanted |= set(loads) - (self._simple if scalar.op.name in _POWERS else self._views)
         return wanted
-
-
-def _own_names(order: Sequence[Tensor], function: str) -> dict[Tensor, str]:
-    """The user's names: of each assignment in the function, its value, the last node that the line made.
-
-    A line that a loop repeats makes the same operations again and again: each time the last of them is the value.
-    """
-    made: dict[SourceLine, list[Tensor]] = {}
-    for tensor in order:
-        for line in lines_of(tensor):
-            if line.function == function and not isinstance(tensor, Input) and _ASSIGNMENT.match(line.text):
-                made.setdefault(line, []).append(tensor)
-    names: dict[Tensor, str] = {}
-    for line, tensors in made.items():
-        match = _ASSIGNMENT.match(line.text)
-        inside = {operand for tensor in tensors for operand in operands_of(tensor)}
-        if match is None or tensors[-1] in inside:
-            continue
-        period = _period([_operation(tensor) for tensor in tensors])
-        for tensor in tensors[period - 1 :: period]:
-            names.setdefault(tensor, match[1])
-    return names
-
-
-def _operation(tensor: Tensor) -> str:
-    body = tensor.body if isinstance(tensor, Compute) else None
-    name = body.op.name if isinstance(body, Apply) else type(body).__name__
-    return f"{name} {getattr(tensor, 'reducer', '')}"
-
-
-def _period(operations: Sequence[str]) -> int:
-    """After how many operations, two at least, they repeat to the end; all of them where they don't."""
-    count = len(operations)
-    for period in range(2, count // 2 + 1):
-        if count % period == 0 and all(operations[k] == operations[k % period] for k in range(count)):
-            return period
-    return count
 
 
 def names_for(choice: Choice, taken: Sequence[Name], function: Name) -> dict[Tensor, Name]:
