@@ -7,6 +7,12 @@ from typing import Any
 import numpy as np
 
 import gradc
+from gradc.ir.algebra import power_of, product_of
+from gradc.ir.build import comprehension
+from gradc.ir.scalar import FLOAT64, index, load, number
+from gradc.ir.tensor import Compute, Tensor, compute, input_tensor
+from gradc.ir.walk import loads_of
+from gradc.simplify import simplify_outputs
 
 
 def test_a_stored_value_is_not_computed_again() -> None:
@@ -67,3 +73,34 @@ def test_mixed_second_derivatives_cancel_exactly() -> None:
     identity = gradc.curl(gradc.grad(potential))
     assert "= 0." in identity.ir(gradc.vector(3))
     np.testing.assert_array_equal(identity(np.array([0.3, 1.2, -0.7])), np.zeros(3))
+
+
+def test_a_stored_reciprocal_cancels_with_what_it_is_the_reciprocal_of() -> None:
+    x = input_tensor("x", (3,), FLOAT64)
+    total = comprehension((), lambda i: load(x, [i]), reduce=(3,))
+
+    def simplified(exponent: int) -> Tensor:
+        stored = compute((), power_of(load(total), number(exponent, FLOAT64)))
+        product = product_of(load(stored), load(total), load(x, [index(0)]), dtype=FLOAT64)
+        return simplify_outputs([compute((3,), product)])[0]
+
+    assert simplified(-1) is x
+    scaled = simplified(-3)
+    assert isinstance(scaled, Compute)
+    (kept,) = [item.tensor for item in loads_of(scaled.body) if item.tensor is not x]
+    assert isinstance(kept, Compute)
+    assert kept.body is power_of(load(total), number(-2, FLOAT64)), "the power that is left is computed once"
+
+
+def test_what_cancels_inside_a_stored_product() -> None:
+    def f(x: Any) -> Any:
+        total = np.prod(x)
+        return np.log(total) ** 2 * 3
+
+    x = np.array([0.5, 2.0, 3.0])
+    np.testing.assert_allclose(gradc.grad(f)(x), 6 * np.log(3.0) / x, rtol=1e-14)
+    np.testing.assert_allclose(gradc.hessian(f)(x), f_hessian(x), rtol=1e-13)
+
+
+def f_hessian(x: Any) -> Any:
+    return 6 / np.outer(x, x) - np.diag(6 * np.log(x.prod()) / x**2)

@@ -147,6 +147,8 @@ def _simplified_node(node: Scalar, shared: Sequence[bool]) -> Scalar:
         return node
     if node.op.name in ("sum", "prod"):
         opened = _flattened(node, shared)
+        if is_apply(opened, "prod"):
+            opened = _with_stored_powers_cancelled(opened)
         return DERIVED.rewrite(opened)
     rewritten = DERIVED.rewrite(WRITTEN.rewrite(node))
     return stable_logarithm(rewritten)
@@ -168,6 +170,67 @@ def _flattened(node: Apply, shared: Sequence[bool]) -> Scalar:
         return node
     combine = sum_of if kind == "sum" else product_of
     return combine(*operands, flatten=False, dtype=node.dtype)
+
+
+def _with_stored_powers_cancelled(product: Scalar) -> Scalar:
+    """A product that reads ``x`` and a tensor that holds ``y * x^-1``: x goes to the power that it cancels with."""
+    factors = list(product.children)
+    for factor in product.children:
+        if isinstance(factor, Load):
+            image, partner = _absorbing(factor, factors)
+            if partner is not None and factor in factors:
+                factors[factors.index(factor)] = image
+                factors.remove(partner)
+    return (
+        product if len(factors) == len(product.children) else product_of(*factors, flatten=False, dtype=product.dtype)
+    )
+
+
+def _absorbing(item: Load, factors: Sequence[Scalar]) -> tuple[Scalar, Scalar | None]:
+    """A read of a stored product with one of the factors in it, and that factor.
+
+    What is left is stored where the product was, unless it is nothing to compute.
+    """
+    stored = item.tensor
+    if not isinstance(stored, Compute) or stored.reducer is not None:
+        return item, None
+    for base, exponent in map(_power_parts, _factors_of(stored.body)):
+        partner = _cancelling(reindexed(base, item.indices), exponent, factors)
+        if partner is None:
+            continue
+        left = product_of(stored.body, power_of(base, number(_power_parts(partner)[1], base.dtype)), dtype=stored.dtype)
+        if isinstance(left, Load | Number):
+            return reindexed(left, item.indices), partner
+        if stored.rank < max(f.tensor.rank for f in factors if isinstance(f, Load)):
+            image = compute(stored.shape, left)
+            carry_lines(stored, image)
+            return load(image, item.indices), partner
+    return item, None
+
+
+def _factors_of(body: Scalar) -> tuple[Scalar, ...]:
+    if is_apply(body, "prod"):
+        return body.children
+    return (body,) if is_apply(body, "power") else ()
+
+
+def _cancelling(base: Scalar, exponent: int, factors: Sequence[Scalar]) -> Scalar | None:
+    """The factor that is a power of the base with an exponent of the other sign."""
+    if not isinstance(base, Load):
+        return None
+    for factor in factors:
+        other, power = _power_parts(factor)
+        if other is base and power * exponent < 0:
+            return factor
+    return None
+
+
+def _power_parts(factor: Scalar) -> tuple[Scalar, int]:
+    if is_apply(factor, "power"):
+        base, exponent = factor.children
+        if isinstance(exponent, Number) and isinstance(exponent.value, int):
+            return base, exponent.value
+    return factor, 1
 
 
 def _is_small(operand: Scalar) -> bool:
