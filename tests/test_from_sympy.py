@@ -168,6 +168,20 @@ def test_matrices_of_any_size():
     np.testing.assert_array_equal(stacked, s[:, :, None] * [1.0, 2.0])
 
 
+def test_matrices_that_are_written_out():
+    a, c, s = sp.MatrixSymbol("a", n, n), sp.MatrixSymbol("c", n, 1), np.array([[2.0, 1.0], [0.5, 3.0]])
+    np.testing.assert_allclose(gradc.from_sympy(a.applyfunc(sp.sin))(s), np.sin(s), rtol=1e-15)
+    blocks = gradc.from_sympy(sp.BlockMatrix([[a, c], [c.T, sp.Identity(1)]]))
+    column = np.array([[4.0], [5.0]])
+    np.testing.assert_array_equal(blocks(s, column), np.block([[s, column], [column.T, np.ones((1, 1))]]))
+    np.testing.assert_array_equal(gradc.from_sympy(sp.KroneckerProduct(a, a))(s), np.kron(s, s))
+
+
+def test_what_sympy_carries_out():
+    waiting = sp.Derivative(x**3, x) + sp.Integral(sp.cos(y), (y, 0, x)) + sp.Subs(sp.Derivative(y**2, y), y, z)
+    assert gradc.from_sympy(waiting)(2.0, 5.0) == pytest.approx(12 + math.sin(2) + 10)
+
+
 def test_large_matrices_are_not_written_out():
     a = sp.MatrixSymbol("a", 300, 400)
     left = np.arange(120_000.0).reshape(300, 400) / 1e5

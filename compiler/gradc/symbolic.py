@@ -56,8 +56,9 @@ def from_sympy(expr: Any, args: Any = None) -> Function:
     expr
         An expression, a relation, a Matrix or array, or a list, tuple or dict of them. Known are the elementary
         functions, ``Piecewise``, ``Max``/``Min``, ``Abs``, ``sign``, ``Heaviside``, ``floor``/``ceiling``, ``Mod``,
-        ``erf``/``erfc``, ``gamma``, ``loggamma``, ``polygamma``, products and transposes of MatrixSymbols, and
-        ``Sum``/``Product`` over an index with entries of an ``IndexedBase``.
+        ``erf``/``erfc``, ``gamma``, ``loggamma``, ``polygamma``, ``Sum``/``Product`` over an index with entries of an
+        ``IndexedBase``, and of MatrixSymbols of any size sums, products, powers, transposes, inverses, traces and
+        determinants.
     args
         The arguments in order, as for ``lambdify``: symbols, IndexedBases, MatrixSymbols, and lists, tuples or matrices of
         symbols, which take a container or array. By default the free symbols, sorted by name.
@@ -72,6 +73,8 @@ def from_sympy(expr: Any, args: Any = None) -> Function:
         An argument is nothing that can stand for values.
     ParseError
         A symbol is no argument, or a function has no counterpart (at the first call).
+    ShapeError
+        An array hasn't the shape of its MatrixSymbol (at the call).
 
     >>> import gradc, sympy
     >>> x, y = sympy.symbols("x y")

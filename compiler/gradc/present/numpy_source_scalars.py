@@ -28,7 +28,7 @@ _FUNCTIONS = {
     "sigmoid": "expit", "erf": "erf", "erfc": "erfc",
 }  # fmt: skip
 #: Functions of scipy.special that the source imports by name.
-SPECIAL = ("expit", "erf", "erfc", "gammaln", "gamma", "digamma", "polygamma", "jv", "iv", "yv", "kv")
+SPECIAL = ("expit", "erf", "erfc")
 
 
 class Bodies:

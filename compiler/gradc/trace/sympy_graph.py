@@ -129,7 +129,7 @@ _HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("Sum", "Product"), reduction),
     **dict.fromkeys(("Indexed", "MatrixElement"), entry),
     **dict.fromkeys(("Trace", "Determinant"), number_of_matrix),
-    **dict.fromkeys(("Derivative", "Integral"), evaluated),
+    **dict.fromkeys(("Derivative", "Integral", "Subs"), evaluated),
 }
 
 #: Handlers that see to what lies below by themselves (or have nothing below).

@@ -28,7 +28,8 @@ def distinct_nodes(roots: Iterable[Any]) -> Iterator[Any]:
 def free_names(roots: Iterable[Any]) -> set[Any]:
     """The symbols, IndexedBases, MatrixSymbols and applied undefined functions that some expressions depend on.
 
-    An index that a sum, product or integral runs over is none, and neither are the extents in the shape of an array.
+    An index that a sum, product or integral runs over is none, and neither are the variable of a Lambda and the extents
+    in the shape of an array.
     """
     seen: dict[int, Any] = {}
     found: set[Any] = set()
@@ -42,6 +43,8 @@ def free_names(roots: Iterable[Any]) -> set[Any]:
             found.add(node)
         elif hasattr(node, "limits") and hasattr(node, "function"):
             found |= _free_under_limits(node)
+        elif type(node).__name__ in ("Lambda", "Subs"):
+            found |= free_names([node.expr]) - set(node.variables) | free_names(getattr(node, "point", ()))
         elif hasattr(node, "base") and hasattr(node, "indices"):  # Indexed: its base's label is no symbol of its own
             stack += [node.base, *node.indices]
         else:
