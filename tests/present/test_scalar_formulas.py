@@ -265,3 +265,11 @@ def test_a_choice_of_the_user_stays() -> None:
 def test_a_division_by_zero_is_printed() -> None:
     jacobian = gradc.jacobian(lambda x, y: (x @ y) / np.linalg.norm(y - y))
     assert str(jacobian.formula(gradc.vector("n"), gradc.vector("n"))) == "y/sqrt(0)"
+
+
+def test_a_parameter_sigma_is_no_sigmoid() -> None:
+    formula = gradc.grad(lambda x, sigma: 1 / (1 + np.exp(-x / sigma))).formula()
+    assert r"\operatorname{sigmoid}" in formula.latex()
+    assert r"\sigma(" not in formula.latex() and r"\sigma\left(" not in formula.latex()
+    assert r"\operatorname{sigmoid}(x) = \frac{1}{1 + e^{-x}}" in formula.latex(lhs=True)
+    assert "sigmoid(x/sigma)" in str(formula)

@@ -96,7 +96,7 @@ class Formula:
     @cached_property
     def conditions_latex(self) -> tuple[str, ...]:
         r"""The conditions in LaTeX: ``x \ne 0``."""
-        write = LatexWriter().text
+        write = LatexWriter(self._symbols).text
         return tuple(write(condition) for condition in self._conditions)
 
     @cached_property

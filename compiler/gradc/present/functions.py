@@ -75,8 +75,8 @@ def row_of(name: str) -> FunctionRow:
     return row
 
 
-#: What a full statement adds about functions that NumPy has no name for.
+#: What a full statement adds, after their name, about functions that NumPy has no name for.
 IDENTITIES = {
-    "sigmoid": r"\sigma(x) = \frac{1}{1 + e^{-x}}",
-    "softplus": r"\operatorname{softplus}(x) = \log(1 + e^{x})",
+    "sigmoid": r"(x) = \frac{1}{1 + e^{-x}}",
+    "softplus": r"(x) = \log(1 + e^{x})",
 }

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 
 from gradc.ir.scalar import NamedConstant, NumberValue
 from gradc.present import notation as n
 from gradc.present.functions import row_of
 from gradc.present.matrix_algebra import is_array
-from gradc.present.notation import Notation
+from gradc.present.notation import Name, Notation
 from gradc.present.writer import Binding, Text, Writer, decimal, numerator_and_denominator
 
 _RELATIONS = {
@@ -57,6 +57,15 @@ class LatexWriter(Writer):
         if written.tall:
             return Text(rf"\left({written.text}\right)", Binding.ATOM, True)
         return Text(f"({written.text})")
+
+    def __init__(self, symbols: Iterable[Name] = ()) -> None:
+        """``symbols`` are those of the page: no function is written with one of them."""
+        self._taken = frozenset(name.latex for name in symbols)
+
+    def function_name(self, name: str) -> str:
+        r"""How a function is written: ``\sigma``, but in words where sigma is somebody's standard deviation."""
+        latex = row_of(name).latex
+        return rf"\operatorname{{{name}}}" if latex in self._taken else latex
 
     # ------------------------------------------------------------ atoms
 
@@ -188,7 +197,7 @@ class LatexWriter(Writer):
         if isinstance(base, n.Function):
             row = row_of(base.name)
             if row.raised and n.is_literal(node.exponent) and not exponent.startswith("-"):
-                return self._called(rf"{row.latex}^{{{exponent}}}", base.arguments)
+                return self._called(rf"{self.function_name(base.name)}^{{{exponent}}}", base.arguments)
             if base.name == "cbrt":
                 return Text(rf"\sqrt[3]{{{self.text(n.Power(base.arguments[0], node.exponent))}}}", Binding.ATOM, True)
         written = self.enclosed(base, Binding.ATOM)
@@ -211,7 +220,7 @@ class LatexWriter(Writer):
             return self._exponential(node)
         row = row_of(node.name)
         if "{0}" not in row.latex:
-            return self._called(row.latex, node.arguments)
+            return self._called(self.function_name(node.name), node.arguments)
         infix = row.latex.startswith("{0}")
         inner = [self.enclosed(a, Binding.POWER) if infix else self.write(a) for a in node.arguments]
         text = row.latex
@@ -237,7 +246,7 @@ class LatexWriter(Writer):
             (node.base, f"^{{{self._exponent(node.exponent)}}}") if isinstance(node, n.Power) else (node, "")
         )
         assert isinstance(function, n.Function)
-        return self._called(row_of(function.name).latex + exponent, function.arguments, short=False)
+        return self._called(self.function_name(function.name) + exponent, function.arguments, short=False)
 
     def _exponential(self, node: n.Function) -> Text:
         (argument,) = node.arguments

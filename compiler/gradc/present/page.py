@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,22 +87,23 @@ class Page:
     lines: tuple[Line, ...]
     definitions: tuple[Definition, ...] = ()
     left_out: int = 0
+    symbols: tuple[Name, ...] = ()
 
     def latex(self, lhs: Sequence[str] | None) -> str:
         """LaTeX: one line alone, or several lines aligned at their equals signs."""
-        write = LatexWriter().text
+        write = LatexWriter(self.symbols).text
         lines = [write(line.value) for line in self.lines]
         left = [line.latex_lhs(name) for line, name in zip(self.lines, lhs or (), strict=False)]
         short = printed_length(self.lines[0].value) <= _LONGEST_ROW or not isinstance(self.lines[0].value, n.Sum)
         identities = self._identities() if lhs else []
         if len(lines) == 1 and short and not self.definitions and not self.left_out:
             return r", \qquad ".join([f"{left[0]} = {lines[0]}", *identities]) if lhs else lines[0]
-        broken = [_broken(line.value) for line in self.lines]
+        broken = [_broken(line.value, write) for line in self.lines]
         rows = [f"{name} &= {line}" for name, line in zip(left, broken, strict=True)] if lhs else []
         rows = rows or [f"& {line}" for line in broken]
         for position, definition in enumerate(self.definitions):
             where = r"\text{where} \quad " if position == 0 else ""
-            rows.append(f"{where}{write(definition.name)} &= {_broken(definition.value)}")
+            rows.append(f"{where}{write(definition.name)} &= {_broken(definition.value, write)}")
         for position, identity in enumerate(identities):
             where = "" if position or self.definitions else r"\text{where} \quad "
             rows.append(where + identity.replace("=", "&=", 1))
@@ -114,7 +115,8 @@ class Page:
         """What the functions are that have a name of their own here and none in NumPy: ``sigma(x) = 1/(1 + exp(-x))``."""
         trees = [*[line.value for line in self.lines], *[d.value for d in self.definitions]]
         named = {part.name for tree in trees for part in n.walk(tree) if isinstance(part, n.Function)}
-        return [identity for name, identity in IDENTITIES.items() if name in named]
+        write = LatexWriter(self.symbols).function_name
+        return [f"{write(name)}{identity}" for name, identity in IDENTITIES.items() if name in named]
 
     def plain(self, names: Sequence[str]) -> str:
         """Plain text."""
@@ -136,24 +138,23 @@ class Page:
         return f"... and {self.left_out} {more} left out"
 
 
-def _broken(tree: Notation) -> str:
+def _broken(tree: Notation, write: Callable[[Notation], str]) -> str:
     """LaTeX of a right-hand side; a long sum is broken before its plus and minus signs."""
-    write = LatexWriter().text
     if not isinstance(tree, n.Sum) or printed_length(tree) <= _LONGEST_ROW:
         return write(tree)
     rows: list[str] = []
     pending: list[Notation] = []
     for term in tree.terms:
         if pending and printed_length(n.Sum((*pending, term))) > _LONGEST_ROW:
-            rows.append(_continued(pending, first=not rows))
+            rows.append(_continued(pending, write, first=not rows))
             pending = []
         pending.append(term)
-    rows.append(_continued(pending, first=not rows))
+    rows.append(_continued(pending, write, first=not rows))
     return r" \\ & \quad ".join(rows)
 
 
-def _continued(terms: Sequence[Notation], first: bool) -> str:
-    text = LatexWriter().text(n.Sum(tuple(terms)))
+def _continued(terms: Sequence[Notation], write: Callable[[Notation], str], first: bool) -> str:
+    text = write(n.Sum(tuple(terms)))
     return text if first or text.startswith("-") else f"+ {text}"
 
 
@@ -187,7 +188,8 @@ class Layout:
         lines = tuple(self._line(t) for t in self._pieces.outputs)
         defined = [t for t in self._pieces.named if isinstance(t, Compute)][:LARGEST_WHERE]
         definitions = tuple(self._definition(t) for t in defined)
-        return Page(lines, definitions, len(self._pieces.named) - len(defined))
+        symbols = tuple(name for name in self._names.values() if isinstance(name, Name))
+        return Page(lines, definitions, len(self._pieces.named) - len(defined), symbols)
 
     def _line(self, output: Tensor) -> Line:
         matrix = self._matrix(output)

@@ -44,7 +44,7 @@ class Scribe:
             if isinstance(node, Size)
         ]
         self._letters = fresh_letters([*[name.plain for name in names.values()], *sizes])
-        self._plain, self._latex = PlainWriter(), LatexWriter()
+        self._plain, self._latex = PlainWriter(), LatexWriter(names.values())
 
     def letters(self, count: int, skip: int = 0) -> Indices:
         """Index letters, some left out at the front."""
