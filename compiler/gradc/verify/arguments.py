@@ -25,7 +25,17 @@ def title_of(f: Callable[..., Any] | str) -> str:
 def names_of(function: Callable[..., Any], args: Sequence[Any]) -> list[str]:
     """The names of its parameters; made-up ones where it does not tell."""
     known = parameter_names(function)
+    if not args and takes_nothing(function):
+        return []
     return list(known.positional) or [known.of(k, max(len(args), 1)) for k in range(max(len(args), 1))]
+
+
+def takes_nothing(function: Callable[..., Any]) -> bool:
+    """Whether the function says that it has no parameters: a constant."""
+    try:
+        return not inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def arguments_of(function: Callable[..., Any], names: Sequence[str], args: Sequence[Any], at: Any) -> tuple[Any, ...]:

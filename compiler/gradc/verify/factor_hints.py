@@ -36,7 +36,7 @@ class Pair:
     @property
     def ratio(self) -> Any:
         """The number r with wanted = r * written everywhere, or None."""
-        scale = max((abs(v) for v in self.wanted), default=0)
+        scale = min(max((abs(v) for v in self.wanted), default=0), 1)  # one huge entry excuses none of the others
         ratio = None
         for ours, theirs in zip(self.wanted, self.written, strict=True):
             if abs(theirs) <= self.tolerance * scale or theirs == 0:
@@ -268,13 +268,20 @@ def _is_power_of_one(column: Column, bases: Sequence[Column]) -> bool:
 def _is_power(column: Column, base: Column) -> bool:
     if any(value == 0 for value in base) or any(value == 0 for value in column):
         return False
-    ours, theirs = (np.log([float(abs(value)) for value in values]) for values in (column, base))
+    ours, theirs = (np.array([_logarithm(value) for value in values]) for values in (column, base))
     place = int(np.argmax(np.abs(theirs)))
-    if abs(theirs[place]) < 1e-9:
+    if abs(theirs[place]) < 1e-9 or not np.isfinite([*ours, *theirs]).all():
         return False
     exponent = ours[place] / theirs[place]
     near = any(abs(abs(exponent) - known) < 1e-9 for known in _EXPONENTS)
     return near and bool(np.allclose(ours, exponent * theirs, rtol=1e-9, atol=1e-9))
+
+
+def _logarithm(value: Any) -> float:
+    """Of the absolute value, which may be too large or small for a float itself."""
+    import mpmath
+
+    return float(mpmath.log(abs(value)))
 
 
 def _unpowered(factor: Scalar) -> Scalar:

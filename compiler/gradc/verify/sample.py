@@ -119,6 +119,9 @@ def _size(number: int, generator: np.random.Generator) -> int:
 
 _ROUND = (2, 3, 1, 5, 4, 7, 6)
 _GRID = 1_000_000
+#: Ranges of random numbers, and whether they come with either sign.
+_FAMILIES = ((0, 3, True), (0, 3, False), (0, 1, True), (0, 1, False), (0, 3, True), (1, 4, False))
+_SIGNED = sum(signed for _, _, signed in _FAMILIES)
 
 
 def _filled(shape: tuple[int, ...], dtype: DType, number: int, position: int, generator: np.random.Generator) -> Array:
@@ -144,8 +147,11 @@ def _number(number: int, place: int, generator: np.random.Generator) -> Fraction
         return -(_ROUND[(3 * position + 1) % len(_ROUND)] + distinct)
     if number == 2:
         return Fraction(_ROUND[position], 8) + distinct / 64
-    low, high = ((-3, 3), (0, 3), (0, 1), (-1, 1), (1, 4))[number % 5]
-    return Fraction(int(generator.integers(low * _GRID + 1, high * _GRID)), _GRID)
+    low, high, signed = _FAMILIES[number % len(_FAMILIES)]
+    value = Fraction(int(generator.integers(low * _GRID + 1, high * _GRID)), _GRID)
+    turn = number // len(_FAMILIES) * _SIGNED + sum(family[2] for family in _FAMILIES[: number % len(_FAMILIES)])
+    # every combination of signs of three neighbours comes up early: chance alone leaves some out for long
+    return value if not signed or (turn + 1) >> place % 3 & 1 else -value
 
 
 def nearby(point: Point, seed: int = 0) -> Point:

@@ -14,7 +14,7 @@ from gradc.ir.tensor import Compute, Graph, Tensor, compute
 from gradc.ir.walk import loads_of
 from gradc.verify.factor_hints import Factors, Pair
 from gradc.verify.hint import Hint
-from gradc.verify.hint_sample import Column, Sample, fraction_words, operands, rational
+from gradc.verify.hint_sample import Column, Sample, fraction_words, operands, rational, same
 from gradc.verify.wording import tensor_words
 
 _MOST_TERMS = 12
@@ -227,11 +227,10 @@ def _expanded(body: Scalar) -> Sequence[Scalar]:
 def _multiple(gap: Column, column: Column, tolerance: float) -> Fraction | None:
     """The small rational m with gap = m * column everywhere."""
     place = max(range(len(column)), key=lambda k: abs(column[k]))
+    if column[place] == 0:
+        return None
     exact = rational(gap[place] / column[place], 20)
     if exact is None:
         return None
-    scale = max(abs(value) for value in column)
-    for difference, value in zip(gap, column, strict=True):
-        if abs(difference - value * exact.numerator / exact.denominator) > tolerance * scale:
-            return None
-    return exact
+    multiplied = [value * exact.numerator / exact.denominator for value in column]
+    return exact if same(gap, multiplied, tolerance) else None

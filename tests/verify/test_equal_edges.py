@@ -1,0 +1,44 @@
+"""Identities at the edges: constants, huge values, signs that differ, brackets in a text."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+import gradc
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "status"),
+    [
+        ("sqrt(2)^2", "2", "proved"),
+        ("tanh(pi/3)", "tanh(pi/2)", "refuted"),
+        ("1/2", "1/3", "refuted"),
+        ("((2-x)-(x/x))+((y-1/2)+pi^(1/2))", "((2+x)-(x/x))+((y-1/3)+pi^(1/2))", "refuted"),
+    ],
+)
+def test_constants_and_terms_that_vanish(left, right, status):
+    assert gradc.equal(left, right).status == status
+
+
+def test_numbers_of_either_sign_are_tried_in_all_combinations():
+    verdict = gradc.equal("y*x/abs(x)", "y*y/abs(y)")
+    assert verdict.status == "refuted"
+    found = gradc.equal("x*y*z/abs(x*y*z)", "x/abs(x)*y*y/abs(y)^2*z*z/z^2")
+    assert found.status == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("exp(1000*x)", "exp(1000*x) + 1"),
+        ("sinh(exp(exp(x))) - sqrt(sinh(x) + 1/2)", "sinh(exp(exp(y))) - sqrt(sinh(x) + 1/3)"),
+    ],
+)
+def test_huge_values_excuse_no_small_ones(left, right):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        verdict = gradc.equal(left, right)
+    assert verdict.status == "refuted"
+    assert "factor" not in verdict.hint
