@@ -18,7 +18,6 @@ from gradc.ir.scalar import (
     DType,
     E,
     Guard,
-    Load,
     Number,
     Scalar,
     apply,
@@ -27,6 +26,7 @@ from gradc.ir.scalar import (
     number,
 )
 from gradc.ir.walk import free_indices
+from gradc.simplify.display_measures import Measures
 from gradc.simplify.display_numbers import recognised
 from gradc.simplify.display_rules import (
     BASES,
@@ -66,47 +66,8 @@ LARGEST_EXPONENT = 4096
 _LARGEST_SEARCHED = 400
 
 
-class DisplayAlgebra:
+class DisplayAlgebra(Measures):
     """The constructors, with the sizes of what they made: ``size(s)`` counts the symbols printed for s."""
-
-    def __init__(self) -> None:
-        self._sizes: dict[Scalar, int] = {}
-        self._index_arithmetic: dict[Scalar, bool] = {}
-
-    # ------------------------------------------------------------ sizes
-
-    def size(self, scalar: Scalar) -> int:
-        """How many symbols a print of ``scalar`` takes, sharing undone (bounded, so that it stays a small number)."""
-        sizes = self._sizes
-        if scalar in sizes:
-            return sizes[scalar]
-        stack = [scalar]
-        while stack:
-            node = stack[-1]
-            missing = [c for c in node.children if c not in sizes]
-            if missing and not isinstance(node, Load):
-                stack.extend(missing)
-                continue
-            stack.pop()
-            own = 0 if isinstance(node, Apply) and node.op.name in ("sum", "prod", "power") else 1
-            total = own if isinstance(node, Load) else own + sum(sizes[c] for c in node.children)
-            sizes[node] = min(total, 1_000_000_000)
-        return sizes[scalar]
-
-    def has_index_arithmetic(self, scalar: Scalar) -> bool:
-        """Whether ``scalar`` holds a comparison, ``//`` or ``%`` of integers, which the extents may settle."""
-        known = self._index_arithmetic
-        stack = [scalar]
-        while stack:
-            node = stack[-1]
-            missing = [c for c in node.children if c not in known]
-            if missing:
-                stack.extend(missing)
-                continue
-            stack.pop()
-            own = isinstance(node, Apply) and (node.op.name in ("floordiv", "mod") or node.dtype.kind == "b")
-            known[node] = own or any(known[c] for c in node.children)
-        return known[scalar]
 
     # ------------------------------------------------------------ literals
 

@@ -15,8 +15,9 @@ from gradc.ir.algebra import negated, power_of, sum_of
 from gradc.ir.scalar import Apply, Guard, Load, NamedConstant, Number, Scalar, apply, is_apply, is_number, number
 from gradc.ir.tensor import Compute, Tensor
 from gradc.ir.walk import post_order
-from gradc.simplify.display_fractions import Fractions, Policy, Term
+from gradc.simplify.display_fractions import Fractions
 from gradc.simplify.display_monomials import TooLargeError, divided
+from gradc.simplify.display_quotients import Policy, Term
 from gradc.simplify.display_steps import comparison
 from gradc.simplify.display_terms import is_count
 

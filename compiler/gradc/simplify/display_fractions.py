@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 from gradc.ir import algebra
@@ -19,10 +18,7 @@ from gradc.ir.scalar import FLOAT64, Apply, Guard, NamedConstant, Number, Scalar
 from gradc.simplify.display_cost import Ink
 from gradc.simplify.display_factors import (
     exact_root,
-    exponential_power,
     is_negative,
-    joined_symbolic,
-    literal_first,
     mostly_negative,
     negative,
     with_identities,
@@ -32,7 +28,6 @@ from gradc.simplify.display_monomials import (
     UNIT,
     Coefficient,
     Exponent,
-    Monomial,
     Polynomial,
     TooLargeError,
     bases_of,
@@ -46,42 +41,9 @@ from gradc.simplify.display_monomials import (
     raised,
     times,
 )
+from gradc.simplify.display_quotients import Policy, Term, power_of_literal, to_power, written_product
 
 _LARGEST_POWER = 12
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What is multiplied out in a sum: kernels up to this power; whether tangents are sines over cosines,
-    and exponentials beside a sigmoid quotients of it.
-    """
-
-    largest_expanded: int
-    tangents_apart: bool = False
-    logistic: bool = False
-
-
-@dataclass(frozen=True)
-class Term:
-    """``coefficient * product of base**exponent``."""
-
-    coefficient: Coefficient = 1
-    powers: dict[Scalar, Exponent] = field(default_factory=dict)
-
-    def __mul__(self, other: Term) -> Term:
-        powers = dict(self.powers)
-        for base, exponent in other.powers.items():
-            total = exact(powers.get(base, 0) + exponent)
-            if total:
-                powers[base] = total
-            else:
-                del powers[base]
-        return Term(normal(self.coefficient * other.coefficient), powers)
-
-    @property
-    def monomial(self) -> Monomial:
-        """The powers alone."""
-        return frozenset(self.powers.items())
 
 
 class Fractions:
@@ -157,7 +119,7 @@ class Fractions:
             atom = apply("sigmoid", candidate)
             if atom in self._sigmoids:
                 one_minus = self._primitive({UNIT: 1, frozenset({(atom, 1)}): -1})
-                return Term(1, {atom: exponent}) * self.to_power(one_minus, -exponent)
+                return Term(1, {atom: exponent}) * to_power(one_minus, -exponent)
         return Term(1, {base: power})
 
     def _sigmoid(self, scalar: Scalar, policy: Policy) -> Term:
@@ -189,34 +151,15 @@ class Fractions:
         if isinstance(value, complex):
             raise TooLargeError
         if isinstance(base, Number):
-            return self._power_of_literal(base, exact(value))
+            return power_of_literal(base, exact(value))
         inner = self.term(base, policy)
         if isinstance(value, int):
-            return self.to_power(inner, value)
+            return to_power(inner, value)
         if inner.coefficient == 1 and len(inner.powers) == 1:
             (only, own), *_ = inner.powers.items()
             if own == 1:
                 return Term(1, {only: value})
         return self._root(base, inner, value, policy)
-
-    @staticmethod
-    def to_power(inner: Term, value: int) -> Term:
-        """The fraction to an integer power."""
-        if abs(value) > 4096:
-            raise TooLargeError
-        coefficient = inner.coefficient
-        scale = coefficient**value if isinstance(coefficient, float) else Fraction(coefficient) ** value
-        return Term(normal(scale), {b: exact(e * value) for b, e in inner.powers.items()})
-
-    @staticmethod
-    def _power_of_literal(base: Number, value: Exponent) -> Term:
-        """``2**(-3/2)`` as a quarter of ``2**(1/2)``: one spelling, so that like terms meet."""
-        if not isinstance(base.value, int | NamedConstant) or base.value in (0, 1):
-            return Term(1, {algebra.power_of(base, number(value, base.dtype)): 1})
-        if isinstance(base.value, NamedConstant) or base.value <= 0:
-            return Term(1, {base: value})
-        whole = value.numerator // value.denominator
-        return Term(exact(Fraction(base.value) ** whole), {base: exact(value - whole)} if value != whole else {})
 
     def _root(self, base: Scalar, inner: Term, value: Exponent, policy: Policy) -> Term:
         """A root of more than a symbol: of a polynomial with its content outside, else of the expression as it is."""
@@ -236,7 +179,7 @@ class Fractions:
         reciprocal = any(e < 0 for e in inner.powers.values())
         if not reciprocal or not whole:
             return Term(1, {polished: value}) if not isinstance(polished, Number) else Term(1, {base: value})
-        return Term(1, {polished: exact(value - whole)}) * self.to_power(inner, whole)
+        return Term(1, {polished: exact(value - whole)}) * to_power(inner, whole)
 
     def _symbolic_power(self, base: Scalar, exponent: Scalar, policy: Policy) -> Term:
         """``b**(2 n - 1)`` as ``(b**n)**2 / b``."""
@@ -260,7 +203,7 @@ class Fractions:
         if whole and isinstance(whole[0], Number):
             value = whole[0].value
             assert isinstance(value, int)
-            result = result * self.to_power(self.term(base, policy), value)
+            result = result * to_power(self.term(base, policy), value)
         return result
 
     # ------------------------------------------------------------ sums
@@ -338,7 +281,7 @@ class Fractions:
 
     def written(self, polynomial: Polynomial) -> Scalar:
         """The polynomial as a plain sum of products."""
-        terms = [self._product(c, dict(m)) for m, c in polynomial.items()]
+        terms = [written_product(c, dict(m)) for m, c in polynomial.items()]
         return algebra.sum_of(*terms, flatten=False, dtype=terms[0].dtype)
 
     def expression(self, term: Term) -> Scalar:
@@ -387,7 +330,7 @@ class Fractions:
                 form = opposite
                 coefficient = -coefficient if exponent % 2 else coefficient
             shown[form] = exact(shown.get(form, 0) + exponent)
-        return self._product(coefficient, shown)
+        return written_product(coefficient, shown)
 
     def _shortest(self, kernel: Scalar) -> Scalar:
         """The kernel with its terms gathered by what they share, where that is shorter."""
@@ -430,25 +373,3 @@ class Fractions:
             opened = coefficient in (1, -1) and inner is not None and is_apply(inner, "sum")
             terms.append(negative(inner) if opened and is_negative(term) else term)  # type: ignore[arg-type]
         return algebra.sum_of(*terms, flatten=True, dtype=terms[0].dtype)
-
-    def _product(self, coefficient: Coefficient, powers: dict[Scalar, Exponent]) -> Scalar:
-        """A coefficient and powers as a product, roots of literals where they are shortest."""
-        powers = joined_symbolic(powers)
-        factors: list[Scalar] = []
-        roots: dict[Exponent, list[Scalar]] = {}
-        for base, exponent in powers.items():
-            if is_apply(base, "exp"):
-                factors.append(exponential_power(base, exponent))
-                continue
-            if isinstance(base, Number) and isinstance(exponent, Fraction):
-                if isinstance(base.value, int) and base.value > 1 and isinstance(coefficient, int | Fraction):
-                    if Fraction(coefficient).denominator % base.value == 0:
-                        coefficient, exponent = exact(Fraction(coefficient) * base.value), exponent - 1
-                roots.setdefault(exponent, []).append(base)
-                continue
-            factors.append(algebra.power_of(base, number(exponent, base.dtype)))
-        for exponent, literals in roots.items():
-            radicand = literals[0] if len(literals) == 1 else apply("prod", *sorted(literals, key=literal_first))
-            factors.append(apply("power", radicand, number(exponent, literals[0].dtype)))
-        dtype = factors[0].dtype if factors else FLOAT64
-        return algebra.product_of(number(coefficient, dtype), *factors, flatten=False, dtype=dtype)

@@ -9,8 +9,9 @@ from gradc.ir.scalar import Apply, Guard, Load, Number, Scalar, is_apply
 from gradc.ir.tensor import Input
 from gradc.ir.walk import loads_of, post_order
 from gradc.simplify.display_cost import Ink, is_fraction
-from gradc.simplify.display_fractions import Fractions, Policy
+from gradc.simplify.display_fractions import Fractions
 from gradc.simplify.display_monomials import TooLargeError
+from gradc.simplify.display_quotients import Policy
 
 #: Larger expressions keep the form that the display algebra gave them.
 LARGEST_POLISHED = 300
