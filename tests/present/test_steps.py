@@ -184,3 +184,23 @@ def test_names_in_a_loop_are_numbered() -> None:
     page = str(gradc.grad(network, argnums=1).formula(gradc.array((3, 4, 4), float), gradc.vector(4)).steps())
     named = re.findall(r"^ {5}(\w+)(?:\[\w\])? = tanh", page, re.MULTILINE)
     assert named == ["h1", "h2", "h3"]
+
+
+def test_names_are_those_of_this_function_alone() -> None:
+    """Functions with the same operations share their nodes, and not the names that their lines give."""
+
+    def named() -> Any:
+        def f(x: float) -> Any:
+            quintuple = 5 * x
+            return quintuple**3
+
+        return f
+
+    def plain() -> Any:
+        def f(x: float) -> Any:
+            return (5 * x) ** 3
+
+        return f
+
+    assert "quintuple" in str(gradc.grad(named()).formula().steps())
+    assert "quintuple" not in str(gradc.grad(plain()).formula().steps())

@@ -6,7 +6,7 @@ used twice; and when the user gave it one. Sums, constant multiples and monomial
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import count
 
 from gradc.ir.algebra import reindexed
@@ -27,7 +27,7 @@ from gradc.ir.scalar import (
     is_number,
     load,
 )
-from gradc.ir.source import carry_lines, lines_of
+from gradc.ir.source import SourceLine, carry_lines, lines_of
 from gradc.ir.tensor import Compute, Input, Tensor, compute
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
 from gradc.present.notation import Name
@@ -101,16 +101,19 @@ def active_nodes(output: Tensor, wrt: Sequence[Input]) -> set[Node]:
 
 
 class Choice:
-    """What is named in the graph below ``output``, operands first."""
+    """What is named in the graph below ``output``, operands first.
 
-    def __init__(self, output: Tensor, wrt: Sequence[Input], function: str) -> None:
+    Of the lines of code that made a node, in any function, only those among ``lines`` give it a name.
+    """
+
+    def __init__(self, output: Tensor, wrt: Sequence[Input], function: str, lines: Set[SourceLine]) -> None:
         self._active = active_nodes(output, wrt)
         self._order = [t for t in graph_order([output]) if isinstance(t, Tensor) and t in self._active]
         self._simple: set[Tensor] = set(wrt)
         self._views: set[Tensor] = set(wrt)
         #: what a node merely repeats
         self._copied: dict[Tensor, Tensor] = {}
-        self.own_names = own_names(self._order, lines_of, function)
+        self.own_names = own_names(self._order, lambda t: [line for line in lines_of(t) if line in lines], function)
         wanted: set[Tensor] = set()
         uses: dict[Tensor, int] = {}
         for tensor in self._order:

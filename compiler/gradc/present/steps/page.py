@@ -155,7 +155,8 @@ class _Page:
         if words:
             name = next(Name(c, c) for c in ("S", "T", "Q") if c not in [s.plain for s in symbols.values()])
             words = f"{name.plain} {words}"
-        return Task(Graph(inputs, (output,)), output, goals, symbols, name, words)
+        lines = frozenset(self._result.origin.lines.values())
+        return Task(Graph(inputs, (output,)), output, goals, symbols, name, words, lines)
 
     def _symbols(self) -> dict[Tensor, Name]:
         others = [t for t in self._inputs() if t not in self._result.symbols]

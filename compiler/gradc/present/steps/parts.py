@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from gradc.differentiate import gradient, identity_seed, jacobian_forward, jacob
 from gradc.ir.algebra import Substitution, conjunction, guarded, linear_terms, product_of, reindexed
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import Apply, Guard, Index, Scalar, index, is_apply, load, number
+from gradc.ir.source import SourceLine
 from gradc.ir.tensor import Compute, Graph, Input, Projection, Tensor, compute, input_tensor
 from gradc.ir.walk import graph_order
 from gradc.present.notation import Name
@@ -56,13 +57,19 @@ class Program:
     """The parts of a function in the order of evaluation, the output last, and the inputs it is differentiated by."""
 
     def __init__(
-        self, graph: Graph, output: Tensor, wrt: Sequence[Input], names: Mapping[Tensor, Name], name: Name
+        self,
+        graph: Graph,
+        output: Tensor,
+        wrt: Sequence[Input],
+        names: Mapping[Tensor, Name],
+        name: Name,
+        lines: Set[SourceLine],
     ) -> None:
         whole = atoms(output)
         self.graph = Graph(graph.inputs, (whole,))
         self.wrt = tuple(wrt)
         self.symbols: dict[Tensor, Name] = dict(names)
-        choice = Choice(whole, wrt, name.plain)
+        choice = Choice(whole, wrt, name.plain, lines)
         self.size = choice.size
         self.name = name
         self.names = names_for(choice, list(names.values()), name)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from gradc.differentiate import gradient, jacobian_forward
 from gradc.ir.scalar import Scalar, number
+from gradc.ir.source import SourceLine
 from gradc.ir.tensor import Graph, Input, Tensor, compute
 from gradc.present import notation as n
 from gradc.present.notation import Name, Notation
@@ -45,7 +46,10 @@ class Goal:
 
 @dataclass(frozen=True)
 class Task:
-    """What is derived: one output of a function's graph, by some inputs; ``words`` say what the output is."""
+    """What is derived: one output of a function's graph, by some inputs; ``words`` say what the output is.
+
+    ``lines`` are those of the user's code that made the graph.
+    """
 
     graph: Graph
     output: Tensor
@@ -53,6 +57,7 @@ class Task:
     names: Mapping[Tensor, Name]
     function: Name
     words: str = ""
+    lines: frozenset[SourceLine] = frozenset()
 
     @property
     def wrt(self) -> tuple[Input, ...]:
@@ -62,7 +67,7 @@ class Task:
 
 def program_of(task: Task) -> Program:
     """The function as the derivation sees it, not yet taken apart."""
-    return Program(task.graph, task.output, task.wrt, task.names, task.function)
+    return Program(task.graph, task.output, task.wrt, task.names, task.function, task.lines)
 
 
 def tell_reverse(task: Task, program: Program, detail: Detail) -> list[Step]:
