@@ -264,3 +264,9 @@ def test_errors_say_what_is_wrong():
         gradc.from_sympy(a * b, [a, b])(np.ones((3, 2)), np.ones((2, 2)))
     with pytest.raises(ShapeError, match="n is 3 in a"):
         gradc.from_sympy(a * b, [a, b])(np.ones((2, 3)), np.ones((4, 2)))
+
+
+@pytest.mark.parametrize(("expression", "error"), [(None, gradc.ArgumentError), ("x +* y", gradc.ParseError)])
+def test_what_is_no_expression(expression, error):
+    with pytest.raises(error):
+        gradc.from_sympy(expression)

@@ -7,7 +7,7 @@ import keyword
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradc.errors import ArgumentError
+from gradc.errors import ArgumentError, ParseError
 from gradc.function import Function, Transform
 from gradc.trace.context import active_trace
 from gradc.trace.sympy_graph import sympy_graph
@@ -107,7 +107,13 @@ def _sympified(expression: Any) -> Any:
         return {key: _sympified(value) for key, value in expression.items()}
     if isinstance(expression, list | tuple) and not isinstance(expression, sympy.Basic):
         return type(expression)(_sympified(item) for item in expression)
-    return sympy.sympify(expression)
+    if expression is None:
+        raise ArgumentError("from_sympy takes a SymPy expression, a Matrix, a container of these or a text, not None")
+    try:
+        return sympy.sympify(expression)
+    except (sympy.SympifyError, TypeError, SyntaxError) as problem:
+        reason = str(problem).partition("\n")[0]
+        raise ParseError(f"SymPy can't read {expression!r}: {reason}") from None
 
 
 def _result(expression: Any, convert: Callable[[Any], Any]) -> Any:

@@ -42,3 +42,16 @@ def test_huge_values_excuse_no_small_ones(left, right):
         verdict = gradc.equal(left, right)
     assert verdict.status == "refuted"
     assert "factor" not in verdict.hint
+
+
+def test_brackets_around_a_condition_are_iversons():
+    assert gradc.verify("max(x, 0)^2", "2*x*[x > 0]").status == "proved"
+    assert gradc.verify("max(x, 0)^2", r"2 x [x > 0]").status == "proved"
+    assert gradc.verify(lambda x: x * x, lambda x: 2 * x, gradc.vector(2)).status == "proved"
+    assert gradc.verify("max(x, 0)", "[x > 0]").status in ("proved", "agrees", "refuted")
+    assert "shape" not in gradc.verify("max(x, 0)", "[x > 0]").hint
+
+
+def test_a_wrong_name_in_a_dict_is_named():
+    with pytest.raises(gradc.ArgumentError, match="names 'q', but the arguments are w, x"):
+        gradc.verify(lambda w, x: w * x, {"q": "1"})

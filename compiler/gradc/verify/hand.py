@@ -54,6 +54,9 @@ def as_function(hand: Any, names: Sequence[str], extents: Collection[str] = ()) 
         return function_from_text(repr(hand), names)
     if isinstance(hand, np.ndarray | np.generic):
         return _constant(hand)
+    if isinstance(hand, Mapping) and hand:
+        unknown = ", ".join(repr(key) for key in hand if key not in names)
+        raise ArgumentError(f"the hand derivation names {unknown}, but the arguments are {', '.join(names)}")
     raise ArgumentError(
         "a hand derivation is a function, a text, a SymPy expression, a Formula, a number or an array, or one of these "
         f"for each argument by name, not {type(hand).__name__}"

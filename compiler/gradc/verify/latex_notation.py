@@ -22,6 +22,7 @@ from gradc.verify.syntax import (
     Operation,
     Reduction,
     Syntax,
+    iverson,
     located,
 )
 from gradc.verify.tokens import Token, latex_tokens
@@ -103,7 +104,8 @@ class LatexGrammar(Grammar):
             items.append(self.expression())
         self.expect(_FENCES[opening.text])
         kind = "[" if opening.text == "[" else "("
-        return items[0] if len(items) == 1 else Group(opening.position, tuple(items), kind)
+        condition = iverson(opening.position, items) if kind == "[" else None
+        return condition or (items[0] if len(items) == 1 else Group(opening.position, tuple(items), kind))
 
     def _barred(self, opening: Token) -> Syntax:
         r"""``|x|`` and ``\|x\|_2``."""

@@ -18,7 +18,7 @@ from gradc.verify.grammar import (
     SUM,
     Grammar,
 )
-from gradc.verify.syntax import Application, Group, Literal, Name, Operation, Slice, Syntax
+from gradc.verify.syntax import Application, Group, Literal, Name, Operation, Slice, Syntax, iverson
 from gradc.verify.tokens import Token, python_tokens
 from gradc.verify.vocabulary import CONSTANTS, FUNCTIONS, METHODS, MODULES
 
@@ -139,7 +139,8 @@ class PythonGrammar(Grammar):
         self.advance()
         if opening.text == "(" and not comma:
             return items[0] if items else self.fail("empty brackets", opening.position)
-        return Group(opening.position, tuple(items), opening.text)
+        condition = None if comma or opening.text == "(" else iverson(opening.position, items)
+        return condition or Group(opening.position, tuple(items), opening.text)
 
     def _suffix(self, left: Syntax) -> Syntax | None:
         if self.at("["):
@@ -166,6 +167,9 @@ class PythonGrammar(Grammar):
         self.advance()
         if not parts:
             self.fail("an index expected between the brackets", position)
+        condition = iverson(position, parts)
+        if condition is not None:  # 2 x [x > 0]
+            return Operation(position, "*", (left, condition))
         return Operation(position, "entry", (left, *parts))
 
     def _index_part(self) -> Syntax:

@@ -64,6 +64,9 @@ class Name(Syntax):
         return names[self.name] if self.name in names else CONSTANTS[self.name]
 
 
+_CONDITIONS = ("<", "<=", ">", ">=", "==", "!=", "and", "or", "not")
+
+
 @dataclass(frozen=True, eq=False)
 class Operation(Syntax):
     """An operator of the table below."""
@@ -113,6 +116,13 @@ class Group(Syntax):
 
     def _value(self, values: list[Any], names: Mapping[str, Any]) -> Any:
         return list(values) if self.bracket == "[" else tuple(values)
+
+
+def iverson(position: int, items: Sequence[Syntax]) -> Syntax | None:
+    """``[x > 0]``: 1 where the only item, a condition, holds, else 0. None for other items: a list."""
+    if len(items) != 1 or not isinstance(items[0], Operation) or items[0].operator not in _CONDITIONS:
+        return None
+    return Operation(position, "*", (items[0], Literal(position, 1.0)))
 
 
 @dataclass(frozen=True, eq=False)

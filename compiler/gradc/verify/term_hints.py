@@ -232,5 +232,4 @@ def _multiple(gap: Column, column: Column, tolerance: float) -> Fraction | None:
     exact = rational(gap[place] / column[place], 20)
     if exact is None:
         return None
-    multiplied = [value * exact.numerator / exact.denominator for value in column]
-    return exact if same(gap, multiplied, tolerance) else None
+    return exact if same(gap, column * exact.numerator / exact.denominator, tolerance) else None
