@@ -7,7 +7,7 @@ shapes come from tracing and nowhere else; nothing is ever handed to `eval`.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
