@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import erf
 
 import gradc
 from gradc.ir.build import comprehension
@@ -68,6 +69,33 @@ def test_ten_layers() -> None:
     first = str(gradc.grad(lambda w, rest, x: f([w, *rest], x)).formula(n, [n] * 9, gradc.vector("n")))
     assert len(first.splitlines()) == 2 + 19
     assert max(map(len, first.splitlines())) < 100
+
+
+def test_what_is_used_twice_in_a_loop_has_its_name_with_a_number() -> None:
+    def f(x: Any, W: list[Any]) -> Any:
+        h = x
+        for w in W:
+            z = w @ h
+            h = np.log(1 + z**2)
+        return np.sum(h**2)
+
+    n = gradc.matrix("n", "n")
+    page = str(gradc.grad(f).formula(gradc.vector("n"), [n] * 4))
+    assert "where\n    z1 = W_0 @ x\n    z2 = W_1 @ log(z1**2 + 1)\n    z3 = W_2 @ log(z2**2 + 1)\n" in page
+
+
+def test_a_long_derivative_is_shortened_piece_by_piece() -> None:
+    """Vanna of Black and Scholes: no root of two beside a root of pi, one bar."""
+
+    def price(S: float, sigma: float, K: float, r: float, T: float) -> Any:
+        d1 = (np.log(S / K) + (r + sigma**2 / 2) * T) / (sigma * np.sqrt(T))
+        d2 = d1 - sigma * np.sqrt(T)
+        below = [(1 + erf(d / np.sqrt(2))) / 2 for d in (d1, d2)]
+        return S * below[0] - K * np.exp(-r * T) * below[1]
+
+    page = str(gradc.grad(gradc.grad(price), argnums=1).formula())
+    assert max(map(len, page.splitlines())) < 160
+    assert "2**(3/2)" not in page
 
 
 def test_a_loop_that_writes_over_its_input_numbers_its_values() -> None:

@@ -32,7 +32,9 @@ def own_names(
         inside = {operand for tensor in tensors for operand in operands_of(tensor)}
         if match is None or tensors[-1] in inside:
             continue
-        period = _period([_operation(tensor) for tensor in tensors])
+        operations = [_operation(tensor) for tensor in tensors]
+        alone = len(set(operations)) == 1 and inside.isdisjoint(tensors)  # one operation in each round
+        period = 1 if alone else _period(operations)
         for tensor in tensors[period - 1 :: period]:
             names.setdefault(tensor, match[1])
     return names

@@ -12,7 +12,7 @@ import numpy as np
 from gradc.ir.algebra import is_index_predicate
 from gradc.ir.scalar import Apply, Guard, Scalar, Size, load
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
-from gradc.ir.walk import free_indices, post_order
+from gradc.ir.walk import free_indices, loads_of, post_order
 from gradc.present import notation as n
 from gradc.present.functions import IDENTITIES
 from gradc.present.index_form import IndexForm
@@ -25,6 +25,7 @@ from gradc.present.pieces import LARGEST_WHERE, Pieces, split
 from gradc.present.plain import PlainWriter
 from gradc.present.symbols import fresh_letters, symbol
 from gradc.simplify.display import display
+from gradc.simplify.display_search import Search
 
 NotationName = Literal["auto", "matrix", "index"]
 
@@ -173,6 +174,7 @@ class Layout:
         naming = PieceNames(origin)
         self._pieces = split(graph, further, naming.named)
         self._notation = notation
+        self._search = Search()
         names: dict[Tensor, Notation] = dict(zip(graph.inputs, symbols, strict=False))
         names |= naming.names(self._pieces, [*symbols, *map(symbol, _extent_names(graph))])
         names |= {t: n.Ellipsis(words) for t, words in self._pieces.ellipses.items()}
@@ -185,9 +187,9 @@ class Layout:
 
     def page(self) -> Page:
         """The page."""
-        lines = tuple(self._line(t) for t in self._pieces.outputs)
+        lines = tuple(self._line(self._polished(t)) for t in self._pieces.outputs)
         defined = [t for t in self._pieces.named if isinstance(t, Compute)][:LARGEST_WHERE]
-        definitions = tuple(self._definition(t) for t in defined)
+        definitions = tuple(self._definition(t, self._polished(t)) for t in defined)
         symbols = tuple(name for name in self._names.values() if isinstance(name, Name))
         return Page(lines, definitions, len(self._pieces.named) - len(defined), symbols)
 
@@ -202,9 +204,19 @@ class Layout:
         value = self._chosen(matrix, output)
         return Line(value, () if value is matrix else self._index_form.letters(output.rank))
 
-    def _definition(self, tensor: Tensor) -> Definition:
-        matrix = self._matrix(tensor)
-        value = self._chosen(matrix, tensor)
+    def _polished(self, tensor: Tensor) -> Tensor:
+        """A piece in its shortest form: what was too long as a whole is short where its parts have names."""
+        pieces = self._pieces
+        if not isinstance(tensor, Compute) or tensor.extents or not pieces.named:
+            return tensor
+        known = {*self._graph.inputs, *pieces.named}
+        if any(item.tensor not in known for item in loads_of(tensor.body)):
+            return tensor
+        return compute((), self._search.polished(tensor.body))
+
+    def _definition(self, tensor: Tensor, shown: Tensor) -> Definition:
+        matrix = self._matrix(shown)
+        value = self._chosen(matrix, shown)
         name = self._names[tensor]
         if tensor.rank and value is not matrix:
             name = n.Entry(name, self._index_form.letters(tensor.rank))

@@ -48,11 +48,10 @@ class PieceNames:
         if not pieces.named:
             return {}
         initials = {name.plain[:1].lower() for name in taken}
-        own = {self._known[1].get(_key(pieces.originals.get(t, t)), "")[:1].lower() for t in pieces.named}
-        initials |= own
+        initials |= {name.lower() for name in self._known[1].values()}
+        hidden = "h" if "h" not in initials else ""
         spare = next(c for c in _LETTERS if c not in initials or c == _LETTERS[-1])
-        hidden = "h" if "h" not in initials else spare
-        stems = {t: self._stem(t, pieces.originals.get(t, t), spare, hidden) for t in pieces.named}
+        stems = {t: self._stem(t, pieces.originals.get(t, t), spare, hidden or spare) for t in pieces.named}
         used = {name.plain for name in taken} | {name.latex for name in taken}
         numbered = _numbered(pieces.named, stems, used, {spare, spare.upper()})
         return {tensor: symbol(plain, tensor.rank) for tensor, plain in numbered.items()}

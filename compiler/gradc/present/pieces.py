@@ -28,8 +28,8 @@ _MORE_PER_OUTPUT = 15
 #: With named intermediates, no line has many more symbols than this, and what is used twice is named from this size on.
 LARGEST_PIECE = 40
 SMALLEST_SHARED = 7
-#: What reads a reduction is named from this size on: ``tanh(W x)``, and not x.
-_SMALLEST_ARRAY = 4
+#: A reduction and what reads one are named from this size on: ``W x``, ``tanh(W x)``.
+_SMALLEST_ARRAY = 3
 #: A sum or product shows this many operands when it is too long.
 _SHOWN_OPERANDS = 6
 _UNCOUNTED = 10**9
