@@ -55,3 +55,19 @@ def test_brackets_around_a_condition_are_iversons():
 def test_a_wrong_name_in_a_dict_is_named():
     with pytest.raises(gradc.ArgumentError, match="names 'q', but the arguments are w, x"):
         gradc.verify(lambda w, x: w * x, {"q": "1"})
+
+
+@pytest.mark.parametrize("text", ["(1/2 - 2)^(1/2)", "10^400", "1/0", "0^(-1)", "0/0"])
+def test_constants_that_are_no_numbers_are_named(text):
+    with pytest.raises(gradc.ParseError, match="can't be computed"):
+        gradc.equal(text, "1")
+
+
+@pytest.mark.parametrize("text", ["log(2 - 2)", "sqrt(2 - 3)"])
+def test_constants_that_are_undefined(text):
+    with pytest.raises(gradc.ArgumentError, match="no point"):
+        gradc.equal(text, "1")
+
+
+def test_a_root_of_what_is_always_zero():
+    assert gradc.equal("sqrt(sinh(x - x))", "0").status in ("proved", "agrees")

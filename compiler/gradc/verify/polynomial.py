@@ -306,6 +306,8 @@ class Arithmetic:
 
     def oriented(self, polynomial: Polynomial) -> Polynomial:
         """The polynomial up to positive factors."""
+        if not polynomial:
+            return polynomial
         primitive, sign = self._primitive(polynomial)
         return primitive if sign > 0 else self.scale(primitive, -1)
 

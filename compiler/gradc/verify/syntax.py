@@ -287,6 +287,18 @@ def entry(base: Any, *indices: Any) -> Any:
     return unwrapped(base)[indices[0] if len(indices) == 1 else tuple(indices)]
 
 
+def _real_power(base: Any, exponent: Any) -> Any:
+    result = power(base, exponent)
+    if isinstance(result, complex) and not isinstance(base, complex):
+        raise ValueError("a negative number has no real power with a fractional exponent")
+    if isinstance(result, int) and result.bit_length() > _MOST_BITS:
+        raise ValueError("the number is too large")
+    return result
+
+
+#: Of a whole number that a float can hold.
+_MOST_BITS = 1023
+
 OPERATORS: dict[str, Callable[..., Any]] = {
     "+": _rowwise(operator.add),
     "-": _rowwise(operator.sub),
@@ -295,7 +307,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "//": _rowwise(operator.floordiv),
     "%": _rowwise(operator.mod),
     "@": _rowwise(operator.matmul),
-    "**": _rowwise(power),
+    "**": _rowwise(_real_power),
     "negate": _rowwise(operator.neg),
     "plus": _rowwise(operator.pos),
     "<": _rowwise(operator.lt),
