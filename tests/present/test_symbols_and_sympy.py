@@ -100,3 +100,16 @@ def test_several_outputs_are_a_tuple() -> None:
         0,
         0,
     ]
+
+
+def test_arrays_in_bold():
+    def loss(w, X, y, theta_1, c):
+        return np.sum((X @ w - y) ** 2) + c * np.sum(np.sin(theta_1))
+
+    sizes = gradc.vector("n"), gradc.matrix("m", "n"), gradc.vector("m"), gradc.vector("k"), gradc.scalar()
+    formula = gradc.grad(loss, argnums=(0, 3)).formula(*sizes)
+    assert formula[0].latex(lhs=True, bold=True) == (
+        r"\frac{\partial \mathrm{loss}}{\partial \mathbf{w}} = 2 \mathbf{X}^\top (\mathbf{X} \mathbf{w} - \mathbf{y})"
+    )
+    assert formula[1].latex(bold=True) == r"c \cos(\boldsymbol{\theta}_1)"
+    assert r"X_{ji} \left(\sum_{l} X_{jl} w_{l} - y_{j}\right)" in formula[0].latex(notation="index", bold=True)

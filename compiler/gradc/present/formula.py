@@ -108,13 +108,15 @@ class Formula:
 
     # ------------------------------------------------------------ prints
 
-    def latex(self, notation: NotationName = "auto", lhs: bool = False) -> str:
+    def latex(self, notation: NotationName = "auto", lhs: bool = False, bold: bool = False) -> str:
         """LaTeX of the right-hand side, in matrix or index notation; ``auto`` picks the shorter.
+
+        ``lhs`` adds the left-hand side; ``bold`` writes vectors and matrices in bold.
 
         A matrix differentiated by a matrix is four-dimensional: by its entries, or, in matrix notation, the derivative
         of vec by vec (columns stacked), as Kronecker products where it has that form.
         """
-        return self._page(notation).latex(self._lhs if lhs else None)
+        return self._page(notation).latex(self._lhs if lhs else None, bold)
 
     def sympy(self) -> Any:
         """SymPy: an expression for a number, a Matrix of entries for an array; a tuple for several outputs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from gradc.ir.scalar import NamedConstant, NumberValue
@@ -11,6 +12,7 @@ from gradc.present import notation as n
 from gradc.present.functions import row_of
 from gradc.present.matrix_algebra import is_array
 from gradc.present.notation import Name, Notation
+from gradc.present.symbols import in_bold
 from gradc.present.writer import Binding, Text, Writer, decimal, numerator_and_denominator
 
 _RELATIONS = {
@@ -58,9 +60,10 @@ class LatexWriter(Writer):
             return Text(rf"\left({written.text}\right)", Binding.ATOM, True)
         return Text(f"({written.text})")
 
-    def __init__(self, symbols: Iterable[Name] = ()) -> None:
-        """``symbols`` are those of the page: no function is written with one of them."""
+    def __init__(self, symbols: Iterable[Name] = (), bold: bool = False) -> None:
+        """``symbols`` are those of the page: no function is written with one of them. Arrays may be ``bold``."""
         self._taken = frozenset(name.latex for name in symbols)
+        self._bold = bold
 
     def function_name(self, name: str) -> str:
         r"""How a function is written: ``\sigma``, but in words where sigma is somebody's standard deviation."""
@@ -112,10 +115,13 @@ class LatexWriter(Writer):
     def _name(self, node: n.Name) -> Text:
         if node.latex.startswith(r"\frac"):
             return Text(node.latex, Binding.PRODUCT, True)
-        return Text(node.latex, Binding.POWER if "^" in node.latex else Binding.ATOM)
+        latex = in_bold(node.latex) if self._bold and node.rank and not node.integer else node.latex
+        return Text(latex, Binding.POWER if "^" in latex else Binding.ATOM)
 
     def _entry(self, node: n.Entry) -> Text:
-        base = self.write(node.base)
+        base = self.write(
+            replace(node.base, rank=0) if isinstance(node.base, n.Name) else node.base
+        )  # a number: not bold
         indices = [self.text(i) for i in node.indices]
         separator = "" if all(re.fullmatch(r"[a-z]", i) for i in indices) else ","
         plain_name = isinstance(node.base, n.Name) and not node.base.subscripted

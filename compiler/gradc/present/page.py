@@ -23,7 +23,7 @@ from gradc.present.origin import Origin
 from gradc.present.piece_names import PieceNames
 from gradc.present.pieces import LARGEST_WHERE, Pieces, split
 from gradc.present.plain import PlainWriter
-from gradc.present.symbols import fresh_letters, symbol
+from gradc.present.symbols import fresh_letters, in_bold, symbol
 from gradc.simplify.display import display
 from gradc.simplify.display_search import Search
 
@@ -90,9 +90,10 @@ class Page:
     left_out: int = 0
     symbols: tuple[Name, ...] = ()
 
-    def latex(self, lhs: Sequence[str] | None) -> str:
-        """LaTeX: one line alone, or several lines aligned at their equals signs."""
-        write = LatexWriter(self.symbols).text
+    def latex(self, lhs: Sequence[str] | None, bold: bool = False) -> str:
+        """LaTeX: one line alone, or several lines aligned at their equals signs; arrays in bold if that is wanted."""
+        write = LatexWriter(self.symbols, bold).text
+        lhs = [self._bold_variables(name) for name in lhs] if lhs and bold else lhs
         lines = [write(line.value) for line in self.lines]
         left = [line.latex_lhs(name) for line, name in zip(self.lines, lhs or (), strict=False)]
         short = printed_length(self.lines[0].value) <= _LONGEST_ROW or not isinstance(self.lines[0].value, n.Sum)
@@ -111,6 +112,14 @@ class Page:
         if self.left_out:
             rows.append(rf"& \text{{{self._rest()}}}")
         return r"\begin{aligned} " + r" \\ ".join(rows) + r" \end{aligned}"
+
+    def _bold_variables(self, name: str) -> str:
+        r"""``\frac{\partial f}{\partial x}`` with the arrays among its variables in bold."""
+        for array in (entry.latex for entry in self.symbols if entry.rank):
+            for before in (r"\partial ", "d "):
+                for after in "} ^":
+                    name = name.replace(f"{before}{array}{after}", f"{before}{in_bold(array)}{after}")
+        return name
 
     def _identities(self) -> list[str]:
         """What the functions are that have a name of their own here and none in NumPy: ``sigma(x) = 1/(1 + exp(-x))``."""

@@ -112,6 +112,24 @@ def _word(word: str) -> str:
     return rf"\mathrm{{{word}}}"
 
 
+def in_bold(latex: str) -> str:
+    r"""A symbol in bold, its subscripts as they are: \mathbf{w}_1, \hat{\mathbf{x}}, \boldsymbol{\theta}.
+
+    >>> print(in_bold("w_1"), in_bold(r"\hat{x}"), in_bold(r"\theta"), in_bold(r"\mathrm{data}"))
+    \mathbf{w}_1 \hat{\mathbf{x}} \boldsymbol{\theta} \mathbf{data}
+    """
+    accents = "|".join(_ACCENTS)
+    parts = re.fullmatch(rf"((?:\\(?:{accents})\{{)*)(\\mathrm\{{\w+\}}|\\[A-Za-z]+|[A-Za-z])(.*)", latex, re.DOTALL)
+    if parts is None:
+        return latex
+    before, stem, after = parts.groups()
+    if stem.startswith(r"\mathrm"):
+        stem = stem.replace(r"\mathrm", r"\mathbf")
+    else:
+        stem = rf"\boldsymbol{{{stem}}}" if stem.startswith("\\") else rf"\mathbf{{{stem}}}"
+    return before + stem + after
+
+
 def leaf_name(path: str) -> str:
     """The last name of an argument's path: ``params["w1"]`` is w1, ``layers[0]`` is layers_0, ``p.mass`` is mass."""
     numbered = re.fullmatch(r"(?P<stem>.*?)\[(?P<index>\d+)\]", path)
