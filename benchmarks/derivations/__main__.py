@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wrong = [fault for row in DERIVATIONS for fault in faults(row)]
     print(*wrong, sep="\n")
     accepted = 0
-    if not options.true:
+    if options.slips or not options.true:
         outcomes = examine(
             [row for row in DERIVATIONS if options.half is None or row.is_held_out == _HALVES[options.half]]
         )
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             accepted += sum(o.status in ("proved", "agrees") for o in mutated)
             _print_slips("identities with a slip made mechanically", mutated, options.misses)
     refuted = 0
-    if not options.slips:
+    if options.true or not options.slips:
         from benchmarks.derivations.true_forms import print_true_forms
 
         refuted = print_true_forms(options.misses != "none")
