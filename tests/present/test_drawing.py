@@ -141,3 +141,15 @@ def test_the_line_shown_is_that_of_this_function():
     drawings = [gradc.grad(f).formula().graph().svg for f in (one, two, one)]
     assert ["first = " in svg for svg in drawings] == [True, False, True]
     assert ["second = " in svg for svg in drawings] == [False, True, False]
+
+
+def test_what_follows_an_operation_in_parts_keeps_its_line():
+    def f(x):
+        bounded = np.clip(x, 0.0, 1.0)
+        waved = np.sin(bounded)
+        return waved * x
+
+    drawing = gradc.grad(f).formula().graph()
+    assert {"maximum 0", "minimum 1", "sin"} <= set(texts(drawing))
+    assert "<title>waved = np.sin(bounded)" in drawing.svg
+    assert drawing.svg.count("bounded = np.clip") == 2

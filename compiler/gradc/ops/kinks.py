@@ -138,5 +138,3 @@ _ROWS: dict[str, Callable[[Apply], Iterator[Site]]] = {
     "arccosh": lambda node: iter([Site(node.args[0], number(1, node.dtype), None, INFINITE, INFINITE, _STEEP)]),
     "convert": _step,
 }
-#: The operations that have a row.
-KNOWN = frozenset(_ROWS)

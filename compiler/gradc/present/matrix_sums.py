@@ -149,7 +149,7 @@ def _remainder(total: n.Sum, common: Notation, end: int) -> Notation | None:
 
 def _shortest(arrays: Sequence[Notation]) -> Notation:
     plain = _written(_factored(_merged(_aligned(_terms(arrays)))))
-    if not any(isinstance(part, n.Transposed) and isinstance(part.base, n.Sum) for a in arrays for part in _walk(a)):
+    if not any(isinstance(part, n.Transposed) and isinstance(part.base, n.Sum) for a in arrays for part in n.walk(a)):
         return _scale_outside(plain)
     turned = _written(_factored(_merged(_aligned(_terms(arrays, turning=True)))))
     return _scale_outside(min(plain, turned, key=weight))
@@ -380,11 +380,3 @@ def weight(node: Notation) -> int:
     if isinstance(node, n.MatrixProduct):
         return inside
     return inside + (2 if isinstance(node, n.Function | n.Bracket) else 1)
-
-
-def _walk(root: Notation) -> Iterable[Notation]:
-    pending = [root]
-    while pending:
-        item = pending.pop()
-        yield item
-        pending.extend(item.parts)

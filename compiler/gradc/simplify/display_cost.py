@@ -7,6 +7,7 @@ from fractions import Fraction
 from gradc.ir.algebra import split_coefficient
 from gradc.ir.scalar import Apply, Guard, Load, NamedConstant, Number, NumberValue, Scalar, is_apply
 from gradc.ir.tensor import Input
+from gradc.ir.walk import post_order
 
 #: A fraction inside another one, or inside a factor, reads badly.
 _NESTED_FRACTION = 3.0
@@ -22,15 +23,9 @@ class Ink:
     def __call__(self, scalar: Scalar) -> float:
         """The cost of ``scalar``."""
         costs = self._costs
-        stack = [scalar]
-        while stack:
-            node = stack[-1]
-            missing = [c for c in node.children if c not in costs]
-            if missing:
-                stack.extend(missing)
-                continue
-            stack.pop()
-            costs[node] = min(self._own(node), _LARGEST)
+        for node in post_order([scalar], prune=costs.__contains__):
+            if node not in costs:
+                costs[node] = min(self._own(node), _LARGEST)
         return costs[scalar]
 
     def _own(self, node: Scalar) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradc.ir.scalar import Apply, Load, Scalar
+from gradc.ir.walk import post_order
 
 
 class Measures:
@@ -33,14 +34,8 @@ class Measures:
     def has_index_arithmetic(self, scalar: Scalar) -> bool:
         """Whether ``scalar`` holds a comparison, ``//`` or ``%`` of integers, which the extents may settle."""
         known = self._index_arithmetic
-        stack = [scalar]
-        while stack:
-            node = stack[-1]
-            missing = [c for c in node.children if c not in known]
-            if missing:
-                stack.extend(missing)
-                continue
-            stack.pop()
-            own = isinstance(node, Apply) and (node.op.name in ("floordiv", "mod") or node.dtype.kind == "b")
-            known[node] = own or any(known[c] for c in node.children)
+        for node in post_order([scalar], prune=known.__contains__):
+            if node not in known:
+                own = isinstance(node, Apply) and (node.op.name in ("floordiv", "mod") or node.dtype.kind == "b")
+                known[node] = own or any(known[c] for c in node.children)
         return known[scalar]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from gradc.evaluate import NUMPY, evaluate
+from gradc.evaluate.effort import work
 from gradc.ir.algebra import substitute
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import PI, Apply, Load, Number, Scalar, Size, apply, index, load, number
@@ -25,7 +26,7 @@ from gradc.ir.walk import graph_order, loads_of, post_order
 from gradc.verify.factor_hints import CHAIN_RULE, sizes_of
 from gradc.verify.hint import Hint, Kind
 from gradc.verify.hint_sample import Inner
-from gradc.verify.sample import Point, differences, points, work
+from gradc.verify.sample import Point, differences, points
 from gradc.verify.wording import operand_words, scalar_words, tensor_words
 
 _MOST_EDITS = 400

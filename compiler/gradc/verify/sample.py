@@ -18,9 +18,10 @@ import numpy as np
 
 from gradc.evaluate import NUMPY, evaluate
 from gradc.evaluate.body import extent_value
+from gradc.evaluate.effort import work
 from gradc.evaluate.exact import MPMathNumbers
 from gradc.ir.scalar import DType, Scalar, Size
-from gradc.ir.tensor import Compute, Extent, Graph, Input, Tensor
+from gradc.ir.tensor import Compute, Graph, Input, Tensor
 from gradc.ir.walk import graph_order, post_order
 from gradc.verify.givens import Givens, declared
 
@@ -172,26 +173,10 @@ def nearby(point: Point, seed: int = 0) -> Point:
 # ---------------------------------------------------------------- values at a point
 
 
-def work(graph: Graph, sizes: Mapping[str, int]) -> int:
-    """About how many scalar operations one evaluation takes."""
-    total = 0
-    for node in graph_order(graph.outputs):
-        if isinstance(node, Compute):
-            total += _volume(node.extents, sizes) * len(post_order([node.body]))
-    return total
-
-
 def graph_size(*graphs: Graph) -> int:
     """How many scalar expressions there are."""
     nodes = [node for graph in graphs for node in graph_order(graph.outputs)]
     return sum(len(post_order([node.body])) for node in nodes if isinstance(node, Compute))
-
-
-def _volume(extents: Sequence[Extent], sizes: Mapping[str, int]) -> int:
-    volume = 1
-    for extent in extents:
-        volume *= extent_value(extent, sizes)
-    return volume
 
 
 @dataclass(frozen=True)

@@ -131,10 +131,11 @@ class _Shown:
         )
         kind = "input" if name is not None else "output" if made else "operation"
         value, adjoint = (_short(found[tensor]) if tensor in found else "" for found in (self._values, self._adjoints))
-        return Box(f"{made} = {label}" if made else label, kind, value, adjoint, self._tip(tensor))
+        return Box(f"{made} = {label}" if made else label, kind, value, adjoint, self._tip(operation))
 
-    def _tip(self, tensor: Tensor) -> str:
-        made = self._lines.get(tensor)
+    def _tip(self, operation: Operation) -> str:
+        tensor = operation.tensor
+        made = self._lines.get(operation.node)
         lines = [made.text.strip()] if made is not None and made.text else []
         shape = f"shape ({', '.join(str(getattr(e, 'name', e)) for e in tensor.shape)})" if tensor.rank else ""
         facts = [f"value {self._values[tensor]}"] if tensor in self._values else []

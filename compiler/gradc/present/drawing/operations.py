@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradc.ir.algebra import Substitution
+from gradc.ir.intern import Node
 from gradc.ir.rewrite import as_it_is, with_operands
 from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, index, load
-from gradc.ir.source import carry_lines
 from gradc.ir.tensor import Compute, Graph, MultiNode, Projection, Tensor, compute, projection
 from gradc.ir.walk import graph_order, loads_of
 from gradc.present.drawing.labels import called_label, movement_label, operation_label, reduction_label
@@ -20,7 +20,9 @@ class Operation:
 
     tensor: Tensor
     label: str
-    operands: tuple[Tensor, ...] = ()
+    operands: tuple[Tensor, ...]
+    #: the node of the graph that it was taken from
+    node: Node
 
 
 def operations_of(graph: Graph) -> tuple[Graph, list[Operation]]:
@@ -38,9 +40,11 @@ class _TakenApart:
         self.operations: list[Operation] = []
         self._sources: dict[object, MultiNode] = {}
         self._known: set[Tensor] = set()
+        self._node: Node
 
-    def add(self, node: object) -> None:
+    def add(self, node: Node) -> None:
         """Take one node of the graph apart."""
+        self._node = node.source if isinstance(node, Projection) else node
         if isinstance(node, Compute):
             self.images[node] = self._taken_apart(node)
         elif isinstance(node, Projection):
@@ -54,23 +58,20 @@ class _TakenApart:
     def _drawn(self, tensor: Tensor, label: str, operands: Sequence[Tensor]) -> Tensor:
         if tensor not in self._known:
             self._known.add(tensor)
-            self.operations.append(Operation(tensor, label, tuple(operands)))
+            self.operations.append(Operation(tensor, label, tuple(operands), self._node))
         return tensor
 
     def _taken_apart(self, node: Compute) -> Tensor:
         body, domain = self._relinked(node.body), self._relinked(node.domain)
         if node.reducer is None:
-            result = self._value(body, node)
-        elif is_contraction(body) and node.reducer == "sum":
-            result = self._reduced(node, body, domain, "@" if node.rank < 3 else "Σ×")
-        elif isinstance(body, Load):
-            result = self._reduced(node, body, domain, reduction_label(node.reducer))
-        else:
-            inner = self._value(body, node)
-            every = [index(k) for k in range(len(node.extents))]
-            result = self._reduced(node, load(inner, every), domain, reduction_label(node.reducer))
-        carry_lines(node, result)
-        return result
+            return self._value(body, node)
+        if is_contraction(body) and node.reducer == "sum":
+            return self._reduced(node, body, domain, "@" if node.rank < 3 else "Σ×")
+        if isinstance(body, Load):
+            return self._reduced(node, body, domain, reduction_label(node.reducer))
+        inner = self._value(body, node)
+        every = [index(k) for k in range(len(node.extents))]
+        return self._reduced(node, load(inner, every), domain, reduction_label(node.reducer))
 
     def _reduced(self, node: Compute, body: Scalar, domain: Scalar, label: str) -> Tensor:
         tensor = compute(node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain)

@@ -15,6 +15,7 @@ import numpy as np
 
 from gradc.evaluate import MPMATH, NUMPY, evaluate
 from gradc.evaluate.body import extent_value
+from gradc.evaluate.effort import work
 from gradc.ir.algebra import product_of
 from gradc.ir.build import as_tensor
 from gradc.ir.scalar import DType, Scalar, Size, index, load
@@ -214,16 +215,4 @@ def _finite(value: Any) -> bool:
     return isinstance(value, Fraction | int | float | mpmath.mpf) and bool(mpmath.isfinite(value))
 
 
-def work(graph: Graph, sizes: Mapping[str, int]) -> int:
-    """About how many scalar operations one evaluation takes."""
-    total = 0
-    for node in graph_order(graph.outputs):
-        if isinstance(node, Compute):
-            volume = 1
-            for extent in node.extents:
-                volume *= extent_value(extent, sizes)
-            total += volume * len(post_order([node.body]))
-    return total
-
-
-__all__ = ["Check", "Points", "WrongStepError", "is_finite", "work"]
+__all__ = ["Check", "Points", "WrongStepError", "is_finite"]

@@ -12,7 +12,7 @@ from gradc.present.steps.derivation import Side
 CHAIN, PATHS = "chain rule", "sum over paths"
 SUM, CONSTANT, PRODUCT, QUOTIENT, POWER = "sum rule", "constant multiple", "product rule", "quotient rule", "power rule"
 MATRIX, REDUCTION, BRACKETS = "matrix product", "sum of entries", "bracket elimination"
-CASES, EXTREME, EXPONENTIAL = "case by case", "the extreme entry", "derivative of exp"
+CASES, EXTREME = "case by case", "the extreme entry"
 SELECTED, PRODUCT_OF_ALL = "entries selected", "product of entries"
 
 #: What each rule says, as plain text and LaTeX.
