@@ -205,3 +205,8 @@ def test_names_are_those_of_this_function_alone() -> None:
 
     assert "quintuple" in str(gradc.grad(named()).formula().steps())
     assert "quintuple" not in str(gradc.grad(plain()).formula().steps())
+
+
+def test_an_empty_array():
+    told = gradc.grad(lambda x: np.sum(x**2)).formula(gradc.vector(0)).steps()
+    assert "2*x" in str(told)

@@ -141,8 +141,8 @@ class Points:
 
     def _along(self, derivative: Tensor, variable: Input, direction: Array, environment: Environment) -> Array:
         """The derivative times a direction; a big one is multiplied as a formula, so that its zeros take no room."""
+        kept = derivative.rank - variable.rank
         if derivative.rank and self.volume(derivative.shape) > LARGEST_ARRAY:
-            kept = derivative.rank - variable.rank
             given = input_tensor("the direction", variable.shape, variable.dtype)
             every = [index(k) for k in range(derivative.rank)]
             inner = derivative.body if isinstance(derivative, Compute) and not derivative.reducer else None
@@ -150,8 +150,9 @@ class Points:
             body = summed(derivative.shape[:kept], variable.shape, product_of(entry, load(given, every[kept:])))
             along = as_tensor(derivative.shape[:kept], body)
             return self._values([along], {**environment, given: direction})[0]
-        rows = self._values([derivative], environment)[0].reshape((-1, max(direction.size, 1)))
-        return np.asarray((rows * self._moved(direction).reshape(1, -1)).sum(axis=1))
+        entries = self.volume(derivative.shape[:kept])
+        rows = self._values([derivative], environment)[0].reshape((entries, direction.size))
+        return np.asarray((rows * self._moved(direction).reshape((1, direction.size))).sum(axis=1))
 
     def volume(self, shape: Shape) -> int:
         """How many entries an array of this shape has at the points."""
