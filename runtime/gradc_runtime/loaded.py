@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy import empty
 
-from gradc_runtime import blas, lapack, threads
+from gradc_runtime import blas, lapack, threads, ufuncs
 from gradc_runtime.blas import one_thread
 from gradc_runtime.buffers import FramePool, Workspaces
 from gradc_runtime.engine import Library, engine
@@ -112,7 +112,11 @@ class LoadedKernel:
         #: what the machine code calls, see `gradc_runtime.routines`
         self.routine_texts = dict(routine_texts or {})
         self._routines = routines(self.routine_texts)
-        self._symbols = blas.symbols(external) | lapack.symbols(external) | threads.symbols(external)
+        self._symbols = {
+            name: address
+            for room in (blas, lapack, threads, ufuncs)
+            for name, address in room.symbols(external).items()
+        }
         self._symbols |= {name: library.address(name) for name, library in self._routines.items()}
         self._libraries: list[Library] = []
         self._cell = ctypes.c_void_p()

@@ -41,6 +41,7 @@ def needed_lines(template: Template, taken: frozenset[int]) -> str:
 
 
 _INTERNAL = re.compile(r"^define internal (.*)")
+_GLOBAL = re.compile(r"@([\w.$]+)")
 #: What stores past the cache refer to.
 STREAMED = "!0 = !{i32 1}"
 #: What generated functions have in common.
@@ -84,7 +85,8 @@ class Module:
     def _text(self, functions: Sequence[str], declared: Sequence[str] = ()) -> str:
         """A module of some of the functions, with the declarations that they need."""
         body = "\n\n".join(functions)
-        declarations = [self._declarations[name] for name in self.declarations if f"@{name}(" in body]
+        mentioned = set(_GLOBAL.findall(body))
+        declarations = [self._declarations[name] for name in self.declarations if name in mentioned]
         metadata = [STREAMED] if "!nontemporal" in body else []
         return "\n\n".join([body, ATTRIBUTES, "\n".join([*declarations, *declared]), *metadata]) + "\n"
 
