@@ -289,21 +289,30 @@ def test_decompositions(numbers, rng):
 
 
 @pytest.mark.parametrize("numbers", [NUMPY, MPMATH, COMPLEX], ids=lambda n: n.name)
-def test_sort(numbers):
-    x = np.array([[3.0, np.nan, 1.0], [2.0, 2.0, -1.0]])
-    found, order = extern("sort", '[["axis", 1]]', ["float64[2, 3]", "int64[2, 3]"], x, numbers=numbers)
-    np.testing.assert_array_equal(as_complex(found).real, np.sort(x, 1))
+def test_sorting_permutation(numbers):
+    x = np.array([[3.0, np.nan, 1.0, 3.0], [2.0, 0.0, -0.0, -1.0]])
+    (order,) = extern("argsort", "[]", ["int64[2, 4]"], x, numbers=numbers)
     np.testing.assert_array_equal(order.astype(int), np.argsort(x, 1, kind="stable"))
 
 
-@pytest.mark.parametrize("numbers", [NUMPY, MPMATH, SYMPY], ids=lambda n: n.name)
+@pytest.mark.parametrize("numbers", [NUMPY, MPMATH, COMPLEX], ids=lambda n: n.name)
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_search(numbers, side):
+    edges, values = np.array([-1.0, 0.0, 0.0, 2.0, np.nan]), np.array([0.0, 5.0, -2.0, np.nan])
+    parameters = f'[["side", "{side}"]]'
+    (found,) = extern("searchsorted", parameters, ["int64[1, 4]"], edges[None], values[None], numbers=numbers)
+    np.testing.assert_array_equal(found[0].astype(int), np.searchsorted(edges, values, side))
+
+
+@pytest.mark.parametrize("numbers", [NUMPY, MPMATH, COMPLEX, SYMPY], ids=lambda n: n.name)
 @pytest.mark.parametrize("inverse", [False, True])
 def test_fourier_transform(numbers, inverse):
-    x = np.array([[1.0, 2.0, -1.0], [0.0, 1.0, 0.0]])
-    parameters = f'[["axis", 0], ["inverse", {str(inverse).lower()}]]'
-    (found,) = extern("fft", parameters, ["complex128[2, 3]"], x, numbers=numbers)
-    expected = np.fft.ifft(x, axis=0) if inverse else np.fft.fft(x, axis=0)
-    np.testing.assert_allclose(as_complex(found), expected, atol=1e-15)
+    pairs = np.array([[[1.0, 2.0], [-1.0, 0.0], [0.5, 1.0]], [[0.0, 1.0], [3.0, -2.0], [1.0, 0.0]]])
+    parameters = f'[["inverse", {str(inverse).lower()}]]'
+    (found,) = extern("fft", parameters, ["float64[2, 3, 2]"], pairs, numbers=numbers)
+    z = pairs[..., 0] + 1j * pairs[..., 1]
+    expected = np.fft.ifft(z, norm="forward") if inverse else np.fft.fft(z)
+    np.testing.assert_allclose(as_complex(found), np.stack([expected.real, expected.imag], -1), atol=1e-15)
 
 
 def test_what_a_system_lacks_is_said():

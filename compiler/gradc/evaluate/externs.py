@@ -1,20 +1,21 @@
 """Library calls in every number system that has them.
 
-=============  ==========================================================  ==============================
-name           results                                                     parameters
-=============  ==========================================================  ==============================
-``cholesky``   lower factor L of A = L L^H
-``inv``        the inverse
-``det``        the determinant
-``cofactor``   the matrix of cofactors, det A A^-T
-``slogdet``    its sign, and the logarithm of its size
-``solve``      x with A x = b; b a vector or a matrix
-``triangular`` the same, for the lower (or upper) triangle of A    lower
-``eigh``       eigenvalues ascending, eigenvectors in columns
-``svd``        u, s, vh                                                    full_matrices (false)
-``sort``       sorted values [, the permutation] (stable, NaN last)        axis (-1)
-``fft``        the discrete Fourier transform                              axis (-1), inverse (false)
-=============  ==========================================================  ==============================
+================  ==========================================================  ==============================
+name              results                                                     parameters
+================  ==========================================================  ==============================
+``cholesky``      lower factor L of A = L L^H
+``inv``           the inverse
+``det``           the determinant
+``cofactor``      the matrix of cofactors, det A A^-T
+``slogdet``       its sign, and the logarithm of its size
+``solve``         x with A x = b; b a vector or a matrix
+``triangular``    the same, for the lower (or upper) triangle of A            lower
+``eigh``          eigenvalues ascending, eigenvectors in columns
+``svd``           u, s, vh                                                    full_matrices (false)
+``argsort``       the permutation that sorts each row (stable, NaN last)
+``searchsorted``  how many of the sorted entries come before each value       side
+``fft``           Fourier sums of (real, imaginary), not divided by n         inverse
+================  ==========================================================  ==============================
 
 Leading axes are batch axes.
 """
@@ -89,15 +90,24 @@ def _svd(parameters: Parameters, matrix: Array) -> Results:
     return tuple(np.linalg.svd(matrix, full_matrices=bool(parameters.get("full_matrices", False))))
 
 
-def _sort(parameters: Parameters, array: Array) -> Results:
-    axis = int(parameters.get("axis", -1))
-    order = np.argsort(array, axis=axis, kind="stable")
-    return np.take_along_axis(array, order, axis), order
+def _argsort(_: Parameters, array: Array) -> Results:
+    return (np.argsort(array, axis=-1, kind="stable"),)
 
 
-def _fft(parameters: Parameters, array: Array) -> Results:
-    transform = np.fft.ifft if parameters.get("inverse", False) else np.fft.fft
-    return (transform(array, axis=int(parameters.get("axis", -1))),)
+def _searchsorted(parameters: Parameters, edges: Array, values: Array) -> Results:
+    result = np.empty(values.shape, np.int64)
+    for place in np.ndindex(edges.shape[:-1]):
+        result[place] = np.searchsorted(edges[place], values[place], side=parameters["side"])
+    return (result,)
+
+
+def _fft(parameters: Parameters, pairs: Array) -> Results:
+    if not pairs.shape[-2]:
+        return (pairs,)
+    array = pairs[..., 0] + pairs.dtype.type(1) * 1j * pairs[..., 1]
+    complete = array.astype(np.result_type(pairs.dtype, np.complex64))
+    result = np.fft.ifft(complete, norm="forward") if parameters["inverse"] else np.fft.fft(complete)
+    return (np.stack([result.real, result.imag], axis=-1),)
 
 
 _NUMPY: dict[str, Callable[..., Results]] = {
@@ -110,7 +120,8 @@ _NUMPY: dict[str, Callable[..., Results]] = {
     "triangular": _triangular,
     "eigh": lambda _, matrix: tuple(np.linalg.eigh(matrix)),
     "svd": _svd,
-    "sort": _sort,
+    "argsort": _argsort,
+    "searchsorted": _searchsorted,
     "fft": _fft,
 }
 
@@ -128,10 +139,27 @@ def _complex_cholesky(_: Parameters, matrix: Array) -> Results:
     return (lower,)
 
 
-def _complex_sort(parameters: Parameters, array: Array) -> Results:
-    axis = int(parameters.get("axis", -1))
-    order = np.argsort(array.real, axis=axis, kind="stable")
-    return np.take_along_axis(array, order, axis), order
+def _complex_argsort(parameters: Parameters, array: Array) -> Results:
+    return _argsort(parameters, array.real)
+
+
+def _complex_searchsorted(parameters: Parameters, edges: Array, values: Array) -> Results:
+    return _searchsorted(parameters, edges.real, values.real)
+
+
+def _complex_fft(parameters: Parameters, pairs: Array) -> Results:
+    """Both parts of a pair are complex here: cosine and sine sums are those of the two transforms."""
+    if not pairs.shape[-2]:
+        return (pairs,)
+    ahead, back = np.fft.fft(pairs, axis=-2), np.fft.ifft(pairs, axis=-2, norm="forward")
+    return (_turned((ahead + back) / 2, (back - ahead) / 2j, parameters),)
+
+
+def _turned(cosines: Array, sines: Array, parameters: Parameters) -> Array:
+    """The pairs of the transform, from the sums of each part times cosines and times sines."""
+    sign = -1 if parameters["inverse"] else 1
+    real, imaginary = cosines[..., 0] + sign * sines[..., 1], cosines[..., 1] - sign * sines[..., 0]
+    return np.stack([real, imaginary], axis=-1)
 
 
 _COMPLEX: dict[str, Callable[..., Results]] = {
@@ -142,7 +170,9 @@ _COMPLEX: dict[str, Callable[..., Results]] = {
     "slogdet": _complex_slogdet,
     "solve": _solve,
     "triangular": _triangular,
-    "sort": _complex_sort,
+    "argsort": _complex_argsort,
+    "searchsorted": _complex_searchsorted,
+    "fft": _complex_fft,
 }
 
 
@@ -260,49 +290,68 @@ def _unit(matrix: Array) -> Array:
     return np.eye(len(matrix), dtype=int).astype(object)
 
 
-def _mp_sort(parameters: Parameters, array: Array) -> Results:
-    def compare(left: tuple[int, Any], right: tuple[int, Any]) -> int:
-        a, b = left[1], right[1]
-        if a != a or b != b:
-            return int(a != a) - int(b != b)
-        return int(a > b) - int(a < b)
-
-    axis = int(parameters.get("axis", -1))
-    moved = np.moveaxis(array, axis, -1)
-    order = np.empty(moved.shape, np.int64)
-    for position in np.ndindex(moved.shape[:-1]):
-        ranked = sorted(enumerate(moved[position]), key=cmp_to_key(compare))
-        order[position] = [k for k, _ in ranked]
-    order = np.moveaxis(order, -1, axis)
-    return np.take_along_axis(array, order, axis), order
+def _exact_argsort(_: Parameters, array: Array) -> Results:
+    order = np.empty(array.shape, np.int64)
+    for place in np.ndindex(array.shape[:-1]):
+        row = list(array[place])
+        order[place] = sorted(range(len(row)), key=[cmp_to_key(_compared)(entry) for entry in row].__getitem__)
+    return (order,)
 
 
-def _fourier(unit: Callable[[int, int, int, Array], Any], divide: Callable[[Any, int], Any]) -> Callable[..., Results]:
-    """The transform by its definition; ``unit(j, k, n, array)`` is exp(2 pi i j k / n)."""
+def _compared(a: Any, b: Any) -> int:
+    """-1, 0 or 1: NaN is the largest."""
+    if a != a or b != b:
+        return int(a != a) - int(b != b)
+    return int(a > b) - int(a < b)
 
-    def run(parameters: Parameters, array: Array) -> Results:
-        axis, inverse = int(parameters.get("axis", -1)), bool(parameters.get("inverse", False))
-        moved = np.moveaxis(array, axis, -1)
-        n = moved.shape[-1]
-        sign = 1 if inverse else -1
-        matrix = np.empty((n, n), object)
-        for j, k in np.ndindex(n, n):
-            matrix[j, k] = unit(sign * j, k, n, moved)
-        result = np.moveaxis(np.dot(moved, matrix.T), -1, axis)
-        return (np.frompyfunc(lambda entry: divide(entry, n), 1, 1)(result) if inverse else result,)
+
+def _exact_searchsorted(parameters: Parameters, edges: Array, values: Array) -> Results:
+    least = 0 if parameters["side"] == "left" else -1
+    result = np.empty(values.shape, np.int64)
+    for place in np.ndindex(edges.shape[:-1]):
+        for k, value in enumerate(values[place]):
+            result[(*place, k)] = sum(_compared(value, edge) > least for edge in edges[place])
+    return (result,)
+
+
+def _fourier(
+    cosine: Callable[[int, int, Array], Any], sine: Callable[[int, int, Array], Any]
+) -> Callable[..., Results]:
+    """The transform by its definition; ``cosine(j, n, array)`` is ``cos(2 pi j / n)``."""
+
+    def run(parameters: Parameters, pairs: Array) -> Results:
+        n = pairs.shape[-2]
+        tables = [np.empty((n, n), object) for _ in range(2)]
+        for table, function in zip(tables, (cosine, sine), strict=True):
+            for j, k in np.ndindex(n, n):
+                table[j, k] = function(j * k % n, n, pairs)
+        parts = np.swapaxes(pairs, -1, -2)
+        cosines, sines = (np.swapaxes(np.dot(parts, table), -1, -2) for table in tables)
+        return (_turned(cosines, sines, parameters),)
 
     return run
 
 
-def _mp_unit(j: int, k: int, n: int, array: Array) -> Any:
+def _mp_cosine(j: int, n: int, array: Array) -> Any:
     mp = _context_of(array)
-    return mp.expjpi(mp.mpf(2 * (j * k % n)) / n)
+    return mp.cospi(mp.mpf(2 * j) / n)
 
 
-def _sympy_unit(j: int, k: int, n: int, _: Array) -> Any:
+def _mp_sine(j: int, n: int, array: Array) -> Any:
+    mp = _context_of(array)
+    return mp.sinpi(mp.mpf(2 * j) / n)
+
+
+def _sympy_cosine(j: int, n: int, _: Array) -> Any:
     import sympy
 
-    return sympy.exp(2 * sympy.pi * sympy.I * sympy.Rational(j * k % n, n))
+    return sympy.cos(2 * sympy.pi * sympy.Rational(j, n))
+
+
+def _sympy_sine(j: int, n: int, _: Array) -> Any:
+    import sympy
+
+    return sympy.sin(2 * sympy.pi * sympy.Rational(j, n))
 
 
 def _sympy_solve(matrix: Array, right: Array) -> Results:
@@ -356,8 +405,9 @@ _MPMATH: dict[str, Callable[..., Results]] = {
     "triangular": _on_triangle(_batched(_mp_solve, 2, 0)),
     "eigh": _batched(_mp_eigh, 2),
     "svd": _batched(_mp_svd, 2),
-    "sort": _mp_sort,
-    "fft": _fourier(_mp_unit, lambda entry, n: entry / n),
+    "argsort": _exact_argsort,
+    "searchsorted": _exact_searchsorted,
+    "fft": _fourier(_mp_cosine, _mp_sine),
 }
 _SYMPY: dict[str, Callable[..., Results]] = {
     "cholesky": _batched(_sympy_cholesky, 2),
@@ -367,7 +417,7 @@ _SYMPY: dict[str, Callable[..., Results]] = {
     "slogdet": _batched(_sympy_slogdet, 2),
     "solve": _batched(_sympy_solve, 2, 0),
     "triangular": _on_triangle(_batched(_sympy_solve, 2, 0)),
-    "fft": _fourier(_sympy_unit, lambda entry, n: entry / n),
+    "fft": _fourier(_sympy_cosine, _sympy_sine),
 }
 _TABLES: dict[type[NumberSystem], dict[str, Callable[..., Results]]] = {
     NumberSystem: _NUMPY,

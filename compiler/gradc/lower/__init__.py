@@ -6,7 +6,7 @@ from gradc.config import checking
 from gradc.errors import CompileError, SettingError
 from gradc.ir.tensor import Compute, Constant, Extern, Graph, Input, MultiNode, Tensor
 from gradc.ir.walk import graph_order
-from gradc.lower.factorisations import LOWERED
+from gradc.lower.calls import LOWERED
 from gradc.lower.kernel import Kernel
 from gradc_runtime.engine import UnknownTarget
 from gradc_runtime.threads import ThreadCountError

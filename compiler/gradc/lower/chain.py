@@ -10,12 +10,12 @@ from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, extent_scalar
 from gradc.ir.walk import graph_order
 from gradc.lower.batches import laid_out, leading_axes, with_own_operands
+from gradc.lower.calls import as_routines
 from gradc.lower.combined import combine_sums
 from gradc.lower.contractions import fold_scale, vector_products
 from gradc.lower.counting import cost_of, total_flops
 from gradc.lower.demanded import triangular_products
 from gradc.lower.describe import describe
-from gradc.lower.factorisations import factorised
 from gradc.lower.frame import Placement
 from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.inline import inline, reuse
@@ -51,7 +51,7 @@ FEW_OPERATIONS = 5e6
 
 def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lambda name, graph: None) -> Kernel:
     """Lower a graph of inputs, constants, comprehensions and library calls."""
-    parts = cut(factorised(graph))
+    parts = cut(as_routines(graph))
     graph = parts.graph
     tensors = ordered_tensors(graph)
     for name, run in PASSES:

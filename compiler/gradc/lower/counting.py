@@ -11,10 +11,11 @@ from math import prod
 from gradc.ir.scalar import Apply, Number, Scalar, Size, is_apply, is_number
 from gradc.ir.tensor import Compute, Extent, Tensor
 from gradc.ir.walk import free_indices
+from gradc.lower.calls import operations_of
 from gradc.lower.cost import ASSUMED_EXTENT, STRAIGHT, Cost, Group
 from gradc.lower.describe import head_of, names_of
 from gradc.lower.fuse import Lifetimes
-from gradc.lower.library import CallStatement, operations_of
+from gradc.lower.library import CallStatement
 from gradc.lower.powers import small_power
 from gradc.lower.products import uses_blas
 from gradc.lower.symmetry import is_symmetric
@@ -192,8 +193,7 @@ class _Operations:
         self._note(statement, work)
 
     def _call(self, statement: CallStatement) -> None:
-        factor, count = operations_of(statement)
-        work = factor * _assumed(count)
+        work = operations_of(statement, _assumed)
         self.flops += work
         self.in_products += work
         self._note(statement, work)

@@ -8,8 +8,9 @@ from gradc.ir.algebra import Substitution
 from gradc.ir.scalar import TRUE, Load, Scalar, load
 from gradc.ir.tensor import Extent, Input, Tensor, input_tensor
 from gradc.ir.text import index_name, scalar_text
+from gradc.lower.calls import title_of
 from gradc.lower.fuse import Lifetimes
-from gradc.lower.library import TITLES, CallStatement
+from gradc.lower.library import CallStatement
 from gradc.lower.symmetry import is_symmetric
 from gradc.lower.tree import Item, Nest, Statement, statements
 
@@ -46,7 +47,7 @@ def head_of(item: Item) -> str:
 
 def _product_name(statement: Statement) -> str:
     if isinstance(statement, CallStatement):
-        return TITLES[statement.routine]
+        return title_of(statement)
     what = "symmetric product" if is_symmetric(statement) else "matrix product"
     product = statement.product
     is_part = product is not None and (product.below, product.above) != (None, None)

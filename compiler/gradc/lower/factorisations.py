@@ -18,49 +18,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradc.ir.algebra import conjunction, equal, guarded, less_equal, sum_of
-from gradc.ir.rewrite import with_operands
 from gradc.ir.scalar import Load, Scalar, apply, index, load, number
 from gradc.ir.tensor import (
     Compute,
     Extern,
-    Graph,
-    Projection,
     ResultType,
     Tensor,
     compute,
     extent,
     extent_scalar,
-    extern,
-    projection,
 )
-from gradc.ir.walk import graph_order
-from gradc.lower.rewrite import with_tensors
+from gradc.lower.library import routine_result
 from gradc.ops.linear_algebra import transposed
 
 #: The rows of packed factors beside those of the matrix.
 PIVOT_ROWS = 2
-
-
-def factorised(graph: Graph) -> Graph:
-    """The graph with its library calls as calls of routines."""
-    order = graph_order(graph.outputs)
-    if not any(isinstance(node, Extern) for node in order):
-        return graph
-    images: dict[Tensor, Tensor] = {}
-    for node in order:
-        if isinstance(node, Projection):
-            source = with_operands(node.source, [images[t] for t in node.source.operands])
-            expand = _EXPANSIONS.get(source.name) if isinstance(source, Extern) else None
-            if expand is None:
-                images[node] = projection(source, node.position)
-            else:
-                assert isinstance(source, Extern)
-                images[node] = expand(source, node.position)
-        elif isinstance(node, Compute):
-            images[node] = with_tensors(node, images)
-        elif isinstance(node, Tensor):
-            images[node] = node
-    return Graph(graph.inputs, tuple(images[t] for t in graph.outputs))
 
 
 def _untransposed(matrix: Tensor) -> tuple[Tensor, bool]:
@@ -73,10 +45,7 @@ def _untransposed(matrix: Tensor) -> tuple[Tensor, bool]:
 
 
 def _routine(name: str, operands: Sequence[Tensor], shape: Sequence[Any], **parameters: bool) -> Tensor:
-    result = ResultType(tuple(shape), operands[-1].dtype)
-    if 0 in result.shape:
-        return compute(result.shape, number(0, result.dtype))
-    return projection(extern(name, operands, [result], tuple(parameters.items())), 0)
+    return routine_result(name, operands, ResultType(tuple(shape), operands[-1].dtype), **parameters)
 
 
 def _factors(matrix: Tensor) -> Tensor:
@@ -175,7 +144,8 @@ def _cholesky(node: Extern, _: int) -> Tensor:
     return compute(matrix.shape, guarded(less_equal(j, i), load(packed, every)))
 
 
-_EXPANSIONS: dict[str, Callable[[Extern, int], Tensor]] = {
+#: The library calls that become calls of LAPACK's routines.
+EXPANSIONS: dict[str, Callable[[Extern, int], Tensor]] = {
     "inv": _inv,
     "det": _det,
     "cofactor": _cofactor,
@@ -184,5 +154,3 @@ _EXPANSIONS: dict[str, Callable[[Extern, int], Tensor]] = {
     "triangular": _triangular,
     "cholesky": _cholesky,
 }
-#: The library calls that become machine code.
-LOWERED = frozenset(_EXPANSIONS)

@@ -6,10 +6,12 @@ LAPACK works in place: the result's buffer first gets a copy of the operand.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 from gradc.ir.scalar import BOOL, INT64, DType
+from gradc.ir.tensor import Extent
 from gradc.lower.expression import ExpressionEmitter
-from gradc.lower.library import CallStatement
+from gradc.lower.library import CallStatement, RoutineKind
 from gradc.lower.text import ONE, ZERO, Value, literal, llvm_type
 from gradc_runtime.lapack import PREFIX
 
@@ -17,21 +19,24 @@ from gradc_runtime.lapack import PREFIX
 SINGULAR, NOT_POSITIVE = 2, 3
 
 
-def write_call(e: ExpressionEmitter, statement: CallStatement) -> None:
+def _on_matrices(write: Callable[[_Matrices], None]) -> Callable[[ExpressionEmitter, CallStatement], None]:
     """The call, for every matrix of the batch."""
-    count = ONE
-    for length in statement.batch:
-        count = e.builder.multiply_integers(count, e.extent(length))
 
-    def one(position: Value, _: list[Value]) -> list[Value]:
-        _ROUTINES[statement.routine](_Matrices(e, statement, position))
-        return []
+    def each(e: ExpressionEmitter, statement: CallStatement) -> None:
+        count = ONE
+        for length in statement.tensor.shape[:-2]:
+            count = e.builder.multiply_integers(count, e.extent(length))
 
-    e.note_write(e.storage(statement.tensor).pointer)
-    if count is ONE:
-        one(ZERO, [])
-    else:
-        e.builder.loop(ZERO, count, [], one)
+        def one(position: Value, _: list[Value]) -> list[Value]:
+            write(_Matrices(e, statement, position))
+            return []
+
+        if count is ONE:
+            one(ZERO, [])
+        else:
+            e.builder.loop(ZERO, count, [], one)
+
+    return each
 
 
 class _Matrices:
@@ -169,9 +174,27 @@ def _factor(at: _Matrices) -> None:
     at.refuse(f"icmp sgt i64 {outcome.text}, 0", NOT_POSITIVE)
 
 
-_ROUTINES: dict[str, Callable[[_Matrices], None]] = {
-    "lu": _lu,
-    "lu_solve": _lu_solve,
-    "triangle_solve": _triangle_solve,
-    "factor": _factor,
+WRITERS: dict[str, Callable[[ExpressionEmitter, CallStatement], None]] = {
+    "lu": _on_matrices(_lu),
+    "lu_solve": _on_matrices(_lu_solve),
+    "triangle_solve": _on_matrices(_triangle_solve),
+    "factor": _on_matrices(_factor),
+}
+
+
+def _kind(title: str, factor: float, solutions: int, order: int) -> RoutineKind:
+    """A routine on matrices of n columns and m rows that takes ``factor m^solutions n^order`` operations."""
+
+    def operations(statement: CallStatement, assumed: Callable[[Extent], int]) -> float:
+        *batch, rows, columns = map(assumed, statement.tensor.shape)
+        return factor * prod([*batch, *[rows] * solutions, *[columns] * order])
+
+    return RoutineKind(title, operations)
+
+
+KINDS: dict[str, RoutineKind] = {
+    "lu": _kind("LU factorisation by LAPACK", 2 / 3, 0, 3),
+    "lu_solve": _kind("solution from LU factors by LAPACK", 2.0, 1, 2),
+    "triangle_solve": _kind("triangular solution by LAPACK", 1.0, 1, 2),
+    "factor": _kind("Cholesky factorisation by LAPACK", 1 / 3, 0, 3),
 }

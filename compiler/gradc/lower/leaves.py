@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, Index, Scalar
 from gradc.ir.walk import free_indices
+from gradc.lower.calls import write_call
 from gradc.lower.carried import is_float_sum
 from gradc.lower.expression import ExpressionEmitter, is_position
-from gradc.lower.lapack import write_call
 from gradc.lower.library import CallStatement
 from gradc.lower.memory import VectorisationRefused
 from gradc.lower.products import write_product

@@ -6,14 +6,27 @@ passes are done the calls are put back, as statements of their own between those
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from gradc.ir.algebra import product_of
 from gradc.ir.intern import digest_of
 from gradc.ir.rewrite import replace_tensors, with_operands
 from gradc.ir.scalar import TRUE, Scalar, number
-from gradc.ir.tensor import Compute, Constant, Extent, Extern, Graph, Input, Projection, Shape, Tensor, extent
+from gradc.ir.tensor import (
+    Compute,
+    Constant,
+    Extent,
+    Extern,
+    Graph,
+    Input,
+    Projection,
+    ResultType,
+    Shape,
+    Tensor,
+    compute,
+    extern,
+    projection,
+)
 from gradc.ir.walk import graph_order
 from gradc.lower.tree import Statement
 
@@ -53,11 +66,6 @@ class CallStatement(Statement):
     def reads(self) -> dict[Tensor, list[tuple[Scalar, ...]]]:
         """All of its operands."""
         return {tensor: [(number(0),) * tensor.rank] for tensor in self.operands}
-
-    @property
-    def batch(self) -> Shape:
-        """The axes over which it is called again and again."""
-        return self.tensor.shape[:-2]
 
 
 @dataclass(frozen=True)
@@ -152,25 +160,18 @@ def _result(routine: Extern, position: int) -> LibraryResult:
     return node
 
 
-#: Floating-point operations of one call on matrices of n rows and n columns, and m right hand sides: factor, m, n.
-_OPERATIONS: dict[str, tuple[float, int, int]] = {
-    "lu": (2 / 3, 0, 3),
-    "lu_solve": (2.0, 1, 2),
-    "triangle_solve": (1.0, 1, 2),
-    "factor": (1 / 3, 0, 3),
-}
-#: What the routines are, for reading.
-TITLES = {
-    "lu": "LU factorisation by LAPACK",
-    "lu_solve": "solution from LU factors by LAPACK",
-    "triangle_solve": "triangular solution by LAPACK",
-    "factor": "Cholesky factorisation by LAPACK",
-}
+@dataclass(frozen=True)
+class RoutineKind:
+    """What is known of a routine besides its code."""
+
+    #: what it is, for reading
+    title: str
+    #: the operations of a call, given what each of the statement's extents is taken to be
+    operations: Callable[[CallStatement, Callable[[Extent], int]], float]
 
 
-def operations_of(statement: CallStatement) -> tuple[float, Extent]:
-    """A factor, and the extents' product that it counts."""
-    factor, solutions, order = _OPERATIONS[statement.routine]
-    rows, columns = statement.tensor.shape[-2:]
-    powers: Sequence[Extent] = [*statement.batch, *[rows] * solutions, *[columns] * order]
-    return factor, extent(product_of(*[e if isinstance(e, Scalar) else number(e) for e in powers]))
+def routine_result(name: str, operands: Sequence[Tensor], result: ResultType, **parameters: str | int | bool) -> Tensor:
+    """What a routine gives for its operands; nothing is called for a result without entries."""
+    if 0 in result.shape:
+        return compute(result.shape, number(0, result.dtype))
+    return projection(extern(name, operands, [result], tuple(parameters.items())), 0)

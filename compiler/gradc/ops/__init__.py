@@ -1,5 +1,23 @@
 """The tables of operations and of library calls. Importing this package fills them; one row holds everything about one."""
 
-from gradc.ops import arithmetic, comparison, exponential, linear_algebra, special, trigonometric
+from gradc.ops import (
+    arithmetic,
+    comparison,
+    exponential,
+    fourier,
+    linear_algebra,
+    sorting,
+    special,
+    trigonometric,
+)
 
-__all__ = ["arithmetic", "comparison", "exponential", "linear_algebra", "special", "trigonometric"]
+__all__ = [
+    "arithmetic",
+    "comparison",
+    "exponential",
+    "fourier",
+    "linear_algebra",
+    "sorting",
+    "special",
+    "trigonometric",
+]
