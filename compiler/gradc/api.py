@@ -63,8 +63,12 @@ def grad(
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     static_argnums: int | Sequence[int] = (),
+    holomorphic: bool = False,
 ) -> Function:
     """The gradient of a scalar-valued function.
+
+    By a complex z = x + i y the gradient of a real f is ``df/dx - i df/dy`` (to descend, step along its conjugate). A complex
+    output has a gradient only where f is holomorphic: with ``holomorphic=True`` it is ``df/dz``.
 
     Parameters
     ----------
@@ -77,6 +81,8 @@ def grad(
         Whether ``f`` returns ``(value, auxiliary)``; the result is then ``(gradient, auxiliary)``.
     static_argnums
         Positional arguments that are handed to ``f`` as they are, as for `jit`.
+    holomorphic
+        Whether ``f`` is a holomorphic function of complex arguments, with a complex result. It is not checked.
 
     Returns
     -------
@@ -95,9 +101,11 @@ def grad(
     93.0
     >>> gradc.grad(lambda x: 2 * np.dot(x, x))(np.arange(4.0))
     array([ 0.,  4.,  8., 12.])
+    >>> gradc.grad(lambda z: np.abs(z) ** 2)(3 + 4j)
+    (6-8j)
 
     """
-    return Function(f, Grad(_argnums(argnums), bool(has_aux)), static_argnums)
+    return Function(f, Grad(_argnums(argnums), bool(has_aux), holomorphic=bool(holomorphic)), static_argnums)
 
 
 def value_and_grad(
@@ -105,6 +113,7 @@ def value_and_grad(
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     static_argnums: int | Sequence[int] = (),
+    holomorphic: bool = False,
 ) -> Function:
     """``(value, gradient)`` of a scalar-valued function, from one kernel.
 
@@ -114,7 +123,8 @@ def value_and_grad(
     >>> gradc.value_and_grad(lambda w: (3 * w - 2) ** 2)(1.0)
     (1.0, 6.0)
     """
-    return Function(f, Grad(_argnums(argnums), bool(has_aux), with_value=True), static_argnums)
+    transform = Grad(_argnums(argnums), bool(has_aux), with_value=True, holomorphic=bool(holomorphic))
+    return Function(f, transform, static_argnums)
 
 
 def elementwise_grad(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
@@ -128,8 +138,8 @@ def elementwise_grad(f: UserFunction, argnums: int | Sequence[int] = 0) -> Funct
     return Function(f, ElementwiseGrad(_argnums(argnums)))
 
 
-def jacfwd(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
-    """The Jacobian by forward mode, of shape ``output.shape + input.shape``.
+def jacfwd(f: UserFunction, argnums: int | Sequence[int] = 0, holomorphic: bool = False) -> Function:
+    """The Jacobian by forward mode, of shape ``output.shape + input.shape``; the argument is real, or see `jacobian`.
 
     >>> import numpy as np
     >>> import gradc
@@ -137,11 +147,11 @@ def jacfwd(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
     array([[2., 0.],
            [0., 4.]])
     """
-    return Function(f, Jacobian(_argnums(argnums), "forward"))
+    return Function(f, Jacobian(_argnums(argnums), "forward", bool(holomorphic)))
 
 
-def jacrev(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
-    """The Jacobian by reverse mode, of shape ``output.shape + input.shape``.
+def jacrev(f: UserFunction, argnums: int | Sequence[int] = 0, holomorphic: bool = False) -> Function:
+    """The Jacobian by reverse mode, of shape ``output.shape + input.shape``; the output is real, or see `jacobian`.
 
     >>> import numpy as np
     >>> import gradc
@@ -149,11 +159,16 @@ def jacrev(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
     array([[3., 2.],
            [1., 0.]])
     """
-    return Function(f, Jacobian(_argnums(argnums), "reverse"))
+    return Function(f, Jacobian(_argnums(argnums), "reverse", bool(holomorphic)))
 
 
-def jacobian(f: UserFunction, argnums: int | Sequence[int] = 0, sparse: bool = False) -> Function:
+def jacobian(
+    f: UserFunction, argnums: int | Sequence[int] = 0, sparse: bool = False, holomorphic: bool = False
+) -> Function:
     """The Jacobian, of shape ``output.shape + input.shape``, by the mode that has fewer directions.
+
+    Complex outputs of real arguments have complex entries; those of real outputs by a complex z = x + i y are
+    ``df/dx - i df/dy``. Where both are complex, ``holomorphic=True`` says that ``df/dz`` exists and is meant.
 
     An output (argument) that is a container gives a container of Jacobians. With ``sparse=True`` the result is a
     `scipy.sparse` CSR array with a row per output entry and a column per input entry; its pattern comes from the formula.
@@ -169,11 +184,15 @@ def jacobian(f: UserFunction, argnums: int | Sequence[int] = 0, sparse: bool = F
         from gradc.sparse import SparseFunction
 
         return SparseFunction(f, _argnums(argnums), second_order=False)
-    return Function(f, Jacobian(_argnums(argnums)))
+    return Function(f, Jacobian(_argnums(argnums), holomorphic=bool(holomorphic)))
 
 
-def hessian(f: UserFunction, argnums: int | Sequence[int] = 0, sparse: bool = False) -> Function:
+def hessian(
+    f: UserFunction, argnums: int | Sequence[int] = 0, sparse: bool = False, holomorphic: bool = False
+) -> Function:
     """The second derivatives of a scalar-valued function, of shape ``input.shape + input.shape``.
+
+    The arguments are real; or complex with ``holomorphic=True``, see `grad`.
 
     With ``sparse=True`` the result is a `scipy.sparse` CSR array with a row and a column per input entry.
 
@@ -187,7 +206,7 @@ def hessian(f: UserFunction, argnums: int | Sequence[int] = 0, sparse: bool = Fa
         from gradc.sparse import SparseFunction
 
         return SparseFunction(f, _argnums(argnums), second_order=True)
-    return Function(f, Hessian(_argnums(argnums)))
+    return Function(f, Hessian(_argnums(argnums), holomorphic=bool(holomorphic)))
 
 
 def hvp(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
@@ -206,6 +225,8 @@ def hvp(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:
 def jvp(f: UserFunction, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """``(value, tangent)``: the function at ``primals`` and its derivative along ``tangents`` (forward mode).
 
+    The derivative along a complex tangent is that along its real and imaginary part together, holomorphic or not.
+
     >>> import numpy as np
     >>> import gradc
     >>> gradc.jvp(lambda x: x**2, (3.0,), (1.0,))
@@ -220,6 +241,9 @@ def jvp(f: UserFunction, primals: Sequence[Any], tangents: Sequence[Any]) -> tup
 
 def vjp(f: UserFunction, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """``(value, pullback)``; ``pullback(cotangent)`` gives a tuple of cotangents, one per primal (reverse mode).
+
+    A cotangent c of w stands for ``sum Re(c dw)``: nothing is conjugated, and that of z = x + i y has the derivative by x as
+    its real part and minus that by y as its imaginary part. Of a holomorphic function it is ``c df/dz``.
 
     >>> import numpy as np
     >>> import gradc

@@ -91,15 +91,27 @@ class Differential(Transform):
         return [leaf.input for leaves in self.wanted(traced) for leaf in leaves]
 
 
-def scalar_output(tensor: Tensor, verb: str) -> None:
-    """Check that a gradient can be asked of ``tensor``."""
+def scalar_output(tensor: Tensor, verb: str, holomorphic: bool = False) -> None:
+    """Check that a gradient can be asked of ``tensor``: a real one, or a complex one of a holomorphic function."""
     if tensor.shape != ():
         raise NonScalarOutputError(
             f"{verb} needs a scalar, but the output has shape {shape_text(tensor.shape)}; "
             f"sum it, use elementwise_grad, or give vjp a cotangent{_at(tensor)}"
         )
-    if tensor.dtype.kind != "f":
-        raise DTypeError(f"{verb} needs a real floating output, not {tensor.dtype.name}{_at(tensor)}")
+    if tensor.dtype.kind == "c":
+        if not holomorphic:
+            instead = "give vjp a cotangent, or pass holomorphic=True" if "grad" in verb else "take its real part"
+            raise DTypeError(f"{verb} needs a real output, not {tensor.dtype.name}; {instead}{_at(tensor)}")
+    elif holomorphic or tensor.dtype.kind != "f":
+        needed = "a complex" if holomorphic else "a real floating"
+        raise DTypeError(f"{verb} needs {needed} output, not {tensor.dtype.name}{_at(tensor)}")
+
+
+def complex_inputs(inputs: Sequence[Tensor], verb: str) -> None:
+    """Check that ``holomorphic=True`` can be said of a function of these inputs."""
+    for tensor in inputs:
+        if tensor.dtype.kind != "c":
+            raise DTypeError(f"{verb} with holomorphic=True needs complex arguments, not {tensor.dtype.name}")
 
 
 def _split_aux(traced: Traced, has_aux: bool, verb: str) -> tuple[Tensor, list[Tensor], Any]:
@@ -134,6 +146,7 @@ class Grad(Differential):
 
     has_aux: bool = False
     with_value: bool = False
+    holomorphic: bool = False
 
     @property
     def name(self) -> str:
@@ -147,7 +160,9 @@ class Grad(Differential):
 
     def apply(self, traced: Traced) -> Outcome:
         output, aux, aux_tree = _split_aux(traced, self.has_aux, self.name)
-        scalar_output(output, self.name)
+        scalar_output(output, self.name, self.holomorphic)
+        if self.holomorphic:
+            complex_inputs(self.inputs(traced), self.name)
         output, *aux = simplify_outputs([output, *aux])
         gradients = gradient([output], [_constant((), 1, output.dtype)], self.inputs(traced))
         tree = self.tree(traced)
@@ -181,6 +196,7 @@ class Jacobian(Differential):
     """The Jacobian, ``out.shape + in.shape``; ``mode`` is 'forward', 'reverse' or 'auto'."""
 
     mode: str = "auto"
+    holomorphic: bool = False
 
     @property
     def name(self) -> str:
@@ -188,15 +204,40 @@ class Jacobian(Differential):
 
     def apply(self, traced: Traced) -> Outcome:
         inputs = self.inputs(traced)
+        if self.holomorphic:
+            complex_inputs(inputs, self.name)
         outputs = simplify_outputs(traced.outputs)
         blocks = [self._block(output, wrt) for output in outputs for wrt in inputs]
         return Outcome(tuple(blocks), traced.out_tree.compose(self.tree(traced)))
 
     def _block(self, output: Tensor, wrt: Tensor) -> Tensor:
-        if output.dtype.kind != "f":
+        if output.dtype.kind not in "fc":
             return _constant(output.shape + wrt.shape, 0, wrt.dtype)
-        reverse = self.mode == "reverse" or (self.mode == "auto" and _smaller(output.shape, wrt.shape))
+        mode = self.mode
+        if not self.holomorphic:
+            mode = self._real_side(output, wrt)
+        elif output.dtype.kind != "c":
+            raise DTypeError(
+                f"{self.name} with holomorphic=True needs a complex output, not {output.dtype.name}{_at(output)}"
+            )
+        reverse = mode == "reverse" or (mode == "auto" and _smaller(output.shape, wrt.shape))
         return jacobian_reverse(output, wrt) if reverse else jacobian_forward(output, wrt)
+
+    def _real_side(self, output: Tensor, wrt: Tensor) -> str:
+        """The mode whose directions are real: each is one of the input in forward mode, of the output in reverse mode."""
+        possible = {"auto", "forward", "reverse"}
+        if wrt.dtype.kind == "c":
+            possible -= {"auto", "forward"}
+        if output.dtype.kind == "c":
+            possible -= {"auto", "reverse"}
+        mode = next(iter(possible), None) if self.mode == "auto" and "auto" not in possible else self.mode
+        if mode is None or mode not in possible:
+            raise DTypeError(
+                f"{self.name} of a {output.dtype.name} output by a {wrt.dtype.name} argument: one complex number can't say "
+                "how it changes; pass holomorphic=True if the function is holomorphic, or take real and imaginary parts"
+                f"{_at(output)}"
+            )
+        return mode
 
 
 def _smaller(left: Shape, right: Shape) -> bool:
@@ -210,15 +251,24 @@ def _smaller(left: Shape, right: Shape) -> bool:
 class Hessian(Differential):
     """Second derivatives of a scalar: forward mode over reverse mode."""
 
+    holomorphic: bool = False
+
     def labels(self, traced: Sequence[Traced]) -> list[Label]:
         first = self.first_order(traced[0])
         return [("derivative", (*a, *b)) for _, a in first for _, b in first]
 
     def apply(self, traced: Traced) -> Outcome:
         output, _, _ = _split_aux(traced, False, "hessian")
-        scalar_output(output, "hessian")
+        scalar_output(output, "hessian", self.holomorphic)
         (output,) = simplify_outputs([output])
         inputs = self.inputs(traced)
+        if self.holomorphic:
+            complex_inputs(inputs, "hessian")
+        elif any(wrt.dtype.kind == "c" for wrt in inputs):
+            raise DTypeError(
+                "hessian needs real arguments; pass holomorphic=True if the function is holomorphic, the real and "
+                "imaginary parts as two arguments, or use hvp for the change of the gradient along a direction"
+            )
         first = simplify_outputs(gradient([output], [_constant((), 1, output.dtype)], inputs))
         blocks = [jacobian_forward(g, wrt) for g in first for wrt in inputs]
         tree = self.tree(traced)
@@ -245,6 +295,8 @@ def _directions(given: Sequence[TracedArray], inputs: Sequence[Tensor], what: st
             raise ShapeError(
                 f"the {what} has shape {shape_text(tensor.shape)}, but what it belongs to has shape {shape_text(wrt.shape)}"
             )
+        if tensor.dtype.kind == "c" and wrt.dtype.kind != "c":
+            raise DTypeError(f"the {what} is {tensor.dtype.name}, but what it belongs to is {wrt.dtype.name}")
         every = [index(k) for k in range(tensor.rank)]
         result.append(compute(tensor.shape, convert(load(tensor, every), wrt.dtype)))
     return result

@@ -13,8 +13,9 @@ from gradc.ir.tensor import Graph, compute, input_tensor
 POINTS = 6
 N_ARY = 3
 LOGICAL = {"and", "or", "not"}
-#: No ops of floats by themselves: ``convert`` needs a dtype, see `test_convert`; a ``position`` is an integer in range.
-ROWS = sorted(set(OPS) - {"convert", "position"})
+#: Not among floats: ``convert`` needs a dtype, see `test_convert`; a ``position`` is an integer in range; ``complex`` gives
+#: complex numbers.
+ROWS = sorted(set(OPS) - {"convert", "position", "complex"})
 DIFFERENTIABLE = [name for name in ROWS if OPS[name].partials is not None]
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0]
 

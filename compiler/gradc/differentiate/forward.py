@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradc.differentiate.library import pushed_forward
-from gradc.differentiate.partials import local_derivatives, multiply, one_of, where_reached
+from gradc.differentiate.partials import local_differentials, multiply, one_of, where_reached
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
 from gradc.ir.algebra import Reindexing, conjunction, convert, equal, guarded, sum_of
 from gradc.ir.build import as_tensor
@@ -81,7 +81,7 @@ class _Sweep:
             self._push_body(nested, exclusive_product(nested), result=node)
 
     def _push_body(self, node: Compute, seed: Scalar, result: Tensor | None = None) -> None:
-        found = local_derivatives(node.body, one_of(node.body), lambda item: item.tensor in self.tangents)
+        found = local_differentials(node.body, one_of(node.body), lambda item: item.tensor in self.tangents)
         if not found:
             return
         rank, seeds = node.rank, len(self._seed_shape)
@@ -93,9 +93,11 @@ class _Sweep:
         terms = [
             guarded(
                 shift(reached[item]),
-                multiply(self._tangent(item, shift, directions), shift(multiply(seed, partial))),
+                change.mapped(lambda part: shift(multiply(seed, part))).along(
+                    self._tangent(item, shift, directions), node.dtype
+                ),
             )
-            for item, partial in found
+            for item, change in found
         ]
         body = guarded(shift(node.domain), sum_of(*terms, dtype=node.dtype))
         shape = node.shape + self._seed_shape

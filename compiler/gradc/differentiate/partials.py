@@ -1,15 +1,34 @@
 """Local derivatives: one reverse sweep over the scalar DAG of a body gives its derivative with respect to every load.
 
+What is differentiated is real-linear: `Differential` says how a change of a scalar changes the root, be they real or
+complex, and whether or not the operations between them are holomorphic.
+
 Adjoints of scalars stay guarded: the derivative of ``[p] e`` is ``[p] e'``, so that what is not evaluated in the value is
 not evaluated in the derivative either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 
 from gradc.ir.algebra import conjunction, convert, disjunction, guarded, product_of, sum_of
-from gradc.ir.scalar import GUARDS, TRUE, Apply, Guard, Load, Number, Scalar, is_apply, is_number, number
+from gradc.ir.conjugates import complex_dtype, conjugated, real_part
+from gradc.ir.scalar import (
+    GUARDS,
+    TRUE,
+    Apply,
+    DType,
+    Guard,
+    Load,
+    Number,
+    Scalar,
+    Wirtinger,
+    is_apply,
+    is_number,
+    number,
+)
 from gradc.ir.walk import post_order
 from gradc.simplify.patterns import is_bracket
 
@@ -24,6 +43,53 @@ _OPENED = 4
 
 
 _PRODUCTS = frozenset({"mul", "neg", "prod", "power"})
+
+
+@dataclass(frozen=True)
+class Differential:
+    """How the change dv of a scalar changes the root w: ``dw = direct dv + conjugate conj(dv)``.
+
+    Where w is real and v complex, it is ``dw = Re(direct dv)``. ``conjugate`` None is 0: only complex numbers of a complex
+    root have one.
+    """
+
+    direct: Scalar
+    conjugate: Scalar | None = None
+
+    @property
+    def parts(self) -> tuple[Scalar, ...]:
+        """The coefficients that there are."""
+        return (self.direct,) if self.conjugate is None else (self.direct, self.conjugate)
+
+    def mapped(self, change: Callable[[Scalar], Scalar]) -> Differential:
+        """The same change of each coefficient: one that is linear over the real numbers."""
+        return Differential(change(self.direct), None if self.conjugate is None else change(self.conjugate))
+
+    def where(self, predicate: Scalar) -> Differential:
+        """Strongly zero where the predicate fails."""
+        return self.mapped(lambda part: guarded(predicate, part))
+
+    def as_dtype(self, dtype: DType) -> Differential:
+        """With coefficients of this dtype, if it is a floating one."""
+        return self if dtype.kind not in "fc" else self.mapped(lambda part: convert(part, dtype))
+
+    def along(self, tangent: Scalar, root: DType) -> Scalar:
+        """The change of the root, of dtype ``root``, when the scalar moves along a tangent."""
+        moved = multiply(tangent, self.direct)
+        if root.kind != "c":
+            return real_part(moved)
+        if self.conjugate is not None:
+            moved = sum_of(moved, multiply(conjugated(tangent), self.conjugate))
+        return moved
+
+    def pulled_back(self, cotangent: Scalar, variable: DType) -> Scalar:
+        """The cotangent of the scalar, of dtype ``variable``, for one of the root: ``Re(cotangent dw)`` in terms of dv."""
+        pulled = multiply(cotangent, self.direct)
+        if variable.kind != "c":
+            return real_part(pulled)
+        if self.conjugate is not None:
+            pulled = sum_of(pulled, conjugated(multiply(cotangent, self.conjugate)))
+        return pulled
 
 
 def mathematical(scalar: Scalar) -> Scalar:
@@ -58,7 +124,8 @@ def multiply(adjoint: Scalar, partial: Scalar, shared: bool = False) -> Scalar:
         not is_apply(factor, "prod") or len(factor.children) <= most
         for factor, most in ((adjoint, limit), (partial, _FLATTEN))
     )
-    return product_of(adjoint, mathematical(partial), flatten=flatten, dtype=adjoint.dtype)
+    dtype = adjoint.dtype if partial.dtype.kind != "c" else complex_dtype(adjoint.dtype)
+    return product_of(adjoint, mathematical(partial), flatten=flatten, dtype=dtype)
 
 
 def support_of(adjoint: Scalar) -> Scalar:
@@ -123,6 +190,11 @@ def may_be_singular(partial: Scalar) -> bool:
 
 
 def local_derivatives(root: Scalar, seed: Scalar, wanted: Callable[[Load], bool]) -> list[tuple[Load, Scalar]]:
+    """``seed * d root / d load`` for each wanted load of a real root, see `local_differentials`."""
+    return [(item, found.direct) for item, found in local_differentials(root, seed, wanted)]
+
+
+def local_differentials(root: Scalar, seed: Scalar, wanted: Callable[[Load], bool]) -> list[tuple[Load, Differential]]:
     """``seed * d root / d load`` for each wanted load, in evaluation order (loads with derivative 0 are left out)."""
     order = post_order([root])
     relevant: set[Scalar] = set()
@@ -135,22 +207,29 @@ def local_derivatives(root: Scalar, seed: Scalar, wanted: Callable[[Load], bool]
     if root not in relevant:
         return []
     reached = where_reached(root)
-    pending: dict[Scalar, list[Scalar]] = {root: [seed]}
-    found: list[tuple[Load, Scalar]] = []
+    pending: dict[Scalar, list[Differential]] = {root: [Differential(seed)]}
+    found: list[tuple[Load, Differential]] = []
     for node in reversed(order):
         parts = pending.pop(node, None)
         if parts is None:
             continue
-        adjoint = parts[0] if len(parts) == 1 else sum_of(*parts, flatten=len(parts) <= _FLATTEN)
-        if is_number(adjoint, 0):
+        adjoint = parts[0] if len(parts) == 1 else _total(parts)
+        if all(is_number(part, 0) for part in adjoint.parts):
             continue
         if isinstance(node, Load):
             found.append((node, adjoint))
             continue
-        for child, contribution in _pulled_back(node, adjoint, relevant, reached[node]):
-            if not is_number(contribution, 0):
+        for child, contribution in _pulled_back(node, adjoint, relevant, reached[node], root.dtype):
+            if not all(is_number(part, 0) for part in contribution.parts):
                 pending.setdefault(child, []).append(contribution)
     return found[::-1]
+
+
+def _total(parts: Sequence[Differential]) -> Differential:
+    conjugates = [part.conjugate for part in parts if part.conjugate is not None]
+    flatten = len(parts) <= _FLATTEN
+    direct = sum_of(*[part.direct for part in parts], flatten=flatten)
+    return Differential(direct, sum_of(*conjugates, flatten=flatten) if conjugates else None)
 
 
 def where_reached(root: Scalar) -> dict[Scalar, Scalar]:
@@ -179,10 +258,12 @@ def _differentiable_children(node: Scalar) -> tuple[Scalar, ...]:
     return ()
 
 
-def _pulled_back(node: Scalar, adjoint: Scalar, relevant: set[Scalar], reached: Scalar) -> list[tuple[Scalar, Scalar]]:
+def _pulled_back(
+    node: Scalar, adjoint: Differential, relevant: set[Scalar], reached: Scalar, root: DType
+) -> list[tuple[Scalar, Differential]]:
     """What the adjoint of ``node``, which is evaluated where ``reached``, gives to each of its operands."""
     if isinstance(node, Guard):
-        return [(node.body, guarded(node.predicate, adjoint))]
+        return [(node.body, adjoint.where(node.predicate))]
     if isinstance(node, Number) or not isinstance(node, Apply):
         return []
     assert node.op.partials is not None
@@ -191,19 +272,44 @@ def _pulled_back(node: Scalar, adjoint: Scalar, relevant: set[Scalar], reached: 
     for child, partial in zip(node.args, node.op.partials(node, *node.args), strict=True):
         if partial is None or child not in relevant:
             continue
-        contribution = multiply(adjoint, partial, shared)
-        if may_be_singular(partial):
-            contribution = guarded(support_of(adjoint), contribution)
-        if reached is not TRUE and not isinstance(partial, Number):
-            contribution = guarded(reached, contribution)
-        result.append((child, _as_dtype(contribution, child)))
+        coefficients = partial if isinstance(partial, Wirtinger) else Wirtinger(partial, None)
+        contribution = _composed(adjoint, coefficients, (child.dtype.kind, node.dtype.kind, root.kind), shared)
+        given = [part for part in (coefficients.direct, coefficients.conjugate) if part is not None]
+        if any(map(may_be_singular, given)):
+            contribution = contribution.where(disjunction(*map(support_of, adjoint.parts)))
+        if reached is not TRUE and not all(isinstance(part, Number) for part in given):
+            contribution = contribution.where(reached)
+        dtype = complex_dtype(child.dtype) if root.kind == "c" and child.dtype.kind == "f" else child.dtype
+        result.append((child, contribution.as_dtype(dtype)))
     return result
 
 
-def _as_dtype(contribution: Scalar, child: Scalar) -> Scalar:
-    if contribution.dtype == child.dtype or child.dtype.kind not in "fc":
-        return contribution
-    return convert(contribution, child.dtype)
+def _composed(adjoint: Differential, partial: Wirtinger, kinds: tuple[str, str, str], shared: bool) -> Differential:
+    """The adjoint of an operand; ``kinds`` are those of the operand, of the result and of the root."""
+    operand, result, root = kinds
+    direct = multiply(adjoint.direct, partial.direct, shared)
+    if root != "c":
+        if result == "c" and operand != "c":
+            return Differential(real_part(direct))
+        if partial.conjugate is not None and not is_number(partial.conjugate, 0):
+            direct = sum_of(direct, conjugated(multiply(adjoint.direct, partial.conjugate)))
+        return Differential(direct)
+    if result != "c" and operand == "c":  # dv = Re(p du)
+        half = number(Fraction(1, 2), adjoint.direct.dtype)
+        return Differential(
+            multiply(half, direct), multiply(half, multiply(adjoint.direct, conjugated(partial.direct), shared))
+        )
+    crossed = None
+    if adjoint.conjugate is not None:
+        crossed = multiply(adjoint.conjugate, conjugated(partial.direct), shared)
+    if operand != "c":
+        return Differential(direct if crossed is None else sum_of(direct, crossed))
+    if partial.conjugate is not None:
+        turned = multiply(adjoint.direct, partial.conjugate, shared)
+        crossed = turned if crossed is None else sum_of(turned, crossed)
+        if adjoint.conjugate is not None:
+            direct = sum_of(direct, multiply(adjoint.conjugate, conjugated(partial.conjugate), shared))
+    return Differential(direct, crossed)
 
 
 def one_of(dtype_like: Scalar) -> Scalar:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from gradc.differentiate.library import pulled_back
 from gradc.differentiate.partials import (
-    local_derivatives,
+    local_differentials,
     may_be_singular,
     multiply,
     one_of,
@@ -47,6 +47,8 @@ def gradient(
     outputs: Sequence[Tensor], cotangents: Sequence[Tensor], wrt: Sequence[Tensor], seed_shape: Shape = ()
 ) -> tuple[Tensor, ...]:
     """The cotangent of each ``wrt``: the pullback of ``outputs`` applied to ``cotangents``.
+
+    The cotangent c of a tensor T stands for ``sum Re(c dT)``, so that of a complex z is ``d/dx - i d/dy`` of it.
 
     Parameters
     ----------
@@ -178,11 +180,11 @@ class _Sweep:
         bar = multiply(adjoint.value, seed if seed_is_shifted else shift(seed))
         body = shift(node.body)
         reached = where_reached(body) if any(loads_of(*item.indices) for item in loads_of(body)) else {}
-        for item, partial in local_derivatives(body, one_of(body), lambda item: item.tensor in self._active):
-            guard = conjunction(adjoint.support, domain) if may_be_singular(partial) else domain
+        for item, found in local_differentials(body, one_of(body), lambda item: item.tensor in self._active):
+            guard = conjunction(adjoint.support, domain) if any(map(may_be_singular, found.parts)) else domain
             if loads_of(*item.indices):  # its bracket reads them, and only here they are in range
                 guard = conjunction(guard, reached[item])
-            self._contribute_load(node, item, multiply(bar, partial), guard)
+            self._contribute_load(node, item, found.pulled_back(bar, item.dtype), guard)
 
     def _contribute_load(self, node: Compute, item: Load, partial: Scalar, predicate: Scalar) -> None:
         """``sum over the node's axes of partial [a = indices of the load]``, over (seed axes, axes a)."""

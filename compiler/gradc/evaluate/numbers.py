@@ -120,11 +120,11 @@ class ComplexStep(NumberSystem):
     name = "complex"
 
     def _dtype(self, dtype: DType) -> DType:
+        if dtype.kind == "c":
+            raise ArgumentError("a complex program can't be evaluated with a complex step; use NUMPY")
         return np.dtype(np.complex128) if dtype.kind == "f" else dtype
 
     def array(self, value: Any, dtype: DType) -> Array:
-        if dtype.kind == "c":
-            raise ArgumentError("a complex program can't be evaluated with a complex step; use NUMPY")
         return np.asarray(value, self._dtype(dtype))
 
     def literal(self, value: NumberValue, dtype: DType) -> Array:
@@ -137,8 +137,9 @@ class ComplexStep(NumberSystem):
         return super().convert(array, self._dtype(dtype))
 
     def apply(self, node: Apply, args: list[Array]) -> Array:
+        dtype = self._dtype(node.dtype)
         if not any(arg.dtype.kind == "c" for arg in args):
-            return super().apply(node, args).astype(self._dtype(node.dtype), copy=False)
+            return super().apply(node, args).astype(dtype, copy=False)
         own = node.op.extra.get("complex")
         if own is not None:
             return np.asarray(own(np, *args))
@@ -147,7 +148,7 @@ class ComplexStep(NumberSystem):
             return np.asarray(function(*args))
         real = np.asarray(function(*[arg.real if arg.dtype.kind == "c" else arg for arg in args]))
         if node.dtype.kind in "iub" or node.op.partials is None:
-            return real.astype(self._dtype(node.dtype), copy=False)
+            return real.astype(dtype, copy=False)
         # NumPy's complex functions are less careful with the real part than the real ones, and know no domain
         result = np.array(function(*args), np.complex128)
         result.real = real

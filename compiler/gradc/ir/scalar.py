@@ -65,6 +65,14 @@ NAMED_CONSTANTS = {constant.name: constant for constant in (PI, E, EULER_GAMMA)}
 NumberValue = int | Fraction | float | complex | bool | NamedConstant
 
 
+@dataclass(frozen=True)
+class Wirtinger:
+    """The derivatives of an op by a complex z and by its conjugate: ``dw = direct dz + conjugate conj(dz)``."""
+
+    direct: Scalar
+    conjugate: Scalar | None
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """One row of the table of operations. `gradc.ops` fills the table; the IR only needs names and dtypes.
@@ -80,7 +88,7 @@ class Op:
     name: str
     arity: int | None
     result_dtype: Callable[[Sequence[DType]], DType]
-    partials: Callable[..., Sequence[Scalar | None]] | None = None
+    partials: Callable[..., Sequence[Scalar | Wirtinger | None]] | None = None
     numpy: str | Callable[..., Any] | None = None
     mpmath: str | Callable[..., Any] | None = None
     sympy: str | Callable[..., Any] | None = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradc.ir.algebra import guarded, power_of, product_of, sum_of
-from gradc.ir.scalar import Index, Load, Number, Op, Scalar, Size, apply, number, register
+from gradc.ir.algebra import convert, guarded, power_of, product_of, sum_of
+from gradc.ir.conjugates import complex_dtype, conjugated
+from gradc.ir.scalar import Index, Load, Number, Op, Scalar, Size, Wirtinger, apply, number, register
 from gradc.ir.walk import post_order
 from gradc.ops import emit, forms
 from gradc.ops.table import (
@@ -14,7 +15,6 @@ from gradc.ops.table import (
     boolean,
     floating,
     function,
-    not_holomorphic,
     one,
     over,
     promoted,
@@ -53,9 +53,18 @@ def _power_partials(y: Scalar, base: Scalar, exponent: Scalar) -> Sequence[Parti
 
 
 def _absolute_derivative(y: Scalar, x: Scalar) -> Partial:
-    if x.dtype.kind == "c":
-        return not_holomorphic(y, x)
-    return apply("sign", x) if x.dtype.kind == "f" else None
+    return conjugated(apply("sign", x)) if x.dtype.kind in "fc" else None
+
+
+def _sign_derivative(y: Scalar, x: Scalar) -> Partial:
+    """Of ``z / |z|``; of a real number, it is 0."""
+    if x.dtype.kind != "c":
+        return None
+    radius = apply("abs", x)
+    half = guarded(
+        apply("greater", radius, number(0, radius.dtype)), times(number(0.5, radius.dtype), power_of(radius, -1))
+    )
+    return Wirtinger(convert(half, y.dtype), times(-1, power_of(y, 2), convert(half, y.dtype)))
 
 
 def minus_one(scalar: Scalar) -> Scalar:
@@ -283,7 +292,7 @@ function(
 )
 function(
     "sign",
-    lambda y, x: None,
+    _sign_derivative,
     mpmath=forms.mp_sign,
     lower=emit.sign,
     cost=2,
@@ -373,20 +382,49 @@ register(
     )
 )
 
-# Complex numbers taken apart. Machine code and complex steps are those of real arguments.
-for _name, _result, _sympy in (("real", real_part, "re"), ("imag", real_part, "im"), ("conj", promoted, "conjugate")):
-    _vanishes = _name == "imag"
-    function(
-        _name,
-        not_holomorphic,
-        mpmath=_sympy.removesuffix("ugate"),
-        sympy=_sympy,
-        numpy=f"numpy.{_name}",
-        lower=emit.zero if _vanishes else emit.identity,
-        step=forms.step_constant(lambda np, x: np.zeros_like(x)) if _vanishes else forms.identity,
-        cost=1,
-        result_dtype=_result,
+# Complex numbers put together and taken apart. Complex steps are those of real arguments.
+register(
+    Op(
+        "complex",  # of the real and the imaginary part
+        2,
+        lambda dtypes: complex_dtype(floating(dtypes)),
+        lambda y, re, im: (one(y), number(1j, y.dtype)),
+        forms.numpy_complex,
+        lambda mp, re, im: mp.mpc(re, im),
+        lambda s, re, im: re + s.I * im,
+        cost=0,
     )
+)
+function(
+    "real",
+    lambda y, x: one(y),
+    mpmath="re",
+    sympy="re",
+    lower=emit.identity,
+    step=forms.identity,
+    cost=1,
+    result_dtype=real_part,
+)
+function(
+    "imag",
+    lambda y, x: number(-1j, x.dtype) if x.dtype.kind == "c" else None,
+    mpmath="im",
+    sympy="im",
+    lower=emit.zero,
+    step=forms.step_constant(lambda np, x: np.zeros_like(x)),
+    cost=1,
+    result_dtype=real_part,
+)
+function(
+    "conj",
+    lambda y, x: Wirtinger(number(0, y.dtype), one(y)) if x.dtype.kind == "c" else one(y),
+    mpmath="conj",
+    sympy="conjugate",
+    lower=emit.identity,
+    step=forms.identity,
+    cost=1,
+    result_dtype=promoted,
+)
 
 # An identity that no derivative passes.
 register(

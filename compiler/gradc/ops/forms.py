@@ -44,6 +44,15 @@ _PLAIN_POWERS: dict[float, Callable[[Any, Any], Any]] = {
     -1.0: lambda np, x: 1 / x,
 }
 
+
+def numpy_complex(np: Any, re: Any, im: Any) -> Any:
+    """``re + i im``, without arithmetic."""
+    re, im = np.broadcast_arrays(re, im)
+    result = np.empty(re.shape, np.result_type(re, im, np.complex64))
+    result.real, result.imag = re, im
+    return result
+
+
 # ---------------------------------------------------------------- mpmath
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from gradc.errors import DTypeError
 from gradc.ir.algebra import product_of, quotient, sum_of
-from gradc.ir.scalar import BOOL, FLOAT64, Apply, DType, Op, Scalar, apply, number, register
+from gradc.ir.scalar import BOOL, FLOAT64, Apply, DType, Op, Scalar, Wirtinger, apply, number, register
 
-Partial = Scalar | None
+#: The derivative by one argument. Where it is real and the result complex, or the op is holomorphic: ``dw = p dz``. Where a
+#: complex argument has a real result, ``dw = Re(p dz)`` with p twice the derivative by z. None is zero everywhere.
+Partial = Scalar | Wirtinger | None
 
 
 @lru_cache(maxsize=1024)
@@ -72,16 +73,6 @@ def call(name: str, *args: Scalar) -> Apply:
     return apply(name, *args)
 
 
-def not_holomorphic(y: Scalar, x: Scalar) -> Partial:
-    """The derivative of an op that depends on z and its conjugate: of real arguments only."""
-    if x.dtype.kind == "c":
-        raise DTypeError(
-            f"the derivative of {y.op.name} of a complex number is not supported; "  # type: ignore[attr-defined]
-            "pass the real and imaginary parts as two real arguments"
-        )
-    return one(y) if y.op.name != "imag" else None  # type: ignore[attr-defined]
-
-
 def function(
     name: str,
     derivative: Callable[[Scalar, Scalar], Partial] | None,
@@ -97,7 +88,7 @@ def function(
     step: Callable[..., Any] | None = None,
     result_dtype: Callable[[Sequence[DType]], DType] = floating,
 ) -> Op:
-    """Register a function of one argument; ``derivative(y, x)`` may reuse the value y = f(x).
+    """Register a function of one argument; ``derivative(y, x)``, see `Partial`, may reuse the value y = f(x).
 
     ``domain`` is an interval where f is smooth; ``step`` is f on complex steps, where NumPy's complex f is not it.
     """
