@@ -203,6 +203,10 @@ def test_loops(numbers):
     last, path = value(scan, 1.0, 2.0, numbers=numbers)
     assert numbers_of(last) == [7.0]
     assert numbers_of(path) == [1.0, 1.0, 3.0]
+    back = scan.replace("(a), (), (c))", "(a), (), (c), reverse)")
+    last, path = value(back, 1.0, 2.0, numbers=numbers)
+    assert numbers_of(last) == [7.0]
+    assert numbers_of(path) == [7.0, 5.0, 1.0]
     search = COUNTED + "graph(a: float64[], c: float64[]) { t0 = loop(g2, g1, none, (a), (), (c)) "
     search += "t1: float64[] = t0.0 return t1 }"
     assert numbers_of(value(search, 1.0, 2.0, numbers=numbers)) == [13.0]

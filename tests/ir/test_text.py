@@ -189,6 +189,7 @@ def test_nodes_with_several_results():
     going = Graph((t, s), (compute((), apply("less", number(0.1), load(s))),))
     shrink = Graph((t, s), (compute((), apply("mul", load(s), number(0.5))),))
     search = loop(shrink, trip=None, condition=going, init=[projection(halving, 0)])
+    back = loop(step, trip=n, init=[compute((), number(1.0))], reverse=True)
     flag = compute((), apply("less", load(projection(search, 0)), number(1.0)))
     one = Graph((s,), (compute((), apply("neg", load(s))),))
     other = Graph((s,), (compute((), load(s)),))
@@ -200,7 +201,7 @@ def test_nodes_with_several_results():
         [ResultType((n,), FLOAT64), ResultType((n, n), FLOAT64)],
         [("lower", True), ("mode", "a b"), ("k", -1)],
     )
-    outputs = (projection(halving, 1), projection(kept, 0), projection(values, 1), projection(values, 0))
+    outputs = (projection(halving, 1), projection(back, 1), projection(kept, 0), projection(values, 1), projection(values, 0))
     assert_round_trip(Graph((A,), outputs))
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradc.differentiate.library import pushed_forward
 from gradc.differentiate.partials import local_differentials, multiply, one_of, where_reached
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
+from gradc.differentiate.several import pushed_forward
 from gradc.ir.algebra import Reindexing, conjunction, convert, equal, guarded, sum_of
 from gradc.ir.build import as_tensor
 from gradc.ir.scalar import Load, Number, Scalar, index, is_number, load, number
@@ -70,7 +70,7 @@ class _Sweep:
         """Find the tangents of the results of a node with several."""
         tangents = [self.tangents.get(operand) for operand in node.operands]
         if any(tangent is not None for tangent in tangents):
-            self._several[node] = pushed_forward(node, tangents, self._seed_shape)
+            self._several[node] = pushed_forward(node, tangents, self._seed_shape, pushforward)
 
     def _push_product(self, node: Compute) -> None:
         nested = split_products(node)

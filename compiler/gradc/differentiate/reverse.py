@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradc.differentiate.library import pulled_back
 from gradc.differentiate.partials import (
     local_differentials,
     may_be_singular,
@@ -23,6 +22,7 @@ from gradc.differentiate.partials import (
     where_reached,
 )
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
+from gradc.differentiate.several import pulled_back
 from gradc.errors import TraceError
 from gradc.ir.algebra import Reindexing, conjunction, convert, disjunction, equal, guarded, less, sum_of
 from gradc.ir.build import as_tensor
@@ -136,7 +136,7 @@ class _Sweep:
         cotangents = self._several.pop(node, None)
         if cotangents:
             wanted = [operand in self._active for operand in node.operands]
-            for operand, cotangent in pulled_back(node, cotangents, self._seed_shape, wanted):
+            for operand, cotangent in pulled_back(node, cotangents, self._seed_shape, wanted, gradient):
                 carry_lines(node, cotangent)
                 self.contribute(operand, load(cotangent, [index(k) for k in range(cotangent.rank)]))
 

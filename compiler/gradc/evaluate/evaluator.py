@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -131,9 +132,9 @@ def _loop(node: MultiNode, operands: list[Array], numbers: NumberSystem, sizes: 
     first, second = node.state_count, node.state_count + node.sequence_count
     states, sequences, captured = operands[:first], operands[first:second], operands[second:]
     stacks: list[list[Array]] = [[] for _ in node.results[first:]]
-    step = 0
     trip = None if node.trip is None else extent_value(node.trip, sizes)
-    while trip is None or step < trip:
+    steps = itertools.count() if trip is None else range(trip)
+    for step in reversed(steps) if node.reverse and isinstance(steps, range) else steps:
         count = np.asarray(step, INT64)
         if node.condition is not None:
             (going,) = _run(node.condition, [count, *states, *captured], numbers, sizes)
@@ -145,7 +146,8 @@ def _loop(node: MultiNode, operands: list[Array], numbers: NumberSystem, sizes: 
         states = outputs[:first]
         for stack, output in zip(stacks, outputs[first:], strict=True):
             stack.append(output)
-        step += 1
+    if node.reverse:
+        stacks = [stack[::-1] for stack in stacks]
     stacked = [_stacked(s, r, numbers, sizes) for s, r in zip(stacks, node.results[first:], strict=True)]
     return [*states, *stacked]
 

@@ -308,6 +308,8 @@ def _check_loop(node: MultiNode) -> None:
         raise _Fault("a loop has either a trip count or a condition")
     if node.trip is None and (slices or len(node.body.outputs) != first):
         raise _Fault("a while loop has neither sequences nor stacked results")
+    if node.trip is None and node.reverse:
+        raise _Fault("a while loop can't be reversed")
     if node.condition is not None:
         _expect("the condition's inputs", node.condition.inputs, [step, *states, *captured])
         _expect_flag("the condition", node.condition.outputs)

@@ -424,7 +424,18 @@ class _Parser:
             self._expect(",")
             groups.append(self._operands())
         init, sequences, captured = groups
-        return loop(body, trip=trip, init=init, sequences=sequences, captured=captured, condition=condition)
+        reverse = self._accept(",")
+        if reverse:
+            self._expect("reverse")
+        return loop(
+            body,
+            trip=trip,
+            init=init,
+            sequences=sequences,
+            captured=captured,
+            condition=condition,
+            reverse=reverse,
+        )
 
     def _cond(self) -> MultiNode:
         predicate = self._operand()

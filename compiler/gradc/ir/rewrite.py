@@ -71,6 +71,7 @@ def with_operands(node: MultiNode, operands: Sequence[Tensor]) -> MultiNode:
             sequences=operands[states:sequences],
             captured=operands[sequences:],
             condition=node.condition,
+            reverse=node.reverse,
         )
     if isinstance(node, Cond):
         return cond(operands[0], node.true_graph, node.false_graph, operands[1:])

@@ -135,13 +135,15 @@ class Loop(MultiNode):
 
     The body's inputs are: the step number t (int64, rank 0), each state, a slice of each sequence, each captured tensor;
     its outputs: each next state, then each y. The results are the final states, then the stacked ys. A ``while`` has
-    ``trip`` None, no sequences, and a condition graph with inputs (t, states, captured) and one bool output.
+    ``trip`` None, no sequences, and a condition graph with inputs (t, states, captured) and one bool output. A ``reverse``
+    loop takes t from trip - 1 down to 0.
     """
 
-    __slots__ = ("body", "captured_count", "condition", "sequence_count", "state_count", "trip")
+    __slots__ = ("body", "captured_count", "condition", "reverse", "sequence_count", "state_count", "trip")
     body: Graph
     condition: Graph | None
     trip: Extent | None
+    reverse: bool
     state_count: int
     sequence_count: int
     captured_count: int
@@ -289,6 +291,7 @@ def loop(
     sequences: Sequence[Tensor] = (),
     captured: Sequence[Tensor] = (),
     condition: Graph | None = None,
+    reverse: bool = False,
 ) -> Loop:
     """A structured loop; see `Loop` for the layout of the body's inputs and outputs."""
     operands = (*init, *sequences, *captured)
@@ -297,7 +300,7 @@ def loop(
     trip_bits = b"while" if trip is None else _shape_bits((trip,))
     counts = b"%d,%d,%d" % (len(init), len(sequences), len(captured))
     digest = digest_of(
-        b"loop",
+        b"reverse loop" if reverse else b"loop",
         body.digest,
         condition.digest if condition else b"",
         trip_bits,
@@ -306,7 +309,7 @@ def loop(
     )
 
     node = object.__new__(Loop)
-    node.body, node.condition, node.trip = body, condition, trip
+    node.body, node.condition, node.trip, node.reverse = body, condition, trip, reverse
     node.state_count, node.sequence_count, node.captured_count = len(init), len(sequences), len(captured)
     node.operands, node.results = operands, states + stacked
     node.digest = digest

@@ -388,6 +388,7 @@ class _GraphPrinter:
         first, second = node.state_count, node.state_count + node.sequence_count
         groups = (node.operands[:first], node.operands[first:second], node.operands[second:])
         parts = [self._graph_names[node.body.digest], condition, trip, *(self._references(g) for g in groups)]
+        parts += ["reverse"] if node.reverse else []
         return f"loop({', '.join(parts)})"
 
     def _references(self, tensors: Iterable[Tensor]) -> str:

@@ -25,6 +25,7 @@ from gradc.simplify.collapse import collapsed
 from gradc.simplify.inline import inline_producers
 from gradc.simplify.patterns import is_view
 from gradc.simplify.rules import DERIVED, WRITTEN
+from gradc.simplify.structured import structured
 
 #: Nested products and sums of at most this many operands are flattened even where they are shared.
 _SMALL_NEST = 3
@@ -33,7 +34,7 @@ _LARGEST_FLAT = 24
 
 def simplify(graph: Graph) -> Graph:
     """The compute form of a graph: same inputs, same values, less work."""
-    written = Graph(graph.inputs, inline_producers(graph.outputs))
+    written = Graph(graph.inputs, inline_producers(structured(graph.outputs, simplify)))
     if checking():
         from gradc.ir.check import check
 
@@ -43,7 +44,7 @@ def simplify(graph: Graph) -> Graph:
 
 def simplify_outputs(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The compute form of some outputs."""
-    return rewrite(inline_producers(outputs))
+    return rewrite(inline_producers(structured(outputs, simplify)))
 
 
 def rewrite(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -1,0 +1,290 @@
+"""Loops in both modes: a loop's derivative is a loop.
+
+Forward mode carries the tangents in the state, beside what they are tangents of. Reverse mode runs the adjoint of the body
+from the last step to the first: it carries the cotangents of the states, adds up those of captured tensors, and reads what
+it needs of the forward run (the *residuals*) from stacks that the forward loop leaves behind.
+
+Both give a loop that does all that the original does, and more; `simplify` takes the original's results from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gradc.differentiate.activity import moved_by, moving_states, needed_states
+from gradc.errors import TraceError
+from gradc.ir.algebra import sum_of
+from gradc.ir.rewrite import replace_tensors
+from gradc.ir.scalar import Apply, index, load, number
+from gradc.ir.source import lines_of
+from gradc.ir.tensor import Compute, Graph, Input, Loop, Shape, Tensor, compute, input_tensor, loop, projection
+from gradc.ir.walk import graph_order, operands_of, post_order
+
+#: The tangents of outputs, given tensors that move, their tangents and the directions.
+Pushforward = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor], Shape], tuple[Tensor, ...]]
+#: The cotangents of tensors, given outputs, their cotangents, the tensors and the directions.
+Pullback = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor], Shape], tuple[Tensor, ...]]
+
+#: A value of at most this cost per entry is computed again rather than stored at every step.
+_LIGHT = 6.0
+
+
+def fresh_input(like: Tensor, mark: str, shape: Shape, taken: set[str]) -> Input:
+    """An input for the tangent or cotangent of ``like``, with a name that no other has."""
+    name = f"{getattr(like, 'name', 'y')}_{mark}"
+    while name in taken:
+        name += mark
+    taken.add(name)
+    return input_tensor(name, shape, like.dtype)
+
+
+def zeros(shape: Shape, like: Tensor) -> Tensor:
+    """Zeros of the dtype of ``like``."""
+    return compute(shape, number(0, like.dtype))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A loop's operands, or the inputs of its body, by their roles."""
+
+    states: tuple[Tensor, ...]
+    sequences: tuple[Tensor, ...]
+    captured: tuple[Tensor, ...]
+
+    @staticmethod
+    def of(node: Loop, tensors: Sequence[Tensor]) -> Parts:
+        """The tensors (without the step number) by the roles that they have in a loop."""
+        first, second = node.state_count, node.state_count + node.sequence_count
+        return Parts(tuple(tensors[:first]), tuple(tensors[first:second]), tuple(tensors[second:]))
+
+
+def pushed_through_loop(
+    node: Loop, tangents: Sequence[Tensor | None], directions: Shape, push: Pushforward
+) -> dict[int, Tensor]:
+    """The tangents of a loop's results, by their position, given those of its operands."""
+    active = moving_states(node, [tangent is not None for tangent in tangents])
+    inputs = node.body.inputs[1:]
+    taken = {t.name for t in node.body.inputs}
+    moving: dict[Tensor, Input] = {}
+    given: dict[Tensor, Tensor] = {}
+    for item, operand, tangent, moves in zip(inputs, node.operands, tangents, active, strict=True):
+        if moves:
+            moving[item] = fresh_input(item, "d", item.shape + directions, taken)
+            given[item] = tangent or zeros(operand.shape + directions, operand)
+    states = node.state_count
+    moved = moved_by(node.body.outputs, moving)
+    stacked = [k for k in range(states, len(node.results)) if node.body.outputs[k] in moved]
+    carried = [k for k in range(states) if inputs[k] in moving]
+    asked = [node.body.outputs[k] for k in (*carried, *stacked)]
+    found = push(asked, list(moving), list(moving.values()), directions)
+    outputs = node.body.outputs
+    body = Graph(
+        (node.body.inputs[0], *_beside(Parts.of(node, inputs), moving)),
+        (*outputs[:states], *found[: len(carried)], *outputs[states:], *found[len(carried) :]),
+    )
+    joint = _joint(node, body, moving, given)
+    places = {k: states + at for at, k in enumerate(carried)}
+    places |= {k: len(node.results) + len(carried) + at for at, k in enumerate(stacked)}
+    return {k: projection(joint, place) for k, place in places.items()}
+
+
+def _beside(parts: Parts, moving: Mapping[Tensor, Tensor]) -> list[Input]:
+    """Inputs of the joint body: in each role those of the original, then their tangents."""
+    listed: list[Input] = []
+    for role in (parts.states, parts.sequences, parts.captured):
+        listed += [*role, *[moving[t] for t in role if t in moving]]  # type: ignore[list-item]
+    return listed
+
+
+def _joint(node: Loop, body: Graph, moving: Mapping[Tensor, Input], given: Mapping[Tensor, Tensor]) -> Loop:
+    inputs, operands = Parts.of(node, node.body.inputs[1:]), Parts.of(node, node.operands)
+
+    def with_tangents(role: Sequence[Tensor], own: Sequence[Tensor]) -> list[Tensor]:
+        return [*own, *[given[t] for t in role if t in moving]]
+
+    condition = node.condition
+    if condition is not None:
+        names = dict(zip(node.body.inputs, condition.inputs, strict=False))
+        renamed = [names.get(t, t) for t in body.inputs]
+        condition = Graph(tuple(renamed), condition.outputs)
+    return loop(
+        body,
+        trip=node.trip,
+        init=with_tangents(inputs.states, operands.states),
+        sequences=with_tangents(inputs.sequences, operands.sequences),
+        captured=with_tangents(inputs.captured, operands.captured),
+        condition=condition,
+        reverse=node.reverse,
+    )
+
+
+# ---------------------------------------------------------------- reverse mode
+
+
+def pulled_through_loop(
+    node: Loop, cotangents: Mapping[int, Tensor], directions: Shape, wanted: Sequence[bool], pull: Pullback
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The operands that are wanted and depended on, each with its cotangent."""
+    if node.trip is None:
+        where = "".join(f"\n  at {line}" for line in lines_of(node)[-1:])
+        raise TraceError(f"a while loop has no reverse mode; use fori_loop or scan, or forward mode (jvp){where}")
+    adjoint = _Adjoint(node, cotangents, directions, wanted)
+    yield from adjoint.contributions(pull)
+
+
+class _Adjoint:
+    """The reverse sweep of one loop."""
+
+    def __init__(self, node: Loop, cotangents: Mapping[int, Tensor], directions: Shape, wanted: Sequence[bool]) -> None:
+        self._node, self._cotangents, self._directions = node, cotangents, directions
+        inputs = node.body.inputs[1:]
+        moving = moving_states(node, wanted)
+        needed = needed_states(node, moving, [k in cotangents for k in range(len(node.results))])
+        self._states = [k for k, n in enumerate(needed) if n]
+        self._stacks = [k for k in range(node.state_count, len(node.results)) if k in cotangents]
+        rest = range(node.state_count, len(inputs))
+        self._rest = [k for k in rest if wanted[k] and inputs[k].dtype.kind in "fc"]
+        self._taken = {t.name for t in node.body.inputs}
+
+    def contributions(self, pull: Pullback) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each operand that is wanted, with its cotangent."""
+        node, directions = self._node, self._directions
+        inputs, outputs = node.body.inputs[1:], node.body.outputs
+        bars = {k: self._bar(outputs[k], directions + outputs[k].shape) for k in (*self._states, *self._stacks)}
+        wrt = [inputs[k] for k in (*self._states, *self._rest)]
+        asked = [outputs[k] for k in bars]
+        adjoints = pull(asked, list(bars.values()), wrt, directions)
+        kept = residuals(adjoints, set(bars.values()), set(inputs[: node.state_count]))
+        slices = {t: self._bar(t, t.shape) for t in kept}
+        adjoints = replace_tensors(adjoints, slices)
+        yield from self._swept(bars, adjoints, slices)
+
+    def _bar(self, like: Tensor, shape: Shape) -> Input:
+        return fresh_input(like, "bar", shape, self._taken)
+
+    def _swept(
+        self, bars: Mapping[int, Input], adjoints: Sequence[Tensor], slices: Mapping[Tensor, Input]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        node, directions, states = self._node, self._directions, len(self._states)
+        inputs = node.body.inputs[1:]
+        first, second = node.state_count, node.state_count + node.sequence_count
+        sequences = [k for k in self._rest if k < second]
+        captured = [k for k in self._rest if k >= second]
+        totals = {k: self._bar(inputs[k], directions + inputs[k].shape) for k in captured}
+        found = dict(zip((*self._states, *self._rest), adjoints, strict=True))
+        added = [_added(totals[k], found[k]) for k in captured]
+        results = (*adjoints[:states], *added, *[found[k] for k in sequences])
+        read = set(graph_order(results))
+        x_read = [k for k in range(first, second) if inputs[k] in read]
+        c_read = [k for k in range(second, len(inputs)) if inputs[k] in read]
+        body = Graph(
+            (
+                node.body.inputs[0],
+                *[bars[k] for k in self._states],
+                *totals.values(),
+                *slices.values(),
+                *[inputs[k] for k in x_read],
+                *[bars[k] for k in self._stacks],
+                *[inputs[k] for k in c_read],
+            ),
+            results,
+        )
+        reverse = loop(
+            body,
+            trip=node.trip,
+            init=[*[self._last(k) for k in self._states], *[self._zero(k) for k in captured]],
+            sequences=[
+                *self._forward_stacks(list(slices)),
+                *[node.operands[k] for k in x_read],
+                *[moved_axis(self._cotangents[k], len(directions), 0) for k in self._stacks],
+            ],
+            captured=[node.operands[k] for k in c_read],
+            reverse=not node.reverse,
+        )
+        for place, k in enumerate((*self._states, *captured)):
+            yield node.operands[k], projection(reverse, place)
+        for place, k in enumerate(sequences):
+            stack = projection(reverse, states + len(captured) + place)
+            yield node.operands[k], moved_axis(stack, 0, len(directions))
+
+    def _last(self, k: int) -> Tensor:
+        """The cotangent of a final state."""
+        return self._cotangents.get(k) or self._zero(k)
+
+    def _zero(self, k: int) -> Tensor:
+        operand = self._node.operands[k]
+        return zeros(self._directions + operand.shape, operand)
+
+    def _forward_stacks(self, kept: Sequence[Tensor]) -> list[Tensor]:
+        """What the forward run leaves of each residual, by step."""
+        node = self._node
+        if not kept:
+            return []
+        outputs = node.body.outputs
+        stacked = list(outputs[node.state_count :])
+        stacked += [t for t in kept if t not in stacked]
+        operands = Parts.of(node, node.operands)
+        forward = loop(
+            Graph(node.body.inputs, (*outputs[: node.state_count], *stacked)),
+            trip=node.trip,
+            init=operands.states,
+            sequences=operands.sequences,
+            captured=operands.captured,
+            reverse=node.reverse,
+        )
+        return [projection(forward, node.state_count + stacked.index(t)) for t in kept]
+
+
+def _added(total: Tensor, contribution: Tensor) -> Tensor:
+    every = [index(k) for k in range(total.rank)]
+    return compute(total.shape, sum_of(load(total, every), load(contribution, every), dtype=total.dtype))
+
+
+def moved_axis(tensor: Tensor, source: int, target: int) -> Tensor:
+    """The tensor with one axis at another place."""
+    if source == target:
+        return tensor
+    order = [k for k in range(tensor.rank) if k != source]
+    order.insert(target, source)
+    places = {axis: index(place) for place, axis in enumerate(order)}
+    return compute([tensor.shape[axis] for axis in order], load(tensor, [places[k] for k in range(tensor.rank)]))
+
+
+def residuals(adjoints: Sequence[Tensor], bars: set[Tensor], states: set[Tensor]) -> list[Tensor]:
+    """What an adjoint reads of the forward run: tensors that depend on states and on no cotangent.
+
+    The sweep can have everything else: the step number, sequences, captured tensors. What is light to compute from others
+    is computed again.
+    """
+    order = graph_order(adjoints)
+    carried = _depending(order, states)
+    swept = _depending(order, bars)
+    found: dict[Tensor, None] = {}
+    seen: set[object] = set()
+    pending: list[object] = list(reversed(adjoints))
+    while pending:
+        node = pending.pop()
+        if node in seen or node not in carried:
+            continue
+        seen.add(node)
+        if isinstance(node, Tensor) and node not in swept and not _is_light(node):
+            found[node] = None
+            continue
+        pending.extend(reversed(operands_of(node)))  # type: ignore[arg-type]
+    return list(found)
+
+
+def _depending(order: Sequence[object], roots: set[Tensor]) -> set[object]:
+    found: set[object] = set(roots)
+    for node in order:
+        if any(operand in found for operand in operands_of(node)):  # type: ignore[arg-type]
+            found.add(node)
+    return found
+
+
+def _is_light(tensor: Tensor) -> bool:
+    """Whether computing an entry again costs about as much as storing and reading it, and reads no more."""
+    if not isinstance(tensor, Compute) or tensor.reducer is not None or len(operands_of(tensor)) > 1:
+        return False
+    return sum(node.op.cost for node in post_order([tensor.body]) if isinstance(node, Apply)) <= _LIGHT

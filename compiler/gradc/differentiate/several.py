@@ -1,0 +1,36 @@
+"""Nodes with several results in both modes: each kind by its own rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from gradc.differentiate import library, loops, subgraphs
+from gradc.differentiate.loops import Pullback, Pushforward
+from gradc.ir.source import carry_lines
+from gradc.ir.tensor import Extern, Loop, MultiNode, Shape, Tensor
+
+
+def pushed_forward(
+    node: MultiNode, tangents: Sequence[Tensor | None], directions: Shape, push: Pushforward
+) -> dict[int, Tensor]:
+    """The tangents of the results that have one, by their position; ``push`` goes through sub-graphs."""
+    if isinstance(node, Extern):
+        found = library.pushed_forward(node, tangents, directions)
+    elif isinstance(node, Loop):
+        found = loops.pushed_through_loop(node, tangents, directions, push)
+    else:
+        found = subgraphs.pushed_through_subgraphs(node, tangents, directions, push)
+    for tangent in found.values():
+        carry_lines(node, tangent)
+    return found
+
+
+def pulled_back(
+    node: MultiNode, cotangents: Mapping[int, Tensor], directions: Shape, wanted: Sequence[bool], pull: Pullback
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The operands that are wanted and depended on, each with what its cotangent gets."""
+    if isinstance(node, Extern):
+        return library.pulled_back(node, cotangents, directions, wanted)
+    if isinstance(node, Loop):
+        return loops.pulled_through_loop(node, cotangents, directions, wanted, pull)
+    return subgraphs.pulled_through_subgraphs(node, cotangents, directions, wanted, pull)
