@@ -11,14 +11,18 @@ from collections.abc import Callable
 from gradc.ir.rewrite import with_operands
 from gradc.ir.tensor import Compute, Extent, Extern, Graph, Projection, Tensor, projection
 from gradc.ir.walk import graph_order
-from gradc.lower import factorisations, lapack, sorting
+from gradc.lower import factorisations, fourier, lapack, sorting
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.library import CallStatement, RoutineKind
 from gradc.lower.rewrite import with_tensors
 
-_EXPANSIONS: dict[str, Callable[[Extern, int], Tensor]] = factorisations.EXPANSIONS | sorting.EXPANSIONS
-_WRITERS: dict[str, Callable[[ExpressionEmitter, CallStatement], None]] = lapack.WRITERS | sorting.WRITERS
-_KINDS: dict[str, RoutineKind] = lapack.KINDS | sorting.KINDS
+_EXPANSIONS: dict[str, Callable[[Extern, int], Tensor]] = (
+    factorisations.EXPANSIONS | sorting.EXPANSIONS | fourier.EXPANSIONS
+)
+_WRITERS: dict[str, Callable[[ExpressionEmitter, CallStatement], None]] = (
+    lapack.WRITERS | sorting.WRITERS | fourier.WRITERS
+)
+_KINDS: dict[str, RoutineKind] = lapack.KINDS | sorting.KINDS | fourier.KINDS
 #: The library calls that become machine code.
 LOWERED = frozenset(_EXPANSIONS)
 
@@ -53,6 +57,11 @@ def title_of(statement: CallStatement) -> str:
 def operations_of(statement: CallStatement, assumed: Callable[[Extent], int]) -> float:
     """The operations of all its calls, given what each extent is taken to be."""
     return _KINDS[statement.routine].operations(statement, assumed)
+
+
+def uses_blas(statement: CallStatement) -> bool:
+    """Whether it calls a library that would spread over threads by itself."""
+    return _KINDS[statement.routine].uses_blas
 
 
 def write_call(e: ExpressionEmitter, statement: CallStatement) -> None:

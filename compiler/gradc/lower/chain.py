@@ -9,6 +9,7 @@ from gradc.ir.algebra import product_of, sum_of
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, extent_scalar
 from gradc.ir.walk import graph_order
+from gradc.lower import calls
 from gradc.lower.batches import laid_out, leading_axes, with_own_operands
 from gradc.lower.calls import as_routines
 from gradc.lower.combined import combine_sums
@@ -21,7 +22,7 @@ from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
 from gradc.lower.inline import inline, reuse
 from gradc.lower.kernel import Kernel
 from gradc.lower.large import take_apart
-from gradc.lower.library import LibraryResult, cut
+from gradc.lower.library import CallStatement, LibraryResult, cut
 from gradc.lower.module import Module
 from gradc.lower.ordering import split
 from gradc.lower.parallel import is_shared, mark_shared, shared_memory
@@ -85,7 +86,7 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
         placement,
         names,
         releases_gil=bool(names) or flops > BRIEF,
-        limits_blas_threads=bool(parts.calls) or any(map(uses_blas, ordered)),
+        limits_blas_threads=any(calls.uses_blas(s) if isinstance(s, CallStatement) else uses_blas(s) for s in ordered),
     )
     host = engine().host
     writer = ProgramWriter(placement, signature, host)
@@ -143,7 +144,7 @@ def with_own_outputs(graph: Graph, _: Sequence[Tensor] = ()) -> Graph:
     seen: set[Tensor] = set()
     outputs: list[Tensor] = []
     for tensor in graph.outputs:
-        while not isinstance(tensor, Compute) or tensor in seen:
+        while not isinstance(tensor, Compute | LibraryResult) or tensor in seen:
             tensor = compute(tensor.shape, load(tensor, [index(k) for k in range(tensor.rank)]))
         seen.add(tensor)
         outputs.append(tensor)

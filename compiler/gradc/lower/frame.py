@@ -73,12 +73,12 @@ class Frame:
         placement, builder = self.placement, emitter.builder
         if tensor in placement.workspace:
             pointer = self.workspace(emitter, placement.workspace[tensor])
+        elif tensor in placement.output_of:
+            pointer = self._value(builder, len(placement.inputs) + placement.output_of[tensor], "ptr")
         elif isinstance(tensor, Input):
             pointer = self._value(builder, placement.inputs.index(tensor), "ptr")
         elif isinstance(tensor, Constant):
             pointer = self._value(builder, self.signature.constant_slot + placement.constants.index(tensor), "ptr")
-        elif tensor in placement.output_of:
-            pointer = self._value(builder, len(placement.inputs) + placement.output_of[tensor], "ptr")
         else:
             return
         if tensor in placement.copy_bytes:

@@ -189,7 +189,7 @@ def _kind(title: str, factor: float, solutions: int, order: int) -> RoutineKind:
         *batch, rows, columns = map(assumed, statement.tensor.shape)
         return factor * prod([*batch, *[rows] * solutions, *[columns] * order])
 
-    return RoutineKind(title, operations)
+    return RoutineKind(title, operations, uses_blas=True)
 
 
 KINDS: dict[str, RoutineKind] = {

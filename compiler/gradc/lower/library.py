@@ -168,6 +168,8 @@ class RoutineKind:
     title: str
     #: the operations of a call, given what each of the statement's extents is taken to be
     operations: Callable[[CallStatement, Callable[[Extent], int]], float]
+    #: whether it runs on BLAS, which would spread over threads by itself
+    uses_blas: bool = False
 
 
 def routine_result(name: str, operands: Sequence[Tensor], result: ResultType, **parameters: str | int | bool) -> Tensor:
