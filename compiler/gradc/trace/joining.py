@@ -284,24 +284,6 @@ def _pad_constant(x: TracedArray, widths: Sequence[Sequence[int]], value: Any) -
     return wrap(compute(shape, piecewise(terms, shape, x.dtype)))
 
 
-@implements(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, **options: Any) -> TracedArray:
-    """Differences of neighbours."""
-    x = lift(a)
-    for _ in range(operator.index(n)):
-        place = normal_axis(axis, x.ndim)
-        whole = (slice(None),) * place
-        later, earlier = x[(*whole, slice(1, None))], x[(*whole, slice(None, -1))]
-        x = later != earlier if x.dtype.kind == "b" else later - earlier
-    return x
-
-
-@implements(np.ediff1d)
-def ediff1d(ary: Any) -> TracedArray:
-    """Differences of neighbours of the flattened array."""
-    return diff(ravel(lift(ary)))
-
-
 @implements(np.block)
 def block(arrays: Any) -> TracedArray:
     """A matrix of blocks, given as nested lists."""

@@ -1,25 +1,26 @@
-"""Reductions: sums, products, extrema, logical reductions, cumulative ones, and the statistics made of them."""
+"""Reductions: sums, products, extrema, logical ones, and positions of extrema."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from gradc.ir.algebra import convert, difference, less_equal, product_of
-from gradc.ir.scalar import FLOAT64, INT64, TRUE, DType, Scalar, apply, index, number
-from gradc.ir.tensor import Extent, compute, extent_scalar
-from gradc.trace.context import trace_error
-from gradc.trace.elementwise import apply_ufunc, astype, broadcast_entry, elementwise, truth
+from gradc.ir.algebra import convert
+from gradc.ir.scalar import INT64, TRUE, DType, index
+from gradc.ir.tensor import Extent, compute
+from gradc.trace.context import dtype_error, shape_error
+from gradc.trace.elementwise import apply_ufunc, astype, broadcast_entry, broadcast_shapes, truth
+from gradc.trace.outputs import deliver
 from gradc.trace.registry import implements
-from gradc.trace.shaping import normal_axes, normal_axis, reshape
-from gradc.trace.storage import axes, entry
+from gradc.trace.shaping import broadcast_to, normal_axes, normal_axis, reshape
+from gradc.trace.storage import entry
 from gradc.trace.tracer import TracedArray, lift, wrap
 
 Axis = int | Sequence[int] | None
-_UNSET: Any = np._NoValue
+#: A keyword that wasn't given.
+UNSET: Any = np._NoValue
 
 
 def reduced(
@@ -32,9 +33,7 @@ def reduced(
     only: TracedArray | None = None,
 ) -> TracedArray:
     """``x`` reduced over ``axis``; entries where ``only`` is false don't count."""
-    summed = normal_axes(axis, x.ndim)
-    if len(set(summed)) != len(summed):
-        raise ValueError("duplicate value in 'axis'")
+    summed = reduction_axes(axis, x.ndim)
     kept = [k for k in range(x.ndim) if k not in summed]
     shape = [x.extents[k] for k in kept] if not keepdims else [1 if k in summed else e for k, e in enumerate(x.extents)]
     place = {k: index(position) for position, k in enumerate(kept)} if not keepdims else {k: index(k) for k in kept}
@@ -44,10 +43,24 @@ def reduced(
     body = body if dtype is None else convert(body, dtype)
     if reducer in ("max", "min"):
         _refuse_empty([x.extents[k] for k in summed], reducer)
-    if not summed:
+    if not summed and only is None:
         return wrap(x.tensor if body.dtype == x.dtype else compute(x.extents, body))
+    if not summed:  # nothing is reduced, but entries are left out: an axis of one entry
+        return reduced(reshape(x, (*x.shape, 1)), reducer, -1, dtype=dtype, only=reshape(only, (*only.shape, 1)))  # type: ignore[union-attr]
     domain = TRUE if only is None else broadcast_entry(only, x.extents, indices)
     return wrap(compute(shape, body, reduce_extents=[x.extents[k] for k in summed], reducer=reducer, domain=domain))
+
+
+def reduction_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that ``axis=`` names, in order; of a number, axis 0 is allowed, too."""
+    if isinstance(axis, list):
+        raise TypeError("'list' object cannot be interpreted as an integer")
+    if not ndim and axis in (0, -1):
+        return ()
+    summed = normal_axes(axis, ndim)
+    if len(set(summed)) != len(summed):
+        raise ValueError("duplicate value in 'axis'")
+    return summed
 
 
 def _refuse_empty(extents: Sequence[Extent], reducer: str) -> None:
@@ -56,24 +69,60 @@ def _refuse_empty(extents: Sequence[Extent], reducer: str) -> None:
         raise ValueError(f"zero-size array to reduction operation {full} which has no identity")
 
 
-def _accumulator(dtype: DType) -> DType:
+def accumulator(dtype: DType) -> DType:
     """The dtype that NumPy sums small integers in."""
     if dtype.kind in "bi":
         return np.result_type(dtype, np.int64)
     return np.result_type(dtype, np.uint64) if dtype.kind == "u" else dtype
 
 
-def _with_initial(result: TracedArray, initial: Any, ufunc: np.ufunc) -> TracedArray:
-    return result if initial is _UNSET or initial is None else apply_ufunc(ufunc, [result, initial])
+def cast(x: TracedArray, dtype: Any) -> TracedArray:
+    """``x`` in the dtype that was asked for, if one was."""
+    return x if dtype is None or x.dtype == np.dtype(dtype) else astype(x, dtype)
 
 
-def _plain(out: Any) -> None:
-    if out is not None and out is not _UNSET:
-        raise trace_error("out= inside a traced function is not supported; assign the result, x[...] = np.sum(...)")
+def is_given(value: Any) -> bool:
+    """Whether a keyword such as ``initial`` was given."""
+    return value is not UNSET and value is not None
 
 
-def _mask(where: Any) -> TracedArray | None:
-    return None if where is _UNSET or where is True else truth(lift(where))
+def mask_of(where: Any, x: TracedArray) -> TracedArray | None:
+    """The entries that ``where=`` names; None for all."""
+    if where is UNSET or where is True or where is None:
+        return None
+    only = truth(lift(where))
+    if broadcast_shapes(only.extents, x.extents) != x.extents:
+        raise shape_error(f"where= of shape {only.extents} doesn't broadcast to the array's shape, {x.extents}")
+    return only
+
+
+def kept_axes(keepdims: Any) -> bool:
+    """Whether ``keepdims=`` says that reduced axes stay, of extent 1."""
+    return keepdims is not UNSET and bool(keepdims)
+
+
+# ---------------------------------------------------------------- sums, products, extrema
+
+_LOGICAL = {"sum": "any", "prod": "all", "max": "any", "min": "all"}
+
+
+def _combined(
+    x: TracedArray, reducer: str, ufunc: np.ufunc, axis: Any, out: Any, keepdims: Any, initial: Any, where: Any
+) -> TracedArray:
+    """``x`` reduced, and ``initial`` taken in as one more entry."""
+    only, keep = mask_of(where, x), kept_axes(keepdims)
+    if x.dtype.kind == "b":
+        result = reduced(x, _LOGICAL[reducer], axis, keepdims=keep, only=only)
+    elif reducer in ("max", "min") and any(x.extents[k] == 0 for k in reduction_axes(axis, x.ndim)):
+        if not is_given(initial):
+            _refuse_empty((0,), reducer)
+        shape = reduced(x, "sum", axis, keepdims=keep).shape
+        return deliver(out, broadcast_to(astype(lift(initial), x.dtype), shape))
+    else:
+        result = reduced(x, reducer, axis, keepdims=keep, only=only)
+    if is_given(initial):
+        result = apply_ufunc(ufunc, [result, astype(lift(initial), result.dtype)])
+    return deliver(out, result)
 
 
 def _sum_like(reducer: str, ufunc: np.ufunc) -> Callable[..., TracedArray]:
@@ -83,14 +132,12 @@ def _sum_like(reducer: str, ufunc: np.ufunc) -> Callable[..., TracedArray]:
         dtype: Any = None,
         out: Any = None,
         keepdims: Any = False,
-        initial: Any = _UNSET,
-        where: Any = _UNSET,
+        initial: Any = UNSET,
+        where: Any = UNSET,
     ) -> TracedArray:
-        _plain(out)
         x = lift(a)
-        target = np.dtype(dtype) if dtype is not None else _accumulator(x.dtype)
-        keep = keepdims is True
-        return _with_initial(reduced(x, reducer, axis, keepdims=keep, dtype=target, only=_mask(where)), initial, ufunc)
+        summand = cast(x, dtype if dtype is not None else accumulator(x.dtype))
+        return _combined(summand, reducer, ufunc, axis, out, keepdims, initial, where)
 
     return implementation
 
@@ -101,27 +148,48 @@ prod = implements(np.prod, method="prod")(_sum_like("prod", np.multiply))
 
 def _extremum(reducer: str, ufunc: np.ufunc) -> Callable[..., TracedArray]:
     def implementation(
-        a: Any, axis: Axis = None, out: Any = None, keepdims: Any = False, initial: Any = _UNSET, where: Any = _UNSET
+        a: Any, axis: Axis = None, out: Any = None, keepdims: Any = False, initial: Any = UNSET, where: Any = UNSET
     ) -> TracedArray:
-        _plain(out)
-        x = lift(a)
-        if x.dtype.kind == "b":
-            return reduced(x, "any" if reducer == "max" else "all", axis, keepdims=keepdims is True)
-        return _with_initial(reduced(x, reducer, axis, keepdims=keepdims is True, only=_mask(where)), initial, ufunc)
+        x = ordered(lift(a), f"np.{reducer}")
+        if mask_of(where, x) is not None and not is_given(initial):
+            raise ValueError(
+                f"reduction operation '{ufunc.__name__}' does not have an identity, "
+                "so to use a where mask one has to specify 'initial'"
+            )
+        return _combined(x, reducer, ufunc, axis, out, keepdims, initial, where)
 
     return implementation
+
+
+def ordered(x: TracedArray, name: str) -> TracedArray:
+    """``x``, of a dtype whose numbers have an order that has derivatives."""
+    if x.dtype.kind == "c":
+        raise dtype_error(f"{name} of complex numbers, which NumPy orders by real and then by imaginary part, "
+                          "can't be traced; use np.abs(x) or x.real")  # fmt: skip
+    return x
 
 
 maximum = implements(np.max, np.amax, method="max")(_extremum("max", np.maximum))
 minimum = implements(np.min, np.amin, method="min")(_extremum("min", np.minimum))
 
 
+@implements(np.ptp)
+def ptp(a: Any, axis: Axis = None, out: Any = None, keepdims: Any = False) -> TracedArray:
+    """Maximum minus minimum."""
+    x = lift(a)
+    greatest, least = maximum(x, axis, keepdims=keepdims), minimum(x, axis, keepdims=keepdims)
+    return deliver(out, apply_ufunc(np.subtract, [greatest, least]))
+
+
+# ---------------------------------------------------------------- logical
+
+
 def _logical(reducer: str) -> Callable[..., TracedArray]:
     def implementation(
-        a: Any, axis: Axis = None, out: Any = None, keepdims: Any = False, *, where: Any = _UNSET
+        a: Any, axis: Axis = None, out: Any = None, keepdims: Any = False, *, where: Any = UNSET
     ) -> TracedArray:
-        _plain(out)
-        return reduced(truth(lift(a)), reducer, axis, keepdims=keepdims is True, only=_mask(where))
+        x = truth(lift(a))
+        return deliver(out, reduced(x, reducer, axis, keepdims=kept_axes(keepdims), only=mask_of(where, x)))
 
     return implementation
 
@@ -130,227 +198,41 @@ any_ = implements(np.any, method="any")(_logical("any"))
 all_ = implements(np.all, method="all")(_logical("all"))
 
 
-def _position(reducer: str) -> Callable[..., TracedArray]:
-    def implementation(a: Any, axis: int | None = None, out: Any = None, *, keepdims: Any = False) -> TracedArray:
-        _plain(out)
-        x = lift(a)
-        searched = x.extents if axis is None else (x.extents[normal_axis(axis, x.ndim)],)
-        if any(extent == 0 for extent in searched):
-            raise ValueError(f"attempt to get {reducer} of an empty sequence")
-        if axis is None:
-            flat = reduced(reshape(x, (-1,)), reducer, 0)
-            return reshape(flat, (1,) * x.ndim) if keepdims is True else flat
-        return reduced(x, reducer, axis, keepdims=keepdims is True)
-
-    return implementation
-
-
-argmax = implements(np.argmax, method="argmax")(_position("argmax"))
-argmin = implements(np.argmin, method="argmin")(_position("argmin"))
-
-
 @implements(np.count_nonzero)
 def count_nonzero(a: Any, axis: Axis = None, *, keepdims: bool = False) -> TracedArray:
     """How many entries are not zero."""
     return reduced(astype(truth(lift(a)), INT64), "sum", axis, keepdims=keepdims)
 
 
-# ---------------------------------------------------------------- statistics
+def counted_where(only: TracedArray, x: TracedArray, axis: Any, keepdims: bool) -> TracedArray:
+    """How many entries of ``x`` a mask chooses."""
+    return reduced(astype(broadcast_to(only, x.shape), INT64), "sum", axis, keepdims=keepdims)
 
 
-def counted(x: TracedArray, axis: Any) -> Scalar:
-    """How many entries a reduction over ``axis`` takes, as an integer scalar."""
-    return product_of(number(1), *[extent_scalar(x.extents[k]) for k in normal_axes(axis, x.ndim)])
+# ---------------------------------------------------------------- positions
 
 
-def _per_count(total: TracedArray, count: Scalar) -> TracedArray:
-    body = apply("div", entry(total.tensor, axes(total.ndim)), convert(count, total.dtype))
-    return wrap(compute(total.extents, body))
-
-
-def _averaged_dtype(x: TracedArray, dtype: Any) -> DType:
-    if dtype is not None:
-        chosen: DType = np.dtype(dtype)
-        return chosen
-    return FLOAT64 if x.dtype.kind in "biu" else x.dtype
-
-
-@implements(np.mean, method="mean")
-def mean(
-    a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = _UNSET
-) -> TracedArray:
-    """The arithmetic mean."""
-    _plain(out)
-    x = lift(a)
-    target = _averaged_dtype(x, dtype)
-    only = _mask(where)
-    total = reduced(x, "sum", axis, keepdims=keepdims is True, dtype=target, only=only)
-    if only is None:
-        return _per_count(total, counted(x, axis))
-    ones = apply_ufunc(np.multiply, [only, np.ones((), np.int64)])
-    spread = wrap(compute(x.extents, broadcast_entry(ones, x.extents, axes(x.ndim))))
-    return apply_ufunc(np.divide, [total, reduced(spread, "sum", axis, keepdims=keepdims is True)])
-
-
-@implements(np.average)
-def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
-    """The weighted mean."""
-    x = lift(a)
-    if weights is None:
-        return mean(x, axis, keepdims=keepdims)
-    w = lift(weights)
-    if w.extents != x.extents:
-        if axis is None or w.ndim != 1:
-            raise TypeError("Axis must be specified when shapes of a and weights differ.")
-        w = reshape(w, tuple(-1 if k == normal_axis(axis, x.ndim) else 1 for k in range(x.ndim)))
-    total = sum_(apply_ufunc(np.multiply, [x, w]), axis, keepdims=keepdims)
-    scale = sum_(apply_ufunc(np.multiply, [w, np.ones((), x.dtype)]), axis if w.extents == x.extents else None)
-    result = apply_ufunc(np.divide, [total, scale])
-    return (result, scale) if returned else result
-
-
-@implements(np.var, method="var")
-def var(
-    a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: Any = False, **_: Any
-) -> TracedArray:
-    """The variance."""
-    _plain(out)
-    x = lift(a)
-    center = mean(x, axis, dtype, keepdims=True)
-    centered = apply_ufunc(np.subtract, [x, center])
-    squares = apply_ufunc(np.multiply, [centered, centered])
-    total = sum_(squares, axis, keepdims=keepdims is True)
-    return _per_count(total, difference(counted(x, axis), operator.index(ddof)))
-
-
-@implements(np.std, method="std")
-def std(
-    a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: Any = False, **_: Any
-) -> TracedArray:
-    """The standard deviation."""
-    return apply_ufunc(np.sqrt, [var(a, axis, dtype, out, ddof, keepdims)])
-
-
-@implements(np.ptp)
-def ptp(a: Any, axis: Axis = None, out: Any = None, keepdims: Any = False) -> TracedArray:
-    """Maximum minus minimum."""
-    return apply_ufunc(np.subtract, [maximum(a, axis, out, keepdims), minimum(a, axis, out, keepdims)])
-
-
-def _without_nan(a: Any) -> tuple[TracedArray, TracedArray]:
-    x = lift(a)
-    return x, apply_ufunc(np.logical_not, [apply_ufunc(np.isnan, [x])])
-
-
-@implements(np.nansum)
-def nansum(a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> TracedArray:
-    """The sum of the entries that are numbers."""
-    x, numbers = _without_nan(a)
-    return sum_(x, axis, dtype, out, keepdims, where=numbers)
-
-
-@implements(np.nanmean)
-def nanmean(a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> TracedArray:
-    """The mean of the entries that are numbers."""
-    x, numbers = _without_nan(a)
-    return mean(x, axis, dtype, out, keepdims, where=numbers)
-
-
-@implements(np.nanmax)
-def nanmax(a: Any, axis: Axis = None, out: Any = None, keepdims: Any = False) -> TracedArray:
-    """The maximum of the entries that are numbers."""
-    x, numbers = _without_nan(a)
-    return maximum(x, axis, out, keepdims, where=numbers)
-
-
-@implements(np.nanmin)
-def nanmin(a: Any, axis: Axis = None, out: Any = None, keepdims: Any = False) -> TracedArray:
-    """The minimum of the entries that are numbers."""
-    x, numbers = _without_nan(a)
-    return minimum(x, axis, out, keepdims, where=numbers)
-
-
-# ---------------------------------------------------------------- cumulative
-
-
-def _cumulative(reducer: str) -> Callable[..., TracedArray]:
-    def implementation(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> TracedArray:
-        _plain(out)
-        x = lift(a)
-        if axis is None:
-            x, axis = reshape(x, (-1,)), 0
+def _position(reducer: str) -> Callable[..., TracedArray]:
+    def implementation(a: Any, axis: int | None = None, out: Any = None, *, keepdims: Any = False) -> TracedArray:
+        x = ordered(lift(a), f"np.{reducer}")
+        x = astype(x, INT64) if x.dtype.kind == "b" else x
+        keep = kept_axes(keepdims)
+        if axis is None or not x.ndim:
+            reduction_axes(axis, x.ndim)
+            _refuse_no_entries(x.extents, reducer)
+            flat = reduced(reshape(x, (-1,)), reducer, 0)
+            return deliver(out, reshape(flat, (1,) * x.ndim) if keep else flat)
         place = normal_axis(axis, x.ndim)
-        running = index(x.ndim)
-        indices = [running if k == place else index(k) for k in range(x.ndim)]
-        target = np.dtype(dtype) if dtype is not None else _accumulator(x.dtype)
-        body = convert(entry(x.tensor, indices), target)
-        domain = less_equal(running, index(place))
-        return wrap(compute(x.extents, body, reduce_extents=[x.extents[place]], reducer=reducer, domain=domain))
+        _refuse_no_entries((x.extents[place],), reducer)
+        return deliver(out, reduced(x, reducer, place, keepdims=keep))
 
     return implementation
 
 
-cumsum = implements(np.cumsum, method="cumsum")(_cumulative("sum"))
-cumprod = implements(np.cumprod, method="cumprod")(_cumulative("prod"))
+def _refuse_no_entries(extents: Sequence[Extent], reducer: str) -> None:
+    if any(extent == 0 for extent in extents):
+        raise ValueError(f"attempt to get {reducer} of an empty sequence")
 
 
-def accumulate(reducer: str, a: Any, axis: int = 0) -> TracedArray:
-    """A running reduction, as ``np.maximum.accumulate`` gives it."""
-    return _cumulative(reducer)(a, axis)
-
-
-# ---------------------------------------------------------------- norms
-
-
-@implements(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> TracedArray:
-    """Vector norms of any order, and the Frobenius, 1- and infinity-norm of matrices."""
-    array = lift(x)
-    array = astype(array, float) if array.dtype.kind in "biu" else array
-    if axis is None and ord is None:
-        return _root_of_squares(array, tuple(range(array.ndim)), keepdims)
-    chosen = normal_axes(axis, array.ndim)
-    if len(chosen) == 1:
-        return _vector_norm(array, ord, chosen[0], keepdims)
-    if len(chosen) == 2:
-        return _matrix_norm(array, ord, chosen, keepdims)
-    raise ValueError("Improper number of dimensions to norm.")
-
-
-def _root_of_squares(x: TracedArray, axis: Any, keepdims: bool) -> TracedArray:
-    size = apply_ufunc(np.absolute, [x]) if x.dtype.kind == "c" else x
-    squares = reduced(apply_ufunc(np.multiply, [size, size]), "sum", axis, keepdims=keepdims)
-    squares = squares if squares.dtype.kind == "f" else astype(squares, FLOAT64)
-    return elementwise("root", [squares], [squares.dtype])
-
-
-def _vector_norm(x: TracedArray, order: Any, axis: int, keepdims: bool) -> TracedArray:
-    if order is None or order == 2:
-        return _root_of_squares(x, axis, keepdims)
-    size = apply_ufunc(np.absolute, [x])
-    if order == np.inf:
-        return reduced(size, "max", axis, keepdims=keepdims)
-    if order == -np.inf:
-        return reduced(size, "min", axis, keepdims=keepdims)
-    if order == 0:
-        return astype(reduced(astype(truth(x), INT64), "sum", axis, keepdims=keepdims), size.dtype)
-    if order == 1:
-        return reduced(size, "sum", axis, keepdims=keepdims)
-    power = reduced(apply_ufunc(np.power, [size, order]), "sum", axis, keepdims=keepdims)
-    return apply_ufunc(np.power, [power, 1 / order])
-
-
-def _matrix_norm(x: TracedArray, order: Any, chosen: tuple[int, ...], keepdims: bool) -> TracedArray:
-    if order in (None, "fro", "f"):
-        return _root_of_squares(x, chosen, keepdims)
-    size = apply_ufunc(np.absolute, [x])
-    rows, columns = chosen
-    if order in (1, -1, np.inf, -np.inf):
-        first, second = (rows, columns) if abs(order) == 1 else (columns, rows)
-        sums = reduced(size, "sum", first, keepdims=True)
-        return _dropped(reduced(sums, "max" if order > 0 else "min", second, keepdims=True), chosen, keepdims)
-    raise trace_error(f"np.linalg.norm(ord={order!r}) of a matrix needs singular values, which can't be traced yet")
-
-
-def _dropped(x: TracedArray, chosen: tuple[int, ...], keepdims: bool) -> TracedArray:
-    return x if keepdims else reshape(x, tuple(e for k, e in enumerate(x.shape) if k not in chosen))
+argmax = implements(np.argmax, method="argmax")(_position("argmax"))
+argmin = implements(np.argmin, method="argmin")(_position("argmin"))

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradc.ir.algebra import guarded
 from gradc.ir.tensor import compute
-from gradc.trace import reductions
+from gradc.trace import reductions, statistics
 from gradc.trace.context import trace_error
 from gradc.trace.elementwise import apply_ufunc
 from gradc.trace.storage import axes, entry
@@ -24,7 +24,7 @@ _UNKNOWN = "the number of true entries of the mask is not known while the functi
 _REDUCTIONS: dict[str, Callable[..., TracedArray]] = {
     "sum": reductions.sum_,
     "prod": reductions.prod,
-    "mean": reductions.mean,
+    "mean": statistics.mean,
     "any": reductions.any_,
     "all": reductions.all_,
 }

@@ -7,12 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from gradc.trace import contraction, creation, joining, linear_algebra, numerics, reductions, selection
+from gradc.trace import (
+    contraction,
+    creation,
+    cumulative,
+    differences,
+    joining,
+    linear_algebra,
+    missing,
+    norms,
+    numerics,
+    polynomials,
+    reductions,
+    selection,
+    statistics,
+)
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import dtype_error, shape_error, trace_error
 from gradc.trace.elementwise import apply_ufunc, astype
 from gradc.trace.indexing import accumulate_at, assign
 from gradc.trace.joining import stacked
+from gradc.trace.outputs import deliver
 from gradc.trace.registry import ATTRIBUTES, FUNCTIONS, METHODS, NAMED_FUNCTIONS
 from gradc.trace.tracer import TracedArray, constant_array, known_value, lift
 
@@ -56,7 +71,7 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
     out = kwargs.get("out")
     if out is None:
         return implementation(*args, **kwargs)
-    return _into(out, implementation(*args, **{k: v for k, v in kwargs.items() if k != "out"}))
+    return deliver(out, implementation(*args, **{k: v for k, v in kwargs.items() if k != "out"}))
 
 
 def _on_known_values(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -79,14 +94,6 @@ def known_result(result: Any) -> Any:
     return result
 
 
-def _into(out: Any, result: TracedArray) -> TracedArray:
-    target = out[0] if isinstance(out, tuple) else out
-    if not isinstance(target, TracedArray):
-        raise trace_error("out= must be an array that the traced function made itself, or one of its arguments")
-    assign(target, result)
-    return target
-
-
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """``ufunc.method(*inputs, **kwargs)`` on inputs of which at least one is traced."""
     out = kwargs.pop("out", None)
@@ -94,7 +101,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict
     if implementation is None:
         raise _untraceable(f"{ufunc.__name__}.{method}")
     result = implementation(ufunc, inputs, kwargs)
-    return result if out is None else _into(out, result)
+    return result if out is None else deliver(out, result)
 
 
 def _called(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -159,7 +166,7 @@ def _accumulate(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) 
     reducer = _REDUCER_NAMES.get(ufunc.__name__)
     if reducer is None:
         raise _untraceable(f"{ufunc.__name__}.accumulate")
-    return reductions.accumulate(reducer, inputs[0], kwargs.get("axis", inputs[1] if len(inputs) > 1 else 0))
+    return cumulative.accumulate(reducer, inputs[0], kwargs.get("axis", inputs[1] if len(inputs) > 1 else 0))
 
 
 def _outer(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -272,11 +279,16 @@ __all__ = [
     "call_ufunc",
     "compared",
     "creation",
+    "differences",
     "in_place",
     "joining",
     "linear_algebra",
     "method",
+    "missing",
+    "norms",
+    "polynomials",
     "selection",
     "stacked",
+    "statistics",
     "unary",
 ]
