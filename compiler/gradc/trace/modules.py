@@ -17,9 +17,11 @@ import numpy as np
 from gradc.ir.scalar import EULER_GAMMA, PI, E, NamedConstant, number
 from gradc.ir.tensor import compute
 from gradc.trace import joining, numerics, reductions, shaping, surface
+from gradc.trace.builtin_types import STAND_INS, has_attribute, ordered, real_type, type_of, type_when_run
 from gradc.trace.context import current_trace, trace_error
 from gradc.trace.elementwise import where
 from gradc.trace.registry import FUNCTIONS
+from gradc.trace.selected import Selection
 from gradc.trace.tracer import TracedArray, concrete, constant_array, extent_value, lift
 
 #: These give traced arrays whatever their arguments: the function may write traced numbers into them.
@@ -261,7 +263,7 @@ def _length(value: Any) -> Any:
     if isinstance(value, TracedArray) and value.extents:
         extent = value.extents[0]
         return extent if isinstance(extent, int) else extent_value(extent)
-    return len(value)
+    return value.traced_length() if isinstance(value, Selection) else len(value)
 
 
 def _greatest(real: Callable[..., Any], greater: bool) -> Callable[..., Any]:
@@ -301,22 +303,16 @@ def _logical(real: Callable[..., Any], reduction: Callable[..., TracedArray]) ->
 
 
 def _is_instance(value: Any, kinds: Any) -> bool:
+    listed = tuple(real_type(kind) for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
     if not isinstance(value, TracedArray):
-        return isinstance(value, kinds)
-    for kind in kinds if isinstance(kinds, tuple) else (kinds,):
-        if isinstance(kind, types.UnionType):
-            if _is_instance(value, kind.__args__):
+        return isinstance(value, listed if isinstance(kinds, tuple) else listed[0])
+    for kind in listed:
+        if isinstance(kind, types.UnionType | tuple):
+            if _is_instance(value, getattr(kind, "__args__", kind)):
                 return True
-        elif isinstance(kind, type) and issubclass(_type_of(value), kind):
+        elif isinstance(kind, type) and issubclass(type_when_run(value), kind):
             return True
     return False
-
-
-def _type_of(value: TracedArray) -> type:
-    """The type that the value will have when the function runs."""
-    if value.weak:
-        return {"f": float, "i": int, "c": complex, "b": bool}[value.dtype.kind]
-    return value.dtype.type if value.immutable else np.ndarray
 
 
 def _imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
@@ -336,6 +332,10 @@ def traced_builtins() -> dict[str, Any]:
         "max": _greatest(max, True),
         "min": _greatest(min, False),
         "isinstance": _is_instance,
+        "hasattr": has_attribute,
+        "sorted": ordered,
+        "type": type_of,
+        **{kind.__name__: stands for kind, stands in STAND_INS.items()},
         "any": _logical(any, reductions.any_),
         "all": _logical(all, reductions.all_),
         "__import__": _imported,

@@ -52,7 +52,8 @@ class Region:
     """Part of a storage, as a view sees it.
 
     ``forward`` gives the storage's indices from the view's; ``inside`` and ``backward`` tell, over the storage's indices,
-    whether an entry belongs to the view, and where. ``box`` is the region as ranges where it is a fixed box.
+    whether an entry belongs to the view, and where. ``box`` is the region as ranges where it is a fixed box. A view that is
+    not ``writable`` needs neither: NumPy makes broadcast arrays, diagonals and windows so.
     """
 
     shape: Shape
@@ -60,10 +61,13 @@ class Region:
     inside: Scalar
     backward: tuple[Scalar, ...]
     box: Box | None = None
+    writable: bool = True
 
     def then(self, inner: Region) -> Region:
         """``inner``, a region of the view that this region is, as a region of the storage."""
         forward = tuple(reindexed(position, inner.forward) for position in self.forward)
+        if not (self.writable and inner.writable):
+            return read_only(inner.shape, forward)
         return Region(
             inner.shape,
             forward,
@@ -71,6 +75,11 @@ class Region:
             tuple(reindexed(position, self.backward) for position in inner.backward),
             box_of(inner.shape, forward),
         )
+
+
+def read_only(shape: Shape, forward: Sequence[Scalar]) -> Region:
+    """A region that can only be read."""
+    return Region(shape, tuple(forward), TRUE, (), box_of(shape, forward), writable=False)
 
 
 def box_of(shape: Shape, forward: Sequence[Scalar]) -> Box | None:

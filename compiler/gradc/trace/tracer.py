@@ -98,6 +98,11 @@ class TracedArray(Operators):
         """The part of the storage that this view covers; None for all of it."""
         return self._region
 
+    @property
+    def storage_shape(self) -> Shape:
+        """The shape of the storage, of which this array may be a part."""
+        return self._storage.shape
+
     def part(self, inner: Region) -> TracedArray:
         """A view of this array: writes to either are seen by both."""
         region = inner if self._region is None else self._region.then(inner)
@@ -108,6 +113,8 @@ class TracedArray(Operators):
         if self.immutable:
             raise trace_error("a NumPy scalar can't be assigned to; make it an array with np.array(x)")
         region = whole(self.extents) if self._region is None else self._region
+        if not region.writable:
+            raise shape_error("assignment destination is read-only; write to a copy, x.copy()")
         chosen = reindexed(inside, region.backward)
         if region.inside is not TRUE and loads_of(chosen):
             # outside the view the predicate's loads may be out of range: it becomes a tensor that is false there
@@ -131,7 +138,36 @@ class TracedArray(Operators):
 
     @shape.setter
     def shape(self, value: Any) -> None:
-        raise trace_error("a traced array's shape can't be set; use x = x.reshape(...)")
+        view = self.reshape(value)
+        if view._storage is not self._storage:
+            raise AttributeError(located("Incompatible shape for in-place modification; use x = x.reshape(...)"))
+        self.restrict(view.region())
+
+    def restrict(self, region: Region | None) -> None:
+        """Let this handle see that region of its storage."""
+        if self.immutable:
+            raise AttributeError(located("a NumPy scalar can't be changed; make it an array with np.array(x)"))
+        self._region, self._cached = region, None
+
+    @property
+    def real(self) -> TracedArray:
+        """The real part: a view."""
+        part: TracedArray = _surface().method(self, "real")
+        return part
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        _attributes().set_part(self, "real", value)
+
+    @property
+    def imag(self) -> TracedArray:
+        """The imaginary part: a view."""
+        part: TracedArray = _surface().method(self, "imag")
+        return part
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        _attributes().set_part(self, "imag", value)
 
     @property
     def dtype(self) -> DType:
@@ -147,6 +183,15 @@ class TracedArray(Operators):
     def size(self) -> Any:
         """The number of entries."""
         return math.prod(self.shape)
+
+    @property
+    def flat(self) -> Any:
+        """The entries in row-major order."""
+        return _surface().method(self, "flat")
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        self.flat[:] = value
 
     @property
     def itemsize(self) -> int:
@@ -173,7 +218,8 @@ class TracedArray(Operators):
         return f"TracedArray({self.dtype.name}[{extents}])"
 
     def __format__(self, spec: str) -> str:
-        return format(concrete(self, "its text").item(), spec) if spec else repr(self)
+        instead = "return it and write its text outside the function"
+        return format(concrete(self, "its text", instead).item(), spec) if spec else repr(self)
 
     # ------------------------------------------------------------ a value is demanded
 
@@ -197,25 +243,40 @@ class TracedArray(Operators):
 
     def __float__(self) -> float:
         return float(
-            concrete(self, "float() and the math module", "use the array itself, and np.sin instead of math.sin")
+            concrete(self, "float() and the math module", "use x.astype(float), and np.sin instead of math.sin")
         )
 
     def __complex__(self) -> complex:
         return complex(concrete(self, "complex()", "use x.astype(complex)"))
 
-    def item(self, *position: int) -> TracedArray:
-        """The number itself."""
-        chosen = self[position] if position else self.reshape(())
-        return TracedArray(chosen.tensor, weak=True)
+    def item(self, *position: Any) -> TracedArray:
+        """An entry as a Python number."""
+        entry: TracedArray = _surface().method(self, "item")(*position)
+        return entry
 
     def tolist(self) -> Any:
         """Nested lists of traced numbers."""
         return self.item() if not self.extents else [row.tolist() for row in self]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        instead = "use functions of `numpy`, called inside the traced function"
+        instead = "use x.astype(dtype) and functions of `numpy`, called inside the traced function"
         value = concrete(self, "turning it into a plain NumPy array", instead)
         return np.array(value, dtype=dtype)
+
+    def __contains__(self, value: Any) -> bool:
+        found = _surface().compared(np.equal, self, value)
+        instead = "use np.any(x == value), which is a number to compute with"
+        return bool(concrete(found, "`in`", instead).any()) if isinstance(found, TracedArray) else bool(found)
+
+    def __copy__(self) -> TracedArray:
+        copied: TracedArray = _surface().method(self, "copy")()
+        return self if self.immutable else copied
+
+    def __deepcopy__(self, memo: Any) -> TracedArray:
+        return self.__copy__()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise trace_error("a traced array can't be pickled: its value is not known; return it and pickle it outside")
 
     # ------------------------------------------------------------ NumPy's protocols
 
@@ -232,6 +293,9 @@ class TracedArray(Operators):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         _indexing().put(self, key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        raise ValueError(located("cannot delete array elements; use np.delete(x, index), which gives a new array"))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -444,6 +508,12 @@ def _surface() -> Any:
     from gradc.trace import surface
 
     return surface
+
+
+def _attributes() -> Any:
+    from gradc.trace import attributes
+
+    return attributes
 
 
 def _indexing() -> Any:
