@@ -178,3 +178,8 @@ def dtype_error(message: str) -> DTypeError:
 def index_error(message: str) -> IndexError:
     """An IndexError, as NumPy raises it, that names the user's line."""
     return IndexError(located(message))
+
+
+def axis_error(axis: int, ndim: int, name: str = "axis") -> np.exceptions.AxisError:
+    """An AxisError, as NumPy raises it, that names the user's line."""
+    return np.exceptions.AxisError(located(f"{name} {axis} is out of bounds for array of dimension {ndim}"))

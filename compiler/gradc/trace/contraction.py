@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from gradc.ir.algebra import conjunction, convert, difference, equal, guarded, less_equal, sum_of
+from gradc.ir.algebra import conjunction, convert
 from gradc.ir.scalar import DType, Scalar, apply, index, number
-from gradc.ir.tensor import Extent, compute, extent, extent_scalar
+from gradc.ir.tensor import Extent, compute
 from gradc.trace.context import shape_error
+from gradc.trace.diagonals import diagonal, diagonal_last, last_diagonal
 from gradc.trace.elementwise import apply_ufunc, array_dtype, astype, broadcast_shapes
+from gradc.trace.outputs import deliver
+from gradc.trace.reductions import accumulator, cast
 from gradc.trace.registry import implements
 from gradc.trace.shaping import moveaxis, normal_axis, ravel, reshape
-from gradc.trace.storage import axes, entry
-from gradc.trace.tracer import TracedArray, extent_of, lift, wrap
+from gradc.trace.storage import entry
+from gradc.trace.tracer import TracedArray, lift, wrap
 
 
 def _product(left: TracedArray, right: TracedArray) -> TracedArray:
@@ -51,11 +54,19 @@ def contracted(
     return wrap(compute(shape, body, reduce_extents=[extents[label] for label in summed], reducer=reducer))
 
 
-def _labelled(operands: Sequence[TracedArray], labels: Sequence[Sequence[Any]], what: str) -> dict[Any, Extent]:
-    """The extent of each label; extents of 1 give way, as in broadcasting."""
+def labelled(
+    operands: Sequence[TracedArray], labels: Sequence[Sequence[Any]], what: str, *, within: bool = False
+) -> dict[Any, Extent]:
+    """The extent of each label; extents of 1 give way, as in broadcasting, but not to others ``within`` one operand."""
     extents: dict[Any, Extent] = {}
-    for x, names in zip(operands, labels, strict=True):
+    for number_of, (x, names) in enumerate(zip(operands, labels, strict=True)):
+        own: dict[Any, Extent] = {}
         for label, length in zip(names, x.extents, strict=True):
+            if within and own.setdefault(label, length) != length:
+                raise shape_error(
+                    f"{what}: dimensions in operand {number_of} for collapsing index {label!r} don't match "
+                    f"({own[label]} != {length})"
+                )
             known = extents.get(label, 1)
             if known != 1 and length != 1 and known != length:
                 shapes = " and ".join(str(o.extents) for o in operands)
@@ -97,7 +108,10 @@ def matmul(a: Any, b: Any) -> TracedArray:
 @implements(np.dot, method="dot")
 def dot(a: Any, b: Any, out: Any = None) -> TracedArray:
     """The product over the last axis of a and the second to last of b."""
-    left, right = lift(a), lift(b)
+    return deliver(out, _dot(lift(a), lift(b)))
+
+
+def _dot(left: TracedArray, right: TracedArray) -> TracedArray:
     if not left.ndim or not right.ndim:
         return _product(left, right)
     left_names = [*[f"a{k}" for k in range(left.ndim - 1)], "inner"]
@@ -115,7 +129,8 @@ def dot(a: Any, b: Any, out: Any = None) -> TracedArray:
 @implements(np.vdot)
 def vdot(a: Any, b: Any) -> TracedArray:
     """The product of two flattened arrays, the first conjugated."""
-    return dot(apply_ufunc(np.conjugate, [ravel(lift(a))]), ravel(lift(b)))
+    left, right = ravel(lift(a)), ravel(lift(b))
+    return dot(apply_ufunc(np.conjugate, [left]) if left.dtype.kind == "c" else left, right)
 
 
 @implements(np.inner)
@@ -131,28 +146,65 @@ def inner(a: Any, b: Any) -> TracedArray:
 def outer(a: Any, b: Any, out: Any = None) -> TracedArray:
     """The product of every pair of entries."""
     left, right = ravel(lift(a)), ravel(lift(b))
-    return apply_ufunc(np.multiply, [reshape(left, (-1, 1)), reshape(right, (1, -1))])
+    return deliver(out, apply_ufunc(np.multiply, [left[:, None], right[None, :]]))
 
 
-@implements(np.tensordot)
+@implements(np.linalg.outer)
+def outer_of_vectors(x1: Any, x2: Any, /) -> TracedArray:
+    """The outer product of two vectors."""
+    left, right = lift(x1), lift(x2)
+    if left.ndim != 1 or right.ndim != 1:
+        raise ValueError(
+            f"Input arrays must be one-dimensional, but they are x1.ndim={left.ndim} and x2.ndim={right.ndim}."
+        )
+    return outer(left, right)
+
+
+@implements(np.linalg.vecdot)
+def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> TracedArray:
+    """The products of vectors along an axis, the first conjugated."""
+    left, right = (moveaxis(lift(x), axis, -1) for x in (x1, x2))
+    if left.extents[-1] != right.extents[-1]:
+        raise shape_error(f"vecdot: vectors of {left.extents[-1]} and {right.extents[-1]} entries don't fit")
+    left = apply_ufunc(np.conjugate, [left]) if left.dtype.kind == "c" else left
+    product = matmul(left[..., None, :], right[..., :, None])
+    return wrap(product[..., 0, 0].tensor)
+
+
+@implements(np.tensordot, np.linalg.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> TracedArray:
     """The product over the given axes."""
     left, right = lift(a), lift(b)
-    if isinstance(axes, int | np.integer):
-        pairs = (list(range(left.ndim - int(axes), left.ndim)), list(range(int(axes))))
-    else:
-        pairs = tuple([k] if isinstance(k, int) else list(k) for k in axes)  # type: ignore[assignment]
-    over_left = [normal_axis(k, left.ndim) for k in pairs[0]]
-    over_right = [normal_axis(k, right.ndim) for k in pairs[1]]
+    over_left, over_right = _paired_axes(axes, left, right)
     left_names: list[Any] = [("left", k) for k in range(left.ndim)]
     right_names: list[Any] = [("right", k) for k in range(right.ndim)]
     for number_of, (i, j) in enumerate(zip(over_left, over_right, strict=True)):
         if left.extents[i] != right.extents[j]:
             raise shape_error(f"tensordot: shapes {left.extents} and {right.extents} don't fit over axes {i} and {j}")
         left_names[i] = right_names[j] = ("sum", number_of)
-    extents = _labelled([left, right], [left_names, right_names], "tensordot")
+    extents = labelled([left, right], [left_names, right_names], "tensordot")
     output = [name for name in [*left_names, *right_names] if name[0] != "sum"]
     return contracted([left, right], [left_names, right_names], output, extents)
+
+
+def _paired_axes(axes: Any, left: TracedArray, right: TracedArray) -> tuple[list[int], list[int]]:
+    """The axes that are summed over, of either operand."""
+    try:
+        count = operator.index(axes)
+    except TypeError:
+        first, second = ([k] if isinstance(k, int | np.integer) else list(k) for k in axes)
+    else:
+        if count > min(left.ndim, right.ndim):
+            raise shape_error(f"tensordot: arrays of {left.ndim} and {right.ndim} axes have no {count} to sum over")
+        first, second = list(range(left.ndim - max(count, 0), left.ndim)), list(range(count))
+    over_left, over_right = [normal_axis(k, left.ndim) for k in first], [normal_axis(k, right.ndim) for k in second]
+    if len(over_left) != len(over_right):
+        raise shape_error(
+            f"tensordot: axes={axes} names {len(over_left)} axes of one operand, {len(over_right)} of the other"
+        )
+    if len(set(over_left)) != len(over_left) or len(set(over_right)) != len(over_right):
+        raise ValueError("duplicate axes are not allowed in tensordot")
+    return over_left, over_right
 
 
 @implements(np.kron)
@@ -169,179 +221,105 @@ def kron(a: Any, b: Any) -> TracedArray:
 
 @implements(np.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> TracedArray:
-    """The vector product of 3-vectors."""
+    """The vector product; of two plane vectors its third entry."""
     if axis is not None:
         axisa = axisb = axisc = axis
     left, right = moveaxis(lift(a), axisa, -1), moveaxis(lift(b), axisb, -1)
-    if left.extents[-1] != 3 or right.extents[-1] != 3:
-        raise shape_error(f"cross: the vectors must have 3 entries, not shapes {left.extents} and {right.extents}")
-    (u, v, w), (x, y, z) = ([s[..., k] for k in range(3)] for s in (left, right))
-    result = np.stack([v * z - w * y, w * x - u * z, u * y - v * x], axis=-1)
+    sizes = [x.extents[-1] for x in (left, right)]
+    if any(size not in (2, 3) for size in sizes):
+        raise ValueError(
+            "incompatible dimensions for cross product\n(dimension must be 2 or 3): shapes "
+            f"{left.extents} and {right.extents}"
+        )
+    u, v, w = _components(left)
+    x, y, z = _components(right)
+    last = u * y - v * x
+    if w is None and z is None:
+        return lift(last)
+    first = -(w * y) if z is None else v * z if w is None else v * z - w * y
+    second = w * x if z is None else -(u * z) if w is None else w * x - u * z
+    result = np.stack([first, second, last], axis=-1)
     return moveaxis(result, -1, axisc)
 
 
-# ---------------------------------------------------------------- einsum
+def _components(vectors: TracedArray) -> list[Any]:
+    parts: list[Any] = [vectors[..., k] for k in range(operator.index(vectors.shape[-1]))]
+    return parts if len(parts) == 3 else [*parts, None]
 
 
-def _parsed(subscripts: str, operands: Sequence[TracedArray]) -> tuple[list[list[Any]], list[Any]]:
-    text = subscripts.replace(" ", "")
-    given, arrow, result = text.partition("->")
-    terms = given.split(",")
-    if len(terms) != len(operands):
-        raise ValueError(f"einsum: {len(terms)} operands in {subscripts!r}, but {len(operands)} given")
-    most = 0
-    labels: list[list[Any]] = []
-    for term, x in zip(terms, operands, strict=True):
-        names: list[Any] = list(term.replace("...", "."))
-        free = x.ndim - sum(name != "." for name in names)
-        if free < 0 or (free and "." not in names):
-            raise shape_error(f"einsum: the term {term!r} does not fit an array of shape {x.extents}")
-        if "." in names:
-            position = names.index(".")
-            names[position : position + 1] = [("...", k) for k in range(-free, 0)]
-            most = max(most, free)
-        labels.append(names)
-    spread: list[Any] = [("...", k) for k in range(-most, 0)]
-    if arrow:
-        output: list[Any] = list(result.replace("...", "."))
-        if "." in output:
-            position = output.index(".")
-            output[position : position + 1] = spread
-    else:
-        letters = [name for names in labels for name in names if isinstance(name, str)]
-        output = spread + sorted(name for name in set(letters) if letters.count(name) == 1)
-    return labels, output
-
-
-@implements(np.einsum)
-def einsum(*operands: Any, out: Any = None, dtype: Any = None, optimize: Any = False, **_: Any) -> TracedArray:
-    """Einstein's summation."""
-    if isinstance(operands[0], str):
-        arrays = [lift(x) for x in operands[1:]]
-        labels, output = _parsed(operands[0], arrays)
-    else:
-        arrays = [lift(x) for x in operands[: len(operands) // 2 * 2 : 2]]
-        labels = [list(names) for names in operands[1 : len(operands) // 2 * 2 : 2]]
-        flat = [name for names in labels for name in names]
-        output = list(operands[-1]) if len(operands) % 2 else sorted(n for n in set(flat) if flat.count(n) == 1)
-    if any(label not in {n for names in labels for n in names} for label in output):
-        raise ValueError(f"einsum: the output {output} names an index that no operand has")
-    extents = _labelled(arrays, labels, "einsum")
-    ordered = {label: extents[label] for label in [*output, *[n for n in extents if n not in output]]}
-    return contracted(arrays, labels, output, ordered, np.dtype(dtype) if dtype is not None else None)
+@implements(np.linalg.cross)
+def cross_in_space(x1: Any, x2: Any, /, *, axis: int = -1) -> TracedArray:
+    """The vector product of 3-vectors."""
+    sizes = [x.extents[normal_axis(axis, x.ndim)] for x in (lift(x1), lift(x2))]
+    if sizes != [3, 3]:
+        raise ValueError(
+            "Both input arrays must be (arrays of) 3-dimensional vectors, "
+            f"but they are {sizes[0]} and {sizes[1]} dimensional instead."
+        )
+    return cross(x1, x2, axis=axis)
 
 
 @implements(np.linalg.multi_dot)
 def multi_dot(arrays: Any, *, out: Any = None) -> TracedArray:
-    """A chain of matrix products."""
-    result, *rest = [lift(a) for a in arrays]
-    for x in rest:
-        result = dot(result, x)
-    return result
+    """A chain of matrix products, in the order that takes fewest multiplications."""
+    chain = [lift(a) for a in arrays]
+    if len(chain) < 2:
+        raise ValueError("Expecting at least two arrays.")
+    for number_of, x in enumerate(chain):
+        inside = 0 < number_of < len(chain) - 1
+        if x.ndim != 2 and (inside or x.ndim != 1):
+            raise np.linalg.LinAlgError(f"{x.ndim}-dimensional array given. Array must be two-dimensional")
+    rows = [x.extents[0] if x.ndim == 2 or k else 1 for k, x in enumerate(chain)]
+    sizes = [*rows, chain[-1].extents[-1] if chain[-1].ndim == 2 else 1]
+    if not all(isinstance(e, int) for e in sizes):
+        result = chain[0]
+        for x in chain[1:]:
+            result = dot(result, x)
+        return deliver(out, result)
+    splits = _cheapest_splits([int(e) for e in sizes if isinstance(e, int)])
+
+    def product(first: int, last: int) -> TracedArray:
+        if first == last:
+            return chain[first]
+        middle = splits[first, last]
+        return dot(product(first, middle), product(middle + 1, last))
+
+    return deliver(out, product(0, len(chain) - 1))
 
 
-# ---------------------------------------------------------------- diagonals and triangles
-
-
-def _diagonal_length(rows: Extent, columns: Extent, offset: int) -> Extent:
-    if isinstance(rows, int) and isinstance(columns, int):
-        return max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
-    if rows == columns:
-        return extent(difference(extent_scalar(rows), abs(offset)))
-    raise shape_error(f"the diagonal of a {rows} by {columns} matrix has no length of its own; give the sizes as ints")
-
-
-@implements(np.diagonal, method="diagonal")
-def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> TracedArray:
-    """Entries on a diagonal, along a new last axis."""
-    x = moveaxis(lift(a), (axis1, axis2), (-2, -1))
-    shift = operator.index(offset)
-    length = _diagonal_length(x.extents[-2], x.extents[-1], shift)
-    along = index(x.ndim - 2)
-    where = [*axes(x.ndim - 2), sum_of(along, max(-shift, 0)), sum_of(along, max(shift, 0))]
-    return wrap(compute((*x.extents[:-2], length), entry(x.tensor, where)))
+def _cheapest_splits(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
+    """Where a chain of matrices is cut, for each part of it (Cormen et al., *Introduction to Algorithms*, 15.2)."""
+    count = len(sizes) - 1
+    cost = {(k, k): 0 for k in range(count)}
+    splits: dict[tuple[int, int], int] = {}
+    for length in range(1, count):
+        for first in range(count - length):
+            last = first + length
+            costs = {
+                k: cost[first, k] + cost[k + 1, last] + sizes[first] * sizes[k + 1] * sizes[last + 1]
+                for k in range(first, last)
+            }
+            splits[first, last] = min(costs, key=costs.__getitem__)
+            cost[first, last] = costs[splits[first, last]]
+    return splits
 
 
 @implements(np.trace, method="trace")
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> TracedArray:
     """The sum of a diagonal."""
-    x = moveaxis(lift(a), (axis1, axis2), (-2, -1))
-    shift = operator.index(offset)
-    length = _diagonal_length(x.extents[-2], x.extents[-1], shift)
-    along = index(x.ndim - 2)
-    where = [*axes(x.ndim - 2), sum_of(along, max(-shift, 0)), sum_of(along, max(shift, 0))]
-    body = entry(x.tensor, where)
-    body = convert(body, np.dtype(dtype)) if dtype is not None else body
-    return wrap(compute(x.extents[:-2], body, reduce_extents=(length,), reducer="sum"))
+    x = diagonal_last(a, axis1, axis2)
+    x = cast(x, dtype if dtype is not None else accumulator(x.dtype))
+    length, where = last_diagonal(x, operator.index(offset))
+    return deliver(out, wrap(compute(x.extents[:-2], entry(x.tensor, where), reduce_extents=(length,), reducer="sum")))
 
 
-@implements(np.diag)
-def diag(v: Any, k: int = 0) -> TracedArray:
-    """A matrix's diagonal, or the matrix with this diagonal."""
-    x = lift(v)
-    if x.ndim == 2:
-        return diagonal(x, k)
-    if x.ndim != 1:
-        raise ValueError("Input must be 1- or 2-d.")
-    shift = operator.index(k)
-    side = extent(sum_of(extent_scalar(x.extents[0]), abs(shift)))
-    value = entry(x.tensor, [difference(index(0), max(-shift, 0))])
-    inside = equal(sum_of(index(0), shift), index(1))
-    ranges = [less_equal(max(-shift, 0), index(0)), less_equal(max(shift, 0), index(1))] if shift else []
-    return wrap(compute((side, side), guarded(conjunction(inside, *ranges), value)))
+@implements(np.linalg.trace)
+def trace_of_matrices(x: Any, /, *, offset: int = 0, dtype: Any = None) -> TracedArray:
+    """The sum of a diagonal of the last two axes."""
+    return trace(x, offset, -2, -1, dtype)
 
 
-@implements(np.diagflat)
-def diagflat(v: Any, k: int = 0) -> TracedArray:
-    """The matrix with the flattened array on its diagonal."""
-    return diag(ravel(lift(v)), k)
-
-
-def _triangle(m: Any, k: int, lower: bool) -> TracedArray:
-    x = lift(m)
-    if x.ndim < 2:
-        raise shape_error(f"a triangle needs a matrix, not an array of shape {x.extents}")
-    row, column = index(x.ndim - 2), sum_of(index(x.ndim - 1), -operator.index(k))
-    inside = less_equal(column, row) if lower else less_equal(row, column)
-    return wrap(compute(x.extents, guarded(inside, entry(x.tensor, axes(x.ndim)))))
-
-
-@implements(np.tril)
-def tril(m: Any, k: int = 0) -> TracedArray:
-    """Zero above a diagonal."""
-    return _triangle(m, k, lower=True)
-
-
-@implements(np.triu)
-def triu(m: Any, k: int = 0) -> TracedArray:
-    """Zero below a diagonal."""
-    return _triangle(m, k, lower=False)
-
-
-@implements(np.tri)
-def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = float, **_: Any) -> TracedArray:
-    """Ones on and below a diagonal."""
-    rows = extent_of(N)
-    columns = rows if M is None else extent_of(M)
-    return TracedArray(
-        compute((rows, columns), guarded(less_equal(sum_of(index(1), -k), index(0)), number(1, np.dtype(dtype))))
-    )
-
-
-@implements(np.convolve)
-def convolve(a: Any, v: Any, mode: str = "full") -> TracedArray:
-    """The discrete convolution of two vectors."""
-    left, right = lift(a), lift(v)
-    n, m = operator.index(left.shape[0]), operator.index(right.shape[0])
-    length, start = {"full": (n + m - 1, 0), "same": (max(n, m), (min(n, m) - 1) // 2)}.get(
-        mode, (max(n, m) - min(n, m) + 1, min(n, m) - 1)
-    )
-    common = array_dtype([left, right])
-    k = index(1)
-    other = difference(sum_of(index(0), start), k)
-    body = apply("mul", convert(entry(left.tensor, [k]), common), convert(entry(right.tensor, [other]), common))
-    domain = conjunction(less_equal(0, other), less_equal(other, m - 1))
-    return wrap(compute((length,), body, reduce_extents=(n,), reducer="sum", domain=domain))
-
-
-implements(np.correlate)(lambda a, v, mode="valid": convolve(a, lift(v)[::-1], mode))
+@implements(np.linalg.diagonal)
+def diagonal_of_matrices(x: Any, /, *, offset: int = 0) -> TracedArray:
+    """A diagonal of the last two axes."""
+    return diagonal(x, offset, -2, -1)

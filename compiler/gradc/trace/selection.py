@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from gradc.ir.scalar import apply, number
-from gradc.ir.tensor import compute
-from gradc.trace.context import trace_error
 from gradc.trace.elementwise import apply_ufunc, astype, where
 from gradc.trace.reductions import all_
-from gradc.trace.registry import attribute, implements
-from gradc.trace.shaping import normal_axis, ravel
-from gradc.trace.storage import axes, entry, whole
-from gradc.trace.tracer import TracedArray, lift, wrap
+from gradc.trace.registry import implements
+from gradc.trace.selected import nonzero
+from gradc.trace.tracer import TracedArray, lift
 
 
 @implements(np.where)
-def where_(condition: Any, x: Any = None, y: Any = None) -> TracedArray:
-    """Entries of one array or the other."""
+def where_(condition: Any, x: Any = None, y: Any = None) -> Any:
+    """Entries of one array or the other; of the condition alone, the indices where it holds."""
     if x is None:
-        raise trace_error("np.where(condition) gives as many indices as are true; use np.where(condition, a, b)")
+        return nonzero(condition)
     return where(condition, x, y)
 
 
@@ -37,17 +33,6 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **option
     return x if high is None else apply_ufunc(np.minimum, [x, high])
 
 
-@implements(np.select)
-def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> TracedArray:
-    """The choice of the first condition that holds."""
-    if len(condlist) != len(choicelist):
-        raise ValueError("list of cases must be same length as list of conditions")
-    result = lift(default)
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        result = where(condition, choice, result)
-    return result
-
-
 @implements(np.piecewise)
 def piecewise(x: Any, condlist: Sequence[Any], funclist: Sequence[Any], *args: Any, **kw: Any) -> TracedArray:
     """A function given piece by piece."""
@@ -58,48 +43,6 @@ def piecewise(x: Any, condlist: Sequence[Any], funclist: Sequence[Any], *args: A
     for condition, value in zip(condlist, values, strict=True):
         result = where(condition, value, result)
     return astype(result, array.dtype)
-
-
-@implements(np.take, method="take")
-def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> TracedArray:
-    """Entries at the given positions."""
-    x = lift(a)
-    if axis is None:
-        x, axis = ravel(x), 0
-    place = normal_axis(axis, x.ndim)
-    chosen = lift(indices)
-    if mode == "clip":
-        chosen = clip(chosen, 0, x.shape[place] - 1)
-    elif mode == "wrap":
-        chosen = chosen % x.shape[place]
-    result: TracedArray = x[(*(slice(None),) * place, chosen)]
-    return result
-
-
-@implements(np.take_along_axis)
-def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> TracedArray:
-    """Entries at positions along one axis, given for every place."""
-    x, chosen = lift(arr), lift(indices)
-    if axis is None:
-        x, axis = ravel(x), 0
-    place = normal_axis(axis, x.ndim)
-    keys: list[Any] = []
-    for k in range(x.ndim):
-        lone = tuple(chosen.shape[k] if j == k else 1 for j in range(x.ndim))
-        keys.append(chosen if k == place else np.arange(operator.index(chosen.shape[k])).reshape(lone))
-    result: TracedArray = x[tuple(keys)]
-    return result
-
-
-@implements(np.choose, method="choose")
-def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> TracedArray:
-    """For each entry of a, the entry of the choice that it counts."""
-    chosen = lift(a)
-    listed = [lift(c) for c in choices]
-    result = listed[-1]
-    for k in reversed(range(len(listed) - 1)):
-        result = where(apply_ufunc(np.equal, [chosen, k]), listed[k], result)
-    return result
 
 
 @implements(np.nan_to_num)
@@ -171,19 +114,6 @@ def sinc(x: Any) -> TracedArray:
 
 # ---------------------------------------------------------------- complex parts
 
-
-def _part(name: str) -> Callable[[Any], TracedArray]:
-    def implementation(val: Any) -> TracedArray:
-        x = lift(val)
-        if x.dtype.kind != "c":
-            return x if name == "real" else wrap(compute(x.extents, number(0, x.dtype)))
-        return wrap(compute(x.extents, apply(name, entry(x.tensor, axes(x.ndim)))))
-
-    return implementation
-
-
-for _name, _function in (("real", np.real), ("imag", np.imag)):
-    attribute(_name)(implements(_function)(_part(_name)))
 implements(method="conj")(lambda x: apply_ufunc(np.conjugate, [x]))
 implements(method="conjugate")(lambda x: apply_ufunc(np.conjugate, [x]))
 implements(np.iscomplexobj)(lambda x: lift(x).dtype.kind == "c")
@@ -208,33 +138,12 @@ def astype_function(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = N
     return astype(lift(x), dtype)
 
 
-implements(method="astype")(lambda x, dtype, order="K", casting="unsafe", subok=True, copy=True: astype(x, dtype))
 
 
 @implements(method="fill")
 def fill(x: TracedArray, value: Any) -> None:
     """Set every entry."""
     x[...] = value
-
-
-@implements(np.copyto)
-def copyto(dst: TracedArray, src: Any, casting: str = "same_kind", where: Any = True) -> None:
-    """Set entries from another array."""
-    dst[...] = src if where is True else where_(where, src, dst)
-
-
-@implements(np.put_along_axis)
-def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
-    """Not traceable."""
-    raise trace_error("np.put_along_axis can't be traced; assign with integer arrays, x[rows, columns] = values")
-
-
-@implements(method="view")
-def view(x: TracedArray, dtype: Any = None, type: Any = None) -> TracedArray:
-    """Another handle on the same storage."""
-    if dtype is not None and np.dtype(dtype) != x.dtype:
-        raise trace_error("x.view(dtype) reads the bits in another way, which can't be traced; use x.astype(dtype)")
-    return x.part(whole(x.extents)) if not x.immutable else x
 
 
 @implements(np.require)

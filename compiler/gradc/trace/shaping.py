@@ -1,9 +1,10 @@
-"""Shapes: reshape, transposes, joining, repeating, padding, rolling. All of it is index algebra."""
+"""Shapes: reshape, ravel, transposes. All of it is index algebra, and views are views where NumPy's are."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,31 +14,40 @@ from gradc.ir.algebra import (
     floor_divide,
     modulo,
     product_of,
+    reindexed,
     sum_of,
 )
 from gradc.ir.bounds import tidy_indices
 from gradc.ir.scalar import TRUE, Scalar, index, is_number, number
-from gradc.ir.tensor import Extent, Shape, compute, extent, extent_scalar
-from gradc.trace.context import shape_error, trace_error
-from gradc.trace.elementwise import broadcast_indices, broadcast_shapes
+from gradc.ir.tensor import Extent, Shape, extent, extent_scalar
+from gradc.trace.context import axis_error, shape_error, trace_error
+from gradc.trace.elementwise import broadcast_indices
+from gradc.trace.elementwise import broadcast_shapes as common_shape
 from gradc.trace.registry import attribute, implements
-from gradc.trace.storage import Region, axes, box_of, entry
-from gradc.trace.tracer import TracedArray, concrete, extent_of, lift, wrap
+from gradc.trace.storage import Region, axes, box_of, read_only
+from gradc.trace.tracer import TracedArray, concrete, extent_of, extent_value, lift, wrap
 
 
 def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes, counted from the front and in order; all of them for None."""
     if axis is None:
         return tuple(range(ndim))
-    listed = [operator.index(a) for a in (axis if isinstance(axis, tuple | list) else (axis,))]
-    return tuple(sorted(normal_axis(a, ndim) for a in listed))
+    return tuple(sorted(listed_axes(axis, ndim)))
+
+
+def listed_axes(axis: Any, ndim: int, what: str = "'axis'") -> list[int]:
+    """The axes in the user's order, counted from the front; none of them twice."""
+    listed = [normal_axis(a, ndim) for a in (axis if isinstance(axis, tuple | list) else (axis,))]
+    if len(set(listed)) != len(listed):
+        raise shape_error(f"duplicate value in {what}: {axis}")
+    return listed
 
 
 def normal_axis(axis: Any, ndim: int) -> int:
     """One axis, counted from the front."""
     position = operator.index(axis)
     if not -ndim <= position < ndim:
-        raise np.exceptions.AxisError(position, ndim)
+        raise axis_error(position, ndim)
     return position % ndim
 
 
@@ -48,7 +58,7 @@ def shape_of(shape: Any) -> Shape:
     listed = shape if isinstance(shape, tuple | list | np.ndarray) else (shape,)
     extents = tuple(extent_of(e) for e in listed)
     if any(isinstance(e, int) and e < 0 for e in extents):
-        raise ValueError("negative dimensions are not allowed")
+        raise shape_error("negative dimensions are not allowed")
     return extents
 
 
@@ -80,11 +90,11 @@ def unflattened(place: Scalar, shape: Sequence[Extent]) -> list[Scalar]:
 
 
 def _inferred(shape: Sequence[Any], x: TracedArray) -> Shape:
-    extents = [-1 if not isinstance(e, TracedArray) and operator.index(e) == -1 else extent_of(e) for e in shape]
+    extents = [-1 if not isinstance(e, TracedArray) and operator.index(e) < 0 else extent_of(e) for e in shape]
     unknown = [k for k, e in enumerate(extents) if e == -1]
     described = f"cannot reshape array of shape {x.extents} into shape {tuple(extents)}"
     if len(unknown) > 1:
-        raise ValueError("can only specify one unknown dimension")
+        raise shape_error("can only specify one unknown dimension")
     if unknown:
         known = total([e for e in extents if e != -1])
         if is_number(known, 0) or not is_number(modulo(total(x.extents), known), 0):
@@ -135,16 +145,68 @@ def reshaped_indices(old: Shape, new: Shape) -> tuple[Scalar, ...]:
 
 
 @implements(np.reshape)
-def reshape(a: Any, shape: Any, order: str = "C", *, copy: Any = None) -> TracedArray:
-    """A view with another shape."""
+def reshape(a: Any, shape: Any, order: str | None = "C", *, copy: bool | None = None) -> TracedArray:
+    """Another shape of the same entries: a view where NumPy gives one, else a copy."""
     x = lift(a)
-    if order == "F":
-        return transpose(reshape(transpose(x), tuple(reversed(shape if isinstance(shape, tuple | list) else (shape,)))))
-    if order not in ("C", "A"):
-        raise trace_error(f"reshape(order={order!r}) can't be traced; use order='C' or 'F'")
+    if _order(order, x) == "F":
+        swapped = tuple(reversed(shape)) if isinstance(shape, tuple | list) else (shape,)
+        return transpose(reshape(transpose(x), swapped, copy=copy))
+    if isinstance(shape, TracedArray) and shape.ndim:
+        shape = concrete(shape, "a shape").tolist()
     new = _inferred(shape if isinstance(shape, tuple | list) else (shape,), x)
-    if new == x.extents and x.weak is False:
-        return x
+    if copy or not _is_view(x, new):
+        if copy is False:
+            raise shape_error("Unable to avoid creating a copy while reshaping; use copy=None")
+        return TracedArray(forced_view(x, new).tensor)
+    return x if new == x.extents and x.weak is False else forced_view(x, new)
+
+
+def _order(order: str | None, x: TracedArray) -> str:
+    """C or F. What depends on memory layout is only known where the layouts agree."""
+    if order in ("C", "F"):
+        return order
+    if order not in ("A", "K", None):
+        raise shape_error(f"order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
+    if sum(e != 1 for e in x.extents) > 1:
+        raise trace_error(
+            f"order={order!r} depends on the memory layout, which traced code does not see; use 'C' or 'F'"
+        )
+    return "C"
+
+
+def _strides(x: TracedArray) -> list[Scalar] | None:
+    """How far apart neighbours along each axis lie in the storage; None for all of a storage."""
+    region = x.region()
+    if region is None:
+        return None
+    storage = x.storage_shape
+    zeros = [number(0)] * x.ndim
+
+    def place(at: Sequence[Scalar]) -> Scalar:
+        return flat_position([reindexed(position, at) for position in region.forward], storage)
+
+    start = place(zeros)
+    units = [[number(int(k == axis)) for k in range(x.ndim)] for axis in range(x.ndim)]
+    return [difference(place(unit), start) for unit in units]
+
+
+def _is_view(x: TracedArray, new: Shape) -> bool:
+    """NumPy's rule: the old axes that one group of new axes is made of lie evenly in memory."""
+    strides = _strides(x)
+    if strides is None or not _nonempty(x):
+        return True
+    for old_axes, new_axes in _groups(x.extents, new):
+        longer = [k for k in old_axes if x.extents[k] != 1]
+        if len([k for k in new_axes if new[k] != 1]) == 1 and len(longer) == 1:
+            continue
+        for left, right in pairwise(longer):
+            if product_of(strides[right], extent_scalar(x.extents[right])) is not strides[left]:
+                return False
+    return True
+
+
+def forced_view(x: TracedArray, new: Shape) -> TracedArray:
+    """The entries in another shape as a view, also where strides can't tell it: a write to either is seen by both."""
     region = Region(new, reshaped_indices(x.extents, new), TRUE, reshaped_indices(new, x.extents), None)
     return _viewed(x, region)
 
@@ -157,14 +219,26 @@ def _viewed(x: TracedArray, region: Region) -> TracedArray:
     return view if not x.immutable else wrap(view.tensor)
 
 
-def _reshape_method(x: TracedArray, *shape: Any, order: str = "C", copy: Any = None) -> TracedArray:
-    return reshape(x, shape[0] if len(shape) == 1 else shape, order)
+@implements(method="reshape")
+def _reshape_method(x: TracedArray, *shape: Any, order: str = "C", copy: bool | None = None) -> TracedArray:
+    return reshape(x, shape[0] if len(shape) == 1 else shape, order, copy=copy)
+
+
+@implements(method="resize")
+def _resize_method(x: TracedArray, *shape: Any, refcheck: bool = True) -> None:
+    raise trace_error("x.resize changes the array itself, which can't be traced; use x = np.resize(x, shape)")
 
 
 @implements(np.ravel, method="ravel")
 def ravel(a: Any, order: str = "C") -> TracedArray:
-    """All entries along one axis."""
-    return reshape(lift(a), (-1,), order) if _nonempty(lift(a)) else reshape(lift(a), (0,))
+    """All entries along one axis: a view where NumPy gives one."""
+    x = lift(a)
+    return reshape(x, (-1,), order) if _nonempty(x) else reshape(x, (0,))
+
+
+@implements(method="flatten")
+def _flatten_method(x: TracedArray, order: str = "C") -> TracedArray:
+    return TracedArray(ravel(x, order).tensor)
 
 
 def _nonempty(x: TracedArray) -> bool:
@@ -175,9 +249,8 @@ def _nonempty(x: TracedArray) -> bool:
 def expand_dims(a: Any, axis: Any) -> TracedArray:
     """New axes of extent 1."""
     x = lift(a)
-    listed = axis if isinstance(axis, tuple | list) else (axis,)
-    rank = x.ndim + len(listed)
-    places = {normal_axis(k, rank) for k in listed}
+    rank = x.ndim + (len(axis) if isinstance(axis, tuple | list) else 1)
+    places = set(listed_axes(axis, rank))
     extents = iter(x.shape)
     return reshape(x, tuple(1 if k in places else next(extents) for k in range(rank)))
 
@@ -188,47 +261,44 @@ def squeeze(a: Any, axis: Any = None) -> TracedArray:
     x = lift(a)
     dropped = [k for k, e in enumerate(x.extents) if e == 1] if axis is None else list(normal_axes(axis, x.ndim))
     if any(x.extents[k] != 1 for k in dropped):
-        raise ValueError("cannot select an axis to squeeze out which has size not equal to one")
+        raise shape_error(
+            f"cannot select an axis to squeeze out which has size not equal to one: axis {axis} of shape {x.extents}"
+        )
     return reshape(x, tuple(e for k, e in enumerate(x.shape) if k not in dropped))
 
 
-@implements(np.atleast_1d)
-def atleast_1d(*arrays: Any) -> Any:
-    """At least one axis."""
-    results = [x if x.ndim else reshape(x, (1,)) for x in map(lift, arrays)]
-    return results[0] if len(results) == 1 else tuple(results)
+def _at_least(rank: int, shape: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> Callable[..., Any]:
+    """``np.atleast_nd``: ``shape`` gives the new shape of what has fewer axes."""
+
+    def implementation(*arrays: Any) -> Any:
+        lifted = [lift(a) for a in arrays]
+        results = tuple(x if x.ndim >= rank else reshape(x, shape(x.shape)) for x in lifted)
+        return results[0] if len(results) == 1 else results
+
+    return implementation
 
 
-@implements(np.atleast_2d)
-def atleast_2d(*arrays: Any) -> Any:
-    """At least two axes."""
-    results = [x if x.ndim >= 2 else reshape(x, (1,) * (2 - x.ndim) + x.shape) for x in map(lift, arrays)]
-    return results[0] if len(results) == 1 else tuple(results)
-
-
-@implements(np.atleast_3d)
-def atleast_3d(*arrays: Any) -> Any:
-    """At least three axes."""
-    results = [_with_three_axes(lift(a)) for a in arrays]
-    return results[0] if len(results) == 1 else tuple(results)
-
-
-def _with_three_axes(x: TracedArray) -> TracedArray:
-    shapes = ((1, 1, 1), (1, *x.shape, 1), (*x.shape, 1))
-    return reshape(x, shapes[x.ndim]) if x.ndim < 3 else x
+atleast_1d = implements(np.atleast_1d)(_at_least(1, lambda shape: (1,)))
+atleast_2d = implements(np.atleast_2d)(_at_least(2, lambda shape: (1,) * (2 - len(shape)) + shape))
+atleast_3d = implements(np.atleast_3d)(
+    _at_least(3, lambda shape: (*shape, 1) if len(shape) == 2 else (1, *(shape or (1,)), 1))
+)
 
 
 # ---------------------------------------------------------------- permutations
 
 
-@implements(np.transpose)
+@implements(np.transpose, np.permute_dims)
 def transpose(a: Any, axes: Any = None) -> TracedArray:
     """A view with permuted axes."""
     x = lift(a)
-    order = tuple(reversed(range(x.ndim))) if axes is None else tuple(normal_axis(k, x.ndim) for k in axes)
-    if sorted(order) != list(range(x.ndim)):
-        raise ValueError("axes don't match array")
-    if order == tuple(range(x.ndim)):
+    if axes is None:
+        order = list(reversed(range(x.ndim)))
+    elif len(axes) != x.ndim:
+        raise shape_error(f"axes don't match array: {axes} for {x.ndim} axes")
+    else:
+        order = listed_axes(list(axes), x.ndim, "transpose")
+    if order == list(range(x.ndim)):
         return x
     forward: list[Scalar] = [number(0)] * x.ndim
     for position, k in enumerate(order):
@@ -236,23 +306,23 @@ def transpose(a: Any, axes: Any = None) -> TracedArray:
     return _viewed(x, Region(tuple(x.extents[k] for k in order), tuple(forward), TRUE, tuple(index(k) for k in order)))
 
 
+@implements(method="transpose")
 def _transpose_method(x: TracedArray, *order: Any) -> TracedArray:
     if not order or order == (None,):
         return transpose(x)
-    return transpose(x, order[0] if len(order) == 1 and not isinstance(order[0], int) else order)
+    return transpose(x, order[0] if len(order) == 1 and not hasattr(order[0], "__index__") else order)
 
 
 attribute("T")(transpose)
-implements(method="transpose")(_transpose_method)
-implements(method="reshape")(_reshape_method)
-attribute("flat")(ravel)
-implements(method="flatten")(lambda x, order="C": wrap(ravel(x, order).tensor))
 
 
 @implements(np.matrix_transpose)
 def matrix_transpose(x: Any) -> TracedArray:
     """The last two axes swapped."""
-    return swapaxes(x, -1, -2)
+    array = lift(x)
+    if array.ndim < 2:
+        raise shape_error(f"matrix transpose with ndim < 2 is undefined: shape {array.extents}")
+    return swapaxes(array, -1, -2)
 
 
 attribute("mT")(matrix_transpose)
@@ -272,12 +342,10 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> TracedArray:
 def moveaxis(a: Any, source: Any, destination: Any) -> TracedArray:
     """Axes moved to other places."""
     x = lift(a)
-    sources = [normal_axis(k, x.ndim) for k in (source if isinstance(source, tuple | list) else (source,))]
-    places = [
-        normal_axis(k, x.ndim) for k in (destination if isinstance(destination, tuple | list) else (destination,))
-    ]
+    sources = listed_axes(source, x.ndim, "`source`")
+    places = listed_axes(destination, x.ndim, "`destination`")
     if len(sources) != len(places):
-        raise ValueError("`source` and `destination` arguments must have the same number of elements")
+        raise shape_error("`source` and `destination` arguments must have the same number of elements")
     order = [k for k in range(x.ndim) if k not in sources]
     for place, k in sorted(zip(places, sources, strict=True)):
         order.insert(place, k)
@@ -288,57 +356,39 @@ def moveaxis(a: Any, source: Any, destination: Any) -> TracedArray:
 def rollaxis(a: Any, axis: int, start: int = 0) -> TracedArray:
     """One axis moved before another."""
     x = lift(a)
-    place = normal_axis(axis, x.ndim)
-    start = start if start >= 0 else start + x.ndim
-    return moveaxis(x, place, start - 1 if place < start else start)
+    place, before = normal_axis(axis, x.ndim), operator.index(start)
+    if not -x.ndim <= before <= x.ndim:
+        raise axis_error(before, x.ndim, "'start' arg")
+    before = before if before >= 0 else before + x.ndim
+    return moveaxis(x, place, before - 1 if place < before else before)
 
 
-# ---------------------------------------------------------------- broadcasting, flipping, rolling
+# ---------------------------------------------------------------- broadcasting
+
+
+def _broadcast(x: TracedArray, shape: Shape) -> TracedArray:
+    return x.part(read_only(shape, broadcast_indices(x.extents, shape, axes(len(shape)))))
 
 
 @implements(np.broadcast_to)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> TracedArray:
-    """The array repeated along axes of extent 1."""
-    x = lift(array)
-    target = shape_of(shape)
-    if broadcast_shapes(x.extents, target) != target:
+    """The array repeated along axes of extent 1: a view that can only be read."""
+    x, target = lift(array), shape_of(shape)
+    if len(x.extents) > len(target) or common_shape(x.extents, target) != target:
         raise shape_error(f"an array of shape {x.extents} can't be broadcast to shape {target}")
-    return wrap(compute(target, entry(x.tensor, broadcast_indices(x.extents, target, axes(len(target))))))
+    return _broadcast(x, target)
 
 
 @implements(np.broadcast_arrays)
-def broadcast_arrays(*arrays: Any, subok: bool = False) -> tuple[TracedArray, ...]:
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[TracedArray, ...]:
     """All arrays in their common shape."""
-    lifted = [lift(a) for a in arrays]
-    shape = broadcast_shapes(*[x.extents for x in lifted])
-    shown = tuple(e for e in shape)
-    return tuple(_broadcast(x, shown) for x in lifted)
+    lifted = [lift(a) for a in args]
+    shape = common_shape(*[x.extents for x in lifted])
+    return tuple(x if x.extents == shape and not x.immutable else _broadcast(x, shape) for x in lifted)
 
 
-def _broadcast(x: TracedArray, shape: Shape) -> TracedArray:
-    return wrap(compute(shape, entry(x.tensor, broadcast_indices(x.extents, shape, axes(len(shape))))))
-
-
-@implements(np.flip)
-def flip(m: Any, axis: Any = None) -> TracedArray:
-    """The order of entries reversed."""
-    x = lift(m)
-    flipped = normal_axes(axis, x.ndim)
-    result: TracedArray = x[tuple(slice(None, None, -1) if k in flipped else slice(None) for k in range(x.ndim))]
-    return result
-
-
-implements(np.flipud)(lambda m: flip(m, 0))
-implements(np.fliplr)(lambda m: flip(m, 1))
-
-
-@implements(np.rot90)
-def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> TracedArray:
-    """Rotated by quarter turns."""
-    x = lift(m)
-    turns = k % 4
-    if turns == 0:
-        return x
-    if turns == 2:
-        return flip(flip(x, axes[0]), axes[1])
-    return flip(swapaxes(x, *axes), axes[0]) if turns == 1 else swapaxes(flip(x, axes[0]), *axes)
+@implements(np.broadcast_shapes)
+def broadcast_shapes(*args: Any) -> tuple[Any, ...]:
+    """The shape that arrays of these shapes are broadcast to."""
+    shape = common_shape(*[shape_of(shape) for shape in args])
+    return tuple(e if isinstance(e, int) else extent_value(e) for e in shape)
