@@ -13,7 +13,7 @@ import numpy as np
 from gradc.config import checking, debug_level, dump_folder
 from gradc.errors import CompileError
 from gradc.evaluate import evaluate
-from gradc.ir.tensor import Extern, Graph, Input, Tensor
+from gradc.ir.tensor import Extern, Graph, Input
 from gradc.ir.walk import graph_order
 from gradc.simplify import simplify
 from gradc.stages import CertifiedKernel, observed, report
@@ -110,7 +110,7 @@ at_fork(lock._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 class Interpreted:
-    """A graph that runs on the reference evaluator: complex arrays, which are not lowered to machine code."""
+    """A graph that runs on the reference evaluator: one with operations on complex numbers that have no machine code."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -118,7 +118,7 @@ class Interpreted:
     def __getattr__(self, name: str) -> Any:
         if name in ("llvm", "lowered", "assembly", "cost"):
             raise CompileError(
-                "complex arrays are evaluated, not lowered to machine code, so there is no machine code to show"
+                "this function of complex numbers is evaluated, not lowered to machine code, so there is none to show"
             )
         raise AttributeError(name)
 
@@ -152,17 +152,14 @@ class WithCofactors:
 
 
 def _compiled(graph: Graph) -> Any:
-    from gradc.lower import compile_graph
+    from gradc.lower import NotInParts, compile_graph
 
-    kernel = compile_graph(graph)
+    try:
+        kernel = compile_graph(graph)
+    except NotInParts:
+        return Interpreted(graph)
     has_cofactors = any(isinstance(n, Extern) and n.name == "cofactor" for n in graph_order(graph.outputs))
     return WithCofactors(kernel, graph) if has_cofactors else kernel
-
-
-def _is_interpreted(graph: Graph) -> bool:
-    return any(
-        isinstance(node, Tensor) and node.dtype.kind == "c" for node in graph_order((*graph.inputs, *graph.outputs))
-    )
 
 
 def kernel_of(graph: Graph) -> Any:
@@ -170,7 +167,7 @@ def kernel_of(graph: Graph) -> Any:
     with lock:
         kernel = _kernels.get(graph.digest)
         if kernel is None:
-            kernel = Interpreted(graph) if _is_interpreted(graph) else _compiled(graph)
+            kernel = _compiled(graph)
             _kernels[graph.digest] = kernel
             if len(_kernels) > _KERNELS_KEPT:
                 _kernels.popitem(last=False)

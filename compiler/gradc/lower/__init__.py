@@ -7,13 +7,21 @@ from gradc.errors import CompileError, SettingError
 from gradc.ir.tensor import Compute, Constant, Extern, Graph, Input, MultiNode, Tensor
 from gradc.ir.walk import graph_order
 from gradc.lower.calls import LOWERED
+from gradc.lower.complex_operations import NotInParts
 from gradc.lower.kernel import Kernel
 from gradc_runtime.engine import UnknownTarget
 from gradc_runtime.threads import ThreadCountError
 
 
 def compile_graph(graph: Graph) -> Kernel:
-    """The graph as machine code for this machine."""
+    """The graph as machine code for this machine.
+
+    Raises
+    ------
+    NotInParts
+        Where complex numbers go through something that is not code of real ones: a library call, a special function.
+
+    """
     from gradc.lower.chain import compile_checked
 
     _check_lowerable(graph)
@@ -37,4 +45,4 @@ def _check_lowerable(graph: Graph) -> None:
     assert all(isinstance(t, Tensor) for t in graph.outputs)
 
 
-__all__ = ["Compute", "Constant", "Kernel", "compile_graph"]
+__all__ = ["Compute", "Constant", "Kernel", "NotInParts", "compile_graph"]

@@ -13,6 +13,7 @@ from gradc.lower import calls
 from gradc.lower.batches import laid_out, leading_axes, with_own_operands
 from gradc.lower.calls import as_routines
 from gradc.lower.combined import combine_sums
+from gradc.lower.complex_parts import in_parts
 from gradc.lower.contractions import fold_scale, vector_products
 from gradc.lower.counting import cost_of, total_flops
 from gradc.lower.demanded import triangular_products
@@ -52,7 +53,8 @@ FEW_OPERATIONS = 5e6
 
 def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lambda name, graph: None) -> Kernel:
     """Lower a graph of inputs, constants, comprehensions and library calls."""
-    parts = cut(as_routines(graph))
+    declared = graph
+    parts = cut(as_routines(in_parts(declared)))
     graph = parts.graph
     tensors = ordered_tensors(graph)
     for name, run in PASSES:
@@ -84,6 +86,7 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
     flops, outside_products = total_flops(functions)
     signature = signature_of(
         placement,
+        declared,
         names,
         releases_gil=bool(names) or flops > BRIEF,
         limits_blas_threads=any(calls.uses_blas(s) if isinstance(s, CallStatement) else uses_blas(s) for s in ordered),

@@ -211,8 +211,6 @@ class ExpressionEmitter(AlgebraicEmitter):
 
     def _number(self, node: Number) -> Value:
         value = node.value
-        if isinstance(value, complex) or node.dtype.kind == "c":
-            raise CompileError("complex numbers are not lowered to machine code yet; use real arrays")
         if isinstance(value, NamedConstant):
             value = value.value
         if node.dtype.kind == "f":

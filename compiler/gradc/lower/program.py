@@ -53,16 +53,16 @@ def runtime_extent(value: Extent, names: Sequence[str]) -> runtime_extents.Exten
 
 
 def signature_of(
-    placement: Placement, names: tuple[str, ...], *, releases_gil: bool, limits_blas_threads: bool
+    placement: Placement, declared: Graph, names: tuple[str, ...], *, releases_gil: bool, limits_blas_threads: bool
 ) -> Signature:
-    """How the kernel is called."""
+    """How the kernel is called: with the inputs and outputs of the graph as it was declared, of which it is the code."""
 
     def spec(tensor: Tensor, name: str) -> ArraySpec:
         return ArraySpec(name, tensor.dtype, tuple(runtime_extent(e, names) for e in tensor.shape))
 
     return Signature(
-        tuple(spec(t, t.name) for t in placement.inputs),
-        tuple(spec(t, f"output {k}") for k, t in enumerate(placement.outputs)),
+        tuple(spec(t, t.name) for t in declared.inputs),
+        tuple(spec(t, f"output {k}") for k, t in enumerate(declared.outputs)),
         names,
         runtime_extent(placement.workspace_bytes, names),
         len(placement.constants),

@@ -173,12 +173,21 @@ class RuleSet:
         for rule in self._by_op.get(node.op.name, ()):
             if node.op.arity is None:
                 for binding, rest in _nary_matches(rule.pattern, node):
+                    if _is_complex(binding):
+                        continue
                     value = instantiate(rule.result, binding, node.dtype)
                     combine = sum_of if node.op.name == "sum" else product_of
                     return combine(value, *rest, flatten=False, dtype=node.dtype)
             for binding in matches(rule.pattern, node, {}):
+                if _is_complex(binding):
+                    continue
                 return convert(instantiate(rule.result, binding, node.dtype), node.dtype)
         return node
+
+
+def _is_complex(binding: Binding) -> bool:
+    """Whether a variable stands for a complex number, as x does in ``abs(x) ** 2``: the rules are about real ones."""
+    return any(value.dtype.kind == "c" for value in binding.values())
 
 
 #: Rules on what the user wrote: floating-point operations in their own order.

@@ -1,0 +1,251 @@
+"""Graphs of complex numbers as graphs of real ones: every complex tensor becomes its real and its imaginary part.
+
+Arguments, literals and results keep their memory, seen as floats: an axis of 2 more, last. Everything between is two
+comprehensions over the same axes, so every other pass of lowering sees real numbers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gradc.ir.algebra import equal as equal_indices
+from gradc.ir.algebra import guarded, product_of, rebuild, sum_of
+from gradc.ir.conjugates import real_dtype
+from gradc.ir.intern import Node
+from gradc.ir.rewrite import with_operands
+from gradc.ir.scalar import Apply, Guard, Load, Number, Scalar, index, is_apply, is_number, load, number
+from gradc.ir.tensor import (
+    Compute,
+    Constant,
+    Extern,
+    Graph,
+    Input,
+    MultiNode,
+    Projection,
+    Tensor,
+    compute,
+    constant,
+    input_tensor,
+    projection,
+)
+from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
+from gradc.lower.complex_arithmetic import Parts, literal
+from gradc.lower.complex_operations import NotInParts, operation, squared_absolute
+from gradc.lower.complex_products import product_reduced
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The tensors of the parts; None where a part is 0 everywhere."""
+
+    re: Tensor | None
+    im: Tensor | None
+    #: both are one tensor with an axis of 2 more, last
+    interleaved: bool = False
+
+    def entry(self, indices: Sequence[Scalar], dtype: object) -> Parts:
+        """The parts of one entry."""
+        found = [
+            number(0, real_dtype(dtype))  # type: ignore[arg-type]
+            if tensor is None
+            else load(tensor, [*indices, number(place)] if self.interleaved else indices)
+            for place, tensor in enumerate((self.re, self.im))
+        ]
+        return Parts(*found)
+
+
+def is_complex(graph: Graph) -> bool:
+    """Whether a graph has complex numbers in it."""
+    return any(isinstance(t, Tensor) and _is_complex_tensor(t) for t in graph_order((*graph.inputs, *graph.outputs)))
+
+
+def _is_complex_tensor(tensor: Tensor) -> bool:
+    if tensor.dtype.kind == "c":
+        return True
+    return isinstance(tensor, Compute) and any(s.dtype.kind == "c" for s in post_order([tensor.body, tensor.domain]))
+
+
+def in_parts(graph: Graph) -> Graph:
+    """The graph over real numbers: complex inputs and outputs have one axis of 2 more.
+
+    Raises
+    ------
+    NotInParts
+        Where something is done with complex numbers that has no expression in their parts.
+
+    """
+    return _Splitter().graph(graph) if is_complex(graph) else graph
+
+
+class _Splitter:
+    def __init__(self) -> None:
+        self._pairs: dict[Tensor, _Pair] = {}
+        self._images: dict[Node, Node] = {}
+
+    def graph(self, graph: Graph) -> Graph:
+        for node in graph_order((*graph.inputs, *graph.outputs)):
+            self._visit(node)
+        inputs = tuple(self._interleaved(t) for t in graph.inputs)
+        outputs = tuple(self._interleaved(t) for t in graph.outputs)
+        return Graph(inputs, outputs)  # type: ignore[arg-type]
+
+    def _interleaved(self, tensor: Tensor) -> Tensor:
+        """The tensor as its memory has it."""
+        if tensor.dtype.kind != "c":
+            return self._images[tensor]  # type: ignore[return-value]
+        pair = self._pairs[tensor]
+        if pair.interleaved:
+            assert pair.re is not None
+            return pair.re
+        parts = pair.entry([index(k) for k in range(tensor.rank)], tensor.dtype)
+        pieces = [guarded(equal_indices(index(tensor.rank), place), p) for place, p in enumerate((parts.re, parts.im))]
+        return compute((*tensor.shape, 2), sum_of(*pieces, dtype=parts.dtype))
+
+    # ------------------------------------------------------------ nodes
+
+    def _visit(self, node: Node) -> None:
+        if isinstance(node, Compute):
+            self._visit_compute(node)
+        elif isinstance(node, Projection):
+            if node.dtype.kind == "c":
+                raise NotInParts(f"the complex result of {type(node.source).__name__}")
+            source = self._images[node.source]
+            self._images[node] = node if source is node.source else projection(source, node.position)  # type: ignore[arg-type]
+        elif isinstance(node, MultiNode):
+            self._images[node] = self._call(node)
+        elif isinstance(node, Tensor) and node.dtype.kind == "c":
+            self._pairs[node] = _as_floats(node)
+        else:
+            self._images[node] = node
+
+    def _call(self, node: MultiNode) -> MultiNode:
+        if any(t.dtype.kind == "c" for t in node.operands) or not isinstance(node, Extern):
+            raise NotInParts(node.name if isinstance(node, Extern) else type(node).__name__)
+        return with_operands(node, [self._images[t] for t in node.operands])  # type: ignore[misc]
+
+    def _visit_compute(self, node: Compute) -> None:
+        if not _is_complex_tensor(node) and all(self._images.get(t) is t for t in operands_of(node)):
+            self._images[node] = node
+            return
+        if node.reducer == "prod" and node.dtype.kind == "c":
+            last = product_reduced(node)
+            for inner in graph_order([last]):
+                if inner not in self._pairs and inner not in self._images:
+                    self._visit(inner)
+            self._pairs[node] = self._pairs[last]
+            return
+        scalars = _Scalars(self._pairs, self._images)
+        body = scalars(_freed(node.body) if node.reducer == "sum" else node.body)
+        domain = scalars(node.domain)
+        assert isinstance(domain, Scalar)
+        if isinstance(body, Scalar):
+            self._images[node] = self._reduced(node, body, domain)
+            return
+        if node.reducer not in (None, "sum"):
+            raise NotInParts(f"{node.reducer} of complex numbers")
+        self._pairs[node] = _Pair(self._part(node, body.re, domain), self._part(node, body.im, domain))
+
+    def _part(self, node: Compute, body: Scalar, domain: Scalar) -> Tensor | None:
+        """One part of a complex comprehension, or None for 0. Products of matrices are sums apart."""
+        if isinstance(body, Number) and body.value == 0:
+            return None
+        terms = _products(node, body)
+        if len(terms) == 1:
+            return self._reduced(node, body, domain)
+        every = [index(k) for k in range(node.rank)]
+        sums = [load(self._reduced(node, term, domain), every) for term in terms]
+        return compute(node.shape, sum_of(*sums, dtype=body.dtype))
+
+    @staticmethod
+    def _reduced(node: Compute, body: Scalar, domain: Scalar) -> Compute:
+        return compute(node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain)
+
+
+def _as_floats(tensor: Tensor) -> _Pair:
+    """The memory of an input or a literal array as floats."""
+    dtype = real_dtype(tensor.dtype)
+    if isinstance(tensor, Constant):
+        seen: Tensor = constant(tensor.value.reshape(*tensor.value.shape, 1).view(dtype))
+    else:
+        assert isinstance(tensor, Input)
+        seen = input_tensor(tensor.name, (*tensor.shape, 2), dtype)
+    return _Pair(seen, seen, interleaved=True)
+
+
+class _Scalars:
+    """Scalar expressions in parts, memoised: complex ones as `Parts`, all others as they are over the new tensors."""
+
+    def __init__(self, pairs: Mapping[Tensor, _Pair], images: Mapping[Node, Node]) -> None:
+        self._pairs, self._images = pairs, images
+        self._memo: dict[Scalar, Parts | Scalar] = {}
+
+    def __call__(self, root: Scalar) -> Parts | Scalar:
+        memo = self._memo
+        for node in post_order([root], prune=memo.__contains__):
+            if node not in memo:
+                memo[node] = self._node(node, [memo[child] for child in node.children])
+        return memo[root]
+
+    def _node(self, node: Scalar, children: Sequence[Parts | Scalar]) -> Parts | Scalar:
+        is_plain = node.dtype.kind != "c" and not any(isinstance(child, Parts) for child in children)
+        if isinstance(node, Load):
+            indices: Sequence[Scalar] = children  # type: ignore[assignment]
+            if node.dtype.kind == "c":
+                return self._pairs[node.tensor].entry(indices, node.dtype)
+            return load(self._images[node.tensor], indices)  # type: ignore[arg-type]
+        if is_plain:
+            if _is_squared_radius(node):
+                inner = self._memo[node.children[0].children[0]]
+                assert isinstance(inner, Parts)
+                return squared_absolute(inner)
+            unchanged = all(new is old for new, old in zip(children, node.children, strict=True))
+            return node if unchanged else rebuild(node, children)  # type: ignore[arg-type]
+        if isinstance(node, Number):
+            return literal(node.value, real_dtype(node.dtype))
+        if isinstance(node, Guard):
+            predicate, body = children
+            assert isinstance(predicate, Scalar)
+            assert isinstance(body, Parts)
+            return Parts(guarded(predicate, body.re), guarded(predicate, body.im))
+        assert isinstance(node, Apply)
+        return operation(node, children)
+
+
+def _is_squared_radius(node: Scalar) -> bool:
+    """``|z| ** 2``, which needs no root."""
+    if not (is_apply(node, "power") or is_apply(node, "pow")) or not is_number(node.children[1], 2):
+        return False
+    return is_apply(node.children[0], "abs") and node.children[0].children[0].dtype.kind == "c"
+
+
+# ---------------------------------------------------------------- sums of products
+
+
+def _freed(body: Scalar) -> Scalar:
+    """The terms of a sum: a product that is only added may be carried out in any order."""
+    if body.dtype.kind != "c":
+        return body
+    if isinstance(body, Guard):
+        return guarded(body.predicate, _freed(body.body))
+    factors: list[Scalar] = []
+    pending = [body]
+    while pending:
+        factor = pending.pop()
+        if is_apply(factor, "mul"):
+            pending.extend(factor.children)
+        else:
+            factors.append(factor)
+    return product_of(*factors, dtype=body.dtype) if len(factors) > 1 else body
+
+
+def _products(node: Compute, body: Scalar) -> list[Scalar]:
+    """The terms of the body of a product of matrices, to be summed apart; else the body alone."""
+    predicate = body.predicate if isinstance(body, Guard) else None
+    inner = body.body if isinstance(body, Guard) else body
+    if node.reducer != "sum" or not is_apply(inner, "sum"):
+        return [body]
+    axes = range(len(node.extents))
+    if any(all(k in item.free for k in axes) for item in loads_of(inner)):
+        return [body]
+    return [term if predicate is None else guarded(predicate, term) for term in inner.children]
