@@ -11,7 +11,7 @@ import numpy as np
 from gradc.ir.algebra import conjunction, convert
 from gradc.ir.scalar import DType, Scalar, apply, index, number
 from gradc.ir.tensor import Extent, compute
-from gradc.trace.context import shape_error
+from gradc.trace.context import located, shape_error
 from gradc.trace.diagonals import diagonal, diagonal_last, last_diagonal
 from gradc.trace.elementwise import apply_ufunc, array_dtype, astype, broadcast_shapes
 from gradc.trace.outputs import deliver
@@ -79,6 +79,7 @@ def labelled(
 # ---------------------------------------------------------------- products
 
 
+@implements(np.linalg.matmul)
 def matmul(a: Any, b: Any) -> TracedArray:
     """``a @ b``."""
     left, right = lift(a), lift(b)
@@ -155,7 +156,7 @@ def outer_of_vectors(x1: Any, x2: Any, /) -> TracedArray:
     left, right = lift(x1), lift(x2)
     if left.ndim != 1 or right.ndim != 1:
         raise ValueError(
-            f"Input arrays must be one-dimensional, but they are x1.ndim={left.ndim} and x2.ndim={right.ndim}."
+            located(f"Input arrays must be one-dimensional, but they are x1.ndim={left.ndim} and x2.ndim={right.ndim}.")
         )
     return outer(left, right)
 
@@ -203,7 +204,7 @@ def _paired_axes(axes: Any, left: TracedArray, right: TracedArray) -> tuple[list
             f"tensordot: axes={axes} names {len(over_left)} axes of one operand, {len(over_right)} of the other"
         )
     if len(set(over_left)) != len(over_left) or len(set(over_right)) != len(over_right):
-        raise ValueError("duplicate axes are not allowed in tensordot")
+        raise ValueError(located("duplicate axes are not allowed in tensordot"))
     return over_left, over_right
 
 
@@ -228,8 +229,10 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     sizes = [x.extents[-1] for x in (left, right)]
     if any(size not in (2, 3) for size in sizes):
         raise ValueError(
-            "incompatible dimensions for cross product\n(dimension must be 2 or 3): shapes "
-            f"{left.extents} and {right.extents}"
+            located(
+                "incompatible dimensions for cross product\n(dimension must be 2 or 3): shapes "
+                f"{left.extents} and {right.extents}"
+            )
         )
     u, v, w = _components(left)
     x, y, z = _components(right)
@@ -253,8 +256,10 @@ def cross_in_space(x1: Any, x2: Any, /, *, axis: int = -1) -> TracedArray:
     sizes = [x.extents[normal_axis(axis, x.ndim)] for x in (lift(x1), lift(x2))]
     if sizes != [3, 3]:
         raise ValueError(
-            "Both input arrays must be (arrays of) 3-dimensional vectors, "
-            f"but they are {sizes[0]} and {sizes[1]} dimensional instead."
+            located(
+                "Both input arrays must be (arrays of) 3-dimensional vectors, "
+                f"but they are {sizes[0]} and {sizes[1]} dimensional instead."
+            )
         )
     return cross(x1, x2, axis=axis)
 
@@ -264,11 +269,11 @@ def multi_dot(arrays: Any, *, out: Any = None) -> TracedArray:
     """A chain of matrix products, in the order that takes fewest multiplications."""
     chain = [lift(a) for a in arrays]
     if len(chain) < 2:
-        raise ValueError("Expecting at least two arrays.")
+        raise ValueError(located("Expecting at least two arrays."))
     for number_of, x in enumerate(chain):
         inside = 0 < number_of < len(chain) - 1
         if x.ndim != 2 and (inside or x.ndim != 1):
-            raise np.linalg.LinAlgError(f"{x.ndim}-dimensional array given. Array must be two-dimensional")
+            raise np.linalg.LinAlgError(located(f"{x.ndim}-dimensional array given. Array must be two-dimensional"))
     rows = [x.extents[0] if x.ndim == 2 or k else 1 for k, x in enumerate(chain)]
     sizes = [*rows, chain[-1].extents[-1] if chain[-1].ndim == 2 else 1]
     if not all(isinstance(e, int) for e in sizes):

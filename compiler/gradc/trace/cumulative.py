@@ -10,6 +10,7 @@ import numpy as np
 from gradc.ir.algebra import less_equal
 from gradc.ir.scalar import INT64, index
 from gradc.ir.tensor import compute
+from gradc.trace.context import located
 from gradc.trace.creation import full
 from gradc.trace.elementwise import truth
 from gradc.trace.joining import concatenate
@@ -59,7 +60,7 @@ def accumulate(reducer: str, a: Any, axis: int = 0, dtype: Any = None, out: Any 
     """A running reduction, as ``np.maximum.accumulate`` gives it: sums and products of small integers are int64."""
     x = lift(a)
     if not x.ndim:
-        raise TypeError("cannot accumulate on a scalar")
+        raise TypeError(located("cannot accumulate on a scalar"))
     if dtype is None and reducer in ("sum", "prod"):
         dtype = accumulator(x.dtype)
     return deliver(out, accumulated(reducer, cast(x, dtype), axis))
@@ -71,9 +72,9 @@ def _with_start(running_reduction: Callable[..., TracedArray], start: int) -> Ca
     ) -> TracedArray:
         array = lift(x)
         if not array.ndim:
-            raise ValueError("at least one dimension is required: a number has nothing to accumulate along")
+            raise ValueError(located("at least one dimension is required: a number has nothing to accumulate along"))
         if axis is None and array.ndim > 1:
-            raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
+            raise ValueError(located("For arrays which have more than one dimension ``axis`` argument is required."))
         place = 0 if axis is None else normal_axis(axis, array.ndim)
         result = running_reduction(array, place, dtype)
         if include_initial:

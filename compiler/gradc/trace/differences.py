@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradc.trace.context import dtype_error
+from gradc.trace.context import dtype_error, located
 from gradc.trace.elementwise import apply_ufunc, astype
 from gradc.trace.joining import concatenate
 from gradc.trace.reductions import UNSET, sum_
@@ -31,9 +31,9 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = UNSET, append: Any =
     if times == 0:
         return x
     if times < 0:
-        raise ValueError(f"order must be non-negative but got {times!r}")
+        raise ValueError(located(f"order must be non-negative but got {times!r}"))
     if not x.ndim:
-        raise ValueError("diff requires input that is at least one dimensional")
+        raise ValueError(located("diff requires input that is at least one dimensional"))
     place = normal_axis(axis, x.ndim)
     ends = [_as_end(end, x, place) for end in (prepend, append)]
     pieces = [piece for piece in (ends[0], x, ends[1]) if piece is not None]
@@ -102,7 +102,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     values = lift(f)
     places = _gradient_axes(axis, values.ndim)
     if edge_order not in (1, 2):
-        raise ValueError("'edge_order' greater than 2 not supported")
+        raise ValueError(located("'edge_order' greater than 2 not supported"))
     if values.dtype.kind not in "fc":
         values = astype(values, float)
     results = []
@@ -110,7 +110,9 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         length = values.shape[place]
         if isinstance(length, int) and length < edge_order + 1:
             raise ValueError(
-                "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required."
+                located(
+                    "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required."
+                )
             )
         results.append(astype(_slope(values, place, spacing, edge_order), values.dtype))
     return results[0] if len(results) == 1 else tuple(results)
@@ -121,7 +123,7 @@ def _gradient_axes(axis: Any, ndim: int) -> list[int]:
         return list(range(ndim))
     places = [normal_axis(k, ndim) for k in (axis if isinstance(axis, tuple) else (axis,))]
     if len(set(places)) != len(places):
-        raise ValueError("repeated axis")
+        raise ValueError(located("repeated axis"))
     return places
 
 
@@ -132,13 +134,13 @@ def _spacings(given: Sequence[Any], values: TracedArray, places: Sequence[int]) 
     if len(given) == 1 and not lift(given[0]).ndim:
         return [lift(given[0])] * len(places)
     if len(given) != len(places):
-        raise TypeError("invalid number of arguments")
+        raise TypeError(located("invalid number of arguments"))
     found = []
     for place, spacing in zip(places, map(lift, given), strict=True):
         if spacing.ndim > 1:
-            raise ValueError("distances must be either scalars or 1d")
+            raise ValueError(located("distances must be either scalars or 1d"))
         if spacing.ndim and spacing.extents[0] != values.extents[place]:
-            raise ValueError("when 1d, distances must match the length of the corresponding dimension")
+            raise ValueError(located("when 1d, distances must match the length of the corresponding dimension"))
         if spacing.ndim and spacing.dtype.kind not in "fc":
             spacing = astype(spacing, float)
         found.append(diff(spacing) if spacing.ndim else spacing)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradc.ir.scalar import FLOAT64, INT64
-from gradc.trace.context import trace_error
+from gradc.trace.context import located, trace_error
 from gradc.trace.elementwise import apply_ufunc, astype, elementwise, truth
 from gradc.trace.reductions import Axis, reduced
 from gradc.trace.registry import implements
@@ -30,7 +30,7 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
         return _vector_norm(array, ord, chosen[0], keepdims)
     if len(chosen) == 2:
         return _matrix_norm(array, ord, chosen, keepdims)
-    raise ValueError("Improper number of dimensions to norm.")
+    raise ValueError(located("Improper number of dimensions to norm."))
 
 
 @implements(np.linalg.vector_norm)
@@ -39,7 +39,7 @@ def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: An
     array = _floating(x)
     chosen = tuple(range(array.ndim)) if axis is None else _chosen_axes(axis, array.ndim)
     if len(set(chosen)) != len(chosen):
-        raise ValueError("duplicate value in 'axis'")
+        raise ValueError(located("duplicate value in 'axis'"))
     moved = moveaxis(array, chosen, tuple(range(len(chosen))))
     flat = reshape(moved, (-1, *moved.shape[len(chosen) :]))
     result = _vector_norm(flat, ord, 0, False)
@@ -67,7 +67,7 @@ def _chosen_axes(axis: Any, ndim: int) -> tuple[int, ...]:
         try:
             axis = (int(axis),)
         except Exception as error:
-            raise TypeError("'axis' must be None, an integer or a tuple of integers") from error
+            raise TypeError(located("'axis' must be None, an integer or a tuple of integers")) from error
     return tuple(normal_axis(k, ndim) for k in axis)
 
 
@@ -88,7 +88,7 @@ def _vector_norm(x: TracedArray, order: Any, axis: int, keepdims: bool) -> Trace
     if order is None or order == 2:
         return root_of_squares(x, axis, keepdims)
     if isinstance(order, str):
-        raise ValueError(f"Invalid norm order '{order}' for vectors")
+        raise ValueError(located(f"Invalid norm order '{order}' for vectors"))
     size = apply_ufunc(np.absolute, [x])
     if order in (np.inf, -np.inf):
         return _extremum(size, "max" if order > 0 else "min", axis, keepdims)
@@ -103,7 +103,7 @@ def _vector_norm(x: TracedArray, order: Any, axis: int, keepdims: bool) -> Trace
 def _matrix_norm(x: TracedArray, order: Any, chosen: tuple[int, ...], keepdims: bool) -> TracedArray:
     rows, columns = chosen
     if rows == columns:
-        raise ValueError("Duplicate axes given.")
+        raise ValueError(located("Duplicate axes given."))
     if order in (None, "fro", "f"):
         return root_of_squares(x, chosen, keepdims)
     if order in _BY_SINGULAR_VALUES:
@@ -112,7 +112,7 @@ def _matrix_norm(x: TracedArray, order: Any, chosen: tuple[int, ...], keepdims: 
             "use ord='fro', 1 or np.inf, or compute it outside the function"
         )
     if order not in (1, -1, np.inf, -np.inf):
-        raise ValueError("Invalid norm order for matrices.")
+        raise ValueError(located("Invalid norm order for matrices."))
     first, second = (rows, columns) if abs(order) == 1 else (columns, rows)
     sums = reduced(apply_ufunc(np.absolute, [x]), "sum", first, keepdims=True)
     kept = _extremum(sums, "max" if order > 0 else "min", second, True)

@@ -10,7 +10,7 @@ import numpy as np
 from gradc.ir.algebra import convert
 from gradc.ir.scalar import INT64, TRUE, DType, index
 from gradc.ir.tensor import Extent, compute
-from gradc.trace.context import dtype_error, shape_error
+from gradc.trace.context import dtype_error, located, shape_error
 from gradc.trace.elementwise import apply_ufunc, astype, broadcast_entry, broadcast_shapes, truth
 from gradc.trace.outputs import deliver
 from gradc.trace.registry import implements
@@ -54,19 +54,22 @@ def reduced(
 def reduction_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes that ``axis=`` names, in order; of a number, axis 0 is allowed, too."""
     if isinstance(axis, list):
-        raise TypeError("'list' object cannot be interpreted as an integer")
+        raise TypeError(located("'list' object cannot be interpreted as an integer"))
     if not ndim and axis in (0, -1):
         return ()
-    summed = normal_axes(axis, ndim)
+    try:
+        summed = normal_axes(axis, ndim)
+    except TypeError as error:
+        raise TypeError(located(str(error))) from None
     if len(set(summed)) != len(summed):
-        raise ValueError("duplicate value in 'axis'")
+        raise ValueError(located("duplicate value in 'axis'"))
     return summed
 
 
 def _refuse_empty(extents: Sequence[Extent], reducer: str) -> None:
     if any(e == 0 for e in extents):
         full = {"max": "maximum", "min": "minimum"}.get(reducer, reducer)
-        raise ValueError(f"zero-size array to reduction operation {full} which has no identity")
+        raise ValueError(located(f"zero-size array to reduction operation {full} which has no identity"))
 
 
 def accumulator(dtype: DType) -> DType:
@@ -153,8 +156,10 @@ def _extremum(reducer: str, ufunc: np.ufunc) -> Callable[..., TracedArray]:
         x = ordered(lift(a), f"np.{reducer}")
         if mask_of(where, x) is not None and not is_given(initial):
             raise ValueError(
-                f"reduction operation '{ufunc.__name__}' does not have an identity, "
-                "so to use a where mask one has to specify 'initial'"
+                located(
+                    f"reduction operation '{ufunc.__name__}' does not have an identity, "
+                    "so to use a where mask one has to specify 'initial'"
+                )
             )
         return _combined(x, reducer, ufunc, axis, out, keepdims, initial, where)
 
@@ -231,7 +236,7 @@ def _position(reducer: str) -> Callable[..., TracedArray]:
 
 def _refuse_no_entries(extents: Sequence[Extent], reducer: str) -> None:
     if any(extent == 0 for extent in extents):
-        raise ValueError(f"attempt to get {reducer} of an empty sequence")
+        raise ValueError(located(f"attempt to get {reducer} of an empty sequence"))
 
 
 argmax = implements(np.argmax, method="argmax")(_position("argmax"))

@@ -9,7 +9,7 @@ import numpy as np
 from gradc.ir.algebra import convert, difference, product_of
 from gradc.ir.scalar import FLOAT64, DType, Number, Scalar, apply, number
 from gradc.ir.tensor import compute, extent_scalar
-from gradc.trace.context import shape_error, trace_error
+from gradc.trace.context import located, shape_error, trace_error
 from gradc.trace.contraction import matmul
 from gradc.trace.elementwise import apply_ufunc, astype, elementwise
 from gradc.trace.joining import concatenate
@@ -87,7 +87,7 @@ def _fitting_weights(w: TracedArray, x: TracedArray, axis: Axis) -> TracedArray:
     if w.extents == x.extents:
         return w
     if axis is None:
-        raise TypeError("Axis must be specified when shapes of a and weights differ.")
+        raise TypeError(located("Axis must be specified when shapes of a and weights differ."))
     listed = axis if isinstance(axis, tuple) else (axis,)
     places = [reduction_axes(k, x.ndim)[0] for k in listed]
     if w.extents != tuple(x.extents[k] for k in places):
@@ -141,7 +141,7 @@ def degrees(ddof: Any, correction: Any) -> Any:
     if correction is UNSET:
         return ddof
     if ddof != 0:
-        raise ValueError("ddof and correction can't be provided simultaneously.")
+        raise ValueError(located("ddof and correction can't be provided simultaneously."))
     return correction
 
 
@@ -188,7 +188,7 @@ def cov(
 ) -> TracedArray:
     """The covariance matrix of variables in rows."""
     if ddof is not None and ddof != int(ddof):
-        raise ValueError("ddof must be integer")
+        raise ValueError(located("ddof must be integer"))
     less = (0 if bias else 1) if ddof is None else int(ddof)
     x = _variables(m, y, rowvar, dtype)
     if x.extents[0] == 0:
@@ -207,7 +207,7 @@ def _variables(m: Any, y: Any, rowvar: bool, dtype: Any) -> TracedArray:
     given = [lift(m)] if y is None else [lift(m), lift(y)]
     for name, x in zip("my", given, strict=False):
         if x.ndim > 2:
-            raise ValueError(f"{name} has more than 2 dimensions")
+            raise ValueError(located(f"{name} has more than 2 dimensions"))
     chosen = np.dtype(dtype) if dtype is not None else np.result_type(FLOAT64, *[x.dtype for x in given])
     rows = [_in_rows(astype(x, chosen), rowvar, first=k == 0) for k, x in enumerate(given)]
     return rows[0] if len(rows) == 1 else concatenate(rows, 0)
@@ -229,9 +229,9 @@ def _frequencies(x: TracedArray, fweights: Any, aweights: Any, less: int) -> tup
         if name == "fweights" and w.dtype.kind not in "iub":
             raise trace_error("np.cov(fweights=...) counts repetitions; pass an array of integers")
         if w.ndim > 1:
-            raise RuntimeError(f"cannot handle multidimensional {name}")
+            raise RuntimeError(located(f"cannot handle multidimensional {name}"))
         if w.extents != x.extents[1:]:
-            raise RuntimeError(f"incompatible numbers of samples and {name}")
+            raise RuntimeError(located(f"incompatible numbers of samples and {name}"))
         given.append(astype(w, float))
     if not given:
         return None, x.shape[1] - less if not isinstance(x.shape[1], int) else max(x.shape[1] - less, 0)
