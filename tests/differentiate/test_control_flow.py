@@ -17,6 +17,7 @@ from gradc.ir.check import check
 from gradc.ir.scalar import FLOAT64, INT64, apply, load, number
 from gradc.ir.tensor import Call, Compute, Graph, Loop, Tensor, call, compute, cond, input_tensor, loop, projection
 from gradc.ir.walk import graph_order
+from gradc.lower import compile_graph
 from gradc.simplify import simplify
 from gradc.trace import trace
 from gradc.trace.specs import Spec
@@ -129,9 +130,12 @@ def program(name: str) -> tuple[list[Tensor], list[Tensor], list[np.ndarray], li
 
 def run(given: Sequence[Tensor], outputs: Sequence[Tensor], values: Sequence[np.ndarray]) -> list[np.ndarray]:
     graph = check(Graph(tuple(given), tuple(outputs)))  # type: ignore[arg-type]
-    plain, simplified = evaluate(graph, values), evaluate(check(simplify(graph)), values)
-    for a, b in zip(plain, simplified, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+    simple = check(simplify(graph))
+    plain, simplified = evaluate(graph, values), evaluate(simple, values)
+    compiled = compile_graph(simple)([np.array(v, t.dtype, order="C") for v, t in zip(values, given, strict=True)])
+    for a, b, c in zip(plain, simplified, compiled, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(c, a, rtol=1e-12, atol=1e-14)
     return plain
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gradc.config import checking
 from gradc.errors import CompileError, SettingError
-from gradc.ir.tensor import Compute, Constant, Extern, Graph, Input, MultiNode, Tensor
+from gradc.ir.tensor import Compute, Constant, Extern, Graph, Input, Tensor
+from gradc.ir.text import sub_graphs
 from gradc.ir.walk import graph_order
 from gradc.lower.calls import LOWERED
 from gradc.lower.complex_operations import NotInParts
@@ -37,9 +38,12 @@ def compile_graph(graph: Graph) -> Kernel:
 
 def _check_lowerable(graph: Graph) -> None:
     for node in graph_order(graph.outputs):
-        if isinstance(node, MultiNode) and not (isinstance(node, Extern) and node.name in LOWERED):
-            name = f"{node.name} calls" if isinstance(node, Extern) else f"{type(node).__name__} nodes"
-            raise CompileError(f"{name} are not lowered to machine code yet; evaluate this graph with gradc.evaluate")
+        if isinstance(node, Extern) and node.name not in LOWERED:
+            raise CompileError(
+                f"{node.name} calls are not lowered to machine code; evaluate this graph with gradc.evaluate"
+            )
+        for inner in sub_graphs(node):
+            _check_lowerable(inner)
         if isinstance(node, Input) and node not in graph.inputs:
             raise CompileError(f"the graph reads {node.name}, which is not among its inputs")
     assert all(isinstance(t, Tensor) for t in graph.outputs)

@@ -6,35 +6,24 @@ from collections.abc import Callable, Sequence
 
 from gradc.config import checking
 from gradc.ir.algebra import product_of, sum_of
-from gradc.ir.scalar import index, load
-from gradc.ir.tensor import Compute, Constant, Graph, Tensor, compute, extent, extent_scalar
-from gradc.ir.walk import graph_order
+from gradc.ir.tensor import Constant, Graph, Tensor, extent, extent_scalar
 from gradc.lower import calls
-from gradc.lower.batches import laid_out, leading_axes, with_own_operands
-from gradc.lower.calls import as_routines
-from gradc.lower.combined import combine_sums
 from gradc.lower.complex_parts import in_parts
-from gradc.lower.contractions import fold_scale, vector_products
 from gradc.lower.counting import cost_of, total_flops
-from gradc.lower.demanded import triangular_products
 from gradc.lower.describe import describe
 from gradc.lower.frame import Placement
-from gradc.lower.fuse import Fusion, Lifetimes, storage_needs, weight_of
-from gradc.lower.inline import inline, reuse
+from gradc.lower.fuse import Lifetimes, weight_of
 from gradc.lower.kernel import Kernel
-from gradc.lower.large import take_apart
-from gradc.lower.library import CallStatement, LibraryResult, cut
+from gradc.lower.library import CallStatement
 from gradc.lower.module import Module
-from gradc.lower.ordering import split
 from gradc.lower.parallel import is_shared, mark_shared, shared_memory
 from gradc.lower.plan import aligned, byte_count, plan
 from gradc.lower.products import uses_blas
 from gradc.lower.program import FUNCTION_LIMIT, ProgramWriter, signature_of, size_names
-from gradc.lower.statements import statements_of
+from gradc.lower.schedule import scheduled
 from gradc.lower.streams import mark_streamed
-from gradc.lower.strips import striped_products
-from gradc.lower.tree import Item, Statement, statements
-from gradc.lower.unroll import written_out
+from gradc.lower.subprograms import StructuredStatement, cut_whole, with_inner
+from gradc.lower.tree import Item, Statement
 from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
 from gradc_runtime.improve import improve_later
 from gradc_runtime.loaded import LoadedKernel, Signature
@@ -54,42 +43,21 @@ FEW_OPERATIONS = 5e6
 def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lambda name, graph: None) -> Kernel:
     """Lower a graph of inputs, constants, comprehensions and library calls."""
     declared = graph
-    parts = cut(as_routines(in_parts(declared)))
-    graph = parts.graph
-    tensors = ordered_tensors(graph)
-    for name, run in PASSES:
-        changed = run(graph, tensors)
-        if changed is not graph:
-            graph, tensors = changed, ordered_tensors(changed)
-        observe(name, graph)
-    parts = parts.with_graph(graph)
-    tensors = parts.ordered()
-    leads = leading_axes(tensors)
-    products = striped_products(tensors) | vector_products(tensors) | triangular_products(tensors, graph.outputs)
-    ordered: list[Statement] = []
-    for t in tensors:
-        if isinstance(t, Compute):
-            ordered += statements_of(t, leads.get(t, ()), products.get(t))
-        elif isinstance(t, LibraryResult):
-            ordered.append(parts.statement(t))
-    functions = _functions(written_out(Fusion(ordered).tree()))
-    ordered = [s for items in functions for s in statements(items)]
-    needs = storage_needs(functions, graph.outputs)
-    needs.kept_axes.update(laid_out(needs.kept_axes, leads, ordered))
-    for statement in ordered:
-        statement.stored = statement.tensor in needs.stored
+    schedule = scheduled(cut_whole(in_parts(declared)), _functions, observe)
+    parts, tensors, functions, ordered = schedule.parts, schedule.tensors, schedule.functions, schedule.ordered
+    needs = schedule.needs
     for items in functions:
         mark_streamed(items, parts.whole.outputs)
     graph = parts.whole
     placement = _place(graph, tensors, functions, needs)
-    names = size_names(graph, ordered)
+    names = size_names(graph, list(with_inner(ordered)))
     flops, outside_products = total_flops(functions)
     signature = signature_of(
         placement,
         declared,
         names,
         releases_gil=bool(names) or flops > BRIEF,
-        limits_blas_threads=any(calls.uses_blas(s) if isinstance(s, CallStatement) else uses_blas(s) for s in ordered),
+        limits_blas_threads=any(map(_uses_blas, with_inner(ordered))),
     )
     host = engine().host
     writer = ProgramWriter(placement, signature, host)
@@ -122,8 +90,16 @@ def _compiled(
 def _level_of(functions: Sequence[Sequence[Item]]) -> int:
     """The level of code generation."""
     weights = [weight_of(items) for items in functions]
-    straight = all(isinstance(item, Statement) and not item.extents for items in functions for item in items)
+    straight = all(_is_straight(item) for items in functions for item in items)
     return FAST_TO_COMPILE if max(weights) > LARGE or (straight and sum(weights) <= TINY) else NORMAL
+
+
+def _uses_blas(statement: Statement) -> bool:
+    return calls.uses_blas(statement) if isinstance(statement, CallStatement) else uses_blas(statement)
+
+
+def _is_straight(item: Item) -> bool:
+    return isinstance(item, Statement) and not item.extents and not isinstance(item, StructuredStatement)
 
 
 def _functions(items: list[Item]) -> list[list[Item]]:
@@ -140,36 +116,6 @@ def _functions(items: list[Item]) -> list[list[Item]]:
         functions[-1].append(item)
         weight += own
     return functions
-
-
-def with_own_outputs(graph: Graph, _: Sequence[Tensor] = ()) -> Graph:
-    """Each output computed into a buffer of its own: inputs, constants and repeated outputs are copied."""
-    seen: set[Tensor] = set()
-    outputs: list[Tensor] = []
-    for tensor in graph.outputs:
-        while not isinstance(tensor, Compute | LibraryResult) or tensor in seen:
-            tensor = compute(tensor.shape, load(tensor, [index(k) for k in range(tensor.rank)]))
-        seen.add(tensor)
-        outputs.append(tensor)
-    return graph if graph.outputs == tuple(outputs) else Graph(graph.inputs, tuple(outputs))
-
-
-def ordered_tensors(graph: Graph) -> list[Tensor]:
-    """The tensors of a graph, operands first."""
-    return [node for node in graph_order(graph.outputs) if isinstance(node, Tensor)]
-
-
-#: The passes from graph to graph, in order.
-PASSES: tuple[tuple[str, Callable[[Graph, Sequence[Tensor]], Graph]], ...] = (
-    ("inline", inline),
-    ("combine sums", combine_sums),
-    ("reuse", reuse),
-    ("split", split),
-    ("own operands", with_own_operands),
-    ("fold scale", fold_scale),
-    ("take apart", take_apart),
-    ("own outputs", with_own_outputs),
-)
 
 
 def _place(graph: Graph, tensors: Sequence[Tensor], functions: Sequence[Sequence[Item]], needs: Lifetimes) -> Placement:

@@ -48,10 +48,11 @@ class _Place:
 
 
 class Fusion:
-    """Builds the tree of a list of statements that comes operands first."""
+    """Builds the tree of a list of statements that comes operands first, and that runs so many times."""
 
-    def __init__(self, ordered: Sequence[Statement]) -> None:
+    def __init__(self, ordered: Sequence[Statement], times: float = 1.0) -> None:
         self._ordered = list(ordered)
+        self._times = times
         self._statements_of: dict[Tensor, list[Statement]] = {}
         for statement in ordered:
             self._statements_of.setdefault(statement.tensor, []).append(statement)
@@ -61,7 +62,7 @@ class Fusion:
         items = self._level(0, self._ordered)
         for item in items:
             if isinstance(item, Nest):
-                self._mark_unrolled(item, work_of(item))
+                self._mark_unrolled(item, self._times * work_of(item))
         return items
 
     # ------------------------------------------------------------ levels

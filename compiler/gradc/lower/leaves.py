@@ -20,6 +20,7 @@ from gradc.lower.reducers import (
     initial_state,
     neutral_number,
 )
+from gradc.lower.subprograms import Follower, StructuredStatement
 from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Statement
 
@@ -87,8 +88,16 @@ class LeafEmitter:
             write_product(self.e, statement)
         elif isinstance(statement, CallStatement):
             write_call(self.e, statement)
+        elif isinstance(statement, StructuredStatement):
+            self._structured(statement)
+        elif isinstance(statement, Follower):
+            pass  # its leader has written it
         else:
             self._accumulate(statement)
+
+    def _structured(self, statement: StructuredStatement) -> None:
+        """A loop, a branch or a kept call, with all that is in it."""
+        raise NotImplementedError
 
     def _reduce(self, statement: Statement) -> None:
         state = self._states[statement]

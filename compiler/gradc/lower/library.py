@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gradc.ir.intern import digest_of
 from gradc.ir.rewrite import replace_tensors, with_operands
@@ -19,6 +20,7 @@ from gradc.ir.tensor import (
     Extern,
     Graph,
     Input,
+    MultiNode,
     Projection,
     ResultType,
     Shape,
@@ -52,6 +54,46 @@ class LibraryCall:
     routine: Extern
     result: LibraryResult
     operands: tuple[int | Tensor, ...]
+    literals: tuple[Tensor, ...] = ()
+
+    @property
+    def made(self) -> tuple[LibraryResult, ...]:
+        """What it gives."""
+        return (self.result,)
+
+    def statement(self, result: LibraryResult, operands: tuple[Tensor, ...]) -> CallStatement:
+        """The call as a statement."""
+        return CallStatement(
+            result,  # type: ignore[arg-type]
+            "library",
+            (),
+            (number(0),) * result.rank,
+            number(0),
+            TRUE,
+            0,
+            routine=self.routine.name,
+            parameters=dict(self.routine.parameters),
+            operands=operands,
+        )
+
+
+class CallBetween(Protocol):
+    """What is between the parts of a cut graph: a library call, or a node with sub-graphs."""
+
+    @property
+    def operands(self) -> tuple[int | Tensor, ...]:
+        """Where its operands are among the outputs (or what they are)."""
+
+    @property
+    def literals(self) -> Sequence[Tensor]:
+        """Literal arrays that it reads besides."""
+
+    @property
+    def made(self) -> tuple[LibraryResult, ...]:
+        """What it gives, in memory."""
+
+    def statement(self, result: LibraryResult, operands: tuple[Tensor, ...]) -> Statement:
+        """The statement that gives one of its results."""
 
 
 @dataclass(eq=False)
@@ -75,7 +117,7 @@ class CutGraph:
     graph: Graph
     inputs: tuple[Input, ...]
     output_count: int
-    calls: tuple[LibraryCall, ...]
+    calls: tuple[CallBetween, ...]
 
     def with_graph(self, graph: Graph) -> CutGraph:
         """The same calls around a graph that a pass has changed."""
@@ -86,7 +128,7 @@ class CutGraph:
         """What is called: the inputs and outputs of all of it."""
         return Graph(self.inputs, self.graph.outputs[: self.output_count])
 
-    def operands(self, call: LibraryCall) -> tuple[Tensor, ...]:
+    def operands(self, call: CallBetween) -> tuple[Tensor, ...]:
         """The operands of a call."""
         return tuple(self.graph.outputs[at] if isinstance(at, int) else at for at in call.operands)
 
@@ -94,41 +136,36 @@ class CutGraph:
         """Every tensor, operands first, also where a call is between."""
         order: dict[Tensor, None] = {}
         for call in self.calls:
-            reached = graph_order(self.operands(call))
+            reached = graph_order((*self.operands(call), *call.literals))
             order.update(dict.fromkeys(t for t in reached if isinstance(t, Tensor)))
-            order[call.result] = None
+            order.update(dict.fromkeys(call.made))
         reached = graph_order(self.graph.outputs)
         order.update(dict.fromkeys(t for t in reached if isinstance(t, Tensor)))
         return list(order)
 
-    def statement(self, result: LibraryResult) -> CallStatement:
-        """The call that gives a result, as a statement."""
-        (call,) = (call for call in self.calls if call.result is result)
-        target = (number(0),) * result.rank
-        node = call.routine
-        return CallStatement(
-            result,  # type: ignore[arg-type]
-            "library",
-            (),
-            target,
-            number(0),
-            TRUE,
-            0,
-            routine=node.name,
-            parameters=dict(node.parameters),
-            operands=self.operands(call),
-        )
+    def statement(self, result: LibraryResult) -> Statement:
+        """What gives a result, as a statement."""
+        (call,) = (call for call in self.calls if result in call.made)
+        return call.statement(result, self.operands(call))
 
 
-def cut(graph: Graph) -> CutGraph:
-    """The graph with its calls taken out."""
+#: What stands for a node with sub-graphs, given its operands' places and its number.
+Structured = Callable[[MultiNode, tuple[int | Tensor, ...], int], CallBetween]
+
+
+def cut(graph: Graph, structured: Structured) -> CutGraph:
+    """The graph with its calls and its nodes with sub-graphs taken out."""
     outputs = list(graph.outputs)
     results: dict[Tensor, Tensor] = {}
-    calls: list[LibraryCall] = []
+    calls: list[CallBetween] = []
     for node in graph_order(graph.outputs):
-        if not isinstance(node, Projection):
+        if isinstance(node, MultiNode) and not isinstance(node, Extern):
+            own = replace_tensors(node.operands, results)
+            call = structured(with_operands(node, own), tuple(_place(t, outputs) for t in own), len(calls))
+            results |= {projection(node, k): call.made[k] for k in range(len(node.results))}
+            calls.append(call)
+        if not isinstance(node, Projection) or not isinstance(node.source, Extern):
             continue
-        assert isinstance(node.source, Extern)
         operands = replace_tensors(node.source.operands, results)
         routine = with_operands(node.source, operands)
         assert isinstance(routine, Extern)
@@ -136,7 +173,7 @@ def cut(graph: Graph) -> CutGraph:
         calls.append(LibraryCall(routine, result, tuple(_place(t, outputs) for t in operands)))
     if not calls:
         return CutGraph(graph, graph.inputs, len(outputs), ())
-    inputs = (*graph.inputs, *(call.result for call in calls))
+    inputs = (*graph.inputs, *(made for call in calls for made in call.made))
     between = Graph(inputs, replace_tensors(outputs, results))
     return CutGraph(between, graph.inputs, len(graph.outputs), tuple(calls))
 

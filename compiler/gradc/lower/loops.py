@@ -14,6 +14,8 @@ from gradc.lower.memory import VectorisationRefused
 from gradc.lower.monomials import Monomials
 from gradc.lower.ranges import WHOLE, domain_bounds, guard_edges, pieces, room_of
 from gradc.lower.reducers import State, across_lanes, combine
+from gradc.lower.structured import write_structured
+from gradc.lower.subprograms import StructuredStatement
 from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Item, Nest, Statement, statements, straight_line
 from gradc.lower.vectors import Ranged, block_length, is_strided, may_go_back, transposed_loop, vector_plan
@@ -70,6 +72,9 @@ class TreeEmitter(LeafEmitter):
             self._looped(nest, beginning)
         for statement in beginning:
             self.finish(statement, self._states.pop(statement))
+
+    def _structured(self, statement: StructuredStatement) -> None:
+        write_structured(self.e, statement, lambda e, items: TreeEmitter(e).write(items))
 
     # ------------------------------------------------------------ unrolled loops
 

@@ -186,6 +186,10 @@ class MemoryEmitter(Machine):
         self._columns.settle("read", pointer.text)
         self._writers[pointer.text] = tuple(self.builder.scopes)
 
+    def know_writes_of(self, outer: MemoryEmitter) -> None:
+        """What was written where this emitter's code stands."""
+        self._writers.update(outer._writers)
+
     def written_depth(self, pointer: Value) -> int:
         """The outermost scope in which a read comes after the last write: the innermost that both are in.
 

@@ -49,9 +49,10 @@ def plan(
     dies: dict[Tensor, int] = {}
     for position, group in enumerate(inside):
         for statement in group:
-            if statement.tensor in chosen:
-                born.setdefault(statement.tensor, position)
-                dies[statement.tensor] = position
+            for tensor in (statement.tensor, *statement.also_writes):
+                if tensor in chosen:
+                    born.setdefault(tensor, position)
+                    dies[tensor] = position
             for tensor in statement.reads:
                 if tensor in chosen:
                     dies[tensor] = position

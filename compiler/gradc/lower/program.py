@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from gradc.errors import CompileError
 from gradc.ir.scalar import Apply, Number, Scalar, Size
-from gradc.ir.tensor import Extent, Graph, Tensor
+from gradc.ir.tensor import Extent, Graph, Loop, Tensor
 from gradc.ir.walk import post_order
 from gradc.lower.frame import Frame, Placement, mentioned
 from gradc.lower.loops import TreeEmitter
 from gradc.lower.module import Module
 from gradc.lower.parallel import is_shared
 from gradc.lower.parallel_code import write_shared
+from gradc.lower.subprograms import StructuredStatement
 from gradc.lower.text import FunctionBuilder
 from gradc.lower.tree import Item, Nest, Statement
 from gradc_runtime import extents as runtime_extents
@@ -35,6 +36,9 @@ def size_names(graph: Graph, ordered: Sequence[Statement]) -> tuple[str, ...]:
     for part in dict.fromkeys(e for e in extents if isinstance(e, Scalar)):
         names.update((node.name, None) for node in post_order([part]) if isinstance(node, Size))
     for statement in ordered:
+        node_of = statement.node if isinstance(statement, StructuredStatement) else None
+        if isinstance(node_of, Loop) and isinstance(node_of.trip, Scalar):
+            names.update((node.name, None) for node in post_order([node_of.trip]) if isinstance(node, Size))
         names.update((node.name, None) for node in statement.nodes if isinstance(node, Size))
     return tuple(names)
 

@@ -288,6 +288,24 @@ class FunctionBuilder:
             self._phi([(last, inside.label), (first, came_from)]) for first, last in zip(carried, finals, strict=True)
         ]
 
+    def repeat_while(self, condition: Callable[[], Value], body: Callable[[], None]) -> None:
+        """``while condition(): body()``; what they leave behind is in memory."""
+        before = self.open("before", conditional=False)
+        entry_label = before.label
+        head = self.open("while", conditional=False)
+        head_label = head.label
+        going = condition()
+        inside = self.open("do", conditional=True)
+        body_label = inside.label
+        body()
+        inside, head, before = self.close(), self.close(), self.close()
+        parent = self.scopes[-1]
+        exit_label = self.fresh("exit")
+        parent.lines += [f"  br label %{entry_label}", *before.lines, f"  br label %{head_label}", *head.lines]
+        parent.lines.append(f"  br i1 {going.text}, label %{body_label}, label %{exit_label}")
+        parent.lines += [*inside.lines, f"  br label %{head_label}"]
+        self._begin_block(parent, exit_label)
+
     def paste(self, template: Template, operands: Sequence[str], depth: int) -> tuple[tuple[str, ...], set[int]]:
         """Add recorded code to the scope at ``depth``; the registers of its results.
 

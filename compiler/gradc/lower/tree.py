@@ -57,6 +57,11 @@ class Statement:
         return frozenset(node for node in self.nodes if node.children and not isinstance(node, Load))
 
     @property
+    def also_writes(self) -> tuple[Tensor, ...]:
+        """What it writes besides its own tensor."""
+        return ()
+
+    @property
     def weight(self) -> int:
         """The operations of one evaluation, on its own."""
         return 1 + len(self.operations)

@@ -1,0 +1,219 @@
+"""Loops, branches and kept calls as machine code.
+
+A sub-graph is written where it stands, by an emitter of its own: tensors of different sub-graphs may be the same node. The
+state of a loop is in the memory of its results, or on the stack where it is small: there LLVM turns it into registers. A step
+computes the next state beside the present one and then moves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gradc.ir.scalar import BOOL, INT64, load
+from gradc.ir.tensor import Call, Cond, Extent, Loop, Tensor
+from gradc.lower.expression import ExpressionEmitter
+from gradc.lower.memory import Storage
+from gradc.lower.plan import byte_count
+from gradc.lower.subprograms import StructuredStatement, SubProgram, is_small, scratch_bytes
+from gradc.lower.text import ZERO, Value, literal
+from gradc.lower.tree import Item
+
+WriteItems = Callable[[ExpressionEmitter, Sequence[Item]], None]
+
+
+def write_structured(e: ExpressionEmitter, statement: StructuredStatement, write: WriteItems) -> None:
+    """A loop, a branch or a kept call, with all that is in it."""
+    for tensor in (statement.tensor, *statement.also_writes):
+        e.note_write(e.storage(tensor).pointer)
+    writer = _Writer(e, statement, write)
+    if isinstance(statement.node, Loop):
+        _LoopWriter(writer, statement.node).write()
+    elif isinstance(statement.node, Cond):
+        writer.branch()
+    else:
+        assert isinstance(statement.node, Call)
+        writer.inline(0, statement.operands)
+
+
+@dataclass
+class _Writer:
+    """Writes the sub-graphs of one statement."""
+
+    e: ExpressionEmitter
+    statement: StructuredStatement
+    write_items: WriteItems
+
+    # ------------------------------------------------------------ memory
+
+    def pointer(self, tensor: Tensor) -> Value:
+        """Where a tensor of the outer graph is."""
+        return self.e.storage(tensor).pointer
+
+    def bytes_of(self, tensor: Tensor) -> Value:
+        """How many bytes a tensor has."""
+        return self.e.extent(byte_count(tensor))
+
+    def stack(self, tensor: Tensor) -> Value:
+        """Room on the stack for a tensor of fixed, small size."""
+        size = byte_count(tensor)
+        return Value(self.e.builder.instruction(f"alloca [{size} x i8], align 64", 0), INT64, 0)
+
+    def copy(self, target: Value, source: Value, size: Value) -> None:
+        """Move so many bytes."""
+        builder = self.e.builder
+        if size.literal == 0:
+            return
+        builder.module.declare("llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", "i64", "i1 immarg"])
+        arguments = f"ptr {target.text}, ptr {source.text}, i64 {size.text}, i1 false"
+        builder.line(f"call void @llvm.memcpy.p0.p0.i64({arguments})")
+
+    def moved(self, pointer: Value, count: Value) -> Value:
+        """An address so many bytes further on."""
+        if count.literal == 0:
+            return pointer
+        depth = max(pointer.depth, count.depth)
+        text = f"getelementptr i8, ptr {pointer.text}, i64 {count.text}"
+        return Value(self.e.builder.instruction(text, depth), INT64, depth)
+
+    # ------------------------------------------------------------ sub-graphs
+
+    def run(self, number: int, inputs: Sequence[Value], outputs: Sequence[Value], written: Sequence[Value]) -> None:
+        """A sub-graph, given where its inputs are and where its outputs go; ``written`` changes from run to run."""
+        e, program = self.e, self.statement.programs[number]
+        inner = ExpressionEmitter(e.builder, dict(e.sizes), e.status_slot, e.vector_bits, e.has_fma)
+        inner.know_writes_of(e)
+        places = zip((*program.graph.inputs, *program.graph.outputs), (*inputs, *outputs), strict=True)
+        for tensor, pointer in places:
+            inner.store_at(tensor, Storage(pointer, strides(inner, tensor, range(tensor.rank))))
+        for constant in program.constants:
+            inner.store_at(constant, e.storage(constant))
+        for pointer in written:
+            inner.note_write(pointer)
+        self._place_intermediate(inner, number, program)
+        self.write_items(inner, program.items)
+
+    def _place_intermediate(self, inner: ExpressionEmitter, number: int, program: SubProgram) -> None:
+        needs = program.schedule.needs
+        kept = {t: needs.kept_axes.get(t, tuple(range(t.rank))) for t in (*program.on_stack, *program.layout.offsets)}
+        for tensor, axes in kept.items():
+            if tensor in program.layout.offsets:
+                assert self.statement.scratch is not None
+                start = self.moved(self.pointer(self.statement.scratch), self.e.extent(self._start_of(number)))
+                place = self.moved(start, self.e.extent(program.layout.offsets[tensor]))
+            else:
+                size = byte_count(tensor, axes)
+                place = Value(self.e.builder.instruction(f"alloca [{size} x i8], align 64", 0), INT64, 0)
+            inner.store_at(tensor, Storage(place, strides(inner, tensor, axes)))
+            inner.note_write(place)
+
+    def _start_of(self, number: int) -> Extent:
+        return scratch_bytes(self.statement.programs[:number])
+
+    def inline(self, number: int, arguments: Sequence[Tensor]) -> None:
+        """A sub-graph from operands to results."""
+        self.run(number, [self.pointer(t) for t in arguments], [self.pointer(t) for t in self.statement.results], [])
+
+    def branch(self) -> None:
+        """One of two sub-graphs."""
+        e, (flag, *arguments) = self.e, self.statement.operands
+        holds = e.convert(e.value(load(flag)), BOOL)
+        for number, predicate in enumerate((holds, e.complement(holds))):
+            if predicate.literal is not None:
+                if predicate.literal:
+                    self.inline(number, arguments)
+                continue
+
+            def taken(number: int = number) -> list[Value]:
+                self.inline(number, arguments)
+                return []
+
+            e.builder.branch(predicate, taken, [])
+
+
+def strides(e: ExpressionEmitter, tensor: Tensor, kept: Sequence[int]) -> tuple[Value | None, ...]:
+    """The strides, in entries, of a buffer of some of the axes."""
+    result: list[Value | None] = [None] * tensor.rank
+    step = literal(1, INT64)
+    for axis in reversed(kept):
+        result[axis] = step
+        step = e.builder.multiply_integers(step, e.extent(tensor.shape[axis]))
+    return tuple(result)
+
+
+class _LoopWriter:
+    """Writes a loop."""
+
+    def __init__(self, writer: _Writer, node: Loop) -> None:
+        self.w, self.node, self.e = writer, node, writer.e
+        statement = writer.statement
+        first, second = node.state_count, node.state_count + node.sequence_count
+        self.init = statement.operands[:first]
+        self.sequences = statement.operands[first:second]
+        self.captured = statement.operands[second:]
+        self.finals = statement.results[:first]
+        self.stacks = statement.results[first:]
+
+    def write(self) -> None:
+        """The steps, from the given state to the final one."""
+        w = self.w
+        small = [is_small(t) for t in self.finals]
+        now = [w.stack(t) if s else w.pointer(t) for t, s in zip(self.finals, small, strict=True)]
+        following = [self._beside(t, s) for t, s in zip(self.finals, small, strict=True)]
+        for place, start in zip(now, self.init, strict=True):
+            w.copy(place, w.pointer(start), w.bytes_of(start))
+        self._steps(now, following)
+        for place, final, on_stack in zip(now, self.finals, small, strict=True):
+            if on_stack:
+                w.copy(w.pointer(final), place, w.bytes_of(final))
+
+    def _beside(self, tensor: Tensor, small: bool) -> Value:
+        """Room for the next value of a state."""
+        if small:
+            return self.w.stack(tensor)
+        beside = self.w.statement.beside[self.finals.index(tensor)]
+        return self.w.pointer(beside)
+
+    def _steps(self, now: list[Value], following: list[Value]) -> None:
+        builder, node = self.e.builder, self.node
+        counter = Value(builder.instruction("alloca i64, align 8", 0), INT64, 0)
+        if node.trip is not None:
+
+            def step(position: Value, _: list[Value]) -> list[Value]:
+                builder.line(f"store i64 {position.text}, ptr {counter.text}")
+                self._step(counter, position, now, following)
+                return []
+
+            builder.loop(ZERO, self.e.extent(node.trip), [], step, descending=node.reverse)
+            return
+        builder.line(f"store i64 0, ptr {counter.text}")
+        flag = Value(builder.instruction("alloca i8, align 8", 0), INT64, 0)
+
+        def going() -> Value:
+            places = [counter, *now, *map(self.w.pointer, self.captured)]
+            self.w.run(1, places, [flag], [counter, *now, flag])
+            byte = builder.instruction(f"load i8, ptr {flag.text}", builder.depth)
+            return Value(builder.instruction(f"icmp ne i8 {byte}, 0", builder.depth), BOOL, builder.depth)
+
+        def do() -> None:
+            self._step(counter, ZERO, now, following)
+            before = builder.instruction(f"load i64, ptr {counter.text}", builder.depth)
+            after = builder.instruction(f"add i64 {before}, 1", builder.depth)
+            builder.line(f"store i64 {after}, ptr {counter.text}")
+
+        builder.repeat_while(going, do)
+
+    def _step(self, counter: Value, position: Value, now: list[Value], following: list[Value]) -> None:
+        w = self.w
+        slices = [self._slice(t, position) for t in self.sequences]
+        stacked = [self._slice(t, position) for t in self.stacks]
+        inputs = [counter, *now, *slices, *map(w.pointer, self.captured)]
+        w.run(0, inputs, [*following, *stacked], [counter, *now, *following, *stacked])
+        for place, beside, tensor in zip(now, following, self.finals, strict=True):
+            w.copy(place, beside, w.bytes_of(tensor))
+
+    def _slice(self, tensor: Tensor, position: Value) -> Value:
+        """Where the part of a sequence for one step is."""
+        builder = self.e.builder
+        size = self.e.extent(byte_count(tensor, range(1, tensor.rank)))
+        return self.w.moved(self.w.pointer(tensor), builder.multiply_integers(position, size))

@@ -1,0 +1,206 @@
+"""Loops, branches and kept calls in the loop tree: each is one statement, whose sub-graphs are schedules of their own.
+
+All results of such a node, and the scratch memory of its sub-graphs, are `LibraryResult`s. The first belongs to the
+statement that does the work; the others have a statement that only stands for them, after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from gradc.ir.algebra import sum_of
+from gradc.ir.intern import digest_of
+from gradc.ir.scalar import TRUE, DType, Scalar, number
+from gradc.ir.tensor import Call, Cond, Constant, Extent, Graph, Loop, MultiNode, Shape, Tensor, extent, extent_scalar
+from gradc.lower.library import CutGraph, LibraryResult, cut
+from gradc.lower.plan import Layout, aligned, byte_count, plan
+from gradc.lower.schedule import Schedule, scheduled
+from gradc.lower.tree import Item, Statement
+
+#: Results of at most this many bytes are kept on the stack, where LLVM makes registers of them.
+ON_STACK = 512
+_BYTE = np.dtype(np.uint8)
+
+
+@dataclass(frozen=True)
+class SubProgram:
+    """A sub-graph as what runs: its items, and where its intermediate results are."""
+
+    graph: Graph
+    schedule: Schedule
+    layout: Layout
+    #: the intermediate results that are on the stack
+    on_stack: tuple[Tensor, ...]
+
+    @property
+    def items(self) -> list[Item]:
+        """What runs, in order."""
+        return self.schedule.functions[0]
+
+    @property
+    def constants(self) -> list[Constant]:
+        """The literal arrays that it reads, those of its own sub-programs included."""
+        return [t for t in self.schedule.tensors if isinstance(t, Constant)]
+
+    @staticmethod
+    def of(graph: Graph, times: float = 1.0) -> SubProgram:
+        """The schedule of a sub-graph that runs so many times."""
+        schedule = scheduled(cut_whole(graph), lambda items: [items], times=times)
+        whole, needs = schedule.parts.whole, schedule.needs
+        kept = [t for t in schedule.tensors if t in needs.stored and t not in whole.outputs]
+        sizes = {t: byte_count(t, needs.kept_axes.get(t)) for t in kept}
+        small = tuple(t for t in kept if isinstance(size := sizes[t], int) and size <= ON_STACK)
+        chosen = {t: size for t, size in sizes.items() if t not in small}
+        return SubProgram(whole, schedule, plan(schedule.functions, chosen, needs.kept_axes), small)
+
+
+@dataclass(eq=False)
+class StructuredStatement(Statement):
+    """A loop, a branch or a kept call as a statement."""
+
+    node: MultiNode | None = None
+    programs: tuple[SubProgram, ...] = ()
+    operands: tuple[Tensor, ...] = ()
+    #: all results, the first of which is the statement's tensor
+    results: tuple[Tensor, ...] = ()
+    #: memory for what the sub-graphs keep, if there is any
+    scratch: Tensor | None = None
+    #: memory for the next value of each state that is not small, by its number
+    beside: Mapping[int, Tensor] = field(default_factory=dict)
+
+    @property
+    def reads(self) -> dict[Tensor, list[tuple[Scalar, ...]]]:
+        """All of its operands, and the literal arrays of its sub-graphs."""
+        constants = [t for program in self.programs for t in program.constants]
+        return {t: [(number(0),) * t.rank] for t in (*self.operands, *constants)}
+
+    @property
+    def also_writes(self) -> tuple[Tensor, ...]:
+        """What it writes besides its own tensor."""
+        return (*self.results[1:], *self.beside.values(), *((self.scratch,) if self.scratch is not None else ()))
+
+
+@dataclass(eq=False)
+class Follower(Statement):
+    """Stands for a further result of the statement that gives ``leader``."""
+
+    leader: Tensor | None = None
+
+    @property
+    def reads(self) -> dict[Tensor, list[tuple[Scalar, ...]]]:
+        """The first result: it is there when the others are."""
+        assert self.leader is not None
+        return {self.leader: [(number(0),) * self.leader.rank]}
+
+
+@dataclass(frozen=True)
+class StructuredCall:
+    """A node with sub-graphs between the parts of a cut graph."""
+
+    node: MultiNode
+    programs: tuple[SubProgram, ...]
+    results: tuple[LibraryResult, ...]
+    scratch: LibraryResult | None
+    beside: Mapping[int, LibraryResult]
+    operands: tuple[int | Tensor, ...]
+
+    @cached_property
+    def made(self) -> tuple[LibraryResult, ...]:
+        """All that it gives, memory of its own last."""
+        return (*self.results, *self.beside.values(), *((self.scratch,) if self.scratch is not None else ()))
+
+    @property
+    def literals(self) -> list[Tensor]:
+        """The literal arrays that its sub-graphs read."""
+        return [t for program in self.programs for t in program.constants]
+
+    def statement(self, result: LibraryResult, operands: tuple[Tensor, ...]) -> Statement:
+        """The statement that gives a result."""
+        common = ((), (number(0),) * result.rank, number(0), TRUE, 0)
+        if result is not self.results[0]:
+            return Follower(result, "library", *common, leader=self.results[0])  # type: ignore[arg-type]
+        return StructuredStatement(
+            result,  # type: ignore[arg-type]
+            "library",
+            *common,
+            node=self.node,
+            programs=self.programs,
+            operands=operands,
+            results=self.results,
+            scratch=self.scratch,
+            beside=self.beside,
+        )
+
+
+def with_inner(ordered: Iterable[Statement]) -> Iterator[Statement]:
+    """The statements, and those of the sub-graphs among them."""
+    for statement in ordered:
+        yield statement
+        if isinstance(statement, StructuredStatement):
+            for program in statement.programs:
+                yield from with_inner(program.schedule.ordered)
+
+
+def cut_whole(graph: Graph) -> CutGraph:
+    """The graph cut at its calls and at its nodes with sub-graphs."""
+    from gradc.lower.calls import as_routines
+
+    return cut(as_routines(graph), structured_call)
+
+
+def structured_call(node: MultiNode, operands: tuple[int | Tensor, ...], number_of: int) -> StructuredCall:
+    """The plan of a loop, a branch or a kept call."""
+    times = float(node.trip) if isinstance(node, Loop) and isinstance(node.trip, int) else _MANY
+    programs = tuple(SubProgram.of(g, times if isinstance(node, Loop) else 1.0) for g in _graphs(node))
+    results = tuple(
+        _made(f"{type(node).__name__.lower()} {number_of}.{k}", r.shape, r.dtype, node.digest, k)
+        for k, r in enumerate(node.results)
+    )
+    total = scratch_bytes(programs)
+    scratch = None if total == 0 else _made(f"scratch {number_of}", (total,), _BYTE, node.digest, len(results))
+    states = results[: node.state_count] if isinstance(node, Loop) else ()
+    large = {k: t for k, t in enumerate(states) if not is_small(t)}
+    beside = {k: _made(f"next {number_of}.{k}", t.shape, t.dtype, node.digest, -1 - k) for k, t in large.items()}
+    return StructuredCall(node, programs, results, scratch, beside, operands)
+
+
+def is_small(tensor: Tensor) -> bool:
+    """Whether a tensor is kept on the stack."""
+    size = byte_count(tensor)
+    return isinstance(size, int) and size <= ON_STACK
+
+
+#: What the trips of a loop that ends by a condition, or after a symbolic number of steps, count as.
+_MANY = 1000.0
+
+
+def _graphs(node: MultiNode) -> list[Graph]:
+    if isinstance(node, Loop):
+        return [node.body] if node.condition is None else [node.body, node.condition]
+    if isinstance(node, Cond):
+        return [node.true_graph, node.false_graph]
+    assert isinstance(node, Call)
+    return [node.graph]
+
+
+def scratch_bytes(programs: Sequence[SubProgram]) -> Extent:
+    """The bytes that the programs keep, each at a place of its own."""
+    total: Extent = 0
+    for program in programs:
+        total = _plus(total, aligned(program.layout.total))
+    return total
+
+
+def _plus(a: Extent, b: Extent) -> Extent:
+    return a + b if isinstance(a, int) and isinstance(b, int) else extent(sum_of(extent_scalar(a), extent_scalar(b)))
+
+
+def _made(name: str, shape: Shape, dtype: DType, digest: bytes, position: int) -> LibraryResult:
+    node = object.__new__(LibraryResult)
+    node.name, node.shape, node.dtype = name, shape, dtype
+    node.digest = digest_of(b"structured result", digest, b"%d" % position)
+    return node
