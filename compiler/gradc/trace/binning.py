@@ -90,16 +90,72 @@ def histogram(
         raise ValueError("weights should have the same shape as a.")
     if amounts.dtype.kind == "b":
         amounts = astype(amounts, INT64)
-    last = edges.shape[0] - 1
-    counts = zeros(last, amounts.dtype)
-    inside = apply_ufunc(np.logical_and, [values >= edges[0], values <= edges[-1]])
-    place = searchsorted(edges, values, "right") - 1
-    place = apply_ufunc(np.minimum, [apply_ufunc(np.maximum, [place, 0]), last - 1])  # the last bin has its upper edge
+    counts = zeros(edges.shape[0] - 1, amounts.dtype)
+    place, inside = _bins(edges, values)
     accumulate_at(counts, place, where(inside, amounts, np.zeros((), amounts.dtype)))
     if not density:
         return counts, edges
-    widths = astype(lift(edges[1:] - edges[:-1]), float)
-    return lift(counts / widths / sum_(counts)), edges
+    return lift(counts / _widths(edges) / sum_(counts)), edges
+
+
+def _bins(edges: TracedArray, values: TracedArray) -> tuple[TracedArray, TracedArray]:
+    """The bin of each value, the last one with its upper edge; and which values are in one."""
+    inside = apply_ufunc(np.logical_and, [values >= edges[0], values <= edges[-1]])
+    place = lift(searchsorted(edges, values, "right") - 1)
+    return apply_ufunc(np.minimum, [apply_ufunc(np.maximum, [place, 0]), edges.shape[0] - 2]), inside
+
+
+def _widths(edges: TracedArray) -> TracedArray:
+    return astype(lift(edges[1:] - edges[:-1]), float)
+
+
+@implements(np.histogramdd)
+def histogramdd(
+    sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> tuple[TracedArray, list[TracedArray]]:
+    """How many points are in each box, or the sum of their weights; and the edges along each axis."""
+    if isinstance(sample, TracedArray | np.ndarray):
+        points = lift(sample)
+        points = points.reshape((-1, 1)) if points.ndim < 2 else points
+    else:
+        points = lift(np.stack([ravel(lift(part)) for part in sample], axis=1))  # type: ignore[call-overload]
+    rank = operator.index(points.shape[1])
+    listed = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * rank
+    if len(listed) != rank:
+        raise ValueError("The dimension of bins must be equal to the dimension of the sample x.")
+    spans = [None] * rank if range is None else list(range)
+    if len(spans) != rank:
+        raise ValueError("range argument must have one entry per dimension")
+    columns = [lift(points[:, k]) for k, _ in enumerate(listed)]
+    edges = [_edges(*given) for given in zip(columns, listed, spans, strict=True)]
+    amounts = lift(np.ones(())) if weights is None else astype(ravel(lift(weights)), float)
+    counts = zeros(tuple(e.shape[0] - 1 for e in edges), amounts.dtype)
+    found = [_bins(e, column) for e, column in zip(edges, columns, strict=True)]
+    inside = found[0][1]
+    for _, further in found[1:]:
+        inside = apply_ufunc(np.logical_and, [inside, further])
+    accumulate_at(counts, tuple(place for place, _ in found), where(inside, amounts, 0.0))
+    if density:
+        total = sum_(counts)
+        for axis, e in enumerate(edges):
+            shape = tuple(-1 if k == axis else 1 for k, _ in enumerate(edges))
+            counts = lift(counts / _widths(e).reshape(shape))
+        counts = lift(counts / total)
+    return counts, edges
+
+
+@implements(np.histogram2d)
+def histogram2d(
+    x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> tuple[TracedArray, TracedArray, TracedArray]:
+    """`histogramdd` of points in the plane."""
+    if lift(x).extents != lift(y).extents:
+        raise ValueError("x and y must have the same length.")
+    both = bins
+    if np.ndim(bins) == 1 and len(bins) not in (1, 2):
+        both = [bins, bins]
+    counts, (across, up) = histogramdd([x, y], both, range, density, weights)
+    return counts, across, up
 
 
 # ---------------------------------------------------------------- interpolation
