@@ -49,6 +49,9 @@ def jit(f: UserFunction, static_argnums: int | Sequence[int] = ()) -> Function:
     An argument that is used as a Python int (``range(k)``, a shape, an axis) is static by itself; ``static_argnums`` says
     outright which positional arguments are handed to ``f`` as they are, with code of its own for each value.
 
+    An array that ``f`` writes to (an argument, or one that it reaches by itself) has its new content afterwards, as under
+    NumPy. Derivatives are those of ``f`` as mathematics: they leave the caller's arrays as they are.
+
     >>> import numpy as np
     >>> import gradc
     >>> f = gradc.jit(lambda x: np.sum(x**2))

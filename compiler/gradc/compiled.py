@@ -20,6 +20,7 @@ from gradc.stages import CertifiedKernel, observed, report
 from gradc.trace.access import Root
 from gradc.trace.conditions import Condition
 from gradc.trace.records import Capture, Traced
+from gradc.written import Written
 from gradc_runtime.entry import at_fork
 
 
@@ -35,6 +36,8 @@ class Record:
         conditions: tuple[Condition, ...],
         pins: tuple[tuple[int, np.ndarray], ...],
         volatile: bool,
+        written: tuple[Written, ...] = (),
+        is_stored: bool = False,
     ) -> None:
         #: the user's function as it was traced (one record per call of it; most transforms call once)
         self.traced = traced
@@ -47,6 +50,9 @@ class Record:
         self.pins = pins
         #: the trace met an array whose origin is unknown, and must not be used again
         self.volatile = volatile
+        #: the caller's arrays that the function writes to, and whether they get their new content
+        self.written = written
+        self.is_stored = is_stored
 
     @functools.cached_property
     def simplified(self) -> Graph:
@@ -71,6 +77,12 @@ class Record:
         return (
             CertifiedKernel(kernel, self.simplified) if checking() and not isinstance(kernel, Interpreted) else kernel
         )
+
+    @functools.cached_property
+    def storing_kernel(self) -> Any:
+        """Machine code that also gives what the written arrays hold, after the outputs."""
+        contents = tuple(item.content for item in self.written)
+        return kernel_of(simplify(Graph(self.graph.inputs, (*self.graph.outputs, *contents))))
 
     def holds(self, function: Root, leaves: Sequence[Any]) -> bool:
         """Whether everything that the trace relied on is still so."""

@@ -102,6 +102,23 @@ def value_of(leaf: Any, tensor: Input) -> np.ndarray:
 
 def run_into(record: Record, values: Sequence[np.ndarray], out: Any) -> Any:
     """Write the results into the caller's buffers."""
+    buffers = _buffers_for(record, out)
+    direct = all(b.flags.carray for b in buffers) and not _overlap(buffers, values)
+    if direct:
+        record.kernel(values, buffers)
+    else:
+        copy_results(record, record.kernel(values), out)
+    return out
+
+
+def copy_results(record: Record, results: Sequence[np.ndarray], out: Any) -> None:
+    """Copy results into the caller's buffers."""
+    for buffer, result in zip(_buffers_for(record, out), results, strict=True):
+        np.copyto(buffer, result)
+
+
+def _buffers_for(record: Record, out: Any) -> list[Any]:
+    """The caller's buffers, one for each result."""
     buffers, tree = flatten(out)
     wanted = record.graph.outputs
     if (tree != record.tree) if record.tree is not None else len(buffers) != 1:
@@ -110,13 +127,7 @@ def run_into(record: Record, values: Sequence[np.ndarray], out: Any) -> Any:
         )
     for buffer, tensor in zip(buffers, wanted, strict=True):
         _check_out(buffer, tensor)
-    direct = all(b.flags.carray for b in buffers) and not _overlap(buffers, values)
-    if direct:
-        record.kernel(values, buffers)
-    else:
-        for buffer, result in zip(buffers, record.kernel(values), strict=True):
-            np.copyto(buffer, result)
-    return out
+    return buffers
 
 
 def _check_out(buffer: Any, tensor: Tensor) -> None:

@@ -48,7 +48,12 @@ def plan_of(record: Record, function: Any, call: Call) -> Plan | None:
     """The plan for calls like this one, which the record has just served; None where Python must serve them."""
     from gradc.lower.kernel import Kernel
 
-    if record.volatile or type(record.kernel) is not Kernel or record.kernel.loaded.signature.size_names:
+    if (
+        record.volatile
+        or record.written
+        or type(record.kernel) is not Kernel
+        or record.kernel.loaded.signature.size_names
+    ):
         return None
     try:
         return _PlanMaker(record, function, call, record.kernel.loaded).plan()

@@ -5,33 +5,36 @@ from __future__ import annotations
 import functools
 import types
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gradc.compiled import Record, lock
-from gradc.compiled_arguments import run_into, shown, signature_of, value_of
+from gradc.compiled_arguments import copy_results, run_into, shown, signature_of, value_of
 from gradc.errors import ArgumentError, TraceError
 from gradc.ir.rewrite import replace_tensors
-from gradc.ir.tensor import Graph, Tensor
+from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.showing import Shown
 from gradc.trace.conditions import Satisfies
 from gradc.trace.containers import unflatten
-from gradc.trace.context import Trace, active_trace, current_trace, tracing
+from gradc.trace.context import Trace, active_trace, current_trace, trace_error, tracing
 from gradc.trace.elementwise import astype
 from gradc.trace.paths import StandInOf, constant_path, root_path
-from gradc.trace.records import Traced
+from gradc.trace.records import Capture, Traced
 from gradc.trace.specs import scalar
-from gradc.trace.tracer import lift, wrap
+from gradc.trace.tracer import TracedArray, lift, wrap
 from gradc.trace.tracing import (
+    Lifted,
     conditions_of,
     lift_arguments,
     parameter_names,
     traced_call,
     used_captures,
+    written_of,
 )
+from gradc.written import Written, arrays_of, check_written, store
 from gradc_runtime.entry import FastCallable
 from gradc_runtime.layout import calls_are_possible
 
@@ -150,6 +153,29 @@ def _table_of(key: Hashable, keep: Any) -> Table:
         return table
 
 
+def _captures(trace: Trace, outputs: Sequence[Tensor], changed: Mapping[Input, Tensor]) -> tuple[Capture, ...]:
+    """The captures that the outputs and the written arrays read, or that are written."""
+    return used_captures(trace, (*outputs, *changed.values(), *changed))
+
+
+def _write_back(calls: Sequence[Traced], lifted: Lifted, actual: Mapping[Tensor, Tensor], *, is_stored: bool) -> None:
+    """Arrays of the trace under way that a compiled function writes to get their new content."""
+    handles = dict(zip(lifted.inputs, lifted.leaves, strict=True))
+    changed = [(t, content) for traced in calls for t, content in traced.written]
+    contents = replace_tensors([content for _, content in changed], actual)
+    for (tensor, _), content in zip(changed, contents, strict=True):
+        handle = handles[tensor]
+        if not isinstance(handle, TracedArray):
+            raise trace_error(f"a compiled function writes to {tensor.name}, an array that isn't traced; pass a copy")
+        for other, leaf in handles.items():
+            if other is not tensor and isinstance(leaf, TracedArray) and handle.overlaps(leaf):
+                raise trace_error(
+                    f"{tensor.name} and {other.name} share memory, and the function writes to {tensor.name}; pass a copy"
+                )
+        if is_stored:
+            handle[...] = wrap(content)
+
+
 # ---------------------------------------------------------------- Function
 
 
@@ -218,12 +244,38 @@ class Function(FastCallable, Shown):
             out = kwargs.pop("out", None)
         given = (args, kwargs, names, out)
         record, values, numbers = self.prepared(args, kwargs)
+        if record.written:
+            return self._writing(record, values, args, kwargs, out, numbers)
         if out is not None:
             run_into(record, values, out)
             self._consider_plan(record, given, numbers)
             return out
         results = record.kernel(values)
         self._consider_plan(record, given, numbers)
+        leaves = [shown(result, numbers) for result in results]
+        return leaves[0] if record.tree is None else unflatten(record.tree, leaves)
+
+    def _writing(
+        self,
+        record: Record,
+        values: list[np.ndarray],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        out: Any,
+        numbers: bool,
+    ) -> Any:
+        """A call of a function that writes to arrays of the caller's."""
+        _, leaves, _ = signature_of(*self._bound(args, kwargs), self.static_argnums)
+        arrays = arrays_of(leaves, record.captures, self.function)
+        check_written(record.written, arrays, [tensor.name for tensor in record.graph.inputs])
+        count = len(record.graph.outputs)
+        every = record.storing_kernel(values) if record.is_stored else record.kernel(values)
+        results, contents = every[:count], every[count:]
+        if record.is_stored:
+            store(record.written, contents, arrays)
+        if out is not None:
+            copy_results(record, results, out)
+            return out
         leaves = [shown(result, numbers) for result in results]
         return leaves[0] if record.tree is None else unflatten(record.tree, leaves)
 
@@ -315,12 +367,17 @@ class Function(FastCallable, Shown):
                 return calls[-1]
 
             outcome = self.transform.run(call, lifted.args, lifted.kwargs)
-            captures = used_captures(trace, outcome.outputs)
+            changed = {t: c for traced in calls for t, c in traced.written} | dict(written_of(trace.handles))
+            captures = _captures(trace, outcome.outputs, changed)
             places = {tensor: k for k, tensor in enumerate(lifted.inputs)}
             pins = tuple((places[t], v) for t, v in trace.pinned.items() if t in places)
             graph = Graph(lifted.inputs + tuple(c.input for c in captures), outcome.outputs)
             tree = None if outcome.tree.is_leaf() else outcome.tree
-            return Record(tuple(calls), graph, tree, captures, conditions_of(trace), pins, trace.volatile)
+            order = {tensor: k for k, tensor in enumerate(graph.inputs)}
+            written = tuple(Written(t.name, order[t], c) for t, c in changed.items() if t in order)
+            conditions = conditions_of(trace)
+            is_stored = type(self.transform) is Transform
+            return Record(tuple(calls), graph, tree, captures, conditions, pins, trace.volatile, written, is_stored)
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments given by name go to their position where those before it are given."""
@@ -347,9 +404,11 @@ class Function(FastCallable, Shown):
             differentiated=self._differentiated(count),
         )
         path = constant_path(self.function)
+        calls: list[Traced] = []
 
         def call(inner_args: tuple[Any, ...], inner_kwargs: dict[str, Any]) -> Traced:
-            return traced_call(outer, self.function, inner_args, inner_kwargs, path)
+            calls.append(traced_call(outer, self.function, inner_args, inner_kwargs, path))
+            return calls[-1]
 
         outcome = self.transform.run(call, lifted.args, lifted.kwargs)
         given = [lift(leaf) for leaf in lifted.leaves]
@@ -357,6 +416,7 @@ class Function(FastCallable, Shown):
         weak = all(x.weak for x in given)
         tensors = replace_tensors(outcome.outputs, actual)
         results = [wrap(t, weak=weak and not t.shape) for t in tensors]
+        _write_back(calls, lifted, actual, is_stored=type(self.transform) is Transform)
         return unflatten(outcome.tree, results)
 
     def __gradc_stand_in__(self, path: Any, stand_in: StandInOf) -> Function:

@@ -43,6 +43,8 @@ class Trace:
         self.values: dict[Input, Any] = {}
         self.pinned: dict[Input, Any] = {}
         self.aliases: dict[Input, Any] = {}
+        #: the traced arrays that stand for captured arrays
+        self.handles: list[tuple[Input, Any]] = []
         self.conditions: dict[tuple[str, type, int], tuple[Condition, Any]] = {}
         self.copies: dict[Any, Any] = {}
         #: the user's line that made a node in this trace: other functions may make the same node

@@ -61,6 +61,8 @@ class Traced:
     weak_outputs: tuple[bool, ...] = ()
     conditions: tuple[Condition, ...] = ()
     pins: tuple[tuple[Input, Any], ...] = ()
+    #: the arguments that the function writes to, and what they hold afterwards
+    written: tuple[tuple[Input, Tensor], ...] = ()
     function: Root = field(default=None, compare=False)
     lines: Mapping[Node, SourceLine] = field(default_factory=dict, compare=False)
 

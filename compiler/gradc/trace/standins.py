@@ -20,10 +20,12 @@ from typing import Any
 import numpy as np
 
 from gradc.trace.access import Path, cell, content, default, item, keyword_default, known_path
+from gradc.trace.applying import Vectorized
 from gradc.trace.conditions import HasCode, HasKeys, HasLength, SameAs
 from gradc.trace.context import current_trace
 from gradc.trace.modules import (
     LIBRARY_FUNCTIONS,
+    OBJECTS,
     NumpyFunction,
     is_random,
     module_stand_in,
@@ -69,6 +71,10 @@ def stand_in(value: Any, path: Path) -> Any:
         return module_stand_in(value, path, stand_in)
     if isinstance(value, functools.partial):
         return _partial(value, path)
+    if id(value) in OBJECTS:
+        return identical(value, path) and OBJECTS[id(value)]
+    if isinstance(value, np.vectorize):
+        return _vectorized(value, path)
     if type(value) in _CONTAINERS or (isinstance(value, tuple) and hasattr(value, "_fields")):
         return _container(value, path)
     if type(value) is set:
@@ -90,7 +96,9 @@ def _captured(value: Any, path: Path) -> Any:
         return value
     weak = not isinstance(value, np.ndarray | np.generic)
     tensor = trace.capture(path, value, weak)
-    return TracedArray(tensor, weak=weak, immutable=not isinstance(value, np.ndarray))
+    handle = TracedArray(tensor, weak=weak, immutable=not isinstance(value, np.ndarray))
+    trace.handles.append((tensor, handle))
+    return handle
 
 
 def _partial(value: functools.partial[Any], path: Path) -> Any:
@@ -98,6 +106,12 @@ def _partial(value: functools.partial[Any], path: Path) -> Any:
     args = stand_in(value.args, path.attribute("args"))
     keywords = stand_in(value.keywords, path.attribute("keywords"))
     return functools.partial(stand_in(value.func, path.attribute("func")), *args, **keywords)
+
+
+def _vectorized(value: np.vectorize, path: Path) -> Any:
+    same_kind(value, path)
+    function = stand_in(value.pyfunc, path.attribute("pyfunc"))
+    return Vectorized(function, value.otypes or None, excluded=value.excluded, signature=value.signature)
 
 
 def _container(value: Any, path: Path) -> Any:

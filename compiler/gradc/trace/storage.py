@@ -133,7 +133,8 @@ def _disjoint_ranges(a: range, b: range) -> bool:
     return len(a) <= _ENUMERATED and not any(i in b for i in a)
 
 
-def _disjoint(a: Box | None, b: Box | None) -> bool:
+def disjoint(a: Box | None, b: Box | None) -> bool:
+    """Whether two regions certainly have no entry in common."""
     return a is not None and b is not None and any(_disjoint_ranges(s, t) for s, t in zip(a, b, strict=True))
 
 
@@ -217,7 +218,7 @@ class Storage:
             for piece in reversed(self._pieces):
                 if _within(region.box, piece.box):
                     return piece
-                if not _disjoint(region.box, piece.box):
+                if not disjoint(region.box, piece.box):
                     break
             else:
                 return None
@@ -230,7 +231,7 @@ class Storage:
         apart = self._points is not None
         terms: list[tuple[Scalar, Scalar]] = []
         for position, piece in enumerate(pieces):
-            later = [] if apart else [q for q in pieces[position + 1 :] if not _disjoint(piece.box, q.box)]
+            later = [] if apart else [q for q in pieces[position + 1 :] if not disjoint(piece.box, q.box)]
             if any(_within(piece.box, q.box) for q in later):
                 continue
             terms.append((conjunction(piece.inside, *[negation(q.inside) for q in later]), piece.value))
@@ -245,7 +246,7 @@ class Storage:
         boxes = [piece.box for piece in pieces if piece.box is not None]
         if len(boxes) != len(pieces) or not all(isinstance(extent, int) for extent in self.shape):
             return False
-        if not apart and not all(_disjoint(a, b) for k, a in enumerate(boxes) for b in boxes[:k]):
+        if not apart and not all(disjoint(a, b) for k, a in enumerate(boxes) for b in boxes[:k]):
             return False
         return sum(_volume(box) for box in boxes) == _size(self.shape)
 

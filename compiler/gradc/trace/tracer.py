@@ -45,7 +45,7 @@ from gradc.trace.context import (
 )
 from gradc.trace.operators import Operators
 from gradc.trace.specs import supported
-from gradc.trace.storage import Region, Storage, axes, literal_of, whole
+from gradc.trace.storage import Region, Storage, axes, disjoint, literal_of, whole
 
 _AMBIGUOUS = "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
 _BRANCHES = (
@@ -142,6 +142,15 @@ class TracedArray(Operators):
         if view._storage is not self._storage:
             raise AttributeError(located("Incompatible shape for in-place modification; use x = x.reshape(...)"))
         self.restrict(view.region())
+
+    def written(self) -> Tensor | None:
+        """What the storage holds, if anything has been written to it."""
+        return self._storage.current() if self._storage.version else None
+
+    def overlaps(self, other: TracedArray) -> bool:
+        """Whether a write to this array may be seen in the other one."""
+        one, two = (x.region() or whole(x.extents) for x in (self, other))
+        return self._storage is other._storage and not disjoint(one.box, two.box)
 
     def restrict(self, region: Region | None) -> None:
         """Let this handle see that region of its storage."""

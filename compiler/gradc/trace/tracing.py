@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,12 @@ import numpy as np
 
 from gradc.errors import DTypeError, TraceError
 from gradc.ir.scalar import FLOAT64, DType
-from gradc.ir.tensor import Graph, Input
+from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.ir.walk import graph_order
 from gradc.trace.access import Path, Root
 from gradc.trace.conditions import Condition, HasContent
 from gradc.trace.containers import container_classes, flatten, leaf_paths, unflatten
-from gradc.trace.context import Trace, tracing
+from gradc.trace.context import Trace, trace_error, tracing
 from gradc.trace.objects import rely_on_numbers
 from gradc.trace.paths import root_path
 from gradc.trace.records import Argument, Capture, Traced
@@ -178,6 +178,7 @@ def traced_call(
     known = parameter_names(function)
     called = names if names is not None else [known.of(k, len(args)) for k in range(len(args))]
     arguments: list[Argument] = []
+    handles: list[TracedArray] = []
     trees: dict[int | str, Any] = {}
 
     def handed_over(value: Any, name: str, argnum: int | str) -> Any:
@@ -190,6 +191,7 @@ def traced_call(
             if isinstance(handle, TracedArray):
                 assert isinstance(handle.tensor, Input)
                 arguments.append(Argument(path, argnum, handle.tensor, handle.weak))
+                handles.append(handle)
                 dynamic.append(leaf)
             made.append(handle)
         trees[argnum] = tree
@@ -198,7 +200,19 @@ def traced_call(
     new_args = [handed_over(value, called[k], k) for k, value in enumerate(args)]
     new_kwargs = {name: handed_over(value, name, name) for name, value in kwargs.items()}
     runnable = function if is_copy(function) else stand_in(function, path)
-    return _finished(trace, function, runnable(*new_args, **new_kwargs), arguments, trees)
+    result = runnable(*new_args, **new_kwargs)
+    inputs = [argument.input for argument in arguments]
+    return _finished(trace, function, result, arguments, trees, written_of(zip(inputs, handles, strict=True)))
+
+
+def written_of(handles: Iterable[tuple[Input, TracedArray]]) -> tuple[tuple[Input, Tensor], ...]:
+    """The inputs that have been written to, and what they hold."""
+    contents = []
+    for tensor, handle in handles:
+        if handle.extents != tensor.shape:
+            raise trace_error(f"{tensor.name}.shape = ... would reshape the caller's array; use a view, x.reshape(...)")
+        contents.append((tensor, handle.written()))
+    return tuple((tensor, content) for tensor, content in contents if content is not None)
 
 
 def _handle(trace: Trace, leaf: Any, path: str) -> Any:
@@ -211,7 +225,12 @@ def _handle(trace: Trace, leaf: Any, path: str) -> Any:
 
 
 def _finished(
-    trace: Trace, function: Root, result: Any, arguments: Sequence[Argument], trees: dict[int | str, Any]
+    trace: Trace,
+    function: Root,
+    result: Any,
+    arguments: Sequence[Argument],
+    trees: dict[int | str, Any],
+    written: tuple[tuple[Input, Tensor], ...],
 ) -> Traced:
     leaves, tree = flatten(result)
     outputs = [_output(leaf) for leaf in leaves]
@@ -227,6 +246,7 @@ def _finished(
         weak_outputs=tuple(x.weak for x in outputs),
         conditions=conditions_of(trace),
         pins=tuple((tensor, value) for tensor, value in trace.pinned.items() if tensor not in trace.captures),
+        written=written,
         function=function,
         lines={t: trace.lines[t] for t in graph_order(tensors) if t in trace.lines},
     )
