@@ -16,7 +16,7 @@ N = _RNG.normal(size=(2, 3))
 S = _RNG.normal(size=(3, 3))
 C = _RNG.normal(size=(2, 3, 2))
 ONE = _RNG.normal(size=(1, 3, 1))
-I = np.array([[3, 1, 2], [0, 5, 4]])
+K = np.array([[3, 1, 2], [0, 5, 4]])
 B = np.array([[True, False, True], [False, True, True]])
 
 
@@ -63,7 +63,7 @@ FORMS = [
     form("np.reshape", lambda x: np.reshape(x.T, -1), M),
     form("np.reshape", lambda x: np.reshape(x, (5, 1), order="A"), V),
     form("np.reshape", lambda x: np.reshape([x[0], 2.0 * x[1]], (2, 1)), V),
-    form("np.reshape", lambda x: np.reshape(x, (2, 3)), I),
+    form("np.reshape", lambda x: np.reshape(x, (2, 3)), K),
     form("np.reshape", _write_through_reshape, M),
     form("ndarray.reshape", lambda x: x.reshape(3, 2), M),
     form("ndarray.reshape", lambda x: x.reshape((6,), order="F"), M),
@@ -120,7 +120,7 @@ FORMS = [
     form("np.concat", lambda x, y: np.concat((x, y), axis=1), M, N),
     form("np.concatenate", lambda x, y: np.concatenate((x, y), axis=None), M, V),
     form("np.concatenate", lambda x: np.concatenate([x, np.zeros((2, 1)), 2 * x], axis=-1), M),
-    form("np.concatenate", lambda x, k: np.concatenate([x, k], dtype=np.float32), M, I, slope_tolerance=1e-3),
+    form("np.concatenate", lambda x, k: np.concatenate([x, k], dtype=np.float32), M, K, slope_tolerance=1e-3),
     form("np.concatenate", lambda x: np.concatenate([x, x], dtype=np.int64, casting="unsafe"), M),
     form("np.concatenate", lambda x: np.concatenate(x, axis=1), C),
     form("np.stack", lambda x, y: np.stack([x, y]), M, N),
@@ -191,7 +191,7 @@ FORMS = [
     form("np.pad", lambda x: np.pad(x, 2, "minimum", stat_length=2), V),
     form("np.pad", lambda x: np.pad(x, 1, "mean", stat_length=((2, 1), (1, 2))), M),
     form("np.pad", lambda x: np.pad(x, (1, 1), "median"), V),
-    form("np.pad", lambda k: np.pad(k, 1, "mean"), I),
+    form("np.pad", lambda k: np.pad(k, 1, "mean"), K),
     # diagonals and triangles
     form("np.diag", lambda x: np.diag(x), W),
     form("np.diag", lambda x: np.diag(x, -2), W),

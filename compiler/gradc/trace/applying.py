@@ -162,6 +162,11 @@ def _check_cores(arrays: Sequence[TracedArray], cores: Sequence[Sequence[str]]) 
                 raise shape_error(f"inconsistent size for core dimension {name!r}: {extent} and {sizes[name]}")
 
 
+def nditer(*args: Any, **kwargs: Any) -> Any:
+    """Not traceable: it hands out parts of memory."""
+    raise trace_error("np.nditer walks through memory, which can't be traced; use np.ndenumerate(x) or `for row in x`")
+
+
 def ndenumerate(arr: Any) -> Iterator[tuple[tuple[int, ...], Any]]:
     """The positions of an array's entries, with the entries."""
     x = lift(arr)

@@ -28,8 +28,8 @@ from gradc.ir.bounds import decide
 from gradc.ir.scalar import INT64, TRUE, DType, Scalar, apply, index, load, number
 from gradc.ir.tensor import Compute, Extent, Shape, Tensor, compute, extent, extent_scalar
 from gradc.ir.walk import loads_of
-from gradc.trace.context import located, shape_error, trace_error
-from gradc.trace.elementwise import astype, broadcast_indices, broadcast_shapes
+from gradc.trace.context import dtype_error, located, shape_error, trace_error
+from gradc.trace.elementwise import apply_ufunc, astype, broadcast_indices, broadcast_shapes
 from gradc.trace.keys import Component, Fixed, NewAxis, Run, Table, components
 from gradc.trace.masked import masked_part
 from gradc.trace.storage import Region, axes, box_of, entry, literal_of
@@ -201,8 +201,8 @@ def assign(x: TracedArray, value: Any) -> None:
 def fitting(value: TracedArray, target: TracedArray) -> Tensor:
     """The value in the dtype of the array that it is assigned to."""
     if value.dtype.kind == "c" and target.dtype.kind != "c":
-        raise TypeError(
-            located(f"can't assign {value.dtype} to an array of {target.dtype}; create the array with dtype=complex")
+        raise dtype_error(
+            f"can't assign {value.dtype} to an array of {target.dtype}; create the array with dtype=complex"
         )
     if value.weak and value.dtype.kind == "i" and target.dtype.kind in "iu":
         literal, limits = literal_of(value.tensor), np.iinfo(target.dtype)
@@ -289,11 +289,14 @@ def _unravelled(flat: Scalar, shape: Shape) -> list[Scalar]:
     return positions[::-1]
 
 
-def accumulate_at(x: TracedArray, key: Any, value: Any) -> None:
-    """``np.add.at(x, key, value)``: every row of the index adds, also where two name the same entry."""
+def accumulate_at(x: TracedArray, key: Any, value: Any, reducer: str = "sum", ufunc: np.ufunc = np.add) -> None:
+    """``np.add.at(x, key, value)``: every row of the index adds, also where two name the same entry.
+
+    Another ``reducer`` combines the rows of an entry, and ``ufunc`` the entry with the result.
+    """
     parts = components(x, key)
     if not any(isinstance(part, Table) for part in parts):
-        x[key] = x[key] + value
+        x[key] = apply_ufunc(ufunc, [x[key], value])
         return
     gather = _gather(parts)
     new = fitting(lift(value), x)
@@ -302,5 +305,5 @@ def accumulate_at(x: TracedArray, key: Any, value: Any) -> None:
     body = reindexed(entry(new, assigned_indices(new, gather.shape)), shift)
     positions = [reindexed(p, shift) for p in gather.positions]
     domain = conjunction(*[equal(index(k), p) for k, p in enumerate(positions)])
-    added = compute(x.extents, body, reduce_extents=gather.shape, reducer="sum", domain=domain)
-    assign(x, x + wrap(added))
+    combined = compute(x.extents, body, reduce_extents=gather.shape, reducer=reducer, domain=domain)
+    assign(x, apply_ufunc(ufunc, [x, wrap(combined)]))

@@ -16,19 +16,21 @@ import numpy as np
 
 from gradc.ir.scalar import EULER_GAMMA, PI, E, NamedConstant, number
 from gradc.ir.tensor import compute
-from gradc.trace import joining, numerics, reductions, shaping, surface
+from gradc.trace import applying, index_tricks, joining, numerics, reductions, surface
 from gradc.trace.builtin_types import STAND_INS, has_attribute, ordered, real_type, type_of, type_when_run
 from gradc.trace.context import current_trace, trace_error
 from gradc.trace.elementwise import where
 from gradc.trace.registry import FUNCTIONS
 from gradc.trace.selected import Selection
-from gradc.trace.tracer import TracedArray, concrete, constant_array, extent_value, lift
+from gradc.trace.tracer import TracedArray, concrete, extent_value, lift
+from gradc.trace.ufunc_methods import UFUNC_METHODS
 
 #: These give traced arrays whatever their arguments: the function may write traced numbers into them.
 _CREATORS: frozenset[Any] = frozenset(
     {
         np.zeros, np.ones, np.full, np.empty, np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.array,
         np.asarray, np.asanyarray, np.ascontiguousarray, np.copy, np.arange, np.linspace, np.identity, np.eye, np.tri,
+        np.asfortranarray, np.asarray_chkfinite, np.fromiter, np.fromfunction, np.indices, np.broadcast_shapes,
     }
 )  # fmt: skip
 #: What these read may be another thing at the next call.
@@ -61,6 +63,8 @@ class NumpyFunction:
     @functools.cache
     def of(function: Any) -> Any:
         """The stand-in of a NumPy function; classes and other objects stay what they are."""
+        if id(function) in OBJECTS:
+            return OBJECTS[id(function)]
         if isinstance(function, type) or not callable(function):
             return function
         return NumpyFunction(function)
@@ -78,37 +82,33 @@ class NumpyFunction:
         return surface.known_result(function(*args, **kwargs))
 
     def __getattr__(self, name: str) -> Any:
+        if isinstance(self.function, np.ufunc) and name in UFUNC_METHODS:
+            return functools.partial(_ufunc_method, self.function, name)
         return getattr(self.function, name)
 
     def __repr__(self) -> str:
         return repr(self.function)
 
 
-class Concatenator:
-    """``np.r_`` and ``np.c_``."""
-
-    def __init__(self, columns: bool) -> None:
-        self._columns = columns
-
-    def __getitem__(self, key: Any) -> TracedArray:
-        items = key if isinstance(key, tuple) else (key,)
-        if any(isinstance(item, str) for item in items):
-            raise trace_error("np.r_ with a string can't be traced; use np.concatenate or np.stack")
-        parts = [np.r_[item] if isinstance(item, slice) else item for item in items]
-        arrays = [constant_array(part) if isinstance(part, np.ndarray) else lift(part) for part in parts]
-        return joining.column_stack(arrays) if self._columns else joining.hstack(arrays)
+def _ufunc_method(ufunc: np.ufunc, name: str, *args: Any, **kwargs: Any) -> Any:
+    """``np.add.reduce(...)``, also of lists that hold traced numbers."""
+    if _holds(args, TracedArray) or _holds(kwargs, TracedArray):
+        return surface.call_ufunc(ufunc, name, args, kwargs)
+    if _holds(args, np.ndarray):
+        current_trace().volatile = True
+    return surface.known_result(getattr(ufunc, name)(*args, **kwargs))
 
 
-def vectorized(pyfunc: Callable[..., Any], *options: Any, **keywords: Any) -> Callable[..., Any]:
-    """``np.vectorize``: the function is called for each entry."""
-
-    def call(*args: Any) -> Any:
-        arrays = shaping.broadcast_arrays(*args)
-        shape = arrays[0].shape
-        entries = [pyfunc(*[a[position] for a in arrays]) for position in np.ndindex(*shape)]
-        return joining.stacked(entries).reshape(shape)
-
-    return call
+#: Classes and objects of NumPy's that are used like functions, by identity, and what stands for them.
+OBJECTS: dict[int, Any] = {
+    id(np.r_): index_tricks.r_,
+    id(np.c_): index_tricks.c_,
+    id(np.mgrid): index_tricks.mgrid,
+    id(np.ogrid): index_tricks.ogrid,
+    id(np.vectorize): applying.Vectorized,
+    id(np.ndenumerate): applying.ndenumerate,
+    id(np.nditer): applying.nditer,
+}
 
 
 # ---------------------------------------------------------------- modules
@@ -140,10 +140,6 @@ def _numpy_attribute(name: str, value: Any) -> Any:
         return named_constant(_CONSTANTS[name])
     if isinstance(value, types.ModuleType):
         return _random_module(value) if value.__name__ == "numpy.random" else _numpy_module(value)
-    if value is np.vectorize:
-        return vectorized
-    if name in ("r_", "c_"):
-        return Concatenator(columns=name == "c_")
     return NumpyFunction.of(value)
 
 

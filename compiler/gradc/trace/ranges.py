@@ -13,7 +13,7 @@ from gradc.ir.scalar import INT64, index, number
 from gradc.ir.tensor import compute
 from gradc.trace.context import shape_error
 from gradc.trace.creation import array, number_dtype
-from gradc.trace.elementwise import apply_ufunc, astype
+from gradc.trace.elementwise import apply_ufunc, astype, result_dtype
 from gradc.trace.registry import implements
 from gradc.trace.shaping import broadcast_to, expand_dims, moveaxis, reshape, shape_of
 from gradc.trace.tracer import TracedArray, concrete, constant_array, extent_of, known_value, lift, literal_value
@@ -74,8 +74,8 @@ def linspace(
     if fixed[0] is not None and fixed[1] is not None:
         made = np.linspace(*fixed, count, endpoint=endpoint, retstep=retstep, dtype=dtype, axis=axis)  # type: ignore[call-overload]
         return (constant_array(made[0]), made[1]) if retstep else constant_array(made)
-    low, high = apply_ufunc(np.multiply, [low, 1.0]), apply_ufunc(np.multiply, [high, 1.0])
-    result, step = _even_steps(low, high, count, endpoint)
+    exact = np.result_type(result_dtype([low, high]), 0.0)
+    result, step = _even_steps(astype(low, exact), astype(high, exact), count, endpoint)
     result = result if axis == 0 else moveaxis(result, 0, axis)
     result = result if dtype is None else _rounded_down(result, dtype)
     return (result, step) if retstep else result
@@ -91,7 +91,7 @@ def _count(num: Any) -> int:
 def _even_steps(low: TracedArray, high: TracedArray, count: int, endpoint: bool) -> tuple[TracedArray, Any]:
     """The numbers along a first axis, and the step between them."""
     steps = count - 1 if endpoint else count
-    positions = reshape(arange(count, dtype=np.float64), (count,) + (1,) * max(low.ndim, high.ndim))
+    positions = reshape(arange(count, dtype=low.dtype), (count,) + (1,) * max(low.ndim, high.ndim))
     delta = high - low
     step = delta / steps if steps > 0 else math.nan
     result = array(positions * (step if steps > 0 else delta) + low)
@@ -126,7 +126,8 @@ def geomspace(
 ) -> TracedArray:
     """Numbers at equal ratios: powers between the logarithms of the ends, with the sign of the first."""
     count = _count(num)
-    low, high = (apply_ufunc(np.multiply, [x, 1.0]) for x in (start, stop))
+    exact = np.result_type(lift(start).dtype, lift(stop).dtype, 0.0)
+    low, high = astype(lift(start), exact), astype(lift(stop), exact)
     for end in (low, high):
         known = literal_value(end)
         if known is not None and (known == 0).any():

@@ -11,7 +11,7 @@ from gradc.ir.scalar import apply, number
 from gradc.ir.tensor import Extent, compute, extent_scalar
 from gradc.trace.context import dtype_error, shape_error, trace_error
 from gradc.trace.cumulative import cumsum
-from gradc.trace.elementwise import apply_ufunc, astype, truth, where
+from gradc.trace.elementwise import apply_ufunc, astype, result_dtype, truth, where
 from gradc.trace.flat import cycled, flat_view, put_flat
 from gradc.trace.indexing import assign
 from gradc.trace.outputs import deliver
@@ -162,7 +162,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Traced
     chosen, listed = _positions(a, "np.choose"), [lift(c) for c in choices]
     if not listed:
         raise shape_error("invalid number of choices: give one at least")
-    dtype = np.result_type(*[c.dtype for c in listed])
+    dtype = result_dtype(listed)
     if mode == "raise":
         _refuse_known_outside(chosen, len(listed))
         chosen = within(chosen, len(listed))
