@@ -31,7 +31,9 @@ def selection_weight(node: Compute) -> Scalar:
         reducer="sum",
         domain=node.domain,
     )
-    share = power_of(load(count, [index(k) for k in range(rank)]), -1)
+    extrema = load(count, [index(k) for k in range(rank)])
+    # where no entry is in the domain there is nothing to share out, and a share that is finite
+    share = power_of(extrema if node.domain is TRUE else apply("maximum", extrema, number(1, node.dtype)), -1)
     return guarded(chosen, share)
 
 

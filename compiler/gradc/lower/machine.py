@@ -9,6 +9,7 @@ import numpy as np
 
 from gradc.ir.scalar import BOOL, INT64, DType
 from gradc.lower import mathematics
+from gradc.lower.integer_routines import COMMON_DIVISOR, POWER
 from gradc.lower.text import FunctionBuilder, Value, intrinsic_suffix, literal, llvm_type
 
 _FLOAT_RELATIONS = {
@@ -27,24 +28,6 @@ _INTEGER_RELATIONS = {
     "equal": "eq",
     "not_equal": "ne",
 }
-
-_INTEGER_POWER = """define internal i64 @gradc_ipow(i64 %base, i64 %exponent) {
-entry:
-  br label %loop
-loop:
-  %b = phi i64 [ %base, %entry ], [ %b2, %loop ]
-  %e = phi i64 [ %exponent, %entry ], [ %e2, %loop ]
-  %r = phi i64 [ 1, %entry ], [ %r2, %loop ]
-  %odd = trunc i64 %e to i1
-  %m = mul i64 %r, %b
-  %r2 = select i1 %odd, i64 %m, i64 %r
-  %b2 = mul i64 %b, %b
-  %e2 = lshr i64 %e, 1
-  %more = icmp ne i64 %e2, 0
-  br i1 %more, label %loop, label %done
-done:
-  ret i64 %r2
-}"""
 
 
 class Machine:
@@ -246,9 +229,25 @@ class Machine:
 
     def integer_power(self, base: Value, exponent: Value) -> Value:
         """``base ** exponent`` by squaring."""
-        self.builder.module.helper("gradc_ipow", _INTEGER_POWER)
+        self.builder.module.helper("gradc_ipow", POWER)
         wide = self.convert(base, INT64), self.convert(exponent, INT64)
         return self.convert(self._per_lane("gradc_ipow", INT64, *wide), base.dtype)
+
+    def width(self, x: Value) -> int:
+        """How many bits a number has."""
+        return 8 * x.dtype.itemsize
+
+    def bits(self, instruction: str, a: Value, b: Value) -> Value:
+        """``and``, ``or``, ``xor``, ``shl``, ``ashr`` or ``lshr``, as LLVM has them."""
+        a, b = self._alike(a, b)
+        return self._operation(f"{instruction} {{t}} {{0}}, {{1}}", a.dtype, a, b)
+
+    def common_divisor(self, a: Value, b: Value) -> Value:
+        """The largest number that divides two sizes, by Euclid's algorithm."""
+        self.builder.module.helper("gradc_gcd", COMMON_DIVISOR)
+        unsigned = np.dtype(f"u{a.dtype.itemsize}")  # the size of the smallest signed number is one
+        wide = [self.convert(self.convert(x, unsigned), INT64) for x in self._alike(a, b)]
+        return self.convert(self._per_lane("gradc_gcd", INT64, *wide), a.dtype)
 
     # ------------------------------------------------------------ comparison and selection
 

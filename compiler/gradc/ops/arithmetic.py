@@ -372,13 +372,31 @@ register(
         "copysign",
         2,
         floating,
-        None,
+        lambda y, a, b: (times(apply("copysign", one(a), a), apply("copysign", one(b), b)), None),
         "numpy.copysign",
         forms.mp_copysign,
         forms.sympy_copysign,
         lower="llvm.copysign",
         cost=1,
+        kink="jumps with the sign of the second argument: the derivative is that of the smooth part",
+        domain=((0.2, 3.0), (0.2, 3.0)),
         extra={"complex": forms.step_copysign},
+    )
+)
+register(
+    Op(
+        "nextafter",
+        2,
+        floating,
+        lambda y, a, b: (one(y), None),
+        "numpy.nextafter",
+        forms.mp_next_after,
+        lambda s, a, b: a,
+        lower="libm.nextafter",
+        cost=20,
+        kink="the derivative is that of the first argument: rounding is not seen",
+        domain=((0.2, 3.0), (3.5, 4.0)),
+        extra={"complex": forms.step_next_after},
     )
 )
 

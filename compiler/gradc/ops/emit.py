@@ -66,6 +66,15 @@ class Emitter(Protocol):
     def own(self, name: str, *args: V) -> V | None:
         """The machine's own code for a function of floats that the C library lacks (``sigmoid``), if it has any."""
 
+    def width(self, x: V) -> int:
+        """How many bits a number has."""
+
+    def bits(self, instruction: str, a: V, b: V) -> V:
+        """``and``, ``or``, ``xor``, ``shl``, ``ashr`` or ``lshr`` of two integers, as LLVM has them."""
+
+    def common_divisor(self, a: V, b: V) -> V:
+        """The largest number that divides two integers that are not negative."""
+
     def integer_power(self, base: V, exponent: V) -> V:
         """``base ** exponent`` for integers and a non-negative exponent."""
 
@@ -174,6 +183,45 @@ def rounding(name: str) -> Any:
         return e.call(f"llvm.{name}", x) if e.kind(x) == "f" else x
 
     return lower
+
+
+def of_bits(instruction: str) -> Any:
+    """An operation on the bits of two integers, by LLVM's name."""
+
+    def lower(e: Emitter, a: V, b: V) -> V:
+        return e.bits(instruction, a, b)
+
+    return lower
+
+
+def _is_shift(e: Emitter, count: V) -> V:
+    """Whether some bits are left after a shift by ``count``."""
+    below = e.compare("less", count, e.constant(e.width(count), count))
+    return e.both(below, e.compare("greater_equal", count, e.constant(0, count)))
+
+
+def shift_left(e: Emitter, a: V, count: V) -> V:
+    """NumPy's ``a << count``: 0 where no bit is left, and for a negative count."""
+    zero, inside = e.constant(0, a), _is_shift(e, count)
+    return e.select(inside, e.bits("shl", a, e.select(inside, count, zero)), zero)
+
+
+def shift_right(e: Emitter, a: V, count: V) -> V:
+    """NumPy's ``a >> count``: only the sign where no bit is left, and for a negative count."""
+    zero, inside = e.constant(0, a), _is_shift(e, count)
+    if e.kind(a) == "i":
+        return e.bits("ashr", a, e.select(inside, count, e.constant(e.width(a) - 1, a)))
+    return e.select(inside, e.bits("lshr", a, e.select(inside, count, zero)), zero)
+
+
+def count_bits(e: Emitter, a: V) -> V:
+    """How many bits of ``|a|`` are set."""
+    return e.call("llvm.ctpop", absolute(e, a))
+
+
+def common_divisor(e: Emitter, a: V, b: V) -> V:
+    """The largest number that divides both; with 0 it is the other's size."""
+    return e.common_divisor(absolute(e, a), absolute(e, b))
 
 
 def comparison(relation: str) -> Any:

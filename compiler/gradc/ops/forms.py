@@ -191,6 +191,13 @@ def mp_inverse_sigmoid_like(name: str) -> Callable[..., Any]:
     return lambda mp, x: mp.inf * mp.sign(x) if abs(x) == 1 else getattr(mp, name)(x)
 
 
+def mp_next_after(mp: Any, a: Any, b: Any) -> Any:
+    """The first argument, moved by as much as its nearest float is."""
+    near = float(a)
+    following = mp.mpf(math.nextafter(near, float(b)))
+    return a + (following - mp.mpf(near)) if math.isfinite(near) else following
+
+
 def mp_test(name: str) -> Callable[..., Any]:
     """A predicate by mpmath's name."""
     return lambda mp, x: bool(getattr(mp, name)(x))
@@ -293,6 +300,11 @@ def step_copysign(np: Any, a: Any, b: Any) -> Any:
     """``|a|`` with the sign of b."""
     value = np.copysign(a.real, b.real)
     return dual(np, value, a.imag * np.where(np.signbit(value) == np.signbit(a.real), 1.0, -1.0))
+
+
+def step_next_after(np: Any, a: Any, b: Any) -> Any:
+    """The next float, which moves along with the first argument."""
+    return dual(np, np.nextafter(a.real, b.real), a.imag)
 
 
 def step_cube_root(np: Any, x: Any) -> Any:

@@ -1,220 +1,118 @@
-"""Elementwise operations: one row per NumPy ufunc, saying which scalar expression it is.
+"""Elementwise operations: operands are broadcast, brought to the dtypes of NumPy's loop, and a row says what is computed.
 
-A row is the name of an op (applied exactly as written), or a function of the scalars. NumPy itself tells the dtypes.
+The rows are in `gradc.trace.ufunc_rows`; the calls that users write, with their keywords, in `gradc.trace.ufuncs`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-import gradc.ops  # noqa: F401  (fills the table of operations)
 from gradc.ir import algebra
-from gradc.ir.algebra import conjunction, convert, disjunction, negation
-from gradc.ir.scalar import BOOL, FALSE, INT64, TRUE, DType, Number, Scalar, apply, number
-from gradc.ir.tensor import Extent, Shape, compute
+from gradc.ir.algebra import convert
+from gradc.ir.bounds import decide
+from gradc.ir.scalar import BOOL, INT64, TRUE, DType, Scalar, apply, number
+from gradc.ir.tensor import Compute, Extent, Shape, Tensor, compute
+from gradc.ir.walk import loads_of
 from gradc.trace.context import dtype_error, shape_error, trace_error
 from gradc.trace.specs import supported
-from gradc.trace.storage import axes, entry
-from gradc.trace.tracer import TracedArray, lift, size_expression, wrap
+from gradc.trace.storage import axes, entry, literal_of
+from gradc.trace.tracer import TracedArray, known_value, lift, number_value, size_expression, wrap
+from gradc.trace.ufunc_rows import COMPARISONS, CONNECTIVES, UFUNCS, Row
 
-Row = str | Callable[..., Scalar]
-
-
-def _literal(value: Any, like: Scalar) -> Number:
-    return number(value, like.dtype)
-
-
-def _scaled(factor: float | Fraction) -> Row:
-    return lambda x: apply("mul", x, _literal(factor, x))
-
-
-def _boolean(name: str, on_bools: Callable[..., Scalar]) -> Row:
-    """A row that is a connective on bools: NumPy's + on bools is `or`, its * is `and`."""
-
-    def row(*args: Scalar) -> Scalar:
-        return on_bools(*args) if args[0].dtype.kind == "b" else apply(name, *args)
-
-    return row
-
-
-def _only_bools(name: str, on_bools: Callable[..., Scalar]) -> Row:
-    def row(*args: Scalar) -> Scalar:
-        if args[0].dtype.kind != "b":
-            raise trace_error(f"np.{name} of integers can't be traced; compute it outside the function and pass it in")
-        return on_bools(*args)
-
-    return row
-
-
-def _exclusive(a: Scalar, b: Scalar) -> Scalar:
-    return disjunction(conjunction(a, negation(b)), conjunction(negation(a), b))
-
-
-def _divided(a: Scalar, b: Scalar) -> Scalar:
-    return apply("div", a, b)
-
-
-def _power(base: Scalar, exponent: Scalar) -> Scalar:
-    negative = (
-        isinstance(exponent, Number) and isinstance(exponent.value, int | Fraction | float) and exponent.value < 0
-    )
-    if base.dtype.kind in "iu" and negative:
-        raise ValueError("Integers to negative integer powers are not allowed.")
-    return apply("pow", base, exponent)
-
-
-def _ignoring_nan(name: str) -> Row:
-    def row(a: Scalar, b: Scalar) -> Scalar:
-        if a.dtype.kind in "biu":
-            return apply(name, a, b)
-        return apply("where", apply("isnan", a), b, apply("where", apply("isnan", b), a, apply(name, a, b)))
-
-    return row
-
-
-def _heaviside(x: Scalar, at_zero: Scalar) -> Scalar:
-    zero, one = _literal(0, x), _literal(1, x)
-    step = apply("where", apply("equal", x, zero), at_zero, apply("where", apply("less", x, zero), zero, one))
-    return apply("where", apply("isnan", x), x, step)
-
-
-def _absolute(x: Scalar) -> Scalar:
-    return x if x.dtype.kind in "bu" else apply("abs", x)
-
-
-def _rounding(name: str) -> Row:
-    return lambda x: x if x.dtype.kind in "biu" else apply(name, x)
-
-
-def _real_only(name: str) -> Row:
-    def row(x: Scalar) -> Scalar:
-        return apply(name, x) if x.dtype.kind in "fc" else FALSE if name != "isfinite" else TRUE
-
-    return row
-
-
-def _fmod(a: Scalar, b: Scalar) -> Scalar:
-    if a.dtype.kind != "f":
-        raise dtype_error("np.fmod of integers can't be traced; use % (np.mod)")
-    return apply("sub", a, apply("mul", b, apply("trunc", apply("div", a, b))))
-
-
-def _conjugate(x: Scalar) -> Scalar:
-    return apply("conj", x) if x.dtype.kind == "c" else x
-
-
-def _xlogy(x: Scalar, y: Scalar) -> Scalar:
-    return apply("where", apply("equal", x, _literal(0, x)), _literal(0, x), apply("mul", x, apply("log", y)))
-
-
-_SAME_NAME = (
-    "sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh arctan2 hypot "
-    "exp exp2 expm1 log log2 log10 log1p logaddexp sqrt cbrt copysign signbit "
-    "less less_equal greater greater_equal equal not_equal"
-).split()
-
-#: NumPy ufunc -> what it is.
-UFUNCS: dict[str, Row] = {
-    **{name: name for name in _SAME_NAME},
-    "add": _boolean("add", disjunction),
-    "subtract": "sub",
-    "multiply": _boolean("mul", conjunction),
-    "divide": _divided,
-    "negative": "neg",
-    "positive": lambda x: x,
-    "power": _power,
-    "float_power": _power,
-    "square": lambda x: apply("pow", x, _literal(2, x)) if x.dtype.kind != "b" else x,
-    "reciprocal": lambda x: (
-        apply("div", _literal(1, x), x) if x.dtype.kind in "fc" else apply("floordiv", _literal(1, x), x)
-    ),
-    "floor_divide": "floordiv",
-    "remainder": "mod",
-    "fmod": _fmod,
-    "absolute": _absolute,
-    "fabs": _absolute,
-    "sign": "sign",
-    "maximum": _boolean("maximum", disjunction),
-    "minimum": _boolean("minimum", conjunction),
-    "fmax": _ignoring_nan("maximum"),
-    "fmin": _ignoring_nan("minimum"),
-    "heaviside": _heaviside,
-    "floor": _rounding("floor"),
-    "ceil": _rounding("ceil"),
-    "trunc": _rounding("trunc"),
-    "rint": _rounding("rint"),
-    "isnan": _real_only("isnan"),
-    "isinf": _real_only("isinf"),
-    "isfinite": _real_only("isfinite"),
-    "deg2rad": lambda x: apply("mul", x, apply("div", number(math.pi, x.dtype), _literal(180, x))),
-    "rad2deg": lambda x: apply("mul", x, apply("div", _literal(180, x), number(math.pi, x.dtype))),
-    "logaddexp2": lambda a, b: apply(
-        "div",
-        apply(
-            "logaddexp", apply("mul", a, apply("log", _literal(2, a))), apply("mul", b, apply("log", _literal(2, b)))
-        ),
-        apply("log", _literal(2, a)),
-    ),
-    "conjugate": _conjugate,
-    "logical_and": lambda a, b: conjunction(a, b),
-    "logical_or": lambda a, b: disjunction(a, b),
-    "logical_not": lambda a: negation(a),
-    "logical_xor": _exclusive,
-    "bitwise_and": _only_bools("bitwise_and", conjunction),
-    "bitwise_or": _only_bools("bitwise_or", disjunction),
-    "bitwise_xor": _only_bools("bitwise_xor", _exclusive),
-    "invert": _only_bools("invert", negation),
-    # scipy.special
-    "expit": "sigmoid",
-    "erf": "erf",
-    "erfc": "erfc",
-    "xlogy": _xlogy,
-    "log_ndtr": lambda x: apply("log", _ndtr(x)),
-    "ndtr": lambda x: _ndtr(x),
-}
-UFUNCS["degrees"], UFUNCS["radians"], UFUNCS["true_divide"] = UFUNCS["rad2deg"], UFUNCS["deg2rad"], UFUNCS["divide"]
-
-
-def _ndtr(x: Scalar) -> Scalar:
-    root = apply("sqrt", _literal(2, x))
-    return apply("mul", _literal(Fraction(1, 2), x), apply("erfc", apply("div", apply("neg", x), root)))
-
-
-_CONNECTIVES = frozenset({"logical_and", "logical_or", "logical_not", "logical_xor"})
 _resolved: dict[tuple[Any, ...], tuple[DType, ...]] = {}
+_ZEROS = {"i": 0, "u": 0, "f": 0.0, "c": 0j}
+_UINT64: DType = np.dtype(np.uint64)
+
+
+# ---------------------------------------------------------------- dtypes
 
 
 def _kind(array: TracedArray) -> Any:
     """What NumPy's promotion is told: a dtype, or a Python type for a weak number."""
-    if array.weak and array.dtype.kind in "ifc":
-        return {"i": int, "f": float, "c": complex}[array.dtype.kind]
-    return array.dtype
+    return type(_ZEROS[array.dtype.kind]) if array.weak and array.dtype.kind in _ZEROS else array.dtype
 
 
-def loop_dtypes(ufunc: np.ufunc, operands: Sequence[TracedArray]) -> tuple[DType, ...]:
-    """The dtypes that NumPy's ufunc computes with: those of its inputs, then of its result."""
-    key = (ufunc, *[_kind(x) for x in operands])
+def loop_dtypes(
+    ufunc: np.ufunc,
+    operands: Sequence[TracedArray],
+    *,
+    signature: tuple[DType | None, ...] | None = None,
+    casting: str = "same_kind",
+) -> tuple[DType, ...]:
+    """The dtypes that NumPy's ufunc computes with: those of its inputs, then of its results."""
+    key = (ufunc, signature, casting, *[_kind(x) for x in operands])
     known = _resolved.get(key)
     if known is not None:
         return known
-    if all(isinstance(kind, type) for kind in key[1:]):  # NumPy would compare Python ints as objects
-        return loop_dtypes(ufunc, [TracedArray(x.tensor) for x in operands])
+    if all(isinstance(kind, type) for kind in key[3:]):  # NumPy would compare Python ints as objects
+        strong = [TracedArray(x.tensor) for x in operands]
+        return loop_dtypes(ufunc, strong, signature=signature, casting=casting)
+    chosen: dict[str, Any] = {} if signature is None else {"signature": signature}
     try:
-        dtypes = ufunc.resolve_dtypes((*key[1:], *[None] * ufunc.nout))
+        dtypes = ufunc.resolve_dtypes((*key[3:], *[None] * ufunc.nout), casting=casting, **chosen)  # type: ignore[arg-type]
     except TypeError as error:
-        raise dtype_error(str(error)) from None
+        raise dtype_error(f"{error}; convert the arrays with x.astype(...), or give another dtype=") from None
+    if all(supported(d) for d in dtypes[ufunc.nin :]):  # a test of small integers looks at them as halves
+        dtypes = tuple(np.dtype(np.float32) if d == np.float16 else d for d in dtypes)
     if not all(supported(d) for d in dtypes):
         given = ", ".join(str(x.dtype) for x in operands)
-        raise dtype_error(
-            f"np.{ufunc.__name__} of {given} gives {dtypes[-1]}, which is not supported; use x.astype(float)"
-        )
+        wrong = next(d for d in dtypes if not supported(d))
+        raise dtype_error(f"np.{ufunc.__name__} of {given} gives {wrong}, which is not supported; use x.astype(float)")
     _resolved[key] = dtypes
     return dtypes
+
+
+def _comparison_dtypes(operands: Sequence[TracedArray], dtypes: tuple[DType, ...]) -> tuple[DType, ...]:
+    """Python ints are compared as the numbers they are, also with integers that could not hold them."""
+    if any(x.dtype.kind not in "biu" for x in operands) or not any(x.weak for x in operands):
+        return dtypes
+    if all(not x.weak or _weak_fits(x, d) for x, d in zip(operands, dtypes, strict=False)):
+        return dtypes
+    wide = [x.dtype if x.dtype == _UINT64 else INT64 for x in operands]
+    return (*wide, BOOL)
+
+
+def _weak_fits(x: TracedArray, dtype: DType) -> bool:
+    """Whether a Python int, as far as its value is known, is a number of an integer dtype."""
+    if x.dtype == dtype or dtype.kind not in "iu":
+        return True
+    literal = literal_of(x.tensor)
+    value = None if literal is None else number_value(literal)
+    return value is not None and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
+
+
+def check_fits(x: TracedArray, dtype: DType) -> None:
+    """Refuse a Python int that is no number of an integer dtype: NumPy raises an OverflowError."""
+    if not x.weak or x.dtype.kind not in "iu" or _weak_fits(x, dtype):
+        return
+    if size_expression(x.tensor) is not None and dtype.itemsize >= 4 and literal_of(x.tensor) is None:
+        return  # the size of an array
+    value = known_value(x)
+    if value is None:
+        raise dtype_error(
+            f"a Python int that is not known before the function runs can't become {dtype}; pass it as an array"
+        )
+    if not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+        raise dtype_error(
+            f"Python integer {value} out of bounds for {dtype}; convert the array to a larger dtype, x.astype(int)"
+        )
+
+
+def result_dtype(operands: Sequence[TracedArray]) -> DType:
+    """NumPy's promotion, Python numbers being weak."""
+    kinds = [_ZEROS[x.dtype.kind] if x.weak and x.dtype.kind in _ZEROS else x.dtype for x in operands]
+    return np.result_type(*kinds)
+
+
+def array_dtype(operands: Sequence[TracedArray]) -> DType:
+    """NumPy's promotion of what becomes one array: there a Python number counts with its own dtype."""
+    return np.result_type(*[x.dtype for x in operands])
+
+
+# ---------------------------------------------------------------- broadcasting
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
@@ -255,19 +153,35 @@ def broadcast_entry(x: TracedArray, result: Shape, indices: Sequence[Scalar]) ->
     return size if size is not None else entry(tensor, broadcast_indices(tensor.shape, result, indices))
 
 
+# ---------------------------------------------------------------- application
+
+
 def elementwise(
     row: Row, operands: Sequence[TracedArray], dtypes: Sequence[DType], *, weak: bool = False
 ) -> TracedArray:
     """``row`` over the broadcast operands, converted to ``dtypes``."""
+    return _elementwise((row,), operands, dtypes, weak=weak)[0]
+
+
+def _elementwise(
+    rows: Sequence[Row], operands: Sequence[TracedArray], dtypes: Sequence[DType], *, weak: bool = False
+) -> tuple[TracedArray, ...]:
+    """Several rows over the same operands. Dtypes beyond those of the operands are those of the results."""
     shape = broadcast_shapes(*[x.extents for x in operands])
     indices = axes(len(shape))
+    for x, dtype in zip(operands, dtypes, strict=False):
+        check_fits(x, dtype)
     entries = [convert(broadcast_entry(x, shape, indices), d) for x, d in zip(operands, dtypes, strict=False)]
     if weak and not shape and all(_is_size(e) for e in entries):
-        exact = _EXACT.get(row) if isinstance(row, str) else _EXACT_ROWS.get(row)
-        if exact is not None:
-            return TracedArray(compute((), exact(*entries)), weak=True)
-    body = apply(row, *entries) if isinstance(row, str) else row(*entries)
-    return wrap(compute(shape, body), weak=weak)
+        exact = [_exact(row) for row in rows]
+        if None not in exact:
+            return tuple(TracedArray(compute((), e(*entries)), weak=True) for e in exact if e is not None)
+    results = []
+    for k, row in enumerate(rows):
+        body = apply(row, *entries) if isinstance(row, str) else row(*entries)
+        wanted = dtypes[len(operands) + k] if len(dtypes) > len(operands) + k else body.dtype
+        results.append(wrap(compute(shape, convert(body, wanted)), weak=weak))
+    return tuple(results)
 
 
 def _is_size(scalar: Scalar) -> bool:
@@ -275,28 +189,82 @@ def _is_size(scalar: Scalar) -> bool:
 
 
 #: Arithmetic of sizes and Python ints is exact, so that an extent such as ``n - 1`` stays one.
-_EXACT: dict[str, Callable[..., Scalar]] = {
+_EXACT: dict[Any, Callable[..., Scalar]] = {
     "sub": algebra.difference,
     "floordiv": algebra.floor_divide,
     "mod": algebra.modulo,
     "neg": algebra.negated,
+    UFUNCS["add"]: algebra.sum_of,
+    UFUNCS["multiply"]: algebra.product_of,
 }
-_EXACT_ROWS: dict[Any, Callable[..., Scalar]] = {UFUNCS["add"]: algebra.sum_of, UFUNCS["multiply"]: algebra.product_of}
 
 
-def apply_ufunc(ufunc: np.ufunc, operands: Sequence[Any], *, weak: bool = False, dtype: Any = None) -> TracedArray:
-    """``ufunc(*operands)``. ``weak`` keeps Python numbers Python numbers, as operators do and NumPy's functions don't."""
+def _exact(row: Row) -> Callable[..., Scalar] | None:
+    return _EXACT.get(row)
+
+
+def ufunc_results(
+    ufunc: np.ufunc,
+    operands: Sequence[Any],
+    *,
+    weak: bool = False,
+    signature: tuple[DType | None, ...] | None = None,
+    casting: str = "same_kind",
+) -> tuple[TracedArray, ...]:
+    """The results of ``ufunc(*operands)``, one or more.
+
+    ``weak`` keeps Python numbers Python numbers, as operators do and NumPy's functions don't.
+    """
     name = ufunc.__name__
-    row = UFUNCS.get(name)
-    if row is None:
+    rows = UFUNCS.get(name)
+    if rows is None and name.endswith("(vectorized)"):
+        raise trace_error("np.frompyfunc calls Python for every entry, which can't be traced; use np.vectorize or np.where")
+    if rows is None:
         raise trace_error(f"np.{name} can't be traced; compute it outside the function and pass the result in")
     lifted = [lift(x) for x in operands]
-    dtypes = loop_dtypes(ufunc, lifted)
-    if name in _CONNECTIVES:
+    _refuse_huge(operands, lifted)
+    dtypes = loop_dtypes(ufunc, lifted, signature=signature, casting=casting)
+    if name in CONNECTIVES:
         lifted, dtypes = [truth(x) for x in lifted], (BOOL,) * 3
-    if dtype is not None:
-        dtypes = (np.dtype(dtype),) * len(dtypes)
-    return elementwise(row, lifted, dtypes, weak=weak and all(x.weak for x in lifted))
+    elif name in COMPARISONS and signature is None:
+        dtypes = _comparison_dtypes(lifted, dtypes)
+    elif ufunc is np.power and dtypes[0].kind == "i":
+        _check_exponent(lifted[1])
+    every = rows if isinstance(rows, tuple) else (rows,)
+    return _elementwise(every, lifted, dtypes, weak=weak and all(x.weak for x in lifted))
+
+
+def _refuse_huge(operands: Sequence[Any], lifted: Sequence[TracedArray]) -> None:
+    """A Python int that no integer dtype holds has become a float, which is right among floats only."""
+    for given in operands:
+        if type(given) is int and not -(2**63) <= given < 2**64 and any(x.dtype.kind in "biu" for x in lifted):
+            raise dtype_error(f"Python integer {given} is too large for integers of 64 bits; write it as a float")
+
+
+def _check_exponent(exponent: TracedArray) -> None:
+    """Integers have no negative powers, so an exponent must be known not to be negative."""
+    if exponent.dtype.kind in "bu" or _never_negative(exponent.tensor):
+        return
+    value = known_value(exponent)
+    if value is None:
+        raise dtype_error(
+            "an integer to the power of an integer that is not known before the function runs can't be traced, as NumPy "
+            "refuses negative powers of integers; make the base a float, x.astype(float) ** n, or the exponent unsigned"
+        )
+    if (value < 0).any():
+        raise dtype_error("Integers to negative integer powers are not allowed; make the base a float, x.astype(float)")
+
+
+def _never_negative(tensor: Tensor) -> bool:
+    """Whether an integer expression of indices and sizes is at least 0."""
+    if not isinstance(tensor, Compute) or tensor.reducer is not None or tensor.dtype != INT64 or loads_of(tensor.body):
+        return False
+    return decide(algebra.less_equal(0, tensor.body), tensor.shape) is TRUE
+
+
+def apply_ufunc(ufunc: np.ufunc, operands: Sequence[Any], *, weak: bool = False) -> TracedArray:
+    """``ufunc(*operands)``, for a ufunc of one result."""
+    return ufunc_results(ufunc, operands, weak=weak)[0]
 
 
 def truth(x: TracedArray) -> TracedArray:
@@ -314,6 +282,7 @@ def astype(x: TracedArray, dtype: Any) -> TracedArray:
         raise dtype_error(f"dtype {target} is not supported; use float64, float32, complex, an integer dtype or bool")
     if target.kind == "b":
         return truth(x)
+    check_fits(x, target)
     if x.dtype == target:
         return wrap(x.tensor)
     if x.dtype.kind == "c" and target.kind != "c":
@@ -326,16 +295,3 @@ def where(condition: Any, a: Any, b: Any) -> TracedArray:
     lifted = [truth(lift(condition)), lift(a), lift(b)]
     dtype = result_dtype(lifted[1:])
     return elementwise("where", lifted, (BOOL, dtype, dtype))
-
-
-def result_dtype(operands: Sequence[TracedArray]) -> DType:
-    """NumPy's promotion, Python numbers being weak."""
-    return np.result_type(*[_ZEROS[x.dtype.kind] if x.weak and x.dtype.kind in "ifc" else x.dtype for x in operands])
-
-
-def array_dtype(operands: Sequence[TracedArray]) -> DType:
-    """NumPy's promotion of what becomes one array: there a Python number counts with its own dtype."""
-    return np.result_type(*[x.dtype for x in operands])
-
-
-_ZEROS = {"i": 0, "f": 0.0, "c": 0j}

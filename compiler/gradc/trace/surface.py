@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gradc.trace import (
+    applying,
+    attributes,
     binning,
-    contraction,
     creation,
-    cumulative,
+    diagonals,
     differences,
     einsum,
+    flat,
+    flipping,
     fourier,
     joining,
     linear_algebra,
     missing,
     norms,
-    numerics,
     order_statistics,
+    padding,
     polynomials,
-    reductions,
+    positions,
+    ranges,
+    repeating,
     selection,
     sliding,
     sorting,
     statistics,
+    taking,
+    windows,
 )
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import dtype_error, shape_error, trace_error
-from gradc.trace.elementwise import apply_ufunc, astype
-from gradc.trace.indexing import accumulate_at, assign
+from gradc.trace.elementwise import astype
+from gradc.trace.indexing import assign
 from gradc.trace.joining import stacked
 from gradc.trace.outputs import deliver
 from gradc.trace.registry import ATTRIBUTES, FUNCTIONS, METHODS, NAMED_FUNCTIONS
+from gradc.trace.selected import Selection, selection_among
 from gradc.trace.tracer import TracedArray, constant_array, known_value, lift
+from gradc.trace.ufunc_methods import call_ufunc
+from gradc.trace.ufuncs import operate
 
 #: What there is instead of functions that can't be traced.
 _INSTEAD: dict[str, str] = {
@@ -73,6 +83,9 @@ def full_name(function: Any) -> str:
 
 def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """A NumPy function on arguments of which at least one is traced."""
+    chosen = selection_among(args)
+    if chosen is not None:
+        return chosen.__array_function__(function, (), args, kwargs)
     implementation = FUNCTIONS.get(function) or NAMED_FUNCTIONS.get(f"numpy.{full_name(function)}")
     if implementation is None:
         return _on_known_values(function, args, kwargs)
@@ -102,102 +115,6 @@ def known_result(result: Any) -> Any:
     return result
 
 
-def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """``ufunc.method(*inputs, **kwargs)`` on inputs of which at least one is traced."""
-    out = kwargs.pop("out", None)
-    implementation = _UFUNC_METHODS.get(method)
-    if implementation is None:
-        raise _untraceable(f"{ufunc.__name__}.{method}")
-    result = implementation(ufunc, inputs, kwargs)
-    return result if out is None else deliver(out, result)
-
-
-def _called(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    special = _SPECIAL_UFUNCS.get(ufunc.__name__)
-    if special is not None:
-        return special(*inputs)
-    condition, dtype = kwargs.pop("where", True), kwargs.pop("dtype", None)
-    kwargs.pop("casting", None), kwargs.pop("order", None), kwargs.pop("subok", None)
-    if kwargs:
-        raise trace_error(f"np.{ufunc.__name__}({next(iter(kwargs))}=...) can't be traced")
-    if condition is not True:
-        raise trace_error(f"np.{ufunc.__name__}(where=...) can't be traced; use np.where(condition, result, other)")
-    return apply_ufunc(ufunc, inputs, dtype=dtype)
-
-
-def _divmod(a: Any, b: Any) -> tuple[TracedArray, TracedArray]:
-    return apply_ufunc(np.floor_divide, [a, b]), apply_ufunc(np.remainder, [a, b])
-
-
-def _modf(x: Any) -> tuple[TracedArray, TracedArray]:
-    whole = apply_ufunc(np.trunc, [x])
-    return apply_ufunc(np.subtract, [x, whole]), whole
-
-
-def _vecdot(a: Any, b: Any) -> TracedArray:
-    return reductions.sum_(apply_ufunc(np.multiply, [apply_ufunc(np.conjugate, [a]), b]), -1)
-
-
-_SPECIAL_UFUNCS: dict[str, Callable[..., Any]] = {
-    "matmul": contraction.matmul,
-    "divmod": _divmod,
-    "modf": _modf,
-    "vecdot": _vecdot,
-    "matvec": lambda a, b: contraction.matmul(a, lift(b)[..., None])[..., 0],
-    "vecmat": lambda a, b: contraction.matmul(lift(a)[..., None, :], b)[..., 0, :],
-}
-
-#: ufunc -> the reduction that its ``reduce`` is.
-_REDUCTIONS: dict[str, Callable[..., TracedArray]] = {
-    "add": reductions.sum_,
-    "multiply": reductions.prod,
-    "maximum": reductions.maximum,
-    "minimum": reductions.minimum,
-    "logical_and": reductions.all_,
-    "logical_or": reductions.any_,
-}
-_REDUCER_NAMES = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
-
-
-def _reduce(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    if ufunc is np.logaddexp:
-        return numerics.log_sum_exp(inputs[0], **{"axis": 0} | kwargs)
-    reduction = _REDUCTIONS.get(ufunc.__name__)
-    if reduction is None:
-        raise _untraceable(f"{ufunc.__name__}.reduce")
-    names = ("axis", "dtype", "out", "keepdims", "initial", "where")
-    options = {"axis": 0} | dict(zip(names, inputs[1:], strict=False)) | kwargs
-    return reduction(inputs[0], **{k: v for k, v in options.items() if not (k in ("dtype", "out") and v is None)})
-
-
-def _accumulate(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    reducer = _REDUCER_NAMES.get(ufunc.__name__)
-    if reducer is None:
-        raise _untraceable(f"{ufunc.__name__}.accumulate")
-    return cumulative.accumulate(reducer, inputs[0], kwargs.get("axis", inputs[1] if len(inputs) > 1 else 0))
-
-
-def _outer(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    left, right = lift(inputs[0]), lift(inputs[1])
-    return apply_ufunc(ufunc, [left.reshape(left.shape + (1,) * right.ndim), right])
-
-
-def _at(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> None:
-    if ufunc.__name__ not in ("add", "subtract"):
-        raise _untraceable(f"{ufunc.__name__}.at")
-    target, key, value = inputs
-    accumulate_at(lift(target), key, lift(value) if ufunc.__name__ == "add" else -lift(value))
-
-
-_UFUNC_METHODS: dict[str, Callable[[np.ufunc, Sequence[Any], dict[str, Any]], Any]] = {
-    "__call__": _called,
-    "reduce": _reduce,
-    "accumulate": _accumulate,
-    "outer": _outer,
-    "at": _at,
-}
-
-
 # ---------------------------------------------------------------- methods and attributes
 
 
@@ -225,31 +142,31 @@ _OPERANDS = (TracedArray, bool, int, float, complex, np.generic, np.ndarray, lis
 
 def _is_operand(value: Any) -> bool:
     """Whether an operator knows what to do with the other operand."""
-    return isinstance(value, _OPERANDS) or hasattr(value, "__array__")
+    return isinstance(value, _OPERANDS) or (hasattr(value, "__array__") and not isinstance(value, Selection))
 
 
 def binary(ufunc: np.ufunc, left: Any, right: Any) -> Any:
     """An operator of two operands, one of them traced."""
     if not (_is_operand(left) and _is_operand(right)):
         return NotImplemented
-    special = _SPECIAL_UFUNCS.get(ufunc.__name__)
-    if special is not None:
-        return special(left, right)
     if ufunc is np.power:
         left, right = _power_operands(left, right)
-    return apply_ufunc(ufunc, [left, right], weak=True)
+    return operate(ufunc, [left, right])
 
 
 def unary(ufunc: np.ufunc, x: TracedArray) -> TracedArray:
     """An operator of one operand."""
-    return apply_ufunc(ufunc, [x], weak=True)
+    return operate(ufunc, [x])
 
 
 def compared(ufunc: np.ufunc, left: TracedArray, right: Any) -> Any:
-    """A comparison; with None or text it is what Python says. That of Python numbers is a Python bool."""
+    """A comparison; no entry equals None or text. That of Python numbers is a Python bool."""
+    if isinstance(right, Selection):
+        return NotImplemented
     if right is None or not _is_operand(right):
-        return _COMPARED_TO_NOTHING.get(ufunc.__name__, NotImplemented)
-    return apply_ufunc(ufunc, [left, right], weak=True)
+        answer = _COMPARED_TO_NOTHING.get(ufunc.__name__, NotImplemented)
+        return answer if answer is NotImplemented or left.immutable else creation.filled(left.shape, answer)
+    return operate(ufunc, [left, right])
 
 
 def in_place(ufunc: np.ufunc, x: TracedArray, other: Any) -> Any:
@@ -282,14 +199,19 @@ def _power_operands(base: Any, exponent: Any) -> tuple[Any, Any]:
 
 
 __all__ = [
+    "applying",
+    "attributes",
     "binary",
     "binning",
     "call_function",
     "call_ufunc",
     "compared",
     "creation",
+    "diagonals",
     "differences",
     "einsum",
+    "flat",
+    "flipping",
     "fourier",
     "in_place",
     "joining",
@@ -298,11 +220,17 @@ __all__ = [
     "missing",
     "norms",
     "order_statistics",
+    "padding",
     "polynomials",
+    "positions",
+    "ranges",
+    "repeating",
     "selection",
     "sliding",
     "sorting",
     "stacked",
     "statistics",
+    "taking",
     "unary",
+    "windows",
 ]
