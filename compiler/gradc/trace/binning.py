@@ -62,7 +62,7 @@ def _edges(a: TracedArray, bins: Any, range_: Any) -> TracedArray:
                 )
             return lift(np.histogram_bin_edges(known, known_bins))
         low, high = (concrete(lift(end), "the range of np.histogram", "give the edges of the bins") for end in range_)
-        return lift(np.histogram_bin_edges(np.zeros(1), known_bins, (low.item(), high.item())))
+        return lift(np.histogram_bin_edges(np.zeros(1, a.dtype), known_bins, (low.item(), high.item())))
     edges = lift(bins)
     if edges.ndim != 1:
         raise ValueError("`bins` must be 1d, when an array")
