@@ -25,9 +25,17 @@ if TYPE_CHECKING:
 #: Classes whose objects a plan compares by value; others are compared by identity.
 _COMPARED = (str, bytes, int, float)
 #: Steps that make a Python number of a result without axes.
-_NUMBERS = {"float64": "build_float", "float32": "build_single", "int64": "build_integer", "bool": "build_truth"}
+_NUMBERS = {
+    "float64": "build_float",
+    "float32": "build_single",
+    "complex128": "build_complex",
+    "int64": "build_integer",
+    "bool": "build_truth",
+}
+#: Python numbers that hold their value as arrays of this dtype do.
+_PYTHON_NUMBERS: dict[type, Any] = {float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
 #: NumPy scalars that hold their value as arrays do.
-_SCALARS = frozenset("?bhilqpBHILQPfd")
+_SCALARS = frozenset("?bhilqpBHILQPfdFD")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,11 +202,12 @@ class _PlanMaker:
         elif kind is int and spec.dtype in (np.float64, np.int64):
             writer.step("of_type", writer.refer(int))
             writer.step("integer" if spec.dtype == np.int64 else "integer_as_float", slot, writer.room(8))
-        elif (kind is float and spec.dtype == np.float64) or (
+        elif _PYTHON_NUMBERS.get(kind) == spec.dtype or (
             issubclass(kind, np.generic) and kind is value.dtype.type and value.dtype == spec.dtype and _is_plain(value)
         ):
             writer.step("of_type", writer.refer(kind))
-            writer.step("number_copy", slot, writer.room(8)) if lent else writer.step("number", slot)
+            name = "number" if not lent else "number_copy" if spec.dtype.itemsize <= 8 else "wide_number_copy"
+            writer.step(name, slot, *([writer.room(spec.dtype.itemsize)] if lent else []))
         else:
             raise NoPlan
         for pinned, content in self._record.pins:

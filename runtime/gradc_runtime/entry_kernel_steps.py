@@ -28,6 +28,16 @@ def number_copy(s: Step) -> None:
 
 
 @step
+def wide_number_copy(s: Step) -> None:
+    """The same of a number of two words. Operands: its slot, and where the value goes."""
+    place = s.at("%call", s.operand(1, "i64"))
+    for offset in (0, WORD):
+        s.store("i64", s.load("i64", s.object, ObjectOffset.NUMBER + offset), place, offset)
+    s.store("ptr", place, "%call", s.operand(0, "i64"))
+    s.next()
+
+
+@step
 def integer(s: Step) -> None:
     """An int of 64 bits. Operands: its slot, and where the value goes."""
     overflow = s.make("alloca i32")

@@ -32,8 +32,9 @@ _HOLDING = frozenset({"hold", "attribute", "attribute_of", "new_array", "take_wo
 #: Steps that go into one chunk with the step before them, and those that end a chunk: they have a list of operands.
 _JOINING = frozenset(
     """
-    same of_type sized equal hold keep method_function tuple_entries list_entries dict_entries number number_copy integer
-    integer_as_float same_bytes array_of_rank_0 array_of_rank_1 array_of_rank_2 array_of_rank_3 array succeeded finish
+    same of_type sized equal hold keep method_function tuple_entries list_entries dict_entries number number_copy
+    wide_number_copy integer integer_as_float same_bytes array_of_rank_0 array_of_rank_1 array_of_rank_2
+    array_of_rank_3 array succeeded finish
     """.split()
 )
 _ENDING = frozenset({"array", "dict_entries"})

@@ -25,6 +25,14 @@ def build_single(s: Step) -> None:
 
 
 @step
+def build_complex(s: Step) -> None:
+    """A Python complex from the two doubles at an offset."""
+    place = s.at("%call", s.operand(0, "i64"))
+    parts = [s.load("double", place, offset) for offset in (0, WORD)]
+    s.push_result(s.call("ptr", "PyComplex_FromDoubles", *[f"double {part}" for part in parts]))
+
+
+@step
 def build_integer(s: Step) -> None:
     """A Python int from the 64 bits at an offset."""
     s.push_result(s.call("ptr", "PyLong_FromLongLong", f"i64 {s.load('i64', '%call', s.operand(0, 'i64'))}"))

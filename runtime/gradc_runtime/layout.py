@@ -60,7 +60,7 @@ _INTERPRETER = """
     PyObject_CallOneArg PyObject_IsTrue PyObject_RichCompareBool PyUnicode_Compare PyDict_New PyDict_Size
     PyDict_Next PyDict_GetItemWithError PyDict_SetItem PyTuple_New PyList_New PyList_Size PyList_GetItem
     PyList_SetSlice PyList_Append PyFunction_GetDefaults PyFunction_GetKwDefaults PyMethod_Function
-    PyFloat_FromDouble PyLong_FromLongLong PyLong_AsLongLongAndOverflow PyLong_AsDouble PyBool_FromLong
+    PyFloat_FromDouble PyComplex_FromDoubles PyLong_FromLongLong PyLong_AsLongLongAndOverflow PyLong_AsDouble PyBool_FromLong
 """.split()
 #: Its functions that build a type; called through ctypes.
 _TYPE_MAKERS = ("PyType_FromSpec", "PyVectorcall_Call")
@@ -98,7 +98,8 @@ def _word(owner: Any, offset: int) -> int:
 
 
 def _objects_are_as_assumed() -> bool:
-    number, entries = 1.25, (object(), object())
+    number, entries, pair_of_numbers = 1.25, (object(), object()), 1.25 - 2.5j
+    scalars = (np.float64(1.25), np.float32(3.5), np.int64(-7), np.complex128(1 + 2j), np.complex64(3 - 1j))
     listed, pair = list(entries), _Pair(*entries)
 
     def closure() -> Any:
@@ -107,9 +108,10 @@ def _objects_are_as_assumed() -> bool:
     cells = closure.__closure__ or ()
     return (
         _word(number, ObjectOffset.TYPE) == id(float)
-        and all(_number_bytes(value) == value.tobytes() for value in (np.float64(1.25), np.float32(3.5), np.int64(-7)))
+        and all(_number_bytes(value) == value.tobytes() for value in scalars)
         and _number_bytes(np.float64(number)) == struct.pack("=d", number)
         and ctypes.c_double.from_address(id(number) + ObjectOffset.NUMBER).value == number
+        and list((ctypes.c_double * 2).from_address(id(pair_of_numbers) + ObjectOffset.NUMBER)) == [1.25, -2.5]
         and all(_word(many, ObjectOffset.SIZE) == 2 for many in (entries, listed, pair))
         and all(_word(many, ObjectOffset.TUPLE_ITEMS + 8) == id(entries[1]) for many in (entries, pair))
         and ctypes.c_int64.from_address(_word(listed, ObjectOffset.LIST_ITEMS) + 8).value == id(entries[1])

@@ -1,11 +1,23 @@
-"""Products of complex numbers along an axis, as products of pairs: in halves, or for all prefixes at once by doubling."""
+"""Products of complex numbers along an axis, as products of pairs: in halves, which gives all prefixes as well."""
 
 from __future__ import annotations
 
 from gradc.differentiate.reducers import split_products
-from gradc.ir.algebra import difference, guarded, less, linear_terms, negation, product_of, reindexed, sum_of
+from gradc.ir.algebra import (
+    difference,
+    equal,
+    floor_divide,
+    guarded,
+    less,
+    linear_terms,
+    modulo,
+    negation,
+    product_of,
+    reindexed,
+    sum_of,
+)
 from gradc.ir.scalar import TRUE, Scalar, apply, index, is_apply, load, number
-from gradc.ir.tensor import Compute, Tensor, compute
+from gradc.ir.tensor import Compute, Extent, Tensor, compute
 from gradc.lower.complex_operations import NotInParts
 
 
@@ -46,6 +58,36 @@ def _halved(factors: Tensor) -> Tensor:
     return compute(factors.shape[:-1], load(factors, [*outer, number(0)]))
 
 
+def _all_prefixes(factors: Tensor, axis: int) -> Tensor:
+    """The products of all prefixes along an axis: from those of the products of neighbours, which are half as many."""
+    count = factors.shape[axis]
+    assert isinstance(count, int)
+    if count == 1:
+        return factors
+    half, places = (count + 1) // 2, [index(k) for k in range(factors.rank)]
+
+    def at(tensor: Tensor, position: Scalar) -> Scalar:
+        return load(tensor, [position if k == axis else p for k, p in enumerate(places)])
+
+    def shape(extent: int) -> tuple[Extent, ...]:
+        return (*factors.shape[:axis], extent, *factors.shape[axis + 1 :])
+
+    pair, place = places[axis], index(factors.rank)
+    first = product_of(2, pair)
+    second = sum_of(first, 1)
+    pairs = compute(shape(half), _times(at(factors, first), at(factors, second), less(second, count)))
+    whole = _all_prefixes(pairs, axis)
+    before = guarded(less(0, pair), apply("mul", at(whole, difference(pair, 1)), at(factors, first)))
+    begin = guarded(equal(pair, 0), at(factors, first))
+    both = sum_of(
+        guarded(equal(place, 0), before), guarded(equal(place, 0), begin), guarded(equal(place, 1), at(whole, pair))
+    )
+    split = compute((*shape(half), 2), both)
+    position = places[axis]
+    found = [floor_divide(position, 2) if k == axis else p for k, p in enumerate(places)]
+    return compute(factors.shape, load(split, [*found, modulo(position, 2)]))
+
+
 def _times(left: Scalar, right: Scalar, present: Scalar) -> Scalar:
     """``left * right``, or ``left`` where there is no right one."""
     if present is TRUE:
@@ -72,14 +114,7 @@ def _running(node: Compute) -> Tensor | None:
     places = [index(k) for k in range(rank)]
     moved = index(axis) if sign == 1 else difference(count - 1, index(axis))
     body = reindexed(node.body, [*places, moved])
-    factors: Tensor = compute(node.shape, body)
-    step = 1
-    while step < count:
-        earlier = [difference(p, step) if k == axis else p for k, p in enumerate(places)]
-        factors = compute(
-            node.shape, _times(load(factors, places), load(factors, earlier), less(step - 1, index(axis)))
-        )
-        step *= 2
+    factors = _all_prefixes(compute(node.shape, body), axis)
     at = difference(index(axis), shift) if sign == 1 else difference(count - 1 - shift, index(axis))
     inside = less(-1, at)
     found = load(factors, [at if k == axis else p for k, p in enumerate(places)])

@@ -138,8 +138,6 @@ def astype_function(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = N
     return astype(lift(x), dtype)
 
 
-
-
 @implements(method="fill")
 def fill(x: TracedArray, value: Any) -> None:
     """Set every entry."""
