@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gradc.differentiate import gradient, pushforward
+from gradc.differentiate.batch import batch
 from gradc.differentiate.forward import identity_seed
 from gradc.errors import TraceError
 from gradc.evaluate import evaluate
@@ -276,3 +277,40 @@ def test_what_does_not_change_is_computed_before_the_loop() -> None:
     sums = [node for node in graph_order(left.body.outputs) if isinstance(node, Compute) and node.reducer == "sum"]
     assert len(sums) == 1
     run(x, outputs, [np.array([0.3, -0.2]), np.array([[0.5, 1.0], [-0.4, 0.2]])])
+
+
+@EACH
+def test_batched(program: Any) -> None:
+    """One more axis on some or all of the inputs: each example is what the program gives for it."""
+    x, outputs, point, direction = program
+    for which in ([True] * len(x), [k == 0 for k in range(len(x))], [k == len(x) - 1 for k in range(len(x))]):
+        wide = {t: input_tensor(f"{t.name}_all", (3, *t.shape), FLOAT64) for t, w in zip(x, which, strict=True) if w}
+        found = batch(outputs, wide, 3)
+        values = [
+            np.stack([p + s * d for s in (0.0, 0.4, -1.1)]) if w else p
+            for p, d, w in zip(point, direction, which, strict=True)
+        ]
+        given = [wide.get(t, t) for t in x]
+        every = run(given, found, values)
+        for k in range(3):
+            one = run(x, outputs, [v[k] if w else v for v, w in zip(values, which, strict=True)])
+            for a, b in zip(every, one, strict=True):
+                np.testing.assert_allclose(a[k], b, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("which", [(True, True), (True, False), (False, True)])
+def test_batched_while(which: tuple[bool, bool]) -> None:
+    """Examples end at steps of their own."""
+    x = inputs((), ())
+    body = graph_of(lambda t, s, c: s + c / s, T, array(), array())
+    going = graph_of(lambda t, s, c: s < 5, T, array(), array())
+    outputs = results(loop(body, trip=None, init=[x[0]], captured=[x[1]], condition=going))
+    wide = {t: input_tensor(f"{t.name}_all", (3,), FLOAT64) for t, w in zip(x, which, strict=True) if w}
+    values = [
+        np.array([0.7, 6.0, 2.0]) if which[0] else np.array(0.7),
+        np.array([0.9, 0.2, 3.0]) if which[1] else np.array(0.9),
+    ]
+    (every,) = run([wide.get(t, t) for t in x], batch(outputs, wide, 3), values)
+    for k in range(3):
+        (one,) = run(x, outputs, [v[k] if v.ndim else v for v in values])
+        np.testing.assert_allclose(every[k], one, rtol=1e-14)

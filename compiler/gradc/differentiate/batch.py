@@ -1,15 +1,26 @@
-"""vmap: one more axis, in front, on every `Compute` and every library call that depends on a batched input."""
+"""vmap: one more axis, in front, on every node that depends on a batched input."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradc.errors import TraceError
+from gradc.differentiate.batch_subgraphs import batched_node, repeated
 from gradc.ir.algebra import Substitution
 from gradc.ir.intern import Node
 from gradc.ir.scalar import index, load
 from gradc.ir.source import carry_lines
-from gradc.ir.tensor import Compute, Extent, Extern, Projection, ResultType, Tensor, compute, extern, projection
+from gradc.ir.tensor import (
+    Compute,
+    Extent,
+    Extern,
+    MultiNode,
+    Projection,
+    ResultType,
+    Tensor,
+    compute,
+    extern,
+    projection,
+)
 from gradc.ir.walk import graph_order, loads_of, operands_of
 from gradc.ops.extern import LIBRARY
 
@@ -34,8 +45,9 @@ def batch(outputs: Sequence[Tensor], batched: Mapping[Tensor, Tensor], extent: E
             images[node] = _batched_compute(node, images, extent)
             carry_lines(node, images[node])
         else:
-            raise TraceError(f"a {type(node).__name__} can't be batched yet")
-    return tuple(images.get(t) or _repeated(t, extent) for t in outputs)
+            assert isinstance(node, MultiNode)
+            several[node] = batched_node(node, [images.get(t) for t in node.operands], extent, batch)
+    return tuple(images.get(t) or repeated(t, extent) for t in outputs)
 
 
 def _batched_compute(node: Compute, images: Mapping[Tensor, Tensor], extent: Extent) -> Compute:
@@ -59,11 +71,7 @@ def _batched_call(node: Extern, images: Mapping[Tensor, Tensor], extent: Extent)
         results = row.batched(node, [images.get(operand) for operand in node.operands], extent)
         if results is not None:
             return results
-    operands = [images.get(operand) or _repeated(operand, extent) for operand in node.operands]
+    operands = [images.get(operand) or repeated(operand, extent) for operand in node.operands]
     types = [ResultType((extent, *result.shape), result.dtype) for result in node.results]
     call = extern(node.name, operands, types, node.parameters)
     return [projection(call, position) for position in range(len(types))]
-
-
-def _repeated(tensor: Tensor, extent: Extent) -> Tensor:
-    return compute((extent, *tensor.shape), load(tensor, [index(k + 1) for k in range(tensor.rank)]))

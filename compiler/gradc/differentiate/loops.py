@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from gradc.differentiate.activity import moved_by, moving_states, needed_states
 from gradc.errors import TraceError
 from gradc.ir.algebra import sum_of
+from gradc.ir.intern import Node
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import Apply, index, load, number
 from gradc.ir.source import lines_of
 from gradc.ir.tensor import Compute, Graph, Input, Loop, Shape, Tensor, compute, input_tensor, loop, projection
-from gradc.ir.walk import graph_order, operands_of, post_order
+from gradc.ir.walk import depending, graph_order, operands_of, post_order
 
 #: The tangents of outputs, given tensors that move, their tangents and the directions.
 Pushforward = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor], Shape], tuple[Tensor, ...]]
@@ -257,12 +258,10 @@ def residuals(adjoints: Sequence[Tensor], bars: set[Tensor], states: set[Tensor]
     The sweep can have everything else: the step number, sequences, captured tensors. What is light to compute from others
     is computed again.
     """
-    order = graph_order(adjoints)
-    carried = _depending(order, states)
-    swept = _depending(order, bars)
+    carried, swept = depending(adjoints, states), depending(adjoints, bars)
     found: dict[Tensor, None] = {}
-    seen: set[object] = set()
-    pending: list[object] = list(reversed(adjoints))
+    seen: set[Node] = set()
+    pending: list[Node] = list(reversed(adjoints))
     while pending:
         node = pending.pop()
         if node in seen or node not in carried:
@@ -271,16 +270,8 @@ def residuals(adjoints: Sequence[Tensor], bars: set[Tensor], states: set[Tensor]
         if isinstance(node, Tensor) and node not in swept and not _is_light(node):
             found[node] = None
             continue
-        pending.extend(reversed(operands_of(node)))  # type: ignore[arg-type]
+        pending.extend(reversed(operands_of(node)))
     return list(found)
-
-
-def _depending(order: Sequence[object], roots: set[Tensor]) -> set[object]:
-    found: set[object] = set(roots)
-    for node in order:
-        if any(operand in found for operand in operands_of(node)):  # type: ignore[arg-type]
-            found.add(node)
-    return found
 
 
 def _is_light(tensor: Tensor) -> bool:

@@ -104,6 +104,15 @@ def graph_order(outputs: Iterable[Tensor]) -> list[Node]:
     return order
 
 
+def depending(outputs: Iterable[Tensor], roots: Iterable[Node]) -> set[Node]:
+    """The nodes below the outputs that depend on one of the roots, and the roots."""
+    found = set(roots)
+    for node in graph_order(outputs):
+        if any(operand in found for operand in operands_of(node)):
+            found.add(node)
+    return found
+
+
 def tensors_of(graph: Graph) -> Iterator[Tensor]:
     """The tensors of a graph, operands first."""
     return (node for node in graph_order(graph.outputs) if isinstance(node, Tensor))

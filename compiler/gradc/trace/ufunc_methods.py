@@ -21,7 +21,6 @@ from gradc.trace.indexing import accumulate_at
 from gradc.trace.joining import stack
 from gradc.trace.outputs import deliver
 from gradc.trace.reductions import UNSET, cast, kept_axes, mask_of, reduced, reduction_axes
-from gradc.trace.selected import selection_among
 from gradc.trace.shaping import broadcast_to, expand_dims, moveaxis, normal_axis, ravel, reshape
 from gradc.trace.specs import supported
 from gradc.trace.storage import entry

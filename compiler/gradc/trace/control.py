@@ -1,0 +1,306 @@
+"""Structured control flow in traced code: `scan`, `fori_loop`, `while_loop`, `cond` and `checkpoint` as nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradc.ir.scalar import INT64, DType
+from gradc.ir.tensor import (
+    Extent,
+    Input,
+    MultiNode,
+    Tensor,
+    call,
+    compute,
+    cond,
+    extent_scalar,
+    loop,
+    projection,
+)
+from gradc.trace.closures import Body, Leaf, closed, handle, known_before, lifted_leaves, rebuilt, run
+from gradc.trace.containers import unflatten
+from gradc.trace.context import current_trace, dtype_error, note_line, shape_error, trace_error
+from gradc.trace.elementwise import array_dtype, astype, truth
+from gradc.trace.tracer import TracedArray, extent_of, lift, size_expression
+
+
+def results_of(node: MultiNode) -> list[Tensor]:
+    """The results of a node, made by the user's line that runs."""
+    made: list[Tensor] = [projection(node, k) for k in range(len(node.results))]
+    for tensor in made:
+        note_line(tensor)
+    return made
+
+
+# ---------------------------------------------------------------- loops
+
+
+class _Carry:
+    """What a loop carries: leaves of fixed shapes, whose dtypes Python numbers give way in."""
+
+    def __init__(self, value: Any, name: str) -> None:
+        self.start, self.tree, paths = lifted_leaves(value, name)
+        self.leaves = [Leaf.like(x, path) for x, path in zip(self.start, paths, strict=True)]
+
+    def fresh(self) -> tuple[list[Input], Any]:
+        """Inputs for the leaves, and the container of handles on them."""
+        inputs = [leaf.fresh() for leaf in self.leaves]
+        handles = [
+            handle(item, leaf.weak, x.immutable) for item, leaf, x in zip(inputs, self.leaves, self.start, strict=True)
+        ]
+        return inputs, unflatten(self.tree, handles)
+
+    def takes(self, body: Body, tree: Any, leaves: Sequence[TracedArray], what: str) -> bool:
+        """Whether the next carry is what this one is; where dtypes are wider, the leaves are widened and it is False."""
+        if tree != self.tree:
+            raise trace_error(
+                f"{what} returns a carry of the structure {tree}, but it is given {self.tree}; return the same"
+            )
+        same = True
+        for k, (leaf, after) in enumerate(zip(self.leaves, leaves, strict=True)):
+            if after.extents != leaf.shape:
+                raise shape_error(
+                    f"{what} makes {leaf.path} of shape {after.extents} from one of shape {leaf.shape}; "
+                    "what a loop carries keeps its shape"
+                )
+            dtype = self._common(leaf, after, what)
+            weak = leaf.weak and after.weak
+            if (dtype, weak) != (leaf.dtype, leaf.weak):
+                self.leaves[k] = Leaf(leaf.path, leaf.shape, dtype, weak)
+                same = False
+        return same
+
+    def _common(self, leaf: Leaf, after: TracedArray, what: str) -> DType:
+        if leaf.weak and after.weak:
+            return np.result_type(leaf.dtype, after.dtype)
+        if leaf.weak or after.weak:
+            return _strong(leaf, after)
+        if after.dtype != leaf.dtype:
+            raise dtype_error(
+                f"{what} makes {leaf.path} {after.dtype} from {leaf.dtype}; what a loop carries keeps its dtype: "
+                f"begin with {leaf.path}.astype({str(after.dtype)!r})"
+            )
+        return leaf.dtype
+
+    def operands(self) -> list[Tensor]:
+        """What the loop begins with."""
+        return [_as(x, leaf.dtype) for x, leaf in zip(self.start, self.leaves, strict=True)]
+
+    def converted(self, leaves: Sequence[TracedArray]) -> list[Tensor]:
+        """The next carry."""
+        return [_as(x, leaf.dtype) for x, leaf in zip(leaves, self.leaves, strict=True)]
+
+
+def _strong(leaf: Leaf, after: TracedArray) -> DType:
+    """The dtype where one of the two is a Python number, which gives way."""
+    weak, strong = (leaf.dtype, after.dtype) if leaf.weak else (after.dtype, leaf.dtype)
+    return np.result_type(strong, {"b": False, "i": 0, "f": 0.0, "c": 0j}[weak.kind])
+
+
+def _as(x: TracedArray, dtype: DType) -> Tensor:
+    if x.dtype == dtype:
+        return x.tensor
+    if x.weak or np.can_cast(x.dtype, dtype, "same_kind"):
+        return astype(x, dtype).tensor
+    raise dtype_error(f"{x.dtype} can't be carried as {dtype}; convert it with astype")
+
+
+def _size(value: Extent) -> Any:
+    return value if isinstance(value, int) else TracedArray(compute((), extent_scalar(value)), weak=True)
+
+
+def scan(
+    function: Callable[..., Any], init: Any, xs: Any, length: Any, reverse: bool, *, what: str = "scan's function"
+) -> tuple[Any, Any]:
+    """``carry, y = function(carry, x)`` for each x, as one node."""
+    sequences, x_tree, paths = lifted_leaves(xs, "xs")
+    trip = _trip(sequences, paths, length)
+    carry = _Carry(init, "init")
+    while True:
+        outside = known_before()
+        counter = current_trace().argument("step", (), INT64)
+        states, given = carry.fresh()
+        slices = [Leaf(path, x.extents[1:], x.dtype, False) for x, path in zip(sequences, paths, strict=True)]
+        items = [leaf.fresh() for leaf in slices]
+        x = unflatten(x_tree, [handle(item, False, False) for item in items])
+        body = run(_pair(function, what), [given, x], [counter, *states, *items])
+        after, ys, y_tree = _split(body, carry)
+        if carry.takes(body, body_carry_tree(body), after, what):
+            break
+    outputs = [*carry.converted(after), *[y.tensor for y in ys]]
+    (graph,), captured = closed([(outputs, body.inputs)], outside)
+    node = loop(
+        graph,
+        trip=trip,
+        init=carry.operands(),
+        sequences=[s.tensor for s in sequences],
+        captured=captured,
+        reverse=reverse,
+    )
+    made = results_of(node)
+    final = rebuilt(carry.tree, made[: len(states)], [leaf.weak for leaf in carry.leaves])
+    return final, rebuilt(y_tree, made[len(states) :], [False] * len(ys))
+
+
+def _pair(function: Callable[..., Any], what: str) -> Callable[..., Any]:
+    def checked(*arguments: Any) -> Any:
+        result = function(*arguments)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise trace_error(
+                f"{what} returns a pair (carry, y), not {type(result).__name__}; return None for a missing y"
+            )
+        return result
+
+    return checked
+
+
+def body_carry_tree(body: Body) -> Any:
+    """The structure of the first of the two results."""
+    return body.tree.children()[0]
+
+
+def _split(body: Body, carry: _Carry) -> tuple[list[TracedArray], list[TracedArray], Any]:
+    first, second = body.tree.children()
+    count = first.num_leaves
+    return list(body.leaves[:count]), list(body.leaves[count:]), second
+
+
+def _trip(sequences: Sequence[TracedArray], paths: Sequence[str], length: Any) -> Extent:
+    found: list[tuple[Extent, str]] = []
+    for x, path in zip(sequences, paths, strict=True):
+        if not x.extents:
+            raise shape_error(f"scan goes over the first axis of {path}, which has none")
+        found.append((x.extents[0], path))
+    if length is not None:
+        found.append((extent_of(length, "length"), "length"))
+    if not found:
+        raise trace_error("scan needs xs, or length= to say how many steps it takes")
+    trip, name = found[0]
+    for other, path in found[1:]:
+        if other != trip:
+            raise shape_error(f"scan takes {trip} steps over {name}, but {other} over {path}")
+    return trip
+
+
+def fori_loop(lower: Any, upper: Any, function: Callable[..., Any], init: Any) -> Any:
+    """``for i in range(lower, upper): x = function(i, x)``, as one node."""
+    first, last = _bound(lower), _bound(upper)
+    if first is None or last is None:
+        return _dynamic_for(lower, upper, function, init)
+    begin, end = (lift(_size(v)) for v in (first, last))
+    length = max(last - first, 0) if isinstance(first, int) and isinstance(last, int) else end - begin
+    return _counted(function, begin, length, init)
+
+
+def _counted(function: Callable[..., Any], begin: TracedArray, length: Any, init: Any) -> Any:
+    carry = _Carry(init, "init")
+    while True:
+        outside = known_before()
+        counter = current_trace().argument("i", (), INT64)
+        states, given = carry.fresh()
+        position = TracedArray(counter, weak=True) + begin
+        body = run(lambda i, x: function(i, x), [position, given], [counter, *states])
+        if carry.takes(body, body.tree, body.leaves, "fori_loop's body"):
+            break
+    (graph,), captured = closed([(carry.converted(body.leaves), body.inputs)], outside)
+    node = loop(graph, trip=extent_of(length, "the trips"), init=carry.operands(), captured=captured)
+    return rebuilt(carry.tree, results_of(node), [leaf.weak for leaf in carry.leaves])
+
+
+def _bound(value: Any) -> Extent | None:
+    """A bound that is known while tracing, or an expression over named sizes."""
+    if isinstance(value, TracedArray):
+        return size_expression(value.tensor)
+    return int(value)
+
+
+def _dynamic_for(lower: Any, upper: Any, function: Callable[..., Any], init: Any) -> Any:
+    end = lift(upper)
+
+    def going(state: Any) -> Any:
+        return state[0] < end
+
+    def step(state: Any) -> Any:
+        return state[0] + 1, function(state[0], state[1])
+
+    return while_loop(going, step, (lift(lower), init))[1]
+
+
+def while_loop(condition: Callable[..., Any], function: Callable[..., Any], init: Any) -> Any:
+    """``while condition(x): x = function(x)``, as one node."""
+    carry = _Carry(init, "init")
+    while True:
+        outside = known_before()
+        counter = current_trace().argument("step", (), INT64)
+        states, given = carry.fresh()
+        body = run(function, [given], [counter, *states])
+        if carry.takes(body, body.tree, body.leaves, "while_loop's body"):
+            break
+    tested, given = carry.fresh()
+    count = current_trace().argument("step", (), INT64)
+    test = run(condition, [given], [count, *tested])
+    flags = [truth(flag).tensor for flag in test.leaves]
+    if len(flags) != 1 or flags[0].shape:
+        raise shape_error("while_loop's condition returns one truth value")
+    groups = [(carry.converted(body.leaves), body.inputs), (flags, test.inputs)]
+    (graph, going), captured = closed(groups, outside)
+    node = loop(graph, trip=None, init=carry.operands(), captured=captured, condition=going)
+    return rebuilt(carry.tree, results_of(node), [leaf.weak for leaf in carry.leaves])
+
+
+# ---------------------------------------------------------------- branches
+
+
+def branch(
+    predicate: TracedArray, on_true: Callable[..., Any], on_false: Callable[..., Any], operands: Sequence[Any]
+) -> Any:
+    """``on_true(*operands) if predicate else on_false(*operands)``, as one node."""
+    if predicate.extents:
+        raise shape_error(f"cond takes one truth value, not an array of shape {predicate.extents}; use np.where")
+    flag = truth(predicate)
+    outside = known_before()
+    bodies = []
+    given, tree, paths = lifted_leaves(list(operands), "operands")
+    inputs = [Leaf.like(x, path).fresh() for x, path in zip(given, paths, strict=True)]
+    for function in (on_true, on_false):
+        handles = [handle(item, x.weak, x.immutable) for item, x in zip(inputs, given, strict=True)]
+        bodies.append(run(function, unflatten(tree, handles), inputs))
+    outputs, weak = _agreed(*bodies)
+    graphs, captured = closed([(found, inputs) for found in outputs], outside)
+    node = cond(flag.tensor, graphs[0], graphs[1], [*[x.tensor for x in given], *captured])
+    return rebuilt(bodies[0].tree, results_of(node), weak)
+
+
+def _agreed(left: Body, right: Body) -> tuple[list[list[Tensor]], list[bool]]:
+    """The outputs of both branches, of common dtypes."""
+    if left.tree != right.tree:
+        raise trace_error(
+            f"the branches of a cond return different structures, {left.tree} and {right.tree}; return the same"
+        )
+    outputs: list[list[Tensor]] = [[], []]
+    weak: list[bool] = []
+    for a, b in zip(left.leaves, right.leaves, strict=True):
+        if a.extents != b.extents:
+            raise shape_error(
+                f"the branches of a cond return different shapes, {a.extents} and {b.extents}; return the same"
+            )
+        weak.append(a.weak and b.weak)
+        dtype = array_dtype([a, b]) if a.weak == b.weak else _strong(Leaf.like(a, ""), b)
+        outputs[0].append(_as(a, dtype))
+        outputs[1].append(_as(b, dtype))
+    return outputs, weak
+
+
+def checkpointed(function: Callable[..., Any], args: Sequence[Any]) -> Any:
+    """``function(*args)`` as a node that is computed again in reverse mode."""
+    outside = known_before()
+    given, tree, paths = lifted_leaves(list(args), "args")
+    inputs = [Leaf.like(x, path).fresh() for x, path in zip(given, paths, strict=True)]
+    handles = [handle(item, x.weak, x.immutable) for item, x in zip(inputs, given, strict=True)]
+    body = run(function, unflatten(tree, handles), inputs)
+    (graph,), captured = closed([(body.outputs, inputs)], outside)
+    node = call(graph, [*[x.tensor for x in given], *captured], "checkpoint")
+    return rebuilt(body.tree, results_of(node), [leaf.weak for leaf in body.leaves])
