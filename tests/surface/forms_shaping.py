@@ -95,6 +95,11 @@ FORMS = [
     form("np.matrix_transpose", lambda x: np.matrix_transpose(x), C),
     form("np.moveaxis", lambda x: np.moveaxis(x, 0, -1), C),
     form("np.moveaxis", lambda x: np.moveaxis(x, [0, 1], [-1, -2]), C),
+    form("np.linalg.matrix_transpose", lambda x: np.linalg.matrix_transpose(x), C),
+    form("np.linalg.diagonal", lambda x: np.linalg.diagonal(x, offset=1), S),
+    form("np.shape np.size np.ndim", lambda x: x * np.shape(x)[1] + np.size(x, 1) + np.ndim(x), M),
+    form("np.isfortran", lambda x: x * (2.0 if np.isfortran(np.zeros((2, 2))) else 3.0), M),
+    form("np.require", lambda x: np.require(x, dtype=np.float64, requirements=["C"]), M),
     form("np.rollaxis", lambda x: np.rollaxis(x, 2), C),
     form("np.rollaxis", lambda x: np.rollaxis(x, 0, 3), C),
     form("np.swapaxes", lambda x: np.swapaxes(x, 0, 2), C),
@@ -214,6 +219,10 @@ FORMS = [
     form("np.triu_indices", lambda x: x[np.triu_indices(2, 1, 3)], M),
     form("np.diag_indices", lambda x: x[np.diag_indices(3)] ** 2, S),
     form("np.mask_indices", lambda x: x[np.mask_indices(3, np.triu, 1)], S),
+    # phases
+    form("np.unwrap", lambda x: np.unwrap(4.0 * x), V),
+    form("np.unwrap", lambda x: np.unwrap(3.0 * x, discont=1.5, axis=0, period=2.0), C),
+    form("np.unwrap", lambda k: np.unwrap(k, period=6), np.array([0, 3, 6, 1, 10])),
     # windows
     form("np.lib.stride_tricks.sliding_window_view", lambda x: np.lib.stride_tricks.sliding_window_view(x, 3), V),
     form(
@@ -229,6 +238,9 @@ FORMS = [
 ]
 
 REFUSED = [
+    form("np.asmatrix", lambda x: np.asmatrix(x) * 2, M),
+    form("np.bmat", lambda x: np.bmat([[x, x]]), M),
+    form("np.isfortran", lambda x: x * np.isfortran(x), M),
     form("ndarray.resize", lambda x: x.resize((3, 2)), M),
     form("np.reshape", lambda x: np.reshape(x, -1, order="A"), M),
     form("ndarray.flatten", lambda x: x.flatten("K"), M),

@@ -146,7 +146,9 @@ def _signature(signature: str | None, count: int) -> tuple[list[list[str]], int 
     left, arrow, right = signature.replace(" ", "").partition("->")
     cores = [[name for name in part.split(",") if name] for part in left.strip("()").split("),(")]
     if not arrow or len(cores) != count:
-        raise TypeError(f"wrong number of positional arguments: expected {len(cores)}, got {count}")
+        raise trace_error(
+            f"the signature {signature!r} is of {len(cores)} arguments, not of {count}; write '(n),(n)->()'"
+        )
     return cores, right.count("(")
 
 

@@ -13,7 +13,7 @@ from gradc.ir.algebra import conjunction, difference, disjunction, equal, guarde
 from gradc.ir.bounds import decide
 from gradc.ir.scalar import Scalar, index, number
 from gradc.ir.tensor import Shape, compute, extent, extent_scalar
-from gradc.trace.context import dtype_error, shape_error
+from gradc.trace.context import dtype_error, shape_error, trace_error
 from gradc.trace.elementwise import astype
 from gradc.trace.outputs import deliver
 from gradc.trace.registry import implements
@@ -24,7 +24,7 @@ from gradc.trace.tracer import TracedArray, concrete, lift, wrap
 
 def _sequence(arrays: Any, what: str = "concatenate") -> list[TracedArray]:
     if not isinstance(arrays, TracedArray | np.ndarray | list | tuple):
-        raise TypeError(f'arrays to {what} must be passed as a "sequence" type such as list or tuple.')
+        raise trace_error(f"arrays to {what} must be passed as a sequence: write a list or a tuple")
     listed = list(arrays)
     if not listed:
         raise shape_error(f"need at least one array to {what}")
@@ -52,7 +52,7 @@ def concatenate(
 ) -> TracedArray:
     """Arrays one after another along an axis: one guarded term each."""
     if out is not None and dtype is not None:
-        raise TypeError("concatenate() only takes `out` or `dtype` as an argument, but both were provided.")
+        raise trace_error("np.concatenate takes `out` or `dtype`, not both: give out= the dtype")
     parts = _sequence(arrays)
     if axis is None:
         parts, axis = [ravel(p) for p in parts], 0
@@ -170,7 +170,7 @@ def block(arrays: Any) -> TracedArray:
 def _depth(arrays: Any) -> int:
     """How deep the lists of blocks are nested: everywhere alike."""
     if isinstance(arrays, tuple):
-        raise TypeError("np.block takes lists of blocks, not tuples: write [a, b]")
+        raise trace_error("np.block takes lists of blocks, not tuples: write [a, b]")
     if not isinstance(arrays, list):
         return 0
     if not arrays:
@@ -215,7 +215,7 @@ def _known_cuts(given: Any) -> Any:
     """The number of pieces, or the list of places to cut at."""
     known = concrete(lift(given), "where np.split cuts", "pass Python ints")
     if known.dtype.kind not in "iu" and known.size:
-        raise TypeError(f"slice indices must be integers, not {known.dtype}")
+        raise dtype_error(f"np.split cuts at integers, not at {known.dtype}; use x.astype(int)")
     return known.tolist()
 
 

@@ -12,7 +12,7 @@ from gradc.ir.algebra import conjunction, difference, less, less_equal, negation
 from gradc.ir.bounds import decide
 from gradc.ir.scalar import index, is_number
 from gradc.ir.tensor import compute, extent, extent_scalar
-from gradc.trace.context import shape_error, trace_error
+from gradc.trace.context import dtype_error, shape_error, trace_error
 from gradc.trace.elementwise import apply_ufunc, astype
 from gradc.trace.joining import concatenate, piecewise
 from gradc.trace.ranges import linspace
@@ -35,8 +35,9 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> T
     """Entries added around the array."""
     x = lift(array)
     if not isinstance(mode, str) or mode == "empty":
+        given = repr(mode) if isinstance(mode, str) else "a function"
         raise trace_error(
-            f"np.pad(mode={repr(mode) if isinstance(mode, str) else 'a function'}) can't be traced; use 'constant', 'edge', 'reflect', 'symmetric', 'wrap', 'linear_ramp', "
+            f"np.pad(mode={given}) can't be traced; use 'constant', 'edge', 'reflect', 'symmetric', 'wrap', 'linear_ramp', "
             "'maximum', 'mean', 'median' or 'minimum', or np.concatenate"
         )
     if mode not in _MODES:
@@ -68,7 +69,7 @@ def _widths(pad_width: Any, ndim: int) -> list[Widths]:
         pad_width = given
     known = concrete(lift(pad_width), "the padding's width", "pass Python ints")
     if known.dtype.kind not in "iu":
-        raise TypeError("`pad_width` must be of integral type.")
+        raise dtype_error(f"`pad_width` must be of integral type, not {known.dtype}; use n.astype(int)")
     if (known < 0).any():
         raise shape_error("`pad_width` can't contain negative values")
     try:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradc.ir.algebra import floor_divide, modulo
 from gradc.ir.tensor import compute
-from gradc.trace.context import shape_error, trace_error
+from gradc.trace.context import dtype_error, shape_error, trace_error
 from gradc.trace.elementwise import apply_ufunc, broadcast_shapes
 from gradc.trace.registry import implements
 from gradc.trace.storage import axes, entry
@@ -28,7 +28,7 @@ def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[TracedArr
     """The indices of entries counted in row-major order."""
     given, extents = lift(indices), _known_shape(shape, "the shape of np.unravel_index")
     if given.dtype.kind not in "iu":
-        raise TypeError("only int indices permitted")
+        raise dtype_error("only int indices permitted; use x.astype(int)")
     if order not in ("C", "F"):
         raise shape_error(f"only 'C' or 'F' order is permitted, not {order!r}")
     known = known_value(given)
@@ -63,7 +63,7 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
 
 def _within_by_mode(chosen: TracedArray, length: int, mode: str) -> TracedArray:
     if chosen.dtype.kind not in "iu":
-        raise TypeError("only int indices permitted")
+        raise dtype_error("only int indices permitted; use x.astype(int)")
     known = known_value(chosen)
     if mode == "wrap":
         return apply_ufunc(np.remainder, [chosen, length])

@@ -11,7 +11,7 @@ import numpy as np
 from gradc.ir.algebra import convert, product_of, sum_of
 from gradc.ir.scalar import INT64, index, number
 from gradc.ir.tensor import compute
-from gradc.trace.context import shape_error
+from gradc.trace.context import located, shape_error, trace_error
 from gradc.trace.creation import array, number_dtype
 from gradc.trace.elementwise import apply_ufunc, astype, result_dtype
 from gradc.trace.registry import implements
@@ -25,7 +25,7 @@ def arange(
 ) -> TracedArray:
     """Numbers in steps. How many there are must be known while tracing."""
     if start is None and stop is None:
-        raise TypeError("arange() requires stop to be specified.")
+        raise trace_error("np.arange() requires stop to be specified: write np.arange(n)")
     if start is None or stop is None:
         start, stop = 0, stop if start is None else start
     step = 1 if step is None else step
@@ -41,7 +41,7 @@ def arange(
 def _whole_numbers(start: Any, stop: Any, step: Any, dtype: Any) -> TracedArray:
     stride = operator.index(step)
     if stride == 0:
-        raise ZeroDivisionError("np.arange: the step must not be zero")
+        raise ZeroDivisionError(located("np.arange: the step must not be zero"))
     if isinstance(stop, TracedArray) and not isinstance(extent_of(stop), int) and stride == 1:
         first = extent_of(start)
         length = extent_of(lift(stop) - lift(start))

@@ -11,7 +11,7 @@ from gradc.ir.algebra import difference, floor_divide, modulo, product_of
 from gradc.ir.bounds import tidy_indices
 from gradc.ir.scalar import index, number
 from gradc.ir.tensor import compute, extent, extent_scalar
-from gradc.trace.context import index_error, shape_error
+from gradc.trace.context import dtype_error, index_error, shape_error
 from gradc.trace.elementwise import apply_ufunc, astype
 from gradc.trace.flat import cycled
 from gradc.trace.joining import concatenate
@@ -79,7 +79,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> TracedArray:
     x, place = _flattened(lift(a), axis)
     counts = concrete(lift(repeats), "the number of repeats", "pass it as a Python int")
     if counts.dtype.kind not in "biu":
-        raise TypeError(f"Cannot cast array data from {counts.dtype} to int64 according to the rule 'safe'")
+        raise dtype_error(f"np.repeat needs integer repeats, not {counts.dtype}; use n.astype(int)")
     if (counts < 0).any():
         raise shape_error("repeats may not contain negative values.")
     if counts.size == 1:
@@ -168,7 +168,7 @@ def _rolled(x: TracedArray, shift: Any, place: int) -> TracedArray:
         return x
     given = lift(shift)
     if given.dtype.kind not in "biu":
-        raise TypeError(f"np.roll needs integer shifts, not {given.dtype}")
+        raise dtype_error(f"np.roll needs integer shifts, not {given.dtype}; use n.astype(int)")
     known = known_value(given)
     if known is None:
         return _rolled_by_traced(x, given, place)

@@ -316,7 +316,7 @@ def _transpose_method(x: TracedArray, *order: Any) -> TracedArray:
 attribute("T")(transpose)
 
 
-@implements(np.matrix_transpose)
+@implements(np.matrix_transpose, np.linalg.matrix_transpose)
 def matrix_transpose(x: Any) -> TracedArray:
     """The last two axes swapped."""
     array = lift(x)

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradc.ir.scalar import apply, number
 from gradc.ir.tensor import Extent, compute, extent_scalar
-from gradc.trace.context import dtype_error, shape_error, trace_error
+from gradc.trace.context import dtype_error, index_error, shape_error, trace_error
 from gradc.trace.cumulative import cumsum
 from gradc.trace.elementwise import apply_ufunc, astype, result_dtype, truth, where
 from gradc.trace.flat import cycled, flat_view, put_flat
@@ -66,7 +66,7 @@ def _along_axis(x: TracedArray, indices: Any, place: int) -> tuple[TracedArray, 
     """The index arrays that name an entry for each place of ``indices``."""
     chosen = lift(indices)
     if chosen.dtype.kind not in "iu":
-        raise IndexError("`indices` must be an integer array")
+        raise index_error(f"`indices` must be an integer array, not {chosen.dtype}")
     if chosen.ndim != x.ndim:
         raise shape_error(f"`indices` and `arr` must have the same number of dimensions: {chosen.ndim} and {x.ndim}")
     lone = [tuple(-1 if j == k else 1 for j in range(x.ndim)) for k in range(x.ndim)]

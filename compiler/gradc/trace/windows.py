@@ -36,7 +36,7 @@ def sliding_window_view(
     for position, (place, size) in enumerate(zip(places, sizes, strict=True)):
         shape[place] = extent(sum_of(extent_scalar(shape[place]), 1 - size))
         where[place] = sum_of(where[place], index(array.ndim + position))
-    if any(isinstance(e, int) and e < 0 for e in shape):
+    if any(isinstance(e, int) and e <= 0 for e in shape):
         raise shape_error(f"window shape cannot be larger than input array shape: {tuple(sizes)} of {array.extents}")
     return array.part(read_only((*shape, *sizes), where))
 
