@@ -171,8 +171,8 @@ def loop(x: Any) -> Any:
     return x
 
 
-def as_float(x: Any) -> Any:
-    return float(x) * 2
+def counted(x: Any) -> Any:
+    return sum(x for _ in range(int(x)))
 
 
 def from_math(x: Any) -> Any:
@@ -193,10 +193,6 @@ def inner_mismatch(x: Any) -> Any:
 
 def bad_reshape(x: Any) -> Any:
     return x.reshape(4, 4)
-
-
-def sorted_(x: Any) -> Any:
-    return np.sort(x)
 
 
 def untraceable_method(x: Any) -> Any:
@@ -242,13 +238,12 @@ def objects(x: Any) -> Any:
 ERRORS: list[tuple[Callable[[Any], Any], Any, type[Exception], str]] = [
     (branch, 1.0, TraceError, "np.where"),
     (loop, 1.0, TraceError, "while"),
-    (as_float, 1.0, TraceError, "float"),
+    (counted, 1.0, TraceError, "a Python int"),
     (from_math, 1.0, TraceError, "np.sin"),
     (drawn, 1.0, TraceError, "np.random.normal.*pass the numbers in"),
     (mismatched, X, ShapeError, r"\(6,\).*\(4,\)"),
     (inner_mismatch, X, ShapeError, r"\(6,\) and \(3, 2\)"),
     (bad_reshape, X, ShapeError, r"\(6,\) into shape \(4, 4\)"),
-    (sorted_, X, TraceError, "np.sort"),
     (untraceable_method, X, TraceError, "tobytes"),
     (masked, X, TraceError, "np.unique"),
     (ambiguous, X, ValueError, "ambiguous"),

@@ -1,4 +1,4 @@
-"""Arrays of the caller's that a function writes to: a compiled function leaves them as NumPy would, derivatives leave them alone."""
+"""Arrays of the caller's that a function writes to: compiled functions leave them as NumPy would, derivatives alone."""
 
 from __future__ import annotations
 

@@ -90,12 +90,18 @@ def item(x: TracedArray, *position: Any) -> TracedArray:
     if not position:
         if x.size != 1:
             raise shape_error("can only convert an array of size 1 to a Python scalar; use x.tolist() or an index")
-        return TracedArray(x.reshape(()).tensor, weak=True)
+        return python_number(x.reshape(()))
     place = position[0] if len(position) == 1 and isinstance(position[0], tuple) else position
     entries = x.reshape(-1) if len(place) == 1 else x
     if len(place) != entries.ndim:
         raise shape_error(f"incorrect number of indices for array of {x.ndim} axes: {len(place)}; give one for each")
-    return TracedArray(entries[tuple(place)].tensor, weak=True)
+    return python_number(entries[tuple(place)])
+
+
+def python_number(x: TracedArray) -> TracedArray:
+    """A number as Python has it: float32 becomes a float, of 64 bits."""
+    kinds: dict[str, type] = {"f": float, "c": complex, "b": bool}
+    return TracedArray(astype(x, kinds.get(x.dtype.kind, int)).tensor, weak=True)
 
 
 def rounded(x: TracedArray, digits: int | None) -> Any:
@@ -167,7 +173,7 @@ _MEMORY = "where and how an array lies in memory is not known while the function
 
 #: Attributes and methods that are refused, and what to do instead.
 _REFUSED: dict[str, str] = {
-    "base": f"x.base: {_MEMORY}; keep the array that you made the view of",
+    "base": f"x.base: {_MEMORY}; use the array that the view was made of",
     "strides": f"x.strides: {_MEMORY}; use slices, or np.lib.stride_tricks.sliding_window_view",
     "flags": f"x.flags: {_MEMORY}; kernels take any layout, so write the function without it",
     "data": f"x.data: {_MEMORY}; use the array itself",

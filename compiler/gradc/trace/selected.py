@@ -258,7 +258,7 @@ def _plain(name: str) -> Callable[..., TracedArray]:
 
 def _extremum(name: str, lowest: bool) -> Callable[..., TracedArray]:
     def reduce(chosen: Selection, places: tuple[int, ...]) -> TracedArray:
-        dtype = chosen.dtype
+        dtype = reductions.ordered(chosen.values, f"np.{name}").dtype
         if dtype.kind == "f":
             start: Any = -np.inf if lowest else np.inf
         else:
