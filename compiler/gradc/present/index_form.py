@@ -23,7 +23,7 @@ from gradc.ir.scalar import (
     is_number,
     number,
 )
-from gradc.ir.tensor import Compute, Constant, Projection, Tensor
+from gradc.ir.tensor import Compute, Constant, Extern, Projection, Tensor
 from gradc.ir.walk import post_order
 from gradc.present import notation as n
 from gradc.present.notation import Name, Notation
@@ -97,8 +97,24 @@ class IndexForm:
                 return ordered_sum([times(n.Literal(step), *indices), *([n.Literal(start)] if start else [])])
             written = written_constant(tensor)
             return n.Entry(Name("C", "C", tensor.rank) if written is None else written, indices)
-        named = self._whole(tensor) or Name(*_own_name(tensor), rank=tensor.rank)
+        named = self._whole(tensor) or self._call(tensor, indices) or Name(*_own_name(tensor), rank=tensor.rank)
         return _entry_of(named, indices) if indices else named
+
+    def _call(self, tensor: Tensor, indices: Environment) -> Notation | None:
+        """A result of a library call on arrays that have no form of their own, by their entries: ``argsort(x_j + j)``."""
+        source = tensor.source if isinstance(tensor, Projection) else None
+        if not isinstance(source, Extern) or len(source.results) > 1:
+            return None
+        outer = self._scope
+        operands: list[Notation] = []
+        for operand in source.operands:
+            letters = self.letters(operand.rank, (*indices, *outer))
+            if len(letters) < operand.rank:
+                return None
+            self._scope = (*outer, *indices, *letters)
+            operands.append(self._names.get(operand) or self.entry(operand, letters))
+        self._scope = outer
+        return n.Function(source.name, tuple(operands))
 
     # ------------------------------------------------------------ comprehensions
 

@@ -73,7 +73,6 @@ _ROWS: dict[tuple[str, int], Row] = {
     ("svd", 0): _named("left_singular_vectors"),
     ("svd", 1): _named("singular_values"),
     ("svd", 2): _named("right_singular_vectors"),
-    ("sort", 1): _named("argsort"),
 }
 
 

@@ -20,13 +20,26 @@ def library_call(source: Extern, operands: Sequence[Term], position: int, terms:
             column = terms.subscript(operands[1], "..., None")
             return terms.subscript(terms.call("np.linalg.solve", operands[0], column), "..., 0")
         return terms.call("np.linalg.solve", *operands)
-    if source.name == "sort":
-        function = "np.argsort" if position else "np.sort"
-        axis = options.get("axis", -1)
-        chosen = "" if axis in (-1, source.operands[0].rank - 1) else f", axis={axis}"
-        return terms.call(function, *operands, options=f'{chosen}, kind="stable"')
+    if source.name == "argsort":
+        return terms.call("np.argsort", *operands, options=', kind="stable"', hint="order")
+    if source.name == "searchsorted" and source.operands[0].rank == 1:
+        return terms.call("np.searchsorted", *operands, options=f', side="{options["side"]}"', hint="place")
+    if source.name == "fft":
+        return _transform(operands[0], terms, inverse=bool(options["inverse"]))
     if source.name in ("eigh", "svd", "slogdet"):
         extra = ", full_matrices=False" if source.name == "svd" and not options.get("full_matrices") else ""
         whole = terms.call(f"np.linalg.{source.name}", *operands, options=extra)
         return terms.subscript(whole, str(position))
     raise ArgumentError(f"the library call {source.name} has no NumPy source")
+
+
+def _transform(pairs: Term, terms: Terms, *, inverse: bool) -> Term:
+    """The Fourier sums of pairs of real numbers, as such pairs."""
+    real, imaginary = (terms.subscript(pairs, f"..., {part}") for part in (0, 1))
+    samples = terms.binary("+", real, terms.binary("*", terms.atom("1j"), imaginary))
+    if inverse:
+        whole = terms.call("np.fft.ifft", samples, options=', norm="forward"', hint="samples")
+    else:
+        whole = terms.call("np.fft.fft", samples, hint="frequencies")
+    parts = [terms.attribute(whole, name) for name in ("real", "imag")]
+    return terms.make("np.stack([{0}, {1}], axis=-1)", parts, hint="pairs")

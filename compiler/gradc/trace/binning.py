@@ -85,14 +85,14 @@ def histogram(
     """How many entries are in each bin, or the sum of their weights; and the edges of the bins."""
     values = ravel(lift(a))
     edges = _edges(values, bins, range)
-    amounts = lift(np.ones((), np.int64)) if weights is None else ravel(lift(weights))
+    amounts = lift(np.int64(1)) if weights is None else ravel(lift(weights))
     if weights is not None and lift(weights).extents != lift(a).extents:
         raise ValueError("weights should have the same shape as a.")
     if amounts.dtype.kind == "b":
         amounts = astype(amounts, INT64)
     counts = zeros(edges.shape[0] - 1, amounts.dtype)
     place, inside = _bins(edges, values)
-    accumulate_at(counts, place, where(inside, amounts, np.zeros((), amounts.dtype)))
+    accumulate_at(counts, place, where(inside, amounts, amounts.dtype.type(0)))
     if not density:
         return counts, edges
     return lift(counts / _widths(edges) / sum_(counts)), edges
@@ -118,7 +118,7 @@ def histogramdd(
         points = lift(sample)
         points = points.reshape((-1, 1)) if points.ndim < 2 else points
     else:
-        points = lift(np.stack([ravel(lift(part)) for part in sample], axis=1))  # type: ignore[call-overload]
+        points = lift(np.stack([ravel(lift(part)) for part in sample], axis=1))
     rank = operator.index(points.shape[1])
     listed = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * rank
     if len(listed) != rank:
@@ -128,7 +128,7 @@ def histogramdd(
         raise ValueError("range argument must have one entry per dimension")
     columns = [lift(points[:, k]) for k, _ in enumerate(listed)]
     edges = [_edges(*given) for given in zip(columns, listed, spans, strict=True)]
-    amounts = lift(np.ones(())) if weights is None else astype(ravel(lift(weights)), float)
+    amounts = lift(np.float64(1)) if weights is None else astype(ravel(lift(weights)), float)
     counts = zeros(tuple(e.shape[0] - 1 for e in edges), amounts.dtype)
     found = [_bins(e, column) for e, column in zip(edges, columns, strict=True)]
     inside = found[0][1]
@@ -203,7 +203,7 @@ def _on_lines(at: TracedArray, knots: TracedArray, values: TracedArray) -> Trace
     place = apply_ufunc(np.minimum, [apply_ufunc(np.maximum, [place, 0]), knots.shape[0] - 2])
 
     def end(array: TracedArray, offset: int) -> TracedArray:
-        positions = entry(lift(place + offset).tensor, axes(place.ndim))
+        positions = entry((lift(place + offset) if offset else place).tensor, axes(place.ndim))
         return wrap(compute(place.extents, entry(array.tensor, [positions])))
 
     low, high, start, stop = end(knots, 0), end(knots, 1), end(values, 0), end(values, 1)

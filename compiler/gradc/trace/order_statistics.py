@@ -25,7 +25,7 @@ from gradc.trace.registry import implements
 from gradc.trace.shaping import broadcast_to, moveaxis, normal_axes, reshape, transpose
 from gradc.trace.sorting import argsort, places_among, rows_sorted, through
 from gradc.trace.storage import axes, entry
-from gradc.trace.tracer import TracedArray, known_value, lift, literal_value, wrap
+from gradc.trace.tracer import TracedArray, constant_array, known_value, lift, literal_value, wrap
 
 _UNSET: Any = np._NoValue
 
@@ -70,13 +70,18 @@ def _real(a: Any) -> TracedArray:
     return x
 
 
+def _array(value: Any) -> TracedArray:
+    """What was computed while tracing, as a literal array."""
+    return value if isinstance(value, TracedArray) else constant_array(np.asarray(value))
+
+
 def _picked(ordered: TracedArray, positions: Any, of_rows: bool) -> TracedArray:
     """Entries of the rows: those at the same positions in each, or (``of_rows``) at positions that each row has for itself.
 
     The axes of the probabilities lead the result.
     """
     batch = ordered.extents[:-1]
-    where_to = lift(positions)
+    where_to = _array(positions)
     leading = where_to.extents[: where_to.ndim - len(batch)] if of_rows else where_to.extents
     rank = len(leading)
     shape = (*leading, *batch)
@@ -298,7 +303,7 @@ def _between(
     a, b = _picked(ordered, low, of_rows), _picked(ordered, high, of_rows)
     if not of_rows:
         weight = np.reshape(weight, np.shape(weight) + (1,) * (ordered.ndim - 1))
-    return _lerp(a, b, lift(weight), _result_dtype(ordered.dtype, q))
+    return _lerp(a, b, weight, _result_dtype(ordered.dtype, q))
 
 
 def _result_dtype(values: DType, q: _Probabilities) -> DType:
@@ -306,13 +311,18 @@ def _result_dtype(values: DType, q: _Probabilities) -> DType:
     return wide if wide.kind == "f" else FLOAT64
 
 
-def _lerp(a: TracedArray, b: TracedArray, weight: TracedArray, dtype: DType) -> TracedArray:
+def _lerp(a: TracedArray, b: TracedArray, weight: Any, dtype: DType) -> TracedArray:
     """The point between two entries, from the end that is nearer."""
     if a.dtype.kind == "b":
         raise dtype_error("quantiles of bools lie between False and True; convert with x.astype(float)")
-    t = astype(weight, dtype)
+    t = astype(_array(weight), dtype)
     way = b - a
-    return astype(where(t >= 0.5, b - way * (1 - t), a + way * t), dtype)
+    is_far = None if isinstance(weight, TracedArray) else np.asarray(weight) >= 0.5
+    if is_far is not None and is_far.all():
+        return astype(b - way * (1 - t), dtype)
+    if is_far is not None and not is_far.any():
+        return astype(a + way * t, dtype)
+    return astype(where(t >= 0.5 if is_far is None else _array(is_far), b - way * (1 - t), a + way * t), dtype)
 
 
 def _weighted(values: TracedArray, weights: TracedArray, q: _Probabilities, *, numbers_only: bool) -> TracedArray:
@@ -325,7 +335,7 @@ def _weighted(values: TracedArray, weights: TracedArray, q: _Probabilities, *, n
     parts = sums / sums[..., -1:]
     parts = where(parts == 0, -1.0, parts)  # an entry without weight is never chosen
     batch = values.extents[:-1]
-    flat = lift(np.reshape(q.values, (-1,)))
+    flat = _array(np.reshape(q.values, (-1,)))
     shape = (*batch, flat.extents[0])
     sought = wrap(compute(shape, entry(flat.tensor, [index(len(batch))])))
     places = places_among(parts, sought, "left")
