@@ -212,7 +212,7 @@ def _assert_close(actual: Any, expected: np.ndarray, tolerance: float) -> None:
 
 def check_single(row: Form) -> str | None:
     """In float32: NumPy's dtypes, values to single precision, and a gradient of float32."""
-    case = Case(row, lambda a, _: np.asarray(a, np.float32) if isinstance(a, np.ndarray) else a)
+    case = Case(row, lambda a, _: a.astype(_single(a.dtype)) if isinstance(a, np.ndarray) else a)
     try:
         expected = case.expected()
     except (TypeError, ValueError, np.linalg.LinAlgError):
@@ -228,6 +228,10 @@ def check_single(row: Form) -> str | None:
     return None
 
 
+def _single(dtype: np.dtype[Any]) -> type[np.number[Any]]:
+    return np.complex64 if dtype.kind == "c" else np.float32
+
+
 def _check_single_gradient(case: Case, exact: Case) -> None:
     def total(given: Case) -> Callable[..., Any]:
         function = given.of_floats()
@@ -238,7 +242,7 @@ def _check_single_gradient(case: Case, exact: Case) -> None:
     double = Function(total(exact), Grad(argnums))(*exact.point)
     for have, wanted, point in zip(single, double, case.point, strict=True):
         if isinstance(point, np.ndarray):
-            assert have.dtype == np.float32, f"a gradient of {have.dtype} for float32"
+            assert have.dtype == point.dtype, f"a gradient of {have.dtype} for {point.dtype}"
         _assert_close(have, np.asarray(wanted), 2e-3)
 
 
