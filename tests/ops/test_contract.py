@@ -7,7 +7,7 @@ import pytest
 import gradc.ops  # noqa: F401
 from gradc.evaluate import COMPLEX, MPMATH, NUMPY, SYMPY, evaluate
 from gradc.ir.check import check
-from gradc.ir.scalar import BOOL, FLOAT32, FLOAT64, INT64, OPS, apply, index, load
+from gradc.ir.scalar import BOOL, FLOAT32, FLOAT64, INT64, OPS, Scalar, Undefined, apply, index, load
 from gradc.ir.tensor import Graph, compute, input_tensor
 
 POINTS = 6
@@ -18,6 +18,10 @@ LOGICAL = {"and", "or", "not"}
 ROWS = sorted(set(OPS) - {"convert", "position", "complex"})
 DIFFERENTIABLE = [name for name in ROWS if OPS[name].partials is not None]
 WHOLE = np.array([0, 1, -1, 5, 12, -18, 63, 64, 2**62, np.iinfo(np.int64).max, np.iinfo(np.int64).min])
+#: What SciPy computes agrees with mpmath to its own accuracy, and decides by itself what infinities and poles give.
+LOOPS = frozenset(name for name in ROWS if "accuracy" in OPS[name].extra)
+WITH_MPMATH = [name for name in ROWS if OPS[name].mpmath is not None]
+WITH_SYMPY = [name for name in ROWS if OPS[name].sympy is not None]
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0]
 
 
@@ -29,12 +33,14 @@ def argument_dtypes(name, floating=FLOAT64):
         return [BOOL] * (op.arity or N_ARY)
     if name == "where":
         return [BOOL, floating, floating]
+    if name in LOOPS:
+        return [INT64 if kind == "l" else floating for kind in op.extra["kinds"]]
     return [floating] * (op.arity or N_ARY)
 
 
 def graph_of(name, size=POINTS, floating=FLOAT64):
     inputs = tuple(
-        input_tensor(f"x_{'abc'[k]}", (size,), dtype) for k, dtype in enumerate(argument_dtypes(name, floating))
+        input_tensor(f"x_{'abcde'[k]}", (size,), dtype) for k, dtype in enumerate(argument_dtypes(name, floating))
     )
     body = apply(name, *[load(t, (index(0),)) for t in inputs])
     return check(Graph(inputs, (compute((size,), body),)))
@@ -45,8 +51,16 @@ def partial_graph(name):
     graph = graph_of(name)
     node = graph.outputs[0].body
     partials = list(enumerate(OPS[name].partials(node, *node.args)))
-    kept = [(k, compute((POINTS,), p)) for k, p in partials if p is not None]
+    kept = [(k, compute((POINTS,), p)) for k, p in partials if isinstance(p, Scalar)]
     return [k for k, _ in kept], check(Graph(graph.inputs, tuple(t for _, t in kept)))
+
+
+def differentiable_positions(name):
+    """The real arguments, but for those in whose direction no derivative is known."""
+    node = graph_of(name).outputs[0].body
+    partials = OPS[name].partials(node, *node.args)
+    kinds = [dtype.kind for dtype in argument_dtypes(name)]
+    return [k for k, p in enumerate(partials) if kinds[k] == "f" and not isinstance(p, Undefined)]
 
 
 def samples(name, seed=0):
@@ -61,7 +75,8 @@ def samples(name, seed=0):
 
 def special_points(name):
     count = len(argument_dtypes(name))
-    grids = np.meshgrid(*[SPECIAL] * count) if count < 3 else [np.resize(np.roll(SPECIAL, k), 50) for k in (0, 1, 3)]
+    rolls = (0, 1, 3, 4, 6)[:count]
+    grids = np.meshgrid(*[SPECIAL] * count) if count < 3 else [np.resize(np.roll(SPECIAL, k), 50) for k in rolls]
     whole = np.resize(WHOLE if set(argument_dtypes(name)) == {INT64} else WHOLE[:6], grids[0].size)
     return [
         np.roll(whole, 7 * k * k) if d == INT64 else g.ravel().astype(d)
@@ -69,20 +84,24 @@ def special_points(name):
     ]
 
 
+def accuracy(name, otherwise):
+    return OPS[name].extra.get("accuracy", otherwise)
+
+
 def as_floats(array):
     return np.array([complex(v) if isinstance(v, mpmath.mpc) else float(v) for v in array])
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", WITH_MPMATH)
 def test_numpy_and_mpmath_agree(name):
     graph, values = graph_of(name), samples(name)
     (plain,) = evaluate(graph, values)
     with mpmath.workdps(30):
         (exact,) = evaluate(graph, values, MPMATH)
-    np.testing.assert_allclose(plain, as_floats(exact), rtol=4e-15, atol=1e-300)
+    np.testing.assert_allclose(plain, as_floats(exact), rtol=accuracy(name, 4e-15), atol=1e-300)
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", sorted(set(ROWS) - LOOPS))
 def test_special_values_agree_with_numpy(name):
     values = special_points(name)
     if name in MP_HAS_NO_NEGATIVE_ZERO:
@@ -97,18 +116,22 @@ def test_special_values_agree_with_numpy(name):
 MP_HAS_NO_NEGATIVE_ZERO = {"arctan2", "copysign", "div", "floordiv", "mod", "pow", "power", "signbit"}
 
 
-@pytest.mark.parametrize("name", ROWS)
+#: SciPy gives NaN for these in single precision.
+DOUBLE_ONLY = frozenset(name for name in LOOPS if name.startswith("mathieu"))
+
+
+@pytest.mark.parametrize("name", sorted(set(ROWS) - DOUBLE_ONLY))
 def test_single_precision_is_kept(name):
     graph = graph_of(name, floating=FLOAT32)
     values = [v.astype(d) for v, d in zip(samples(name), argument_dtypes(name, FLOAT32), strict=True)]
     (single,) = evaluate(graph, values)
     (double,) = evaluate(graph_of(name), values)
     assert single.dtype == graph.outputs[0].dtype
-    assert single.dtype in (FLOAT32, BOOL) or set(argument_dtypes(name)) == {INT64}
-    np.testing.assert_allclose(single, double, rtol=1e-5, atol=1e-6)
+    assert single.dtype in (FLOAT32, BOOL) or INT64 in argument_dtypes(name)
+    np.testing.assert_allclose(single, double, rtol=1e-5, atol=1e-5 if name in LOOPS else 1e-6)
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", WITH_SYMPY)
 def test_sympy_form_has_the_same_value(name):
     import sympy
 
@@ -126,7 +149,7 @@ def test_sympy_form_has_the_same_value(name):
     }
     substituted = [entry.subs(point) if isinstance(entry, sympy.Basic) else entry for entry in formula]
     found = [bool(e) if e in (True, False) else float(sympy.N(e)) for e in substituted]
-    np.testing.assert_allclose(found, evaluate(graph, values)[0], rtol=1e-13, atol=1e-300)
+    np.testing.assert_allclose(found, evaluate(graph, values)[0], rtol=accuracy(name, 1e-13), atol=1e-300)
 
 
 def mpmath_derivative(name, values, position):
@@ -137,12 +160,12 @@ def mpmath_derivative(name, values, position):
 
     def function(*args):
         filled = iter(args)
-        given = [next(filled) if d != BOOL else None for d in argument_dtypes(name)]
-        point = [[g] if g is not None else [bool(v)] for g, v in zip(given, current, strict=True)]
+        given = [next(filled) if d.kind == "f" else None for d in argument_dtypes(name)]
+        point = [[g] if g is not None else [v] for g, v in zip(given, current, strict=True)]
         return evaluate(graph, point, MPMATH)[0][0]
 
     found = []
-    real = [k for k, d in enumerate(argument_dtypes(name)) if d != BOOL]
+    real = [k for k, d in enumerate(argument_dtypes(name)) if d.kind == "f"]
     for current in zip(*values, strict=True):
         with mpmath.workdps(40):
             point = tuple(mpmath.mpf(current[k]) for k in real)
@@ -150,17 +173,16 @@ def mpmath_derivative(name, values, position):
     return np.array(found)
 
 
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
+@pytest.mark.parametrize("name", [name for name in DIFFERENTIABLE if name in WITH_MPMATH])
 def test_partials_are_the_derivatives(name):
     values = samples(name)
     positions, graph = partial_graph(name)
     results = dict(zip(positions, evaluate(graph, values), strict=True))
-    for position, dtype in enumerate(argument_dtypes(name)):
-        if dtype == BOOL:
-            assert position not in results
-            continue
+    assert set(results) <= set(differentiable_positions(name))
+    tolerance = 10 * accuracy(name, 1e-14)
+    for position in differentiable_positions(name):
         wanted = mpmath_derivative(name, values, position)
-        np.testing.assert_allclose(results.get(position, np.zeros(POINTS)), wanted, rtol=1e-13, atol=1e-13)
+        np.testing.assert_allclose(results.get(position, np.zeros(POINTS)), wanted, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
@@ -170,9 +192,7 @@ def test_complex_step_gives_the_partials(name):
     graph = graph_of(name)
     positions, partials = partial_graph(name)
     results = dict(zip(positions, evaluate(partials, values), strict=True))
-    for position, dtype in enumerate(argument_dtypes(name)):
-        if dtype == BOOL:
-            continue
+    for position in differentiable_positions(name):
         moved = [v + 1j * step if k == position else v for k, v in enumerate(values)]
         (found,) = evaluate(graph, moved, COMPLEX)
         np.testing.assert_allclose(found.real, evaluate(graph, values)[0], rtol=1e-15)
@@ -191,7 +211,11 @@ def test_kernel_agrees_with_the_evaluator(name):
     np.testing.assert_allclose(kernel_values(graph, values), evaluate(graph, values)[0], rtol=4e-15, atol=1e-300)
 
 
-@pytest.mark.parametrize("name", ROWS)
+#: Where the order is infinite, SciPy's own functions read outside their memory or raise a MemoryError.
+UNSAFE = frozenset(name for name in LOOPS if name.startswith(("mathieu", "pb")))
+
+
+@pytest.mark.parametrize("name", sorted(set(ROWS) - UNSAFE))
 def test_kernel_agrees_at_special_values(name):
     values = special_points(name)
     graph = graph_of(name, len(values[0]))

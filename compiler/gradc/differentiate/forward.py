@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradc.differentiate.partials import local_differentials, multiply, one_of, where_reached
+from gradc.differentiate.partials import local_differentials, multiply, one_of, telling_line, where_reached
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
 from gradc.differentiate.several import pushed_forward
 from gradc.ir.algebra import Reindexing, conjunction, convert, equal, guarded, sum_of
@@ -81,7 +81,8 @@ class _Sweep:
             self._push_body(nested, exclusive_product(nested), result=node)
 
     def _push_body(self, node: Compute, seed: Scalar, result: Tensor | None = None) -> None:
-        found = local_differentials(node.body, one_of(node.body), lambda item: item.tensor in self.tangents)
+        with telling_line(node):
+            found = local_differentials(node.body, one_of(node.body), lambda item: item.tensor in self.tangents)
         if not found:
             return
         rank, seeds = node.rank, len(self._seed_shape)

@@ -9,12 +9,15 @@ not evaluated in the derivative either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 
+from gradc.errors import TraceError
 from gradc.ir.algebra import conjunction, convert, disjunction, guarded, product_of, sum_of
 from gradc.ir.conjugates import complex_dtype, conjugated, real_part
+from gradc.ir.intern import Node
 from gradc.ir.scalar import (
     GUARDS,
     TRUE,
@@ -24,12 +27,15 @@ from gradc.ir.scalar import (
     Load,
     Number,
     Scalar,
+    Undefined,
     Wirtinger,
     is_apply,
     is_number,
     number,
 )
+from gradc.ir.source import lines_of
 from gradc.ir.walk import post_order
+from gradc.ops.loops import Loop
 from gradc.simplify.patterns import is_bracket
 
 #: A product or sum with at most this many operands is flattened into the adjoint that multiplies it.
@@ -176,7 +182,7 @@ def may_be_singular(partial: Scalar) -> bool:
     for node in top:
         parts: tuple[Scalar, ...] = ()
         if isinstance(node, Apply):
-            if node.op.name in _SINGULAR:
+            if node.op.name in _SINGULAR or isinstance(node.op.lower, Loop):
                 return True
             if node.op.name in ("prod", "sum"):
                 parts = node.children
@@ -232,6 +238,16 @@ def _total(parts: Sequence[Differential]) -> Differential:
     return Differential(direct, sum_of(*conjugates, flatten=flatten) if conjugates else None)
 
 
+@contextmanager
+def telling_line(node: Node) -> Iterator[None]:
+    """An error within names the user's line that made ``node``."""
+    try:
+        yield
+    except TraceError as error:
+        where = "".join(f"\n  at {line}" for line in lines_of(node)[-1:])
+        raise TraceError(f"{error}{where}") from None
+
+
 def where_reached(root: Scalar) -> dict[Scalar, Scalar]:
     """For each scalar below ``root``, where it is evaluated: the guards above it. Only there are loads in range."""
     order = post_order([root])
@@ -272,6 +288,8 @@ def _pulled_back(
     for child, partial in zip(node.args, node.op.partials(node, *node.args), strict=True):
         if partial is None or child not in relevant:
             continue
+        if isinstance(partial, Undefined):
+            raise TraceError(str(partial))
         coefficients = partial if isinstance(partial, Wirtinger) else Wirtinger(partial, None)
         contribution = _composed(adjoint, coefficients, (child.dtype.kind, node.dtype.kind, root.kind), shared)
         given = [part for part in (coefficients.direct, coefficients.conjugate) if part is not None]

@@ -19,6 +19,7 @@ from gradc.differentiate.partials import (
     multiply,
     one_of,
     support_of,
+    telling_line,
     where_reached,
 )
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
@@ -180,7 +181,9 @@ class _Sweep:
         bar = multiply(adjoint.value, seed if seed_is_shifted else shift(seed))
         body = shift(node.body)
         reached = where_reached(body) if any(loads_of(*item.indices) for item in loads_of(body)) else {}
-        for item, found in local_differentials(body, one_of(body), lambda item: item.tensor in self._active):
+        with telling_line(node):
+            differentials = local_differentials(body, one_of(body), lambda item: item.tensor in self._active)
+        for item, found in differentials:
             guard = conjunction(adjoint.support, domain) if any(map(may_be_singular, found.parts)) else domain
             if loads_of(*item.indices):  # its bracket reads them, and only here they are in range
                 guard = conjunction(guard, reached[item])

@@ -114,7 +114,7 @@ class ComplexStep(NumberSystem):
     """Real programs on complex numbers x + i h: the imaginary part carries the derivative.
 
     Whatever looks at the order of numbers looks at the real part; a function that is not analytic in NumPy's complex
-    form gives its own in its row's ``extra["complex"]``.
+    form gives its own in its row's ``extra["complex"]``, or goes by its row's derivatives (``extra["by_partials"]``).
     """
 
     name = "complex"
@@ -143,6 +143,10 @@ class ComplexStep(NumberSystem):
         own = node.op.extra.get("complex")
         if own is not None:
             return np.asarray(own(np, *args))
+        if node.op.extra.get("by_partials"):
+            from gradc.evaluate.steps import step_by_partials
+
+            return step_by_partials(node.op, args)
         function = numpy_function(node.op)
         if node.op.name == "where":
             return np.asarray(function(*args))

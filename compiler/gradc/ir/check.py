@@ -190,7 +190,8 @@ def _check_apply(scalar: Apply) -> None:
     elif name == "power":
         same = dtypes[0] == dtypes[1] or isinstance(scalar.args[1], Number)
     else:
-        same = all(dtype == dtypes[0] for dtype in dtypes)
+        alike = [d for d in dtypes if d.kind != "i"] if scalar.op.extra.get("takes_orders") else dtypes
+        same = all(dtype == alike[0] for dtype in alike)
     if not same:
         raise _Fault(f"{name} is applied to {', '.join(map(str, dtypes))}; convert its arguments first")
     expected = scalar.op.result_dtype(dtypes)

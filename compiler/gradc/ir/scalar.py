@@ -66,6 +66,20 @@ NumberValue = int | Fraction | float | complex | bool | NamedConstant
 
 
 @dataclass(frozen=True)
+class Undefined:
+    """Stands for a derivative that no op expresses: it is an error to want it."""
+
+    function: str
+    argument: str
+
+    def __str__(self) -> str:
+        return (
+            f"the derivative of {self.function} with respect to {self.argument} is not known; "
+            f"keep {self.argument} out of what is differentiated (gradc.stop_gradient, or argnums=)"
+        )
+
+
+@dataclass(frozen=True)
 class Wirtinger:
     """The derivatives of an op by a complex z and by its conjugate: ``dw = direct dz + conjugate conj(dz)``."""
 
@@ -77,7 +91,8 @@ class Wirtinger:
 class Op:
     """One row of the table of operations. `gradc.ops` fills the table; the IR only needs names and dtypes.
 
-    ``partials(node, *args)`` gives the derivative with respect to each argument (None where it is zero everywhere),
+    ``partials(node, *args)`` gives the derivative with respect to each argument (None where it is zero everywhere,
+    `Undefined` where it is not known),
     ``node`` being the application itself so that a rule may reuse its value (``exp`` is its own derivative).
     ``numpy``, ``mpmath`` and ``sympy`` are a name in that library (``"numpy.sin"``, ``"asin"``) or a callable that takes the
     library first; ``extra["complex"]`` is the form for complex steps, where NumPy's complex function is not it.
@@ -88,7 +103,7 @@ class Op:
     name: str
     arity: int | None
     result_dtype: Callable[[Sequence[DType]], DType]
-    partials: Callable[..., Sequence[Scalar | Wirtinger | None]] | None = None
+    partials: Callable[..., Sequence[Scalar | Wirtinger | Undefined | None]] | None = None
     numpy: str | Callable[..., Any] | None = None
     mpmath: str | Callable[..., Any] | None = None
     sympy: str | Callable[..., Any] | None = None

@@ -34,6 +34,7 @@ from gradc.lower.monomials import Token
 from gradc.lower.powers import factors, small_power
 from gradc.lower.safety import is_harmless
 from gradc.lower.text import FunctionBuilder, Value, literal
+from gradc.ops.loops import Loop
 from gradc.ops.table import promoted
 
 
@@ -224,6 +225,8 @@ class ExpressionEmitter(AlgebraicEmitter):
         dtypes = [arg.dtype for arg in node.args]
         if name == "where":
             arguments = [self._values[node.args[0]], *[self._as(arg, node) for arg in node.args[1:]]]
+        elif isinstance(lower, Loop):
+            arguments = [self._values[arg] for arg in node.args]
         elif node.dtype == BOOL:
             common = promoted(dtypes)
             arguments = [self.convert(self._values[arg], common) for arg in node.args]
@@ -231,6 +234,8 @@ class ExpressionEmitter(AlgebraicEmitter):
             arguments = [self._values[arg] for arg in node.args]
         else:
             arguments = [self._as(arg, node) for arg in node.args]
+        if isinstance(lower, Loop):
+            return self.convert(lower(self, *arguments), node.dtype)
         if callable(lower):
             return lower(self, *arguments)  # type: ignore[no-any-return]
         if lower is None:

@@ -10,7 +10,9 @@ import numpy as np
 from gradc.ir.scalar import BOOL, INT64, DType
 from gradc.lower import mathematics
 from gradc.lower.integer_routines import COMMON_DIVISOR, POWER
+from gradc.lower.loop_calls import LoopCalls
 from gradc.lower.text import FunctionBuilder, Value, intrinsic_suffix, literal, llvm_type
+from gradc.ops.loops import Loop
 
 _FLOAT_RELATIONS = {
     "less": "olt",
@@ -44,6 +46,7 @@ class Machine:
         self._vectors: dict[Any, Value] = {}
         self._operations: dict[tuple[str, DType, int], Value] = {}
         self._formulas: dict[Any, tuple[list[Value], set[int]]] = {}
+        self._loops = LoopCalls(builder)
 
     # ------------------------------------------------------------ forms
 
@@ -370,6 +373,10 @@ class Machine:
         results, taken = known
         taken.add(position)
         return results[position]
+
+    def loop(self, loop: Loop, *args: Value) -> Value:
+        """One result of a ufunc's inner loop."""
+        return self._loops.results(self, loop, self._alike(*args))[loop.output]
 
     def _per_lane(self, function: str, dtype: DType, *args: Value) -> Value:
         kind = llvm_type(dtype)

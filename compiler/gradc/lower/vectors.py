@@ -12,6 +12,7 @@ from gradc.lower.mathematics import is_inline
 from gradc.lower.powers import small_power
 from gradc.lower.text import Value
 from gradc.lower.tree import Item, Nest, Statement, statements
+from gradc.ops.loops import Loop
 
 #: Plain additions per accumulator before a block's sum goes to a compensated total.
 ADDITIONS = 32
@@ -185,6 +186,8 @@ def _adds_along(statement: Statement, depth: int) -> bool:
 def _is_library_call(node: Apply) -> bool:
     """Calls of the C library take one number: around them vectors only add traffic."""
     lower = node.op.lower
+    if isinstance(lower, Loop):
+        return False  # it takes any number of operands
     if isinstance(lower, str):
         return lower.startswith("libm.") and not is_inline(lower.removeprefix("libm."), node.dtype)
     # what the rest calls (exp, log, log1p, pow) is inline together

@@ -9,6 +9,10 @@ from gradc.ops import (
     linear_algebra,
     sorting,
     special,
+    special_bessel,
+    special_gamma,
+    special_integrals,
+    special_polynomials,
     trigonometric,
 )
 
@@ -21,5 +25,9 @@ __all__ = [
     "linear_algebra",
     "sorting",
     "special",
+    "special_bessel",
+    "special_gamma",
+    "special_integrals",
+    "special_polynomials",
     "trigonometric",
 ]

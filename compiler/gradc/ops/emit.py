@@ -4,9 +4,10 @@ The ``lower`` field of a row is one of
 
 * ``"llvm.sqrt"``: an intrinsic; ``"libm.sin"``: a function of the C library;
 * the name of a method of `Emitter`: ``"add"``;
-* a function of the emitter and the operands: ``lambda e, x: e.select(e.less(x, e.constant(0, x)), e.negate(x), x)``.
+* a function of the emitter and the operands: ``lambda e, x: e.select(e.less(x, e.constant(0, x)), e.negate(x), x)``;
+* the inner loop of a ufunc, see `gradc.ops.loops`: its operands keep their own dtypes.
 
-Operands arrive in the dtype of the result (of their promotion, for comparisons). Values are opaque: one number, or one
+Other operands arrive in the dtype of the result (of their promotion, for comparisons). Values are opaque: one number, or one
 number per lane.
 """
 
@@ -65,6 +66,9 @@ class Emitter(Protocol):
 
     def own(self, name: str, *args: V) -> V | None:
         """The machine's own code for a function of floats that the C library lacks (``sigmoid``), if it has any."""
+
+    def loop(self, loop: Any, *args: V) -> V:
+        """One result of a ufunc's inner loop (a `gradc.ops.loops.Loop`), whose operands keep their dtypes."""
 
     def width(self, x: V) -> int:
         """How many bits a number has."""

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from gradc.ir.algebra import product_of, quotient, sum_of
-from gradc.ir.scalar import BOOL, FLOAT64, Apply, DType, Op, Scalar, Wirtinger, apply, number, register
+from gradc.ir.scalar import BOOL, FLOAT64, Apply, DType, Op, Scalar, Undefined, Wirtinger, apply, number, register
 
 #: The derivative by one argument. Where it is real and the result complex, or the op is holomorphic: ``dw = p dz``. Where a
 #: complex argument has a real result, ``dw = Re(p dz)`` with p twice the derivative by z. None is zero everywhere.
-Partial = Scalar | Wirtinger | None
+Partial = Scalar | Wirtinger | Undefined | None
 
 
 @lru_cache(maxsize=1024)
