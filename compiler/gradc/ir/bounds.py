@@ -13,6 +13,7 @@ from gradc.ir.algebra import (
     conjunction,
     disjunction,
     floor_divide,
+    from_linear,
     is_index_predicate,
     linear_terms,
     product_of,
@@ -20,7 +21,7 @@ from gradc.ir.algebra import (
     substitute,
     sum_of,
 )
-from gradc.ir.scalar import COMPARISONS, DIVISIONS, FALSE, TRUE, Apply, Index, Scalar, Size, is_apply, number
+from gradc.ir.scalar import COMPARISONS, DIVISIONS, FALSE, INT64, TRUE, Apply, Index, Scalar, Size, is_apply, number
 from gradc.ir.tensor import Extent, extent_scalar
 from gradc.ir.walk import post_order
 
@@ -139,9 +140,13 @@ def tidy_indices(root: Scalar, extents: Sequence[Extent]) -> Scalar:
     def builder(node: Scalar, children: Sequence[Scalar]) -> Scalar:
         return tidy_node(rebuild(node, children), extents)
 
+    order = post_order([root])
+    digits = {node: joined for node in order if (joined := _with_joined_digits(node)) is not node}
+    if digits:
+        return tidy_indices(Substitution(digits)(root), extents)
     interesting = {
         node: tidy_node(node, extents)
-        for node in post_order([root])
+        for node in order
         if (is_apply(node, "floordiv") or is_apply(node, "mod") or is_index_predicate(node))
         and not any(is_apply(c, "floordiv") or is_apply(c, "mod") for c in post_order(node.children))
     }
@@ -159,4 +164,20 @@ def tidy_node(node: Scalar, extents: Sequence[Extent]) -> Scalar:
         below = never_positive(sum_of(inner, 1, product_of(number(-1), divisor)), extents)
         if below and never_positive(product_of(number(-1), inner), extents):
             return number(0) if is_apply(node, "floordiv") else inner
+    return _with_joined_digits(node)
+
+
+def _with_joined_digits(node: Scalar) -> Scalar:
+    """An index ``c (e // c) + e % c``, as ``e``."""
+    if not is_apply(node, "sum") or node.dtype != INT64 or not node.holds & DIVISIONS:
+        return node
+    terms, literal = linear_terms(node)
+    for low, coefficient in terms.items():
+        if not is_apply(low, "mod"):
+            continue
+        whole, divisor = low.children
+        high, step = floor_divide(whole, divisor), product_of(number(coefficient), divisor)
+        if high in terms and step is number(terms[high]):
+            rest = {atom: c for atom, c in terms.items() if atom is not low and atom is not high}
+            return sum_of(from_linear(rest, literal), product_of(number(coefficient), whole))
     return node

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from gradc.ir.algebra import (
     Reindexing,
+    Substitution,
     conjunction,
     guarded,
     product_of,
@@ -34,8 +35,9 @@ from gradc.ir.scalar import (
 )
 from gradc.ir.tensor import Compute, Extent, Shape, compute, extent_scalar
 from gradc.ir.walk import free_indices, loads_of
+from gradc.simplify.digits import digits_of_axis
 from gradc.simplify.patterns import conjuncts, expand, inline_patterns
-from gradc.simplify.solve import System, solve
+from gradc.simplify.solve import System, in_range, solve
 
 #: A coefficient of at most this many loads and no function is written inside its pattern.
 _SIMPLE_LOADS = 3
@@ -53,7 +55,7 @@ def summed(shape: Shape, reduce_extents: Sequence[Extent], body: Scalar, domain:
     root = tidy_indices(inline_patterns(guarded(domain, body)), box)
     patterns: dict[Scalar, list[Scalar]] = {}
     for term in expand(root):
-        system = System(extents, rank, term, alive=list(extents))
+        system = System(dict(extents), rank, term, alive=list(extents))
         solve(system, range(rank, len(extents)))
         tie, coefficient = _split_pattern(system)
         if not is_number(coefficient, 0):
@@ -92,12 +94,24 @@ def _reduced(system: System, outputs: list[int]) -> Scalar:
     if not summed_axes:
         return product_of(scale, guarded(predicate, value), dtype=value.dtype)
     outer, inner = _split_factors(value, set(summed_axes))
-    node, axes = _sum_node(system, outputs, summed_axes, predicate, inner)
+    if _relies_on(predicate, set(summed_axes), outer, system.box()):
+        outer, inner = number(1, value.dtype), value
+    node, places = _sum_node(system, outputs, summed_axes, predicate, inner)
     guard_outside = conjunction(*[p for p in conjuncts(predicate) if not free_indices(p) & set(summed_axes)])
-    total = load(node, [index(k) for k in axes])
+    total = load(node, places)
     if is_number(outer, 1):
         return product_of(scale, total, dtype=value.dtype)
     return guarded(guard_outside, product_of(scale, outer, total, dtype=value.dtype))
+
+
+def _relies_on(predicate: Scalar, summed_axes: set[int], factor: Scalar, box: Sequence[Extent]) -> bool:
+    """Whether a factor without summed axes reads entries that are in range only where a predicate with such axes holds."""
+    parts = conjuncts(predicate)
+    if not any(free_indices(p) & summed_axes and free_indices(p) - summed_axes for p in parts):
+        return False
+    places = [(e, extent) for part in loads_of(factor) for e, extent in zip(part.indices, part.tensor.shape, strict=True)]
+    needed = [decide(p, box) for e, extent in places if not loads_of(e) for p in in_range(e, extent)]
+    return any(p is not TRUE and p not in parts for p in needed)
 
 
 def _split_factors(value: Scalar, summed_axes: set[int]) -> tuple[Scalar, Scalar]:
@@ -113,19 +127,33 @@ def _split_factors(value: Scalar, summed_axes: set[int]) -> tuple[Scalar, Scalar
 
 def _sum_node(
     system: System, outputs: list[int], summed_axes: list[int], predicate: Scalar, value: Scalar
-) -> tuple[Compute, list[int]]:
-    """The Compute that sums ``[predicate] value``, over just the output axes it depends on."""
+) -> tuple[Compute, list[Scalar]]:
+    """The Compute that sums ``[predicate] value``, over just the output axes it depends on, and where it is read.
+
+    An axis of which only digits are used, as the adjoint of a reshape uses it, is replaced by an axis for each digit:
+    so a matrix product stays one, and a running sum.
+    """
     used = free_indices(predicate, value)
-    axes = [k for k in outputs if k in used]
-    rewrite = Reindexing({k: index(position) for position, k in enumerate([*axes, *summed_axes])})
+    places: list[Scalar] = []
+    extents: list[Extent] = []
+    moved: dict[Scalar, Scalar] = {}
+    for k in outputs:
+        if k in used:
+            digits = digits_of_axis(k, system.extents[k], (predicate, value)) or [(index(k), system.extents[k])]
+            for digit, extent in digits:
+                moved[digit] = index(len(places))
+                places.append(digit)
+                extents.append(extent)
+    moved |= {index(k): index(len(places) + position) for position, k in enumerate(summed_axes)}
+    rewrite = Substitution(moved)
     node = compute(
-        [system.extents[k] for k in axes],
+        extents,
         rewrite(value),
         reduce_extents=[system.extents[k] for k in summed_axes],
         reducer="sum",
         domain=rewrite(predicate),
     )
-    return node, axes
+    return node, places
 
 
 def _stored(tie: Scalar, coefficient: Scalar, shape: Shape) -> Scalar:

@@ -1,8 +1,10 @@
 """Solving the brackets of a term: unit coefficients first, then mixed radix, digits, and strides.
 
-``a = m k + l`` with 0 <= l < m gives ``k = a // m``, ``l = a % m``; ``i // m = a`` and ``i % m = b`` give ``i = m a + b``;
-``c k = e`` gives ``k = e // c`` where c divides e. Range and divisibility guards are added where the extents do not imply
-them. Only injective affine systems are solved.
+``a = m k + l`` with 0 <= l < m gives ``k = a // m``, ``l = a % m``, also where k and l are digits themselves, as in
+``a = m (i % p) + i // p``; ``i // m = a`` and ``i % m = b`` give ``i = m a + b``; ``c k = e`` gives ``k = e // c`` where c
+divides e. Range and divisibility guards are added where the extents do not imply them. Only injective affine systems are
+solved, with one exception: a summed axis of which the brackets fix some digits goes over the others, axes of their own:
+``sum_i [i // 3 = a] f(i)`` is ``sum_{r < 3} f(3 a + r)``.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from gradc.ir.algebra import (
     conjunction,
     equal,
     floor_divide,
+    is_index_predicate,
     less,
     less_equal,
     linear_terms,
@@ -56,10 +59,19 @@ class System:
 
     def brackets(self) -> list[Apply]:
         """The index equations that are still to be solved."""
-        found = [p for p in conjuncts(self.term.predicate) if is_bracket(p)]
         if self.outputs_only:
+            found = [p for p in conjuncts(self.term.predicate) if is_bracket(p)]
             found = [p for p in found if max(free_indices(p), default=0) < self.output_rank]
+        else:
+            found = [p for p in conjuncts(self.term.predicate) if is_bracket(p) or _ties_digits(p)]
         return found  # type: ignore[return-value]
+
+    def fresh_axis(self, extent: Scalar) -> int:
+        """One more summed axis."""
+        axis = len(self.extents)
+        self.extents[axis] = _extent_of(extent)
+        self.alive.append(axis)
+        return axis
 
     def replace(self, solved: dict[int, Scalar], used: Sequence[Scalar], extra: Sequence[Scalar] = ()) -> None:
         """Substitute the solved axes, drop the brackets used, and add the guards that the extents do not imply."""
@@ -72,6 +84,13 @@ class System:
         guards = [decide(p, box) for p in (*ranges, *extra)]
         predicate = conjunction(*[rewrite(p) for p in rest], *guards)
         self.term = Term(tidy_indices(predicate, box), tidy_indices(rewrite(self.term.value), box))
+
+
+def _ties_digits(predicate: Scalar) -> bool:
+    """Whether it is an equation of one axis' digit with another's, ``i // 8 = j % 8``."""
+    if not is_index_predicate(predicate) or not is_apply(predicate, "equal"):
+        return False
+    return len(free_indices(predicate)) > 1 and not loads_of(predicate)
 
 
 def in_range(value: Scalar, extent: Extent) -> list[Scalar]:
@@ -198,6 +217,73 @@ def _solve_strided(system: System, axes: Sequence[int]) -> bool:
     return False
 
 
+def _solve_mixed(system: System, axes: Sequence[int]) -> bool:
+    """``m (i % p) + i // p = a`` as two equations of one digit each, where each weight covers what is below it."""
+    for bracket in system.brackets():
+        parts = _digit_terms(bracket, system, axes)
+        if parts is None:
+            continue
+        digits, value = parts
+        equations: list[Scalar] = []
+        for position, (atom, weight, radix) in enumerate(digits):
+            digit = floor_divide(value, weight)
+            equations.append(equal(atom, digit))
+            if position == 0:
+                equations.extend(in_range(digit, _extent_of(radix)))
+            value = modulo(value, weight)
+        equations.append(equal(value, 0))
+        system.replace({}, [bracket], equations)
+        return True
+    return False
+
+
+def _digit_terms(
+    bracket: Apply, system: System, axes: Sequence[int]
+) -> tuple[list[tuple[Scalar, Scalar, Scalar]], Scalar] | None:
+    """The bracket as ``sum weight * digit = value``: digits of axes with their radices, the highest weight first."""
+    terms, literal = linear_terms(bracket.args[0])
+    digits: list[tuple[Scalar, int, Scalar]] = []
+    rest: list[Scalar] = [number(literal)]
+    for atom, coefficient in terms.items():
+        radix = _radix_of(atom, system, axes)
+        if radix is None:
+            rest.append(product_of(number(coefficient), atom))
+        else:
+            digits.append((atom, coefficient, radix))
+    value = sum_of(*rest)
+    if len(digits) < 2 or all(isinstance(atom, Index) for atom, _, _ in digits):
+        return None
+    if free_indices(value) & free_indices(*[atom for atom, _, _ in digits]) or loads_of(value):
+        return None
+    if all(coefficient < 0 for _, coefficient, _ in digits):
+        digits = [(atom, -coefficient, radix) for atom, coefficient, radix in digits]
+    else:
+        value = product_of(-1, value)
+    digits.sort(key=lambda digit: -digit[1])
+    reach: Scalar = number(1)
+    for _, weight, radix in reversed(digits):
+        if weight < 1 or not _not_above(reach, number(weight)):
+            return None
+        reach = sum_of(product_of(number(weight), sum_of(radix, -1)), reach)
+    return [(atom, number(weight), radix) for atom, weight, radix in digits], value
+
+
+def _radix_of(atom: Scalar, system: System, axes: Sequence[int]) -> Scalar | None:
+    """How many values a digit of one of the axes has; None for what is no digit."""
+    if isinstance(atom, Index):
+        return extent_scalar(system.extents[atom.position]) if atom.position in axes else None
+    if is_apply(atom, "mod"):
+        inner, radix = atom.children
+        plain = inner.children[0] if is_apply(inner, "floordiv") else inner
+        return radix if isinstance(plain, Index) and plain.position in axes and not free_indices(radix) else None
+    if is_apply(atom, "floordiv"):
+        inner, weight = atom.children
+        if isinstance(inner, Index) and inner.position in axes and not free_indices(weight):
+            length = extent_scalar(system.extents[inner.position])
+            return sum_of(floor_divide(sum_of(length, -1), weight), 1)
+    return None
+
+
 @dataclass(frozen=True)
 class _Digit:
     """``(axis // weight) % radix = value``; the top digit has no radix."""
@@ -217,29 +303,52 @@ def _solve_digits(system: System, axes: Sequence[int]) -> bool:
             for digit in _digits_of(bracket, index(axis))
             if axis not in free_indices(digit.value)
         }
-        chain = _digit_chain(digits, extent_scalar(system.extents[axis]))
-        if not chain:
+        chain, free = _digit_chain(digits, extent_scalar(system.extents[axis]))
+        if not chain or (free and axis < system.output_rank):
             continue
-        value = sum_of(*[product_of(d.weight, d.value) for d in chain])
+        terms = [product_of(d.weight, d.value) for d in chain]
+        terms += [product_of(weight, index(system.fresh_axis(radix))) for weight, radix in free]
         ranges = [p for d in chain if d.radix is not None for p in in_range(d.value, _extent_of(d.radix))]
-        system.replace({axis: value}, [d.bracket for d in chain], ranges)
+        system.replace({axis: sum_of(*terms)}, [d.bracket for d in chain], ranges)
         return True
     return False
 
 
-def _digit_chain(digits: dict[Scalar, _Digit], extent: Scalar) -> list[_Digit]:
-    """The digits from weight 1 upwards, where they determine the whole index; else nothing."""
+def _digit_chain(digits: dict[Scalar, _Digit], extent: Scalar) -> tuple[list[_Digit], list[tuple[Scalar, Scalar]]]:
+    """The digits from weight 1 upwards, and between them those that no bracket fixes, as weights and radices.
+
+    Together they determine the whole index; where they don't there is nothing.
+    """
     chain: list[_Digit] = []
+    free: list[tuple[Scalar, Scalar]] = []
     weight: Scalar = number(1)
-    while weight in digits and len(chain) < len(digits):
-        digit = digits[weight]
-        chain.append(digit)
-        if digit.radix is None:
-            return chain
-        weight = product_of(weight, digit.radix)
+    while True:
+        digit = digits.get(weight)
+        if digit is not None:
+            chain.append(digit)
+            if digit.radix is None:
+                return chain, free
+            weight = product_of(weight, digit.radix)
         if _not_above(extent, weight):
-            return chain
-    return []
+            return chain, free
+        if weight in digits:
+            continue
+        gap = _next_weight(weight, digits)
+        if gap is None:
+            return (chain, [*free, (weight, _quotient_above(extent, weight))]) if chain else ([], [])
+        free.append((weight, floor_divide(gap, weight)))
+        weight = gap
+
+
+def _next_weight(weight: Scalar, digits: dict[Scalar, _Digit]) -> Scalar | None:
+    """The least weight above this one, a multiple of it, that a bracket fixes the digit of."""
+    above = [w for w in digits if w is not weight and _not_above(weight, w) and modulo(w, weight) is number(0)]
+    return next((w for w in above if all(_not_above(w, other) for other in above)), None)
+
+
+def _quotient_above(extent: Scalar, weight: Scalar) -> Scalar:
+    """``extent / weight``, rounded up."""
+    return sum_of(floor_divide(sum_of(extent, -1), weight), 1)
 
 
 def _digits_of(bracket: Apply, target: Scalar) -> list[_Digit]:
@@ -277,6 +386,7 @@ def solve(system: System, axes_of: Sequence[int]) -> None:
         if not (
             _solve_radix(system, axes)
             or _solve_unit(system, axes)
+            or _solve_mixed(system, axes)
             or _solve_digits(system, axes)
             or _solve_strided(system, axes)
         ):

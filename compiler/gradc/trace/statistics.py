@@ -11,7 +11,7 @@ from gradc.ir.scalar import FLOAT64, DType, Number, Scalar, apply, number
 from gradc.ir.tensor import compute, extent_scalar
 from gradc.trace.context import located, shape_error, trace_error
 from gradc.trace.contraction import matmul
-from gradc.trace.elementwise import apply_ufunc, astype, elementwise
+from gradc.trace.elementwise import apply_ufunc, astype
 from gradc.trace.joining import concatenate
 from gradc.trace.outputs import deliver
 from gradc.trace.reductions import (
@@ -166,9 +166,9 @@ def std(
     mean: Any = UNSET,
     correction: Any = UNSET,
 ) -> TracedArray:
-    """The standard deviation: a norm of what is left without the mean, with a norm's derivative at 0, which is 0."""
+    """The standard deviation. Where it is 0 its derivative is that of a square root: not finite."""
     squares = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
-    return deliver(out, elementwise("root", [squares], [squares.dtype]))
+    return deliver(out, apply_ufunc(np.sqrt, [squares]))
 
 
 # ---------------------------------------------------------------- covariances
