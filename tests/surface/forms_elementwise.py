@@ -261,7 +261,9 @@ _TWO_ARGUMENTS = [
     form("np.nextafter", lambda x, y: np.nextafter(x, y), X, Y),
     form("np.heaviside", lambda x: np.heaviside(x, 0.5) * x, X),
     form("np.hypot", lambda x, y: np.hypot(x, y), X, Y),
-    form("np.arctan2", lambda x, y: np.arctan2(x, y), np.array([0.5, 0.5, -0.5, -0.5]), np.array([1.1, -1.1, 1.1, -1.1])),
+    form(
+        "np.arctan2", lambda x, y: np.arctan2(x, y), np.array([0.5, 0.5, -0.5, -0.5]), np.array([1.1, -1.1, 1.1, -1.1])
+    ),
     form("np.atan2", lambda x, y: np.atan2(x, y), X, Y),
     form("np.logaddexp", lambda x, y: np.logaddexp(x, y), X, Y),
     form("np.logaddexp2", lambda x, y: np.logaddexp2(x, y), X, Y),
@@ -273,7 +275,7 @@ _TWO_ARGUMENTS = [
     form("np.greater_equal", lambda x, y: np.greater_equal(x, y), X, Y),
     form("np.equal", lambda x: np.equal(x, np.array([-2.3, 1.0, 0.4, 0.0])), X),
     form("np.not_equal", lambda x: x != np.array([-2.3, 1.0, 0.4, 0.0]), X),
-    form("np.less", lambda n: (n < 300, n > -1, n == 256, 5 <= n), N),
+    form("np.less", lambda n: (n < 300, n > -1, n == 256, n >= 5), N),
     form("np.less", lambda n, m: np.less(n, m), np.array([-1, 5, 2**62]), np.array([1, 2**63, 2**62 + 1], np.uint64)),
     form("np.logical_and", lambda x, y: np.logical_and(x, y), np.array([0.0, 1.0, -2.0]), np.array([3.0, 0.0, 1.0])),
     form("np.logical_or", lambda p, q: np.logical_or(p, q), B, C),

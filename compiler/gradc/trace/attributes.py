@@ -9,8 +9,8 @@ import numpy as np
 
 from gradc.ir.scalar import Scalar, apply, number
 from gradc.ir.tensor import Tensor, compute
-from gradc.trace.context import located, shape_error, trace_error
-from gradc.trace.elementwise import astype
+from gradc.trace.context import dtype_error, located, shape_error, trace_error
+from gradc.trace.elementwise import as_dtype, astype
 from gradc.trace.indexing import assign
 from gradc.trace.registry import METHODS, attribute, implements
 from gradc.trace.storage import Region, axes, entry, read_only, whole
@@ -161,9 +161,11 @@ def astype_method(
     x: TracedArray, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: Any = True
 ) -> TracedArray:
     """The array in another dtype; with ``copy=False`` the array itself where it has that dtype."""
-    target = np.dtype(dtype)
+    target = as_dtype(dtype)
     if not np.can_cast(x.dtype, target, casting):  # type: ignore[arg-type]
-        raise TypeError(f"Cannot cast array data from {x.dtype!r} to {target!r} according to the rule {casting!r}")
+        raise dtype_error(
+            f"Cannot cast array data from {x.dtype!r} to {target!r} according to the rule {casting!r}; use casting='unsafe'"
+        )
     return x if not copy and target == x.dtype and not x.weak else astype(x, target)
 
 

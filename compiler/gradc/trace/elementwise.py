@@ -30,6 +30,15 @@ _UINT64: DType = np.dtype(np.uint64)
 # ---------------------------------------------------------------- dtypes
 
 
+def as_dtype(given: Any) -> DType:
+    """The dtype that the user gave."""
+    try:
+        found: DType = np.dtype(given)
+    except TypeError as error:
+        raise dtype_error(f"{error}; use a dtype such as float, np.float32, int or bool") from None
+    return found
+
+
 def _kind(array: TracedArray) -> Any:
     """What NumPy's promotion is told: a dtype, or a Python type for a weak number."""
     return type(_ZEROS[array.dtype.kind]) if array.weak and array.dtype.kind in _ZEROS else array.dtype
@@ -96,9 +105,7 @@ def check_fits(x: TracedArray, dtype: DType) -> None:
             f"a Python int that is not known before the function runs can't become {dtype}; pass it as an array"
         )
     if not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
-        raise dtype_error(
-            f"Python integer {value} out of bounds for {dtype}; convert the array to a larger dtype, x.astype(int)"
-        )
+        raise dtype_error(f"Python integer {value} out of bounds for {dtype}; use a larger dtype, x.astype(int)")
 
 
 def result_dtype(operands: Sequence[TracedArray]) -> DType:
@@ -218,7 +225,9 @@ def ufunc_results(
     name = ufunc.__name__
     rows = UFUNCS.get(name)
     if rows is None and name.endswith("(vectorized)"):
-        raise trace_error("np.frompyfunc calls Python for every entry, which can't be traced; use np.vectorize or np.where")
+        raise trace_error(
+            "np.frompyfunc calls Python for every entry, which can't be traced; use np.vectorize or np.where"
+        )
     if rows is None:
         raise trace_error(f"np.{name} can't be traced; compute it outside the function and pass the result in")
     lifted = [lift(x) for x in operands]
@@ -277,7 +286,7 @@ def truth(x: TracedArray) -> TracedArray:
 
 def astype(x: TracedArray, dtype: Any) -> TracedArray:
     """``x.astype(dtype)``."""
-    target = np.dtype(dtype).newbyteorder("=")
+    target = as_dtype(dtype).newbyteorder("=")
     if not supported(target):
         raise dtype_error(f"dtype {target} is not supported; use float64, float32, complex, an integer dtype or bool")
     if target.kind == "b":

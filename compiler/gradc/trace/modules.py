@@ -20,6 +20,7 @@ from gradc.trace import applying, index_tricks, joining, numerics, reductions, s
 from gradc.trace.builtin_types import STAND_INS, has_attribute, ordered, real_type, type_of, type_when_run
 from gradc.trace.context import current_trace, trace_error
 from gradc.trace.elementwise import where
+from gradc.trace.environment import never_traced
 from gradc.trace.registry import FUNCTIONS
 from gradc.trace.selected import Selection
 from gradc.trace.tracer import TracedArray, concrete, extent_value, lift
@@ -34,7 +35,7 @@ _CREATORS: frozenset[Any] = frozenset(
     }
 )  # fmt: skip
 #: What these read may be another thing at the next call.
-_READERS = frozenset({"load", "loadtxt", "genfromtxt", "fromfile", "memmap"})
+_READERS = frozenset({"load", "loadtxt", "genfromtxt", "fromfile", "fromregex", "memmap"})
 
 #: Functions of other libraries that convert their arguments to arrays, and what stands for them: by package and name.
 LIBRARY_FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {("scipy", "logsumexp"): numerics.log_sum_exp}
@@ -71,6 +72,9 @@ class NumpyFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         function = self.function
+        refusal = never_traced(function)
+        if refusal is not None:
+            raise refusal
         if function in _CREATORS and not _holds(args, str):
             return FUNCTIONS[function](*args, **kwargs)
         if _holds(args, TracedArray) or _holds(kwargs, TracedArray):

@@ -34,10 +34,6 @@ implements(np.isscalar)(lambda element: lift(element).immutable)
 implements(np.shape)(lambda a: lift(a).shape)
 implements(np.ndim)(lambda a: lift(a).ndim)
 implements(np.size)(lambda a, axis=None: lift(a).size if axis is None else lift(a).shape[axis])
-implements(np.result_type)(
-    lambda *arrays: np.result_type(*[a.dtype if isinstance(a, TracedArray) else a for a in arrays])
-)
-implements(np.can_cast)(lambda from_, to, casting="safe": np.can_cast(lift(from_).dtype, to, casting))
 
 
 @implements(np.astype)

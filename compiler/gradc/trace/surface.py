@@ -11,12 +11,14 @@ from gradc.trace import (
     applying,
     attributes,
     binning,
+    bits,
     closeness,
     composed,
     creation,
     diagonals,
     differences,
     einsum,
+    environment,
     flat,
     flipping,
     fourier,
@@ -63,7 +65,7 @@ _INSTEAD: dict[str, str] = {
     "flatnonzero": "its size depends on values; use np.where(condition, a, b)",
     "vectorize": "write the function with NumPy operations, or use gradc.vmap",
     "apply_along_axis": "use gradc.vmap",
-    "save": "return the value and save it outside",
+    **environment.INSTEAD,
     "linalg.eigh": "factorisations of traced matrices are not there yet",
     "linalg.svd": "factorisations of traced matrices are not there yet",
 }
@@ -157,7 +159,7 @@ def binary(ufunc: np.ufunc, left: Any, right: Any) -> Any:
     return operate(ufunc, [left, right])
 
 
-def unary(ufunc: np.ufunc, x: TracedArray) -> TracedArray:
+def unary(ufunc: np.ufunc, x: TracedArray) -> Any:
     """An operator of one operand."""
     return operate(ufunc, [x])
 
@@ -180,7 +182,7 @@ def in_place(ufunc: np.ufunc, x: TracedArray, other: Any) -> Any:
     if not np.can_cast(result.dtype, x.dtype, "same_kind"):
         raise dtype_error(
             f"cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to {x.dtype!r} with casting rule "
-            "'same_kind'; create the array with that dtype"
+            "'same_kind'; use an array of that dtype"
         )
     if result.extents != x.extents:
         raise shape_error(
@@ -206,6 +208,7 @@ __all__ = [
     "attributes",
     "binary",
     "binning",
+    "bits",
     "call_function",
     "call_ufunc",
     "closeness",
@@ -215,6 +218,7 @@ __all__ = [
     "diagonals",
     "differences",
     "einsum",
+    "environment",
     "flat",
     "flipping",
     "fourier",

@@ -103,6 +103,10 @@ class TracedArray(Operators):
         """The shape of the storage, of which this array may be a part."""
         return self._storage.shape
 
+    def shares_storage(self, other: TracedArray) -> bool:
+        """Whether writes to one array may be seen by the other."""
+        return self._storage is other._storage and not (self.immutable or other.immutable)
+
     def part(self, inner: Region) -> TracedArray:
         """A view of this array: writes to either are seen by both."""
         region = inner if self._region is None else self._region.then(inner)
@@ -370,7 +374,7 @@ def _number_handle(value: float) -> TracedArray:
 
 def _literal(value: Literal) -> Number:
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
-        return number(float(value))
+        return number(value, np.uint64) if 0 <= value < 2**64 else number(float(value))
     return number(value)
 
 

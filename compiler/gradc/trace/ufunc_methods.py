@@ -16,7 +16,7 @@ from gradc.ir.scalar import BOOL, INT64, DType, index, load
 from gradc.ir.tensor import compute, constant
 from gradc.trace import cumulative, reductions, ufuncs
 from gradc.trace.context import dtype_error, index_error, located, trace_error
-from gradc.trace.elementwise import apply_ufunc, astype, loop_dtypes, truth, where
+from gradc.trace.elementwise import apply_ufunc, as_dtype, astype, loop_dtypes, truth, where
 from gradc.trace.indexing import accumulate_at
 from gradc.trace.joining import stack
 from gradc.trace.outputs import deliver
@@ -88,9 +88,8 @@ def _alone(out: Any) -> Any:
     return out[0] if isinstance(out, tuple) and len(out) == 1 else out
 
 
-def _dtype_option(ufunc: np.ufunc, given: dict[str, Any]) -> dict[str, Any]:
-    dtype = ufuncs.dtype_of(ufunc.__name__, given.get("dtype"))
-    return {} if dtype is None else {"dtype": dtype}
+def _dtype_option(given: dict[str, Any]) -> dict[str, Any]:
+    return {} if given.get("dtype") is None else {"dtype": as_dtype(given["dtype"])}
 
 
 # ---------------------------------------------------------------- reduce
@@ -103,7 +102,7 @@ def reduce(ufunc: np.ufunc, inputs: Sequence[Any], keywords: dict[str, Any]) -> 
     x, axis, out = lift(given["array"]), given.get("axis", 0), _alone(given.get("out"))
     keep, initial = kept_axes(given.get("keepdims", False)), given.get("initial", UNSET)
     only = mask_of(given.get("where", True), x)
-    options = _dtype_option(ufunc, given) | {"axis": axis, "keepdims": keep}
+    options = _dtype_option(given) | {"axis": axis, "keepdims": keep}
     options |= {} if initial is UNSET else {"initial": None if initial is None else 1}
     options |= {} if only is None else {"where": np.ones((1,) * x.ndim, bool)}
     dtype = _probed(ufunc, "reduce", x, out=out, **options).dtype
@@ -257,7 +256,7 @@ def accumulate(ufunc: np.ufunc, inputs: Sequence[Any], keywords: dict[str, Any])
     """``ufunc.accumulate(array, axis=0, dtype=None, out=None)``."""
     given = _bound(ufunc, "accumulate", ("array", "axis", "dtype", "out"), inputs, keywords)
     x, axis, out = lift(given["array"]), given.get("axis", 0), _alone(given.get("out"))
-    dtype = _probed(ufunc, "accumulate", x, out=out, **_dtype_option(ufunc, given), axis=axis).dtype
+    dtype = _probed(ufunc, "accumulate", x, out=out, **_dtype_option(given), axis=axis).dtype
     result = _accumulation(ufunc, cast(x, dtype), normal_axis(axis, x.ndim))
     return deliver(out, result if out is None else cast(result, out.dtype))
 
@@ -353,7 +352,10 @@ def constant_index(positions: np.ndarray) -> TracedArray:
 
 def _places(ufunc: np.ufunc, target: TracedArray, key: Any) -> np.ndarray:
     """Which entries of the (raveled) target the indices name."""
-    unknown = f"np.{ufunc.__name__}.at with indices that are not known before the function runs can't be traced; sort out which ones with np.where, or use np.add.at, np.multiply.at or np.maximum.at"
+    unknown = (
+        f"np.{ufunc.__name__}.at with indices that are not known before the function runs can't be traced; "
+        "use np.add.at, np.multiply.at or np.maximum.at"
+    )
     if not all(isinstance(e, int) for e in target.extents):
         raise trace_error(unknown)
     numbers = np.arange(int(np.prod(target.shape))).reshape(target.shape)
@@ -398,7 +400,7 @@ def reduceat(ufunc: np.ufunc, inputs: Sequence[Any], keywords: dict[str, Any]) -
     x, axis, out = lift(given["array"]), given.get("axis", 0), _alone(given.get("out"))
     unknown = f"np.{ufunc.__name__}.reduceat needs indices that are known before the function runs; use np.add.at"
     starts = np.asarray(_known(lift(given["indices"]), unknown))
-    dtype = _probed(ufunc, "reduceat", x, [0], out=out, **_dtype_option(ufunc, given), axis=axis).dtype
+    dtype = _probed(ufunc, "reduceat", x, [0], out=out, **_dtype_option(given), axis=axis).dtype
     place = normal_axis(axis, x.ndim)
     length = x.extents[place]
     if not isinstance(length, int):

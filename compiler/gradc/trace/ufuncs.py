@@ -11,7 +11,7 @@ import numpy as np
 from gradc.ir.scalar import DType
 from gradc.trace import contraction, reductions
 from gradc.trace.context import dtype_error, shape_error, trace_error
-from gradc.trace.elementwise import apply_ufunc, astype, broadcast_shapes, loop_dtypes, ufunc_results, where
+from gradc.trace.elementwise import apply_ufunc, as_dtype, astype, broadcast_shapes, loop_dtypes, ufunc_results, where
 from gradc.trace.indexing import assign
 from gradc.trace.shaping import moveaxis, normal_axis
 from gradc.trace.tracer import TracedArray, lift
@@ -50,20 +50,9 @@ def refuse_unknown(name: str, keywords: dict[str, Any], allowed: Sequence[str]) 
             )
 
 
-def dtype_of(name: str, given: Any) -> DType | None:
-    """The dtype that the user gave."""
-    if given is None:
-        return None
-    try:
-        found: DType = np.dtype(given)
-    except TypeError as error:
-        raise dtype_error(f"np.{name}(dtype={given!r}): {error}; give a NumPy dtype such as np.float32") from None
-    return found
-
-
 def _signature(ufunc: np.ufunc, keywords: dict[str, Any]) -> tuple[DType | None, ...] | None:
     name = ufunc.__name__
-    dtype = dtype_of(name, keywords.get("dtype"))
+    dtype = None if keywords.get("dtype") is None else as_dtype(keywords["dtype"])
     given = keywords.get("signature", keywords.get("sig"))
     if given is None:
         return None if dtype is None else (*[None] * ufunc.nin, *[dtype] * ufunc.nout)
@@ -72,7 +61,7 @@ def _signature(ufunc: np.ufunc, keywords: dict[str, Any]) -> tuple[DType | None,
     parts = list(given.replace("->", "")) if isinstance(given, str) else list(given)
     if len(parts) != ufunc.nargs:
         raise trace_error(f"np.{name}(signature=...) needs {ufunc.nargs} dtypes, one per operand; use dtype=")
-    return tuple(dtype_of(name, part) for part in parts)
+    return tuple(None if part is None else as_dtype(part) for part in parts)
 
 
 def _targets(ufunc: np.ufunc, positional: Sequence[Any], out: Any) -> Targets:
