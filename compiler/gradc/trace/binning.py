@@ -19,7 +19,7 @@ from gradc.trace.registry import implements
 from gradc.trace.shaping import ravel
 from gradc.trace.sorting import argsort, searchsorted
 from gradc.trace.storage import axes, entry
-from gradc.trace.tracer import TracedArray, concrete, known_value, lift, wrap
+from gradc.trace.tracer import TracedArray, concrete, constant_array, known_value, lift, wrap
 
 
 @implements(np.bincount)
@@ -60,9 +60,9 @@ def _edges(a: TracedArray, bins: Any, range_: Any) -> TracedArray:
                 raise trace_error(
                     "np.histogram needs the range of a traced array; give range=(low, high), or the edges"
                 )
-            return lift(np.histogram_bin_edges(known, known_bins))
+            return constant_array(np.histogram_bin_edges(known, known_bins))
         low, high = (concrete(lift(end), "the range of np.histogram", "give the edges of the bins") for end in range_)
-        return lift(np.histogram_bin_edges(np.zeros(1, a.dtype), known_bins, (low.item(), high.item())))
+        return constant_array(np.histogram_bin_edges(np.zeros(1, a.dtype), known_bins, (low.item(), high.item())))
     edges = lift(bins)
     if edges.ndim != 1:
         raise ValueError("`bins` must be 1d, when an array")
@@ -151,9 +151,8 @@ def histogram2d(
     """`histogramdd` of points in the plane."""
     if lift(x).extents != lift(y).extents:
         raise ValueError("x and y must have the same length.")
-    both = bins
-    if np.ndim(bins) == 1 and len(bins) not in (1, 2):
-        both = [bins, bins]
+    is_listed = isinstance(bins, list | tuple) or np.ndim(bins) > 0
+    both = [bins, bins] if is_listed and len(bins) not in (1, 2) else bins
     counts, (across, up) = histogramdd([x, y], both, range, density, weights)
     return counts, across, up
 
@@ -177,11 +176,12 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         at, knots, values = _wrapped_around(at, knots, values, period)
         left = right = None
     first, last = lift(values[0]), lift(values[-1])
-    result = first if knots.extents == (1,) else _on_lines(at, knots, values)
+    is_line = knots.extents != (1,)
+    result = _on_lines(at, knots, values) if is_line else first
     result = where(at >= knots[-1], last, result)
     result = where(at < knots[0], first if left is None else left, result)
     result = where(at > knots[-1], last if right is None else right, result)
-    return where(np.isnan(at), at, result)
+    return where(np.isnan(at), at, result) if is_line else result
 
 
 def _wrapped_around(at: TracedArray, knots: TracedArray, values: TracedArray, period: Any) -> tuple[TracedArray, ...]:

@@ -277,19 +277,17 @@ def _of_rows(values: TracedArray, count: TracedArray | None, q: _Probabilities, 
     probabilities, n = q.values, values.shape[-1] if count is None else count
     if count is not None:
         probabilities = np.reshape(probabilities, probabilities.shape + (1,) * batch)
+    if isinstance(n, TracedArray):
+        probabilities = _array(probabilities)
     position = _POSITIONS[method](n, probabilities)
     last = n - 1 if isinstance(n, int) else np.maximum(n - 1, 0)
     whole = getattr(position, "dtype", None) is not None and position.dtype.kind in "iu"
     if method in _ENTRIES or (method == "linear" and whole and count is None):
-        place = np.minimum(np.asarray(position) if isinstance(n, int) and not _traced(position) else position, last)
+        place = np.minimum(np.maximum(position, 0), last)
         result = _picked(ordered, place.astype(np.int64), count is not None)
     else:
         result = _between(ordered, position, last, q, method, count is not None)
     return result if count is not None else _nan_where_there_is_one(result, ordered)
-
-
-def _traced(value: Any) -> bool:
-    return isinstance(value, TracedArray)
 
 
 def _between(
