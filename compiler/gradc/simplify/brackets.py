@@ -94,22 +94,24 @@ def _reduced(system: System, outputs: list[int]) -> Scalar:
     if not summed_axes:
         return product_of(scale, guarded(predicate, value), dtype=value.dtype)
     outer, inner = _split_factors(value, set(summed_axes))
-    if _relies_on(predicate, set(summed_axes), outer, system.box()):
+    beside = [p for p in conjuncts(predicate) if not free_indices(p) & set(summed_axes)]
+    if _relies_on(predicate, set(summed_axes), [outer, *beside], system.box()):
         outer, inner = number(1, value.dtype), value
     node, places = _sum_node(system, outputs, summed_axes, predicate, inner)
-    guard_outside = conjunction(*[p for p in conjuncts(predicate) if not free_indices(p) & set(summed_axes)])
     total = load(node, places)
     if is_number(outer, 1):
         return product_of(scale, total, dtype=value.dtype)
-    return guarded(guard_outside, product_of(scale, outer, total, dtype=value.dtype))
+    return guarded(conjunction(*beside), product_of(scale, outer, total, dtype=value.dtype))
 
 
-def _relies_on(predicate: Scalar, summed_axes: set[int], factor: Scalar, box: Sequence[Extent]) -> bool:
-    """Whether a factor without summed axes reads entries that are in range only where a predicate with such axes holds."""
+def _relies_on(predicate: Scalar, summed_axes: set[int], others: Sequence[Scalar], box: Sequence[Extent]) -> bool:
+    """Whether scalars without summed axes read entries that are in range only where a predicate with such axes holds."""
     parts = conjuncts(predicate)
     if not any(free_indices(p) & summed_axes and free_indices(p) - summed_axes for p in parts):
         return False
-    places = [(e, extent) for part in loads_of(factor) for e, extent in zip(part.indices, part.tensor.shape, strict=True)]
+    places = [
+        (e, extent) for part in loads_of(*others) for e, extent in zip(part.indices, part.tensor.shape, strict=True)
+    ]
     needed = [decide(p, box) for e, extent in places if not loads_of(e) for p in in_range(e, extent)]
     return any(p is not TRUE and p not in parts for p in needed)
 
