@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from gradc.ir.algebra import (
     Reindexing,
@@ -120,7 +121,7 @@ def _solve_unit(system: System, axes: Sequence[int]) -> bool:
             continue
         coefficients, _ = found
         several = len(coefficients) > 1
-        for axis in sorted(coefficients, reverse=True):
+        for axis in sorted(coefficients, key=lambda k: (_length(system.extents[k]), k), reverse=True):
             coefficient = coefficients[axis]
             if abs(coefficient) != 1 or (several and _is_digit(axis, bracket, system, axes)):
                 continue
@@ -128,6 +129,11 @@ def _solve_unit(system: System, axes: Sequence[int]) -> bool:
             system.replace({axis: product_of(number(-coefficient), rest)}, [bracket])
             return True
     return False
+
+
+def _length(extent: Extent) -> float:
+    """For comparing: of two axes in ``a = i + k``, a signal's and a filter's, the longer one is to go."""
+    return float(extent) if isinstance(extent, int) else inf
 
 
 def _is_digit(axis: int, bracket: Apply, system: System, axes: Sequence[int]) -> bool:
