@@ -211,12 +211,22 @@ def _spherical(name: str, lower: int, upper: int) -> Callable[..., list[Any]]:
     return partials
 
 
-def _half_order(function: str, *, sign: int = 1) -> Callable[..., Any]:
+def _half_order(function: str) -> Callable[..., Any]:
     return lambda mp, n, x: mp.sqrt(mp.pi / (2 * x)) * getattr(mp, function)(n + mp.mpf(1) / 2, x)
 
 
 def _half_order_sympy(function: str) -> Callable[..., Any]:
     return lambda s, n, x: s.sqrt(s.pi / (2 * x)) * getattr(s, function)(n + s.Rational(1, 2), x)
+
+
+def _spherical_curvature(name: str, sign: int) -> Callable[..., list[Any]]:
+    """``f'' = -2/x f' -+ (1 -+ n (n + 1) / x^2) f``."""
+    f = getattr(fn, name)
+    return lambda y, n, x: [None, -2 * y / x - (sign - n * (n + 1) / x**2) * f(n, x)]
+
+
+def _slope_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda mp, n, x: mp.diff(lambda t: function(mp, n, t), x)
 
 
 for _name, _function, _letter, _lower, _upper in (
@@ -234,6 +244,18 @@ for _name, _function, _letter, _lower, _upper in (
         mpmath=_half_order(_function),
         sympy=_half_order_sympy(_function),
         latex=_letter + "_{{0}}({1})",
+        domain=((0, 5), (0.3, 6.0)),
+        cost=_COST,
+    )
+
+    special(
+        f"{_name}_slope",
+        _spherical_curvature(_name, 1 if _function in ("besselj", "bessely") else -1),
+        arity=2,
+        ufunc=f"_{_name}_d",
+        kinds="ld",
+        mpmath=_slope_of(_half_order(_function)),
+        latex=_letter + "'_{{0}}({1})",
         domain=((0, 5), (0.3, 6.0)),
         cost=_COST,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradc.ops.loops import special
-from gradc.ops.terms import Term, fn, half, literal
+from gradc.ops.terms import Term, fn, half, literal, unless_zero
 
 _POSITIVE = (0.3, 4.0)
 _UNIT = (0.05, 0.95)
@@ -18,6 +18,15 @@ special(
     mpmath="gamma",
     sympy="gamma",
     latex=r"\Gamma",
+    domain=(_POSITIVE,),
+)
+special(
+    "factorial",
+    lambda y, x: [unless_zero(y, y * fn.psi(x + 1))],
+    ufunc="_factorial",
+    mpmath=lambda mp, x: mp.gamma(x + 1) if x >= 0 else mp.mpf(0),
+    sympy="factorial",
+    latex=r"{0}!",
     domain=(_POSITIVE,),
 )
 special(

@@ -9,7 +9,7 @@ In the order in which it happens:
 `context`      the trace that is under way: captures, pinned values, the user's line
 `tracer`       the traced array; `operators` its operators, `storage` what its views and writes share
 `surface`      from a NumPy call to its meaning, by the tables of `elementwise`, `reductions`, `contraction`, `shaping`,
-               `joining`, `creation`, `selection`, `numerics`; `indexing` and `selected` are ``x[key]``
+               `joining`, `creation`, `selection`, `special_functions`; `indexing` and `selected` are ``x[key]``
 
 Every operation makes one small comprehension, exactly as written: nothing is merged or simplified here.
 """

@@ -17,6 +17,7 @@ from gradc.ir.scalar import BOOL, INT64, TRUE, DType, Scalar, apply, number
 from gradc.ir.tensor import Compute, Extent, Shape, Tensor, compute
 from gradc.ir.walk import loads_of
 from gradc.trace.context import dtype_error, shape_error, trace_error
+from gradc.trace.special_ufuncs import refuse_complex, rows_of_special
 from gradc.trace.specs import supported
 from gradc.trace.storage import axes, entry, literal_of
 from gradc.trace.tracer import TracedArray, known_value, lift, number_value, size_expression, wrap
@@ -228,11 +229,16 @@ def ufunc_results(
         raise trace_error(
             "np.frompyfunc calls Python for every entry, which can't be traced; use np.vectorize or np.where"
         )
+    special = rows is None
+    if special:
+        rows = rows_of_special(ufunc)
     if rows is None:
         raise trace_error(f"np.{name} can't be traced; compute it outside the function and pass the result in")
     lifted = [lift(x) for x in operands]
     _refuse_huge(operands, lifted)
     dtypes = loop_dtypes(ufunc, lifted, signature=signature, casting=casting)
+    if special:
+        refuse_complex(ufunc, dtypes)
     if name in CONNECTIVES:
         lifted, dtypes = [truth(x) for x in lifted], (BOOL,) * 3
     elif name in COMPARISONS and signature is None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from gradc.ir.scalar import EULER_GAMMA, PI, E, NamedConstant, number
 from gradc.ir.tensor import compute
-from gradc.trace import applying, index_tricks, joining, numerics, reductions, surface
+from gradc.trace import applying, index_tricks, joining, reductions, special_functions, surface
 from gradc.trace.builtin_types import STAND_INS, has_attribute, ordered, real_type, type_of, type_when_run
 from gradc.trace.context import current_trace, trace_error
 from gradc.trace.elementwise import where
@@ -38,7 +38,7 @@ _CREATORS: frozenset[Any] = frozenset(
 _READERS = frozenset({"load", "loadtxt", "genfromtxt", "fromfile", "fromregex", "memmap"})
 
 #: Functions of other libraries that convert their arguments to arrays, and what stands for them: by package and name.
-LIBRARY_FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {("scipy", "logsumexp"): numerics.log_sum_exp}
+LIBRARY_FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = special_functions.FUNCTIONS
 
 StandIn = Callable[[Any, Any], Any]
 

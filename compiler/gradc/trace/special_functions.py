@@ -1,99 +1,211 @@
-"""Gamma functions by recurrence and asymptotic series: made of elementary operations, so every derivative is known."""
+"""Functions of `scipy.special` that are Python code around its ufuncs."""
 
 from __future__ import annotations
 
+import functools
 import math
-from fractions import Fraction
+from collections.abc import Callable
+from typing import Any
 
-from gradc.ir.scalar import PI, Scalar, apply, number
+import numpy as np
 
-#: Bernoulli numbers B2, B4, ... of the asymptotic series.
-_BERNOULLI = tuple(
-    map(
-        Fraction, ("1/6", "-1/30", "1/42", "-1/30", "5/66", "-691/2730", "7/6", "-3617/510", "43867/798", "-174611/330")
-    )
-)
-#: Arguments are moved up by this much before the series is used.
-_SHIFT = 10
+from gradc.ops.loops import MODULE
+from gradc.trace.context import dtype_error, trace_error
+from gradc.trace.elementwise import apply_ufunc, where
+from gradc.trace.reductions import maximum, sum_
+from gradc.trace.tracer import TracedArray, known_value, lift
 
-
-def _plus(x: Scalar, amount: int) -> Scalar:
-    return apply("add", x, number(amount, x.dtype)) if amount else x
+#: What stands for functions of SciPy that convert their arguments to arrays, by package and name.
+FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {}
 
 
-def _series(coefficients: list[Fraction], z: Scalar) -> Scalar:
-    """``c0 + c1 z + c2 z^2 + ...`` by Horner's rule."""
-    result: Scalar = number(float(coefficients[-1]), z.dtype)
-    for coefficient in reversed(coefficients[:-1]):
-        result = apply("add", number(float(coefficient), z.dtype), apply("mul", result, z))
-    return result
+def _stands_for(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter the decorated function; of plain numbers SciPy's own result is taken."""
+
+    def enter(implementation: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(implementation)
+        def called(*args: Any, **keywords: Any) -> Any:
+            if any(isinstance(value, TracedArray) for value in (*args, *keywords.values())):
+                return implementation(*args, **keywords)
+            from scipy import special
+
+            return getattr(special, name)(*args, **keywords)
+
+        FUNCTIONS["scipy", name] = called
+        return called
+
+    return enter
 
 
-def log_gamma(x: Scalar) -> Scalar:
-    """The logarithm of the absolute value of the gamma function."""
-    one = number(1, x.dtype)
-    below = apply("less", x, number(0.5, x.dtype))
-    y = apply("where", below, apply("sub", one, x), x)
-    direct = _log_gamma_above(y)
-    sine = apply("abs", apply("sin", apply("mul", number(PI, x.dtype), x)))
-    safe = apply("where", below, sine, one)
-    reflected = apply("sub", apply("sub", apply("log", number(PI, x.dtype)), apply("log", safe)), direct)
-    return apply("where", below, reflected, direct)
+def _of(name: str, *operands: Any) -> TracedArray:
+    """A ufunc of SciPy's by name."""
+    from gradc_runtime.ufuncs import ufunc_at
+
+    return apply_ufunc(ufunc_at(f"{MODULE}.{name}"), list(operands))
 
 
-def _log_gamma_above(y: Scalar) -> Scalar:
-    """The logarithm of gamma for arguments of at least 1/2."""
-    z = _plus(y, _SHIFT)
-    inverse = apply("div", number(1, y.dtype), z)
-    square = apply("mul", inverse, inverse)
-    tail = apply("mul", inverse, _series([b / ((2 * k) * (2 * k - 1)) for k, b in enumerate(_BERNOULLI, 1)], square))
-    half_log = number(0.5 * math.log(2 * math.pi), y.dtype)
-    main = apply("sub", apply("mul", apply("sub", z, number(Fraction(1, 2), y.dtype)), apply("log", z)), z)
-    stirling = apply("add", apply("add", main, half_log), tail)
-    product: Scalar = y
-    for k in range(1, _SHIFT):
-        product = apply("mul", product, _plus(y, k))
-    return apply("sub", stirling, apply("log", product))
+def _finite_top(x: TracedArray, axis: Any) -> TracedArray:
+    """The largest entry, where it can be subtracted."""
+    top = maximum(x, axis=axis, keepdims=True)
+    return where(apply_ufunc(np.isfinite, [top]), top, top.dtype.type(0))
 
 
-def gamma(x: Scalar) -> Scalar:
-    """The gamma function; NaN at its poles."""
-    one = number(1, x.dtype)
-    below = apply("less", x, number(0.5, x.dtype))
-    y = apply("where", below, apply("sub", one, x), x)
-    direct = apply("exp", _log_gamma_above(y))
-    sine = apply("where", below, apply("sin", apply("mul", number(PI, x.dtype), x)), one)
-    reflected = apply("div", number(PI, x.dtype), apply("mul", sine, direct))
-    return apply("where", below, reflected, direct)
+@_stands_for("logsumexp")
+def log_sum_exp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
+    """``log(sum(b * exp(a)))``, from the largest entry; ``return_sign`` gives the logarithm of the size, and the sign."""
+    x = lift(a)
+    weights = None if b is None else lift(b)
+    if weights is not None:
+        x = where(weights == 0, x.dtype.type(-np.inf) if x.dtype.kind == "f" else -np.inf, x)
+    top = _finite_top(x, axis)
+    terms = apply_ufunc(np.exp, [x - top])
+    total = sum_(terms if weights is None else weights * terms, axis, keepdims=True)
+    sign = apply_ufunc(np.sign, [total])
+    result = apply_ufunc(np.log, [apply_ufunc(np.absolute, [total]) if return_sign else total]) + top
+    if not keepdims:
+        result, sign = sum_(result, axis), sum_(sign, axis)
+    return (result, sign) if return_sign else result
 
 
-def polygamma(order: int, x: Scalar) -> Scalar:
-    """The derivative number ``order`` of digamma, for positive arguments; NaN for others."""
-    z = _plus(x, _SHIFT)
-    inverse = apply("div", number(1, x.dtype), z)
-    square = apply("mul", inverse, inverse)
-    if order == 0:
-        tail = apply("mul", square, _series([b / (2 * k) for k, b in enumerate(_BERNOULLI, 1)], square))
-        main = apply("sub", apply("log", z), apply("mul", number(Fraction(1, 2), x.dtype), inverse))
-        result: Scalar = apply("sub", main, tail)
-        for k in range(_SHIFT):
-            result = apply("sub", result, apply("div", number(1, x.dtype), _plus(x, k)))
-    else:
-        result = _higher(order, x, inverse, square)
-    return apply("where", apply("greater", x, number(0, x.dtype)), result, number(float("nan"), x.dtype))
+@_stands_for("softmax")
+def softmax(x: Any, axis: Any = None) -> TracedArray:
+    """``exp(x) / sum(exp(x))``."""
+    values = lift(x)
+    terms = apply_ufunc(np.exp, [values - maximum(values, axis=axis, keepdims=True)])
+    return terms / sum_(terms, axis, keepdims=True)  # type: ignore[no-any-return]
 
 
-def _higher(order: int, x: Scalar, inverse: Scalar, square: Scalar) -> Scalar:
-    sign = -1 if order % 2 == 0 else 1
-    leading = [Fraction(math.factorial(order - 1)), Fraction(math.factorial(order), 2)]
-    coefficients = [
-        b * Fraction(math.factorial(2 * k + order - 1), math.factorial(2 * k)) for k, b in enumerate(_BERNOULLI, 1)
-    ]
-    power = apply("power", inverse, number(order, x.dtype)) if order > 1 else inverse
-    start = apply("add", number(float(leading[0]), x.dtype), apply("mul", number(float(leading[1]), x.dtype), inverse))
-    total = apply("mul", power, apply("add", start, apply("mul", square, _series(coefficients, square))))
-    factor = number(float(math.factorial(order)), x.dtype)
-    for k in range(_SHIFT):
-        below = apply("power", _plus(x, k), number(order + 1, x.dtype))
-        total = apply("add", total, apply("div", factor, below))
-    return total if sign > 0 else apply("neg", total)
+@_stands_for("log_softmax")
+def log_softmax(x: Any, axis: Any = None) -> TracedArray:
+    """``x - log(sum(exp(x)))``."""
+    values = lift(x)
+    shifted = values - _finite_top(values, axis)
+    total = sum_(apply_ufunc(np.exp, [shifted]), axis, keepdims=True)
+    return shifted - apply_ufunc(np.log, [total])  # type: ignore[no-any-return]
+
+
+def _known_integers(value: Any, what: str) -> Any:
+    """The value of an order, which must be known while the function is traced."""
+    known = known_value(value) if isinstance(value, TracedArray) else value
+    if known is None:
+        raise trace_error(f"{what} must be known while the function is traced; pass a Python int")
+    return np.asarray(known)
+
+
+@_stands_for("polygamma")
+def polygamma(n: Any, x: Any) -> TracedArray:
+    """The derivative number n of digamma."""
+    order = _known_integers(n, "the order n of scipy.special.polygamma")
+    if not order.ndim and order == 0:
+        return _of("psi", x)
+    with np.errstate(all="ignore"):
+        from scipy import special
+
+        factor = (-1.0) ** (order + 1) * special.gamma(order + 1.0)
+    result = _of("_zeta", order + 1, x) * factor
+    return where(order == 0, _of("psi", x), result) if np.any(order == 0) else lift(result)
+
+
+@_stands_for("zeta")
+def zeta(x: Any, q: Any = None, out: Any = None) -> TracedArray:
+    """Riemann's zeta function, or Hurwitz's."""
+    if out is not None:
+        raise trace_error("scipy.special.zeta(out=...) can't be traced; assign the result, out[...] = zeta(x, q)")
+    return _of("_riemann_zeta", x) if q is None else _of("_zeta", x, q)
+
+
+@_stands_for("multigammaln")
+def multigammaln(a: Any, d: Any) -> TracedArray:
+    """The logarithm of the multivariate gamma function; NaN where SciPy raises an error, for a too small."""
+    dimension = _known_integers(d, "the dimension d of scipy.special.multigammaln")
+    if dimension.ndim or dimension != math.floor(dimension):
+        raise ValueError("d should be a positive integer (dimension)")
+    count, values = int(dimension), lift(a)
+    result: Any = count * (count - 1) * 0.25 * math.log(math.pi)
+    for place in range(count):
+        result = _of("gammaln", values - place / 2) + result
+    return where(values > 0.5 * (count - 1), result, np.nan)
+
+
+def _inexact(exact: Any, name: str) -> None:
+    if exact:
+        raise trace_error(f"scipy.special.{name}(exact=True) needs Python ints; leave exact out for floats")
+
+
+@_stands_for("factorial")
+def factorial(n: Any, exact: Any = False, extend: str = "zero") -> TracedArray:
+    """``n!``, by the gamma function."""
+    _inexact(exact, "factorial")
+    if extend != "zero":
+        raise trace_error("scipy.special.factorial(extend=...) can't be traced; use scipy.special.gamma(n + 1)")
+    return _of("_factorial", n)
+
+
+@_stands_for("comb")
+def comb(N: Any, k: Any, *, exact: Any = False, repetition: Any = False) -> TracedArray:
+    """How many ways there are to choose k of N."""
+    _inexact(exact, "comb")
+    total, taken = lift(N), lift(k)
+    if repetition:
+        return where((taken == 0) & (total >= 0), 1.0, _of("binom", total + taken - 1, taken))
+    return where((taken <= total) & (total >= 0) & (taken >= 0), _of("binom", total, taken), 0.0)
+
+
+@_stands_for("perm")
+def perm(N: Any, k: Any, exact: Any = False) -> TracedArray:
+    """How many sequences of k of N there are."""
+    _inexact(exact, "perm")
+    total, taken = lift(N), lift(k)
+    return where((taken <= total) & (total >= 0) & (taken >= 0), _of("poch", total - taken + 1, taken), 0.0)
+
+
+@_stands_for("diric")
+def diric(x: Any, n: Any) -> TracedArray:
+    """``sin(n x / 2) / (n sin(x / 2))``, continued to where that is 0 / 0."""
+    period, half = lift(n), lift(x) / 2
+    sine = apply_ufunc(np.sin, [half])
+    close = apply_ufunc(np.absolute, [sine]) < (1e-7 if half.dtype == np.float64 else 1e-3)
+    turns = apply_ufunc(np.rint, [half / np.pi]) * (period - 1)
+    continued = 1 - 2 * apply_ufunc(np.remainder, [turns, 2])
+    bottom = where(close, 1, period * sine)
+    result = where(close, continued, apply_ufunc(np.sin, [period * half]) / bottom)
+    whole = (period > 0) & (apply_ufunc(np.floor, [period * 1.0]) == period)
+    return where(whole, result, half.dtype.type(np.nan))
+
+
+# ---------------------------------------------------------------- spherical Bessel functions
+
+
+def _spherical(name: str, reflected: Callable[..., Any]) -> None:
+    def implementation(n: Any, z: Any, derivative: bool = False) -> TracedArray:
+        order = np.asarray(_known_integers(n, f"the order n of scipy.special.{name}"), np.int64)
+        values, ufunc = lift(z), f"_{name}_d" if derivative else f"_{name}"
+        if values.dtype.kind == "c":
+            raise dtype_error(f"scipy.special.{name} of complex numbers can't be traced; pass real numbers, z.real")
+        inside = values >= 0
+        size = where(inside, values, -values)
+        return where(inside, _of(ufunc, order, size), reflected(order, size, derivative))
+
+    _stands_for(name)(implementation)
+
+
+def _mirrored(name: str, even: int) -> Callable[..., Any]:
+    """``f(-z) = even (-1)^n f(z)``; its derivative has the other sign."""
+
+    def reflected(order: Any, size: TracedArray, derivative: bool) -> Any:
+        sign = np.where(order % 2 == 0, even, -even) * (-1.0 if derivative else 1.0)
+        return _of(f"_{name}_d" if derivative else f"_{name}", order, size) * sign
+
+    return reflected
+
+
+def _second_kind(order: Any, size: TracedArray, derivative: bool) -> Any:
+    """``k_n(-z) = (-1)^(n+1) (k_n(z) + (-1)^n pi i_n(z))``."""
+    ending, even = "_d" if derivative else "", np.where(order % 2 == 0, 1.0, -1.0)
+    first, second = _of(f"_spherical_in{ending}", order, size), _of(f"_spherical_kn{ending}", order, size)
+    return (second + first * (math.pi * even)) * (even if derivative else -even)
+
+
+for _name, _even in (("spherical_jn", 1), ("spherical_yn", -1), ("spherical_in", 1)):
+    _spherical(_name, _mirrored(_name, _even))
+_spherical("spherical_kn", _second_kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -9,7 +10,6 @@ from gradc.errors import ParseError
 from gradc.ir.algebra import conjunction, convert, disjunction, negation
 from gradc.ir.scalar import BOOL, EULER_GAMMA, PI, E, Scalar, apply, index, load, number
 from gradc.trace.elementwise import broadcast_indices
-from gradc.trace.special_functions import gamma, log_gamma, polygamma
 from gradc.trace.sympy_nodes import described
 from gradc.trace.sympy_scope import Handler, Scope, floating, floats, folded
 
@@ -248,23 +248,23 @@ def _fraction(node: Any, arguments: list[Scalar], scope: Scope) -> Scalar:
     return apply("sub", x, apply("floor", x))
 
 
+#: SymPy's class -> the op; ``loggamma`` is real.
+_GAMMAS = {"gamma": "gamma", "loggamma": "gammaln", "beta": "beta", "digamma": "psi"}
+
+
 def _gamma(node: Any, arguments: list[Scalar], scope: Scope) -> Scalar:
     name, args = type(node).__name__, floats(arguments, scope)
-    if name == "gamma":
-        return gamma(args[0])
-    if name == "loggamma":
-        return log_gamma(args[0])
+    if name in _GAMMAS:
+        return apply(_GAMMAS[name], *args)
     if name == "factorial":
-        return gamma(apply("add", args[0], number(1, scope.dtype)))
-    if name == "beta":
-        total = log_gamma(apply("add", *args))
-        return apply("exp", apply("sub", apply("add", *[log_gamma(a) for a in args]), total))
-    if name == "digamma":
-        return polygamma(0, args[0])
+        return apply("gamma", apply("add", args[0], number(1, scope.dtype)))
     order = node.args[0]
     if not order.is_Integer or order < 0:
         raise ParseError(f"{described(node)}: the order of a polygamma function is a fixed integer here")
-    return polygamma(int(order), args[1])
+    if order == 0:
+        return apply("psi", args[1])
+    factor = number(float((-1) ** (int(order) + 1) * math.factorial(int(order))), scope.dtype)
+    return apply("mul", factor, apply("hurwitz_zeta", number(int(order) + 1, scope.dtype), args[1]))
 
 
 def _error_function(node: Any, arguments: list[Scalar], scope: Scope) -> Scalar:

@@ -191,10 +191,6 @@ def _conjugate(x: Scalar) -> Scalar:
     return apply("conj", x) if x.dtype.kind == "c" else x
 
 
-def _xlogy(x: Scalar, y: Scalar) -> Scalar:
-    return apply("where", apply("equal", x, _literal(0, x)), _literal(0, x), apply("mul", x, apply("log", y)))
-
-
 def _ndtr(x: Scalar) -> Scalar:
     root = apply("sqrt", _literal(2, x))
     return apply("mul", _literal(Fraction(1, 2), x), apply("erfc", apply("div", apply("neg", x), root)))
@@ -261,9 +257,11 @@ UFUNCS: dict[str, Row | tuple[Row, ...]] = {
     "expit": "sigmoid",
     "erf": "erf",
     "erfc": "erfc",
-    "xlogy": _xlogy,
-    "log_ndtr": lambda x: apply("log", _ndtr(x)),
+    "xlogy": "xlogy",
+    "xlog1py": "xlog1py",
+    "log_expit": lambda x: apply("neg", apply("softplus", apply("neg", x))),
     "ndtr": lambda x: _ndtr(x),
+    "round": "rint",
 }
 UFUNCS["degrees"], UFUNCS["radians"] = UFUNCS["rad2deg"], UFUNCS["deg2rad"]
 
