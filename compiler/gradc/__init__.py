@@ -36,6 +36,7 @@ from gradc.api import (
     vmap,
 )
 from gradc.config import get_num_threads, set_num_threads
+from gradc.control import checkpoint, cond, fori_loop, scan, while_loop
 from gradc.errors import (
     ArgumentError,
     CompileError,
@@ -69,11 +70,14 @@ __all__ = [
     "__version__",
     "array",
     "check_grads",
+    "checkpoint",
+    "cond",
     "curl",
     "divergence",
     "elementwise_grad",
     "equal",
     "explain_nan",
+    "fori_loop",
     "from_sympy",
     "get_num_threads",
     "grad",
@@ -89,6 +93,7 @@ __all__ = [
     "matrix",
     "plot",
     "scalar",
+    "scan",
     "set_num_threads",
     "stop_gradient",
     "value_and_grad",
@@ -96,6 +101,7 @@ __all__ = [
     "verify",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 
 del _ops, _verify

@@ -62,7 +62,7 @@ def _with_axis(item: Input, extent: Extent) -> Input:
 def _batched_graph(graph: Graph, has_axis: Sequence[bool], extent: Extent, batch: Batch) -> Graph:
     """A sub-graph whose marked inputs, and all of whose outputs, have the axis."""
     inputs = [_with_axis(t, extent) if has else t for t, has in zip(graph.inputs, has_axis, strict=True)]
-    wide = {t: w for t, w, has in zip(graph.inputs, inputs, has_axis, strict=True) if has}
+    wide: dict[Tensor, Tensor] = {t: w for t, w, has in zip(graph.inputs, inputs, has_axis, strict=True) if has}
     return Graph(tuple(inputs), batch(graph.outputs, wide, extent))
 
 
@@ -70,16 +70,16 @@ def _batched_branch(node: Cond, images: Sequence[Tensor | None], extent: Extent,
     flags, *others = images
     if flags is None:
         has_axis = [image is not None for image in others]
-        graphs = [_batched_graph(g, has_axis, extent, batch) for g in (node.true_graph, node.false_graph)]
-        made = cond(node.operands[0], *graphs, _given(node.operands[1:], others))
+        yes, no = (_batched_graph(g, has_axis, extent, batch) for g in (node.true_graph, node.false_graph))
+        made = cond(node.operands[0], yes, no, _given(node.operands[1:], others))
         return [projection(made, k) for k in range(len(node.results))]
     sides = []
     for graph in (node.true_graph, node.false_graph):
         given = dict(zip(graph.inputs, node.operands[1:], strict=True))
-        wide = {t: image for t, image in zip(graph.inputs, others, strict=True) if image is not None}
-        plain = {t: operand for t, operand in given.items() if t not in wide}
+        wide: dict[Tensor, Tensor] = {t: i for t, i in zip(graph.inputs, others, strict=True) if i is not None}
+        plain: dict[Tensor, Tensor] = {t: operand for t, operand in given.items() if t not in wide}
         sides.append(batch(replace_tensors(graph.outputs, plain), wide, extent))
-    return [chosen(flags, yes, no) for yes, no in zip(*sides, strict=True)]
+    return [chosen(flags, taken, other) for taken, other in zip(*sides, strict=True)]
 
 
 def chosen(flags: Tensor, yes: Tensor, no: Tensor) -> Tensor:
@@ -152,12 +152,16 @@ class _BatchedLoop:
             return None, None
         named = dict(zip(node.condition.inputs, self._tested(), strict=True))
         inputs = [_with_axis(t, self.extent) if named[t] in wide else t for t in node.condition.inputs]
-        own = {t: w for t, w in zip(node.condition.inputs, inputs, strict=True) if named[t] in wide}
+        own: dict[Tensor, Tensor] = {
+            t: w for t, w in zip(node.condition.inputs, inputs, strict=True) if named[t] in wide
+        }
         if not set(node.condition.outputs) & depending(node.condition.outputs, list(own)):
             return Graph(tuple(inputs), node.condition.outputs), None
         (flags,) = self.batch(node.condition.outputs, own, self.extent)
         some = compute((), load(flags, [index(0)]), reduce_extents=[self.extent], reducer="any")
-        in_body = {w: wide.get(named[t], named[t]) for t, w in zip(node.condition.inputs, inputs, strict=True)}
+        in_body: dict[Tensor, Tensor] = {
+            w: wide.get(named[t], named[t]) for t, w in zip(node.condition.inputs, inputs, strict=True)
+        }
         (own_flags,) = replace_tensors([flags], in_body)
         return Graph(tuple(inputs), (some,)), own_flags
 

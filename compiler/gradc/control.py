@@ -1,0 +1,179 @@
+"""Structured control flow: `cond`, `while_loop`, `fori_loop`, `scan`, `checkpoint`, as in JAX.
+
+Inside a traced function each becomes one node of the graph, whatever the number of steps; called on plain values they run in
+Python and give the same.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradc.errors import ArgumentError
+from gradc.trace.containers import flatten, unflatten
+from gradc.trace.context import active_trace
+from gradc.trace.tracer import TracedArray, known_value
+
+
+def _traced() -> Any:
+    """The traced forms, imported where they are needed."""
+    from gradc.trace import control
+
+    return control
+
+
+def _check_callable(name: str, **functions: Any) -> None:
+    for what, function in functions.items():
+        if not callable(function):
+            raise ArgumentError(f"{name} takes a function as {what}, not {function!r:.60}")
+
+
+def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+    """``true_fun(*operands)`` if ``pred`` holds, else ``false_fun(*operands)``; only that one is computed.
+
+    Parameters
+    ----------
+    pred
+        A number or an array without axes; it counts as true unless it is 0.
+    true_fun, false_fun
+        Functions of the operands whose results have the same structure and shapes. They may read arrays from outside.
+    operands
+        Arrays, numbers, and containers of them.
+
+    Raises
+    ------
+    ShapeError, TraceError
+        If the results of the two functions differ in shape or structure.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> f = gradc.jit(lambda x: gradc.cond(x > 0, np.sqrt, lambda x: 0 * x, x))
+    >>> f(4.0), f(-1.0), gradc.grad(f)(4.0)
+    (2.0, -0.0, 0.25)
+
+    """
+    _check_callable("cond", true_fun=true_fun, false_fun=false_fun)
+    if isinstance(pred, TracedArray) and active_trace() is not None:
+        if known_value(pred) is None:
+            return _traced().branch(pred, true_fun, false_fun, operands)
+    return true_fun(*operands) if pred else false_fun(*operands)
+
+
+def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any) -> Any:
+    """``x = init; while cond_fun(x): x = body_fun(x)``; the last x.
+
+    What is carried, an array, a number or a container of them, keeps its structure, shapes and dtypes. Forward mode works
+    (``jvp``, ``jacfwd``); the number of steps is not known beforehand, so reverse mode does not: use `fori_loop` or `scan`.
+
+    >>> import gradc
+    >>> halvings = gradc.jit(lambda x: gradc.while_loop(lambda s: s[0] > 1, lambda s: (s[0] / 2, s[1] + 1), (x, 0))[1])
+    >>> print(halvings(1000.0))
+    10
+
+    """
+    _check_callable("while_loop", cond_fun=cond_fun, body_fun=body_fun)
+    if active_trace() is not None:
+        return _traced().while_loop(cond_fun, body_fun, init)
+    state = init
+    while cond_fun(state):
+        state = body_fun(state)
+    return state
+
+
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init: Any) -> Any:
+    """``x = init; for i in range(lower, upper): x = body_fun(i, x)``; the last x.
+
+    What is carried keeps its structure, shapes and dtypes. Bounds that are known while tracing, ints and extents of arrays,
+    allow reverse mode; bounds that are computed from arguments make it a `while_loop`.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> power = gradc.jit(lambda a, x: gradc.fori_loop(0, 10, lambda i, v: a @ v, x))
+    >>> power(np.array([[1.0, 1.0], [1.0, 0.0]]), np.array([1.0, 0.0]))
+    array([89., 55.])
+
+    """
+    _check_callable("fori_loop", body_fun=body_fun)
+    if active_trace() is not None:
+        return _traced().fori_loop(lower, upper, body_fun, init)
+    state = init
+    for i in range(lower, upper):
+        state = body_fun(i, state)
+    return state
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """``carry, y = f(carry, x)`` for each x in xs; the last carry, and the ys stacked along a new first axis.
+
+    Parameters
+    ----------
+    f
+        A function of the carry and a slice of xs that returns the next carry and a y (or None).
+    init
+        The first carry: an array, a number, or a container of them; it keeps its structure, shapes and dtypes.
+    xs
+        Arrays with a common first extent, or a container of them; None with ``length``.
+    length
+        The number of steps, where xs doesn't say.
+    reverse
+        Whether to go from the last x to the first; each y stands where its x does.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> decay = gradc.jit(lambda a, x: gradc.scan(lambda s, v: (a * s + v, s), 0.0, x))
+    >>> last, before = decay(0.5, np.ones(4))
+    >>> print(last, before)
+    1.875 [0.   1.   1.5  1.75]
+
+    """
+    _check_callable("scan", f=f)
+    if active_trace() is not None:
+        return _traced().scan(f, init, xs, length, reverse)  # type: ignore[no-any-return]
+    leaves, tree = flatten(xs)
+    counts = {len(leaf) for leaf in leaves} | ({length} if length is not None else set())
+    if len(counts) != 1:
+        raise ArgumentError(f"scan needs xs of one common first extent, or length=; it has {sorted(counts)}")
+    steps = range(counts.pop())
+    carry, found = init, []
+    for k in reversed(steps) if reverse else steps:
+        carry, y = f(carry, unflatten(tree, [leaf[k] for leaf in leaves]))
+        found.append(flatten(y))
+    if reverse:
+        found.reverse()
+    if not found:
+        return carry, None
+    stacked = [np.stack(ys) for ys in zip(*[ys for ys, _ in found], strict=True)]
+    return carry, unflatten(found[0][1], stacked)
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """``f``, of which reverse mode keeps the arguments only and computes the rest again: less memory for more work.
+
+    Inside a long `scan`, a body that is a checkpointed scan of its own keeps one carry per outer step: the square root of
+    the memory for one more run (Griewank and Walther, *Evaluating Derivatives*, chapter 12).
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> heavy = gradc.checkpoint(lambda x: np.exp(np.sin(x)))
+    >>> print(gradc.grad(lambda x: np.sum(heavy(x)))(np.zeros(2)))
+    [1. 1.]
+
+    """
+    _check_callable("checkpoint", f=f)
+
+    @functools.wraps(f)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        if active_trace() is None:
+            return f(*args, **kwargs)
+        return _traced().checkpointed(lambda given: f(*given[0], **given[1]), [(args, kwargs)])
+
+    return checkpointed
