@@ -32,7 +32,7 @@ class Leaf:
 
     def fresh(self) -> Input:
         """An input of its own for it."""
-        return current_trace().argument(self.path, self.shape, self.dtype)
+        return current_trace().body_input(self.path, self.shape, self.dtype)
 
 
 def handle(item: Input, weak: bool, immutable: bool) -> TracedArray:

@@ -50,7 +50,20 @@ class Trace:
         #: the user's line that made a node in this trace: other functions may make the same node
         self.lines: dict[Node, SourceLine] = {}
         self.volatile = False
+        #: the bodies of loops and branches that are being run, innermost last
+        self.bodies: list[object] = []
+        #: what those functions are given
+        self.local: set[Input] = set()
         self._names: dict[str, int] = {}
+
+    @contextmanager
+    def body(self) -> Iterator[None]:
+        """Within, the function of a loop or branch is run: what was made outside is not written to."""
+        self.bodies.append(object())
+        try:
+            yield
+        finally:
+            self.bodies.pop()
 
     def unique_name(self, name: str) -> str:
         """``name``, with primes and a number where it is taken: ``x``, ``x'1``, ``x'2``."""
@@ -63,6 +76,12 @@ class Trace:
         tensor = input_tensor(self.unique_name(name), shape, dtype)
         if value is not None:
             self.values[tensor] = value
+        return tensor
+
+    def body_input(self, name: str, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Input:
+        """A new input for what the function of a loop or branch is given."""
+        tensor = self.argument(name, shape, dtype)
+        self.local.add(tensor)
         return tensor
 
     def capture(self, path: Path, value: np.ndarray | np.generic | complex, weak: bool) -> Input:
@@ -88,6 +107,12 @@ def active_trace() -> Trace | None:
     """The innermost trace of this thread."""
     traces = _threads.traces
     return traces[-1] if traces else None
+
+
+def current_body() -> object | None:
+    """The innermost body of a loop or branch that is being run; None outside of all."""
+    trace = active_trace()
+    return trace.bodies[-1] if trace is not None and trace.bodies else None
 
 
 def current_trace() -> Trace:

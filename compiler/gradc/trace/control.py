@@ -121,12 +121,13 @@ def scan(
     carry = _Carry(init, "init")
     while True:
         outside = known_before()
-        counter = current_trace().argument("step", (), INT64)
-        states, given = carry.fresh()
+        counter = current_trace().body_input("step", (), INT64)
         slices = [Leaf(path, x.extents[1:], x.dtype, False) for x, path in zip(sequences, paths, strict=True)]
-        items = [leaf.fresh() for leaf in slices]
-        x = unflatten(x_tree, [handle(item, False, False) for item in items])
-        body = run(_pair(function, what), [given, x], [counter, *states, *items])
+        with current_trace().body():
+            states, given = carry.fresh()
+            items = [leaf.fresh() for leaf in slices]
+            x = unflatten(x_tree, [handle(item, False, False) for item in items])
+            body = run(_pair(function, what), [given, x], [counter, *states, *items])
         after, ys, y_tree = _split(body, carry)
         if carry.takes(body, body_carry_tree(body), after, what):
             break
@@ -199,10 +200,11 @@ def _counted(function: Callable[..., Any], begin: TracedArray, length: Any, init
     carry = _Carry(init, "init")
     while True:
         outside = known_before()
-        counter = current_trace().argument("i", (), INT64)
-        states, given = carry.fresh()
-        position = TracedArray(counter, weak=True) + begin
-        body = run(lambda i, x: function(i, x), [position, given], [counter, *states])
+        counter = current_trace().body_input("i", (), INT64)
+        with current_trace().body():
+            states, given = carry.fresh()
+            position = TracedArray(counter, weak=True) + begin
+            body = run(function, [position, given], [counter, *states])
         if carry.takes(body, body.tree, body.leaves, "fori_loop's body"):
             break
     (graph,), captured = closed([(carry.converted(body.leaves), body.inputs)], outside)
@@ -234,14 +236,16 @@ def while_loop(condition: Callable[..., Any], function: Callable[..., Any], init
     carry = _Carry(init, "init")
     while True:
         outside = known_before()
-        counter = current_trace().argument("step", (), INT64)
-        states, given = carry.fresh()
-        body = run(function, [given], [counter, *states])
+        counter = current_trace().body_input("step", (), INT64)
+        with current_trace().body():
+            states, given = carry.fresh()
+            body = run(function, [given], [counter, *states])
         if carry.takes(body, body.tree, body.leaves, "while_loop's body"):
             break
-    tested, given = carry.fresh()
-    count = current_trace().argument("step", (), INT64)
-    test = run(condition, [given], [count, *tested])
+    count = current_trace().body_input("step", (), INT64)
+    with current_trace().body():
+        tested, given = carry.fresh()
+        test = run(condition, [given], [count, *tested])
     flags = [truth(flag).tensor for flag in test.leaves]
     if len(flags) != 1 or flags[0].shape:
         raise shape_error("while_loop's condition returns one truth value")
@@ -266,8 +270,9 @@ def branch(
     given, tree, paths = lifted_leaves(list(operands), "operands")
     inputs = [Leaf.like(x, path).fresh() for x, path in zip(given, paths, strict=True)]
     for function in (on_true, on_false):
-        handles = [handle(item, x.weak, x.immutable) for item, x in zip(inputs, given, strict=True)]
-        bodies.append(run(function, unflatten(tree, handles), inputs))
+        with current_trace().body():
+            handles = [handle(item, x.weak, x.immutable) for item, x in zip(inputs, given, strict=True)]
+            bodies.append(run(function, unflatten(tree, handles), inputs))
     outputs, weak = _agreed(*bodies)
     graphs, captured = closed([(found, inputs) for found in outputs], outside)
     node = cond(flag.tensor, graphs[0], graphs[1], [*[x.tensor for x in given], *captured])
@@ -299,8 +304,9 @@ def checkpointed(function: Callable[..., Any], args: Sequence[Any]) -> Any:
     outside = known_before()
     given, tree, paths = lifted_leaves(list(args), "args")
     inputs = [Leaf.like(x, path).fresh() for x, path in zip(given, paths, strict=True)]
-    handles = [handle(item, x.weak, x.immutable) for item, x in zip(inputs, given, strict=True)]
-    body = run(function, unflatten(tree, handles), inputs)
+    with current_trace().body():
+        handles = [handle(item, x.weak, x.immutable) for item, x in zip(inputs, given, strict=True)]
+        body = run(function, unflatten(tree, handles), inputs)
     (graph,), captured = closed([(body.outputs, inputs)], outside)
     node = call(graph, [*[x.tensor for x in given], *captured], "checkpoint")
     return rebuilt(body.tree, results_of(node), [leaf.weak for leaf in body.leaves])

@@ -15,6 +15,7 @@ from gradc.ir.algebra import conjunction, disjunction, guarded, linear_terms, ne
 from gradc.ir.bounds import decide
 from gradc.ir.scalar import TRUE, DType, Index, Load, Number, Scalar, index, load
 from gradc.ir.tensor import Compute, Extent, Shape, Tensor, compute
+from gradc.trace.context import current_body, trace_error
 
 Box = tuple[range, ...]
 
@@ -159,13 +160,14 @@ def _volume(box: Box) -> int:
 class Storage:
     """A node and the writes that came after it."""
 
-    __slots__ = ("_base", "_pieces", "_points", "version")
+    __slots__ = ("_base", "_pieces", "_points", "body", "version")
 
     def __init__(self, tensor: Tensor) -> None:
         self._base = tensor
         self._pieces: list[Piece] = []
         self._points: dict[tuple[int, ...], Piece] | None = {}
         self.version = 0
+        self.body = current_body()
 
     @property
     def shape(self) -> Shape:
@@ -179,6 +181,11 @@ class Storage:
 
     def write(self, inside: Scalar, value: Scalar, box: Box | None) -> None:
         """``value`` (over the storage's indices, of its dtype) where ``inside`` holds."""
+        if self.body is not current_body() and current_body() is not None:
+            raise trace_error(
+                "an array that was made outside is written to inside the body of a loop or branch; "
+                "carry it: hand it over as an argument of the body, and return it"
+            )
         self.version += 1
         extents = self.shape
         piece = Piece(decide(inside, extents), value, box)

@@ -236,6 +236,7 @@ def _finished(
     outputs = [_output(leaf) for leaf in leaves]
     tensors = tuple(x.tensor for x in outputs)
     captures = used_captures(trace, tensors)
+    _refuse_leaks(tensors, trace)
     inputs = tuple(a.input for a in arguments) + tuple(c.input for c in captures)
     return Traced(
         graph=Graph(inputs, tensors),
@@ -250,6 +251,16 @@ def _finished(
         function=function,
         lines={t: trace.lines[t] for t in graph_order(tensors) if t in trace.lines},
     )
+
+
+def _refuse_leaks(outputs: Sequence[Tensor], trace: Trace) -> None:
+    """What a body of a loop or branch was given has no value outside of it."""
+    for node in graph_order(outputs) if trace.local else ():
+        if isinstance(node, Input) and node in trace.local:
+            raise TraceError(
+                f"a value that was computed from {node.name} inside the body of a loop or branch is used outside of it; "
+                "return it from the body"
+            )
 
 
 def _output(leaf: Any) -> TracedArray:
