@@ -49,6 +49,8 @@ def convert(scalar: Scalar, dtype: DType) -> Scalar:
         return scalar
     if isinstance(scalar, Number) and (dtype.kind in "fc" or scalar.dtype.kind in "biu"):
         return number(scalar.value, dtype)
+    if dtype.kind == "c" and scalar.dtype.kind == "f" and is_apply(scalar, "prod"):
+        return product_of(*[convert(factor, dtype) for factor in scalar.children], flatten=False, dtype=dtype)
     return apply("convert", scalar, dtype=dtype)
 
 

@@ -1,6 +1,8 @@
-"""Conjugates and real parts: the mathematical constructors that derivatives of complex functions are made of."""
+"""Complex numbers: where they are, their conjugates and parts as mathematical constructors, the dtypes that belong together."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from gradc.ir.algebra import convert, guarded, negated, product_of, sum_of
 from gradc.ir.scalar import (
@@ -16,6 +18,8 @@ from gradc.ir.scalar import (
     is_apply,
     number,
 )
+from gradc.ir.tensor import Compute, Graph, Tensor
+from gradc.ir.walk import graph_order, post_order
 
 
 def real_dtype(dtype: DType) -> DType:
@@ -26,6 +30,18 @@ def real_dtype(dtype: DType) -> DType:
 def complex_dtype(dtype: DType) -> DType:
     """The complex dtype with parts of this floating dtype; a complex one as it is."""
     return dtype if dtype.kind == "c" else COMPLEX64 if dtype.itemsize == 4 else COMPLEX128
+
+
+def is_complex(tensor: Tensor) -> bool:
+    """Whether complex numbers are its entries, or met while they are computed."""
+    if tensor.dtype.kind == "c":
+        return True
+    return isinstance(tensor, Compute) and any(s.dtype.kind == "c" for s in post_order([tensor.body, tensor.domain]))
+
+
+def has_complex_numbers(graph: Graph) -> bool:
+    """Whether a graph has complex numbers in it."""
+    return any(isinstance(t, Tensor) and is_complex(t) for t in graph_order((*graph.inputs, *graph.outputs)))
 
 
 def _value(scalar: Number) -> complex:
@@ -120,3 +136,7 @@ def _part(name: str, scalar: Scalar) -> Scalar:
         inner = apply(name, scalar.children[0])
         return negated(inner) if name == "imag" else inner
     return apply(name, scalar)
+
+
+#: The ops that take complex numbers apart, as constructors.
+PARTS: dict[str, Callable[[Scalar], Scalar]] = {"conj": conjugated, "real": real_part, "imag": imaginary_part}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gradc.ir.algebra import equal as equal_indices
 from gradc.ir.algebra import guarded, product_of, rebuild, sum_of
-from gradc.ir.conjugates import real_dtype
+from gradc.ir.conjugates import has_complex_numbers, is_complex, real_dtype
 from gradc.ir.intern import Node
 from gradc.ir.rewrite import with_operands
 from gradc.ir.scalar import Apply, Guard, Load, Number, Scalar, index, is_apply, is_number, load, number
@@ -55,17 +55,6 @@ class _Pair:
         return Parts(*found)
 
 
-def is_complex(graph: Graph) -> bool:
-    """Whether a graph has complex numbers in it."""
-    return any(isinstance(t, Tensor) and _is_complex_tensor(t) for t in graph_order((*graph.inputs, *graph.outputs)))
-
-
-def _is_complex_tensor(tensor: Tensor) -> bool:
-    if tensor.dtype.kind == "c":
-        return True
-    return isinstance(tensor, Compute) and any(s.dtype.kind == "c" for s in post_order([tensor.body, tensor.domain]))
-
-
 def in_parts(graph: Graph) -> Graph:
     """The graph over real numbers: complex inputs and outputs have one axis of 2 more.
 
@@ -75,7 +64,7 @@ def in_parts(graph: Graph) -> Graph:
         Where something is done with complex numbers that has no expression in their parts.
 
     """
-    return _Splitter().graph(graph) if is_complex(graph) else graph
+    return _Splitter().graph(graph) if has_complex_numbers(graph) else graph
 
 
 class _Splitter:
@@ -125,7 +114,7 @@ class _Splitter:
         return with_operands(node, [self._images[t] for t in node.operands])  # type: ignore[misc]
 
     def _visit_compute(self, node: Compute) -> None:
-        if not _is_complex_tensor(node) and all(self._images.get(t) is t for t in operands_of(node)):
+        if not is_complex(node) and all(self._images.get(t) is t for t in operands_of(node)):
             self._images[node] = node
             return
         if node.reducer == "prod" and node.dtype.kind == "c":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradc.errors import ArgumentError
+from gradc.ir.conjugates import has_complex_numbers
 from gradc.ir.scalar import TRUE, Load, Size
 from gradc.ir.tensor import Call, Compute, Constant, Extent, Graph, Input, MultiNode, Tensor, extent_scalar
 from gradc.ir.walk import graph_order, post_order
@@ -28,9 +29,11 @@ def c_source(graph: Graph, signature: Signature, formula: str = "") -> str:
     """A C99 function that computes the outputs of the graph.
 
     Arrays are row-major pointers, numbers are values, named extents come first as ``size_t``; results are written through
-    the last parameters. ``formula`` goes into the comment above. Raises `ArgumentError` for library calls and structured
-    control flow.
+    the last parameters. ``formula`` goes into the comment above. Raises `ArgumentError` for library calls, structured
+    control flow and complex numbers.
     """
+    if has_complex_numbers(graph):
+        raise ArgumentError("complex numbers have no C source; write the function of real and imaginary parts")
     return Writer(graph, signature).source(formula)
 
 

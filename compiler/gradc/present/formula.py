@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from gradc.errors import ArgumentError
+from gradc.ir.conjugates import has_complex_numbers
 from gradc.ir.tensor import Graph, Tensor
 from gradc.present.conditions import written_conditions
 from gradc.present.cutting import near
@@ -159,6 +160,7 @@ class Formula:
             raise ArgumentError(f"detail is 'brief', 'normal' or 'full', not {detail!r}")
         if self._origin is None:
             raise ArgumentError("this formula was made from a graph alone; steps() needs the function behind it")
+        self._check_real("steps()")
         symbols: dict[Tensor, Name] = dict(zip(self._graph.inputs, self._symbols, strict=True))
         results = []
         for position, one in enumerate(self if len(self) > 1 else (self,)):
@@ -167,6 +169,14 @@ class Formula:
             printed = Side(str(one), one.latex())
             results.append(Result(one._graph, left, printed, symbols, self._origin.of(position)))
         return derivation_of(results, mode, detail)
+
+    def _check_real(self, what: str) -> None:
+        """Refuse complex numbers, which change in two directions."""
+        if any(map(has_complex_numbers, (self._graph, *(self._origin.functions if self._origin is not None else ())))):
+            raise ArgumentError(
+                f"{what} tells about functions of real numbers; write the function of real and imaginary parts, "
+                "or use formula() for the derivative itself"
+            )
 
     def numpy(self) -> str:
         """NumPy source: ``import numpy as np`` and one ``def`` with the user's parameter names.
@@ -228,6 +238,7 @@ class Formula:
         """
         from gradc.present.kinks import Kinks, kinks_of
 
+        self._check_real("kinks()")
         functions = self._origin.functions if self._origin is not None else (self._graph,)
         asked = {path for _, paths in self._origin.labels for path in paths} if self._origin is not None else set()
         data = self._origin.data if self._origin is not None else {}

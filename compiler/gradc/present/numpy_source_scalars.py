@@ -144,6 +144,8 @@ class Bodies:
             return result
         if name == "neg":
             return self.negative(arguments[0])
+        if name == "complex":
+            return terms.binary("+", arguments[0], terms.binary("*", terms.atom("1j"), arguments[1]))
         if name == "softplus":
             return terms.call("np.logaddexp", terms.atom("0"), arguments[0], hint="softplus")
         return terms.call(_FUNCTIONS.get(name, f"np.{name}"), *arguments)
@@ -267,7 +269,10 @@ class Bodies:
         return self.terms.binary("**", base, self.terms.atom(literal(exponent)))
 
 
-_DTYPES = {"float64": "float", "int64": "int", "bool": "bool", "float32": "np.float32"}
+_DTYPES = {
+    "float64": "float", "int64": "int", "bool": "bool", "float32": "np.float32", "complex128": "complex",
+    "complex64": "np.complex64",
+}  # fmt: skip
 
 
 def literal(value: Any) -> str:

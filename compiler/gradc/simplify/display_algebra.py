@@ -325,7 +325,7 @@ class DisplayAlgebra(Measures):
             joined = self._joined_power(base, value)
             if joined is not None:
                 return joined
-        if is_apply(base, "exp"):
+        if is_apply(base, "exp") and (base.dtype.kind == "f" or isinstance(value, int)):
             return self.apply("exp", [self.product([exponent, base.children[0]])], base.dtype)
         if is_apply(base, "abs") and value % 2 == 0 and base.children[0].dtype == base.dtype:
             return self.power(base.children[0], exponent)
@@ -383,6 +383,8 @@ class DisplayAlgebra(Measures):
         joined = Fraction(inner.value) * value
         if abs(joined) > LARGEST_EXPONENT:
             return None
+        if base.dtype.kind == "c" and not isinstance(value, int) and not -1 < inner.value <= 1:
+            return None  # the inner power may have turned once around
         same_domain = inner.value == -1 or is_count(inner_base)
         if isinstance(value, int) or not isinstance(inner.value, int) or same_domain:
             return self.power(inner_base, number(joined, base.dtype))

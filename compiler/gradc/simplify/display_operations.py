@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from gradc.ir import algebra
 from gradc.ir.algebra import convert
+from gradc.ir.conjugates import conjugated, imaginary_part, real_part
 from gradc.ir.scalar import Apply, DType, Guard, Scalar, is_apply, number
 from gradc.ir.walk import post_order
 from gradc.simplify.display_algebra import DisplayAlgebra
@@ -83,6 +84,10 @@ _MATHEMATICAL: dict[str, _Row] = {
     "root": _root,
     "where": _where,
     "stop_gradient": lambda a, c, t: convert(c[0], t),
+    "complex": lambda a, c, t: a.sum([convert(c[0], t), a.product([number(1j, t), convert(c[1], t)])], t),
+    "conj": lambda a, c, t: conjugated(c[0]),
+    "real": lambda a, c, t: real_part(c[0]),
+    "imag": lambda a, c, t: imaginary_part(c[0]),
     "reciprocal": lambda a, c, t: a.power(convert(c[0], t), number(-1, t)),
     "square": lambda a, c, t: a.power(convert(c[0], t), number(2, t)),
 }

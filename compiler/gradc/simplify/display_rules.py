@@ -117,12 +117,16 @@ COMPOSITIONS_OF = {
 def match(pattern: ast.expr, scalar: Scalar, bound: Bindings, algebra: DisplayAlgebra) -> Bindings | None:
     """What the variables of the pattern stand for where it matches ``scalar``, else None."""
     if isinstance(pattern, ast.Name):
+        if scalar.dtype.kind == "c":  # the rules are about real numbers
+            return None
         if pattern.id not in bound:
             return {**bound, pattern.id: scalar}
         return bound if bound[pattern.id] is scalar else None
     if variables(pattern) <= bound.keys():
         return bound if build(pattern, bound, scalar, algebra) is scalar else None
     if isinstance(pattern, ast.UnaryOp) and isinstance(pattern.operand, ast.Name):
+        if scalar.dtype.kind == "c":
+            return None
         return {**bound, pattern.operand.id: algebra.product([number(-1, scalar.dtype), scalar])}
     if not isinstance(scalar, Apply):
         return None

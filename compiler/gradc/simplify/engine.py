@@ -15,6 +15,7 @@ from gradc.config import checking
 from gradc.ir.algebra import guarded, power_of, product_of, rebuild, reindexed, sum_of
 from gradc.ir.bounds import tidy_node
 from gradc.ir.build import as_tensor
+from gradc.ir.conjugates import PARTS
 from gradc.ir.rewrite import reprojected
 from gradc.ir.scalar import TRUE, Apply, DType, Guard, Load, Number, Scalar, apply, index, is_apply, load, number
 from gradc.ir.source import carry_lines
@@ -24,7 +25,7 @@ from gradc.simplify.brackets import summed
 from gradc.simplify.collapse import collapsed
 from gradc.simplify.inline import inline_producers
 from gradc.simplify.patterns import is_view
-from gradc.simplify.rules import DERIVED, WRITTEN
+from gradc.simplify.rules import COMPLEX, DERIVED, WRITTEN
 from gradc.simplify.structured import structured
 
 #: Nested products and sums of at most this many operands are flattened even where they are shared.
@@ -146,11 +147,13 @@ def _as_product(body: Scalar) -> Scalar:
 def _simplified_node(node: Scalar, shared: Sequence[bool]) -> Scalar:
     if not isinstance(node, Apply) or node.dtype.kind not in "fc":
         return node
+    if node.op.name in PARTS:
+        return PARTS[node.op.name](node.args[0])
     if node.op.name in ("sum", "prod"):
         opened = _flattened(node, shared)
         if is_apply(opened, "prod"):
             opened = _with_stored_powers_cancelled(opened)
-        return DERIVED.rewrite(opened)
+        return COMPLEX.rewrite(DERIVED.rewrite(opened))
     rewritten = DERIVED.rewrite(WRITTEN.rewrite(node))
     return stable_logarithm(rewritten)
 
@@ -281,6 +284,8 @@ def stable_logarithm(node: Scalar) -> Scalar:
 
     The value does not depend on m, so m carries no derivative; nor does the m of a user who shifts by hand.
     """
+    if node.dtype.kind == "c":  # which have no maximum
+        return node
     if is_apply(node, "log") and isinstance(node.children[0], Load):
         return _shifted_logarithm(node.children[0]) or node
     if is_apply(node, "add"):

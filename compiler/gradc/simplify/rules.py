@@ -149,10 +149,11 @@ def instantiate(result: Pattern, binding: Binding, dtype: DType) -> Scalar:
 
 
 class RuleSet:
-    """Rules indexed by the op at their root."""
+    """Rules indexed by the op at their root, for scalars of one kind: ``f`` for real ones, ``c`` for complex ones."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], kind: str = "f") -> None:
         self.rules = tuple(rules)
+        self._kind = kind
         self._by_op: dict[str, list[Rule]] = {}
         for rule in self.rules:
             assert rule.pattern.op in OPS, rule
@@ -168,26 +169,25 @@ class RuleSet:
         return node
 
     def _once(self, node: Scalar) -> Scalar:
-        if not isinstance(node, Apply) or node.dtype.kind != "f":
+        if not isinstance(node, Apply) or node.dtype.kind != self._kind:
             return node
         for rule in self._by_op.get(node.op.name, ()):
             if node.op.arity is None:
                 for binding, rest in _nary_matches(rule.pattern, node):
-                    if _is_complex(binding):
+                    if not self._are_of_kind(binding):
                         continue
                     value = instantiate(rule.result, binding, node.dtype)
                     combine = sum_of if node.op.name == "sum" else product_of
                     return combine(value, *rest, flatten=False, dtype=node.dtype)
             for binding in matches(rule.pattern, node, {}):
-                if _is_complex(binding):
+                if not self._are_of_kind(binding):
                     continue
                 return convert(instantiate(rule.result, binding, node.dtype), node.dtype)
         return node
 
-
-def _is_complex(binding: Binding) -> bool:
-    """Whether a variable stands for a complex number, as x does in ``abs(x) ** 2``: the rules are about real ones."""
-    return any(value.dtype.kind == "c" for value in binding.values())
+    def _are_of_kind(self, binding: Binding) -> bool:
+        """Whether the variables are: the x of ``abs(x) ** 2`` may be complex though the square is not."""
+        return (self._kind == "c") == any(value.dtype.kind == "c" for value in binding.values())
 
 
 #: Rules on what the user wrote: floating-point operations in their own order.
@@ -223,4 +223,13 @@ DERIVED = RuleSet(
         Rule("square of an absolute value", "power(abs(x), 2)", "power(x, 2)", EXACT),
         Rule("sign of an absolute value", "prod(abs(x), sign(x))", "x", IMPROVES_VALUE),
     ]
+)
+
+#: Rules on what differentiation made of complex numbers.
+COMPLEX = RuleSet(
+    [
+        Rule("sign of a modulus", "prod(convert(abs(x)), sign(x))", "x", IMPROVES_VALUE),
+        Rule("conjugate sign of a modulus", "prod(convert(abs(x)), conj(sign(x)))", "conj(x)", IMPROVES_VALUE),
+    ],
+    kind="c",
 )
