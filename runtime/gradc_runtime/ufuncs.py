@@ -95,14 +95,15 @@ def loop_of(ufunc: np.ufunc, types: str) -> tuple[int, int]:
     loop = fields.functions[position]
     if not loop:
         raise UnknownLoop(f"the loop of {ufunc.__name__} for {types} is not in the ufunc")
-    return loop, fields.data[position] or loop  # a loop that is given no data doesn't look at it
+    data = fields.data[position] if fields.data else None
+    return loop, data or loop  # a loop that is given no data doesn't look at it
 
 
 def _checked_fields(ufunc: np.ufunc) -> _Fields:
     """The fields of a ufunc, after a comparison with what it says of itself."""
     fields = _Fields.from_address(id(ufunc) + object.__basicsize__)
     counts = fields.nin, fields.nout, fields.nargs, fields.ntypes
-    if counts == (ufunc.nin, ufunc.nout, ufunc.nargs, ufunc.ntypes) and fields.functions and fields.data:
+    if counts == (ufunc.nin, ufunc.nout, ufunc.nargs, ufunc.ntypes) and fields.functions:
         codes = ctypes.string_at(fields.types, ufunc.nargs * ufunc.ntypes)
         letters = "".join(types.replace("->", "") for types in ufunc.types)
         if list(codes) == [np.dtype(letter).num for letter in letters]:

@@ -319,6 +319,20 @@ def test_fourier_transform(numbers, inverse):
     np.testing.assert_allclose(as_complex(found), np.stack([expected.real, expected.imag], -1), atol=1e-15)
 
 
+@pytest.mark.parametrize("numbers", [NUMPY, MPMATH, COMPLEX, SYMPY], ids=lambda n: n.name)
+@pytest.mark.parametrize("count", [1, 2, 5, 6])
+def test_fourier_transforms_of_real_numbers(numbers, count):
+    x = np.array([3.0, -1.0, 2.0, 0.5, -2.0, 1.0])[:count]
+    expected = np.fft.rfft(x)
+    pairs = np.stack([expected.real, expected.imag], -1)
+    (half,) = extern("rfft", "[]", [f"float64[{count // 2 + 1}, 2]"], x, numbers=numbers)
+    np.testing.assert_allclose(as_complex(half), pairs, atol=1e-14)
+    odd = str(bool(count % 2)).lower()
+    pairs[0, 1] = 7.0  # does not count
+    (back,) = extern("irfft", f'[["odd", {odd}]]', [f"float64[{count}]"], pairs, numbers=numbers)
+    np.testing.assert_allclose(as_complex(back), count * x, atol=1e-13)
+
+
 def test_what_a_system_lacks_is_said():
     with pytest.raises(ArgumentError, match="eigh can't be evaluated with sympy; it is known to: mpmath, numpy"):
         extern("eigh", "[]", ["float64[1]", "float64[1, 1]"], np.ones((1, 1)), numbers=SYMPY)

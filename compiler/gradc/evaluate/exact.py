@@ -287,3 +287,10 @@ class SymPyNumbers(ObjectNumbers):
 
 MPMATH = MPMathNumbers()
 SYMPY = SymPyNumbers()
+
+
+def context_of(array: Array) -> Any:
+    """The mpmath context of the entries: it holds the precision."""
+    from mpmath import mp
+
+    return getattr(array.flat[0], "context", mp) if array.size else mp

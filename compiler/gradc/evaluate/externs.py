@@ -14,7 +14,10 @@ name              results                                                     pa
 ``svd``           u, s, vh                                                    full_matrices (false)
 ``argsort``       the permutation that sorts each row (stable, NaN last)
 ``searchsorted``  how many of the sorted entries come before each value       side
+``recurrence``    s_i = a_i s_(i-1) + b_i along each row
 ``fft``           Fourier sums of (real, imaginary), not divided by n         inverse
+``rfft``          the same of real numbers, up to half of them
+``irfft``         real numbers from that half                                 odd
 ================  ==========================================================  ==============================
 
 Leading axes are batch axes.
@@ -29,7 +32,8 @@ from typing import Any
 import numpy as np
 
 from gradc.errors import ArgumentError
-from gradc.evaluate.exact import MPMathNumbers, SymPyNumbers, objects
+from gradc.evaluate import fourier
+from gradc.evaluate.exact import MPMathNumbers, SymPyNumbers, context_of, objects
 from gradc.evaluate.numbers import Array, ComplexStep, NumberSystem, Rounding
 from gradc.ir.tensor import Extern
 
@@ -101,13 +105,11 @@ def _searchsorted(parameters: Parameters, edges: Array, values: Array) -> Result
     return (result,)
 
 
-def _fft(parameters: Parameters, pairs: Array) -> Results:
-    if not pairs.shape[-2]:
-        return (pairs,)
-    array = pairs[..., 0] + pairs.dtype.type(1) * 1j * pairs[..., 1]
-    complete = array.astype(np.result_type(pairs.dtype, np.complex64))
-    result = np.fft.ifft(complete, norm="forward") if parameters["inverse"] else np.fft.fft(complete)
-    return (np.stack([result.real, result.imag], axis=-1),)
+def _recurrence(_: Parameters, weights: Array, added: Array) -> Results:
+    result = added.copy()
+    for k in range(1, added.shape[-1]):
+        result[..., k] = weights[..., k] * result[..., k - 1] + added[..., k]
+    return (result,)
 
 
 _NUMPY: dict[str, Callable[..., Results]] = {
@@ -122,7 +124,8 @@ _NUMPY: dict[str, Callable[..., Results]] = {
     "svd": _svd,
     "argsort": _argsort,
     "searchsorted": _searchsorted,
-    "fft": _fft,
+    "recurrence": _recurrence,
+    **fourier.NUMPY,
 }
 
 
@@ -147,21 +150,6 @@ def _complex_searchsorted(parameters: Parameters, edges: Array, values: Array) -
     return _searchsorted(parameters, edges.real, values.real)
 
 
-def _complex_fft(parameters: Parameters, pairs: Array) -> Results:
-    """Both parts of a pair are complex here: cosine and sine sums are those of the two transforms."""
-    if not pairs.shape[-2]:
-        return (pairs,)
-    ahead, back = np.fft.fft(pairs, axis=-2), np.fft.ifft(pairs, axis=-2, norm="forward")
-    return (_turned((ahead + back) / 2, (back - ahead) / 2j, parameters),)
-
-
-def _turned(cosines: Array, sines: Array, parameters: Parameters) -> Array:
-    """The pairs of the transform, from the sums of each part times cosines and times sines."""
-    sign = -1 if parameters["inverse"] else 1
-    real, imaginary = cosines[..., 0] + sign * sines[..., 1], cosines[..., 1] - sign * sines[..., 0]
-    return np.stack([real, imaginary], axis=-1)
-
-
 _COMPLEX: dict[str, Callable[..., Results]] = {
     "cholesky": _complex_cholesky,
     "inv": _NUMPY["inv"],
@@ -172,7 +160,8 @@ _COMPLEX: dict[str, Callable[..., Results]] = {
     "triangular": _triangular,
     "argsort": _complex_argsort,
     "searchsorted": _complex_searchsorted,
-    "fft": _complex_fft,
+    "recurrence": _recurrence,
+    **fourier.COMPLEX_STEP,
 }
 
 
@@ -221,31 +210,24 @@ def _from_matrix(matrix: Any) -> Array:
     return result
 
 
-def _context_of(array: Array) -> Any:
-    """The mpmath context of the entries: it holds the precision."""
-    from mpmath import mp
-
-    return getattr(array.flat[0], "context", mp) if array.size else mp
-
-
 def _mp_matrix(array: Array, mp: Any) -> Any:
     return mp.matrix((array if array.ndim == 2 else array[:, None]).tolist())
 
 
 def _mp_eigh(matrix: Array) -> Results:
-    mp = _context_of(matrix)
+    mp = context_of(matrix)
     values, vectors = mp.eigh(_mp_matrix(matrix, mp))
     return _from_matrix(values).reshape(-1), _from_matrix(vectors)
 
 
 def _mp_svd(matrix: Array) -> Results:
-    mp = _context_of(matrix)
+    mp = context_of(matrix)
     u, s, vh = mp.svd(_mp_matrix(matrix, mp))
     return _from_matrix(u), _from_matrix(s).reshape(-1), _from_matrix(vh)
 
 
 def _mp_solve(matrix: Array, right: Array) -> Results:
-    mp = _context_of(matrix)
+    mp = context_of(matrix)
     columns = right if right.ndim == 2 else right[:, None]
     solved = [_from_matrix(mp.lu_solve(_mp_matrix(matrix, mp), _mp_matrix(c, mp)))[:, 0] for c in columns.T]
     solution = np.stack(solved, axis=1)
@@ -253,7 +235,7 @@ def _mp_solve(matrix: Array, right: Array) -> Results:
 
 
 def _mp_cholesky(matrix: Array) -> Results:
-    mp = _context_of(matrix)
+    mp = context_of(matrix)
     return (_from_matrix(mp.cholesky(_mp_matrix(matrix, mp))),)
 
 
@@ -262,7 +244,7 @@ def _mp_inv(matrix: Array) -> Results:
 
 
 def _mp_det(matrix: Array) -> Results:
-    mp = _context_of(matrix)
+    mp = context_of(matrix)
     try:
         return (mp.det(_mp_matrix(matrix, mp)) if len(matrix) else mp.mpf(1),)
     except TypeError:  # no pivot in a column: mpmath's elimination stops there
@@ -281,7 +263,7 @@ def _mp_cofactor(matrix: Array) -> Results:
 
 
 def _mp_slogdet(matrix: Array) -> Results:
-    mp = _context_of(matrix)
+    mp = context_of(matrix)
     (value,) = _mp_det(matrix)
     return mp.sign(value), mp.log(abs(value)) if value else mp.ninf
 
@@ -312,46 +294,6 @@ def _exact_searchsorted(parameters: Parameters, edges: Array, values: Array) -> 
         for k, value in enumerate(values[place]):
             result[(*place, k)] = sum(_compared(value, edge) > least for edge in edges[place])
     return (result,)
-
-
-def _fourier(
-    cosine: Callable[[int, int, Array], Any], sine: Callable[[int, int, Array], Any]
-) -> Callable[..., Results]:
-    """The transform by its definition; ``cosine(j, n, array)`` is ``cos(2 pi j / n)``."""
-
-    def run(parameters: Parameters, pairs: Array) -> Results:
-        n = pairs.shape[-2]
-        tables = [np.empty((n, n), object) for _ in range(2)]
-        for table, function in zip(tables, (cosine, sine), strict=True):
-            for j, k in np.ndindex(n, n):
-                table[j, k] = function(j * k % n, n, pairs)
-        parts = np.swapaxes(pairs, -1, -2)
-        cosines, sines = (np.swapaxes(np.dot(parts, table), -1, -2) for table in tables)
-        return (_turned(cosines, sines, parameters),)
-
-    return run
-
-
-def _mp_cosine(j: int, n: int, array: Array) -> Any:
-    mp = _context_of(array)
-    return mp.cospi(mp.mpf(2 * j) / n)
-
-
-def _mp_sine(j: int, n: int, array: Array) -> Any:
-    mp = _context_of(array)
-    return mp.sinpi(mp.mpf(2 * j) / n)
-
-
-def _sympy_cosine(j: int, n: int, _: Array) -> Any:
-    import sympy
-
-    return sympy.cos(2 * sympy.pi * sympy.Rational(j, n))
-
-
-def _sympy_sine(j: int, n: int, _: Array) -> Any:
-    import sympy
-
-    return sympy.sin(2 * sympy.pi * sympy.Rational(j, n))
 
 
 def _sympy_solve(matrix: Array, right: Array) -> Results:
@@ -407,7 +349,8 @@ _MPMATH: dict[str, Callable[..., Results]] = {
     "svd": _batched(_mp_svd, 2),
     "argsort": _exact_argsort,
     "searchsorted": _exact_searchsorted,
-    "fft": _fourier(_mp_cosine, _mp_sine),
+    "recurrence": _recurrence,
+    **fourier.MPMATH,
 }
 _SYMPY: dict[str, Callable[..., Results]] = {
     "cholesky": _batched(_sympy_cholesky, 2),
@@ -417,7 +360,8 @@ _SYMPY: dict[str, Callable[..., Results]] = {
     "slogdet": _batched(_sympy_slogdet, 2),
     "solve": _batched(_sympy_solve, 2, 0),
     "triangular": _on_triangle(_batched(_sympy_solve, 2, 0)),
-    "fft": _fourier(_sympy_cosine, _sympy_sine),
+    "recurrence": _recurrence,
+    **fourier.SYMPY,
 }
 _TABLES: dict[type[NumberSystem], dict[str, Callable[..., Results]]] = {
     NumberSystem: _NUMPY,

@@ -1,12 +1,19 @@
-"""The discrete Fourier transform, of complex numbers as pairs of real ones.
+"""Discrete Fourier transforms as maps of real numbers: a complex number is a pair of them, in a last axis.
 
-``fft(z)`` takes an array whose last two axes are the n samples and their real and imaginary parts, and gives the n sums
-``sum_j z_j exp(-2 pi i j k / n)`` in the same form; with ``inverse`` the sign of the exponent is the other one, and nothing
-is divided by n. Leading axes are batch axes.
+================  ==================================================================================================
+call              result
+================  ==================================================================================================
+``fft(z)``        the n sums ``sum_j z_j exp(-2 pi i j k / n)`` of n pairs; with ``inverse`` the other sign
+``rfft(x)``       of n real numbers those with k up to n // 2; the others are their conjugates
+``irfft(z)``      the inverse sums of pairs and their conjugates, n = 2 m - 2 real numbers of m pairs, one more if ``odd``.
+                  The imaginary part of the first pair does not count, nor that of the one in the middle of an even n
+================  ==================================================================================================
 
-As a map of real numbers it is linear and its matrix is that of the inverse transform transposed. So the tangent is the
-transform of the tangent, and the cotangent the inverse transform of the cotangent: both are calls of the same name, with
-the directions among the batch axes.
+Nothing is divided by n. Leading axes are batch axes.
+
+All are linear, so tangents are transformed like values. The matrix of the sums transposed is that of the inverse sums; of the
+halves, ``rfft`` and ``irfft`` are each other's transposes but for the weights of the pairs, because all but the first (and the
+middle one) stand for two. In every rule the directions become batch axes.
 """
 
 from __future__ import annotations
@@ -14,21 +21,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradc.ir.scalar import index, load
-from gradc.ir.tensor import ResultType, Tensor, compute
+from gradc.ir.algebra import disjunction, equal, floor_divide, guarded, negation, product_of, sum_of
+from gradc.ir.scalar import index, load, number
+from gradc.ir.tensor import ResultType, Tensor, compute, extent, extent_scalar
 from gradc.ops.extern import Library, Setting, called, enter
 
 Moves = Sequence[Tensor | None]
-#: The axes of the samples and of their parts.
-CORE = 2
 
 
 def _like_first(operands: Sequence[Tensor], _: Mapping[str, Any]) -> tuple[ResultType, ...]:
     return (ResultType(operands[0].shape, operands[0].dtype),)
 
 
-def _is_inverse(at: Setting) -> bool:
-    return bool(dict(at.node.parameters)["inverse"])
+def _half(operands: Sequence[Tensor], _: Mapping[str, Any]) -> tuple[ResultType, ...]:
+    *batch, count = operands[0].shape
+    kept = extent(sum_of(floor_divide(extent_scalar(count), 2), 1))
+    return (ResultType((*batch, kept, 2), operands[0].dtype),)
+
+
+def _whole(operands: Sequence[Tensor], parameters: Mapping[str, Any]) -> tuple[ResultType, ...]:
+    *batch, kept, _ = operands[0].shape
+    count = extent(sum_of(product_of(2, extent_scalar(kept)), int(parameters["odd"]) - 2))
+    return (ResultType((*batch, count), operands[0].dtype),)
 
 
 def _rotated(tensor: Tensor, count: int) -> Tensor:
@@ -44,13 +58,39 @@ def _tangent(at: Setting, tangents: Moves) -> Moves:
     assert tangents[0] is not None
     directions = len(at.directions)
     moved = _rotated(tangents[0], directions)
-    result = called("fft", moved, inverse=_is_inverse(at))
+    parameters: dict[str, Any] = dict(at.node.parameters)
+    result = called(at.node.name, moved, **parameters)
     return [_rotated(result, result.rank - directions)]
 
 
 def _cotangent(at: Setting, cotangents: Moves) -> Moves:
     assert cotangents[0] is not None
-    return [called("fft", cotangents[0], inverse=not _is_inverse(at))]
+    return [called("fft", cotangents[0], inverse=not dict(at.node.parameters)["inverse"])]
 
 
-enter(Library("fft", CORE, _like_first, _tangent, _cotangent))
+def _weighed(pairs: Tensor, odd: bool, weight: float) -> Tensor:
+    """The pairs times a weight, but for those that stand for themselves alone."""
+    every = [index(k) for k in range(pairs.rank)]
+    place, last = every[-2], sum_of(extent_scalar(pairs.shape[-2]), -1)
+    alone = equal(place, 0) if odd else disjunction(equal(place, 0), equal(place, last))
+    entry = load(pairs, every)
+    other = product_of(number(weight, pairs.dtype), entry, dtype=pairs.dtype)
+    return compute(pairs.shape, sum_of(guarded(alone, entry), guarded(negation(alone), other), dtype=pairs.dtype))
+
+
+def _half_cotangent(at: Setting, cotangents: Moves) -> Moves:
+    assert cotangents[0] is not None
+    count = at.node.operands[0].shape[-1]
+    assert isinstance(count, int), "whether it is odd must be known"
+    odd = bool(count % 2)
+    return [called("irfft", _weighed(cotangents[0], odd, 0.5), odd=odd)]
+
+
+def _whole_cotangent(at: Setting, cotangents: Moves) -> Moves:
+    assert cotangents[0] is not None
+    return [_weighed(called("rfft", cotangents[0]), bool(dict(at.node.parameters)["odd"]), 2.0)]
+
+
+enter(Library("fft", 2, _like_first, _tangent, _cotangent))
+enter(Library("rfft", 1, _half, _tangent, _half_cotangent))
+enter(Library("irfft", 2, _whole, _tangent, _whole_cotangent))

@@ -25,7 +25,13 @@ def library_call(source: Extern, operands: Sequence[Term], position: int, terms:
     if source.name == "searchsorted" and source.operands[0].rank == 1:
         return terms.call("np.searchsorted", *operands, options=f', side="{options["side"]}"', hint="place")
     if source.name == "fft":
-        return _transform(operands[0], terms, inverse=bool(options["inverse"]))
+        function = 'np.fft.ifft({0}, norm="forward")' if options["inverse"] else "np.fft.fft({0})"
+        return _as_pairs(terms.make(function, [_complex(operands[0], terms)], hint="frequencies"), terms)
+    if source.name == "rfft":
+        return _as_pairs(terms.call("np.fft.rfft", *operands, hint="frequencies"), terms)
+    if source.name == "irfft":
+        count = source.results[0].shape[-1]
+        return terms.call("np.fft.irfft", _complex(operands[0], terms), options=f', n={count}, norm="forward"')
     if source.name in ("eigh", "svd", "slogdet"):
         extra = ", full_matrices=False" if source.name == "svd" and not options.get("full_matrices") else ""
         whole = terms.call(f"np.linalg.{source.name}", *operands, options=extra)
@@ -33,13 +39,13 @@ def library_call(source: Extern, operands: Sequence[Term], position: int, terms:
     raise ArgumentError(f"the library call {source.name} has no NumPy source")
 
 
-def _transform(pairs: Term, terms: Terms, *, inverse: bool) -> Term:
-    """The Fourier sums of pairs of real numbers, as such pairs."""
+def _complex(pairs: Term, terms: Terms) -> Term:
+    """Pairs of real numbers as complex ones."""
     real, imaginary = (terms.subscript(pairs, f"..., {part}") for part in (0, 1))
-    samples = terms.binary("+", real, terms.binary("*", terms.atom("1j"), imaginary))
-    if inverse:
-        whole = terms.call("np.fft.ifft", samples, options=', norm="forward"', hint="samples")
-    else:
-        whole = terms.call("np.fft.fft", samples, hint="frequencies")
+    return terms.binary("+", real, terms.binary("*", terms.atom("1j"), imaginary))
+
+
+def _as_pairs(whole: Term, terms: Terms) -> Term:
+    """Complex numbers as pairs of real ones."""
     parts = [terms.attribute(whole, name) for name in ("real", "imag")]
     return terms.make("np.stack([{0}, {1}], axis=-1)", parts, hint="pairs")

@@ -61,10 +61,20 @@ def _back(x: Tensor, place: int) -> TracedArray:
     return wrap(transpose(TracedArray(x), order).tensor)
 
 
-def _transformed(pairs: Tensor, *, inverse: bool) -> Tensor:
-    node = library_call("fft", [pairs], inverse=inverse)
+def _transformed(name: str, operand: Tensor, **parameters: bool) -> Tensor:
+    node = library_call(name, [operand], **parameters)
     note_line(node)
     return projection(node, 0)
+
+
+def _fitted(x: TracedArray, count: Extent) -> Tensor:
+    """The first ``count`` samples of each row, zeros behind those that there are."""
+    *front, length = x.extents
+    if count == length:
+        return x.tensor
+    every = [index(k) for k in range(x.ndim)]
+    inside = less(every[-1], extent_scalar(length))
+    return compute((*front, count), guarded(inside, entry(x.tensor, every)))
 
 
 def _pairs(x: TracedArray, count: Extent) -> Tensor:
@@ -122,7 +132,10 @@ def _complex_transform(
     power = _divisor(norm, inverse)
     count = _count(_samples(x, n, axis))
     rows, place = _last(x, axis)
-    pairs = _transformed(_pairs(rows, count), inverse=inverse)
+    if half and isinstance(count, int):
+        pairs = _transformed("rfft", _fitted(rows, count))
+    else:
+        pairs = _transformed("fft", _pairs(rows, count), inverse=inverse)
     return _back(_complex_rows(pairs, _half(count) if half else count, _scale(count, power, pairs.dtype)), place)
 
 
@@ -154,10 +167,15 @@ def irfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = No
     power = _divisor(norm, True)
     count = _count((x.shape[normal_axis(axis, x.ndim)] - 1) * 2 if n is None else n)
     rows, place = _last(x, axis)
-    pairs = _transformed(_mirrored(rows, count), inverse=True)
-    rank = pairs.rank - 1
-    sums = load(pairs, [*[index(k) for k in range(rank)], number(0)])
-    return deliver(out, _back(compute(pairs.shape[:rank], _scaled(sums, _scale(count, power, pairs.dtype))), place))
+    every = [index(k) for k in range(rows.ndim)]
+    if isinstance(count, int):
+        sums = _transformed("irfft", _pairs(rows, _half(count)), odd=bool(count % 2))
+        value = load(sums, every)
+    else:
+        sums = _transformed("fft", _mirrored(rows, count), inverse=True)
+        value = load(sums, [*every, number(0)])
+    shape = (*rows.extents[:-1], count)
+    return deliver(out, _back(compute(shape, _scaled(value, _scale(count, power, sums.dtype))), place))
 
 
 def _mirrored(x: TracedArray, count: Extent) -> Tensor:
