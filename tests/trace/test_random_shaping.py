@@ -218,3 +218,24 @@ def test_a_factor_stays_where_its_entries_are_in_range() -> None:
         return np.sum(np.lib.stride_tricks.sliding_window_view(y, 2, axis=0) ** 2)
 
     np.testing.assert_allclose(gradc.grad(loss)(np.array([[1.0], [2.0], [3.0], [4.0]])), [[0], [0], [6], [0]])
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda x: x.reshape(-1, 4)[:, ::-1],
+        lambda x: np.rot90(x.reshape(-1, 4)),
+        lambda x: x.reshape(4, -1, 2)[::-1, :, ::-1].transpose(2, 0, 1),
+        lambda x: x.reshape(-1, 8)[::-2, 1:6][:, ::-1],
+    ],
+)
+def test_axes_that_count_down_are_digits_too(move: Callable[[Any], Any]) -> None:
+    """The adjoint of a reshape with flips reads each entry once: its work grows with the array."""
+    x = np.random.default_rng(0).normal(size=64)
+    weights = np.random.default_rng(1).normal(size=move(x).shape)
+    expected = np.zeros(64)
+    expected[move(np.arange(64)).ravel()] = (2 * weights * move(x)).ravel()
+    np.testing.assert_allclose(gradc.grad(lambda a: np.sum(weights * move(a) ** 2))(x), expected, rtol=1e-14)
+
+    slope = gradc.grad(lambda a: np.sum(np.sin(move(a))))
+    assert slope.cost(np.ones(1024)).flops <= 9 * slope.cost(np.ones(128)).flops

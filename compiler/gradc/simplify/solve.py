@@ -142,7 +142,7 @@ def _is_digit(axis: int, bracket: Apply, system: System, axes: Sequence[int]) ->
 
 
 def _radix_terms(bracket: Apply, axes: Sequence[int]) -> tuple[list[tuple[int, Scalar]], Scalar] | None:
-    """The bracket as ``sum weight * axis - rest = 0``, weights possibly holding sizes, all of one sign."""
+    """The bracket as ``sum weight * axis - rest = 0``, weights possibly holding sizes; of one sign they are positive."""
     terms, literal = linear_terms(bracket.args[0])
     digits: list[tuple[int, Scalar]] = []
     rest: list[Scalar] = [number(literal)]
@@ -167,11 +167,12 @@ def _is_negative(weight: Scalar) -> bool:
 
 
 def _radix_order(bracket: Apply, system: System, axes: Sequence[int]) -> list[tuple[int, Scalar]] | None:
-    """The digits, highest weight first, where each weight covers all the lower digits."""
+    """The digits and the sizes of their weights, highest first, where each weight covers all the lower digits."""
     found = _radix_terms(bracket, axes)
     if found is None or len(found[0]) < 2:
         return None
-    remaining, ordered = list(found[0]), []
+    remaining = [(k, product_of(-1, w) if _is_negative(w) else w) for k, w in found[0]]
+    ordered: list[tuple[int, Scalar]] = []
     reach: Scalar = number(1)  # one more than what the digits so far can add up to
     while remaining:
         candidates = [
@@ -197,11 +198,14 @@ def _solve_radix(system: System, axes: Sequence[int]) -> bool:
             continue
         found = _radix_terms(bracket, axes)
         assert found is not None
-        value = found[1]
+        # an axis that counts down is counted from its other end: -w k = w (n - 1 - k) - w (n - 1)
+        last = {k: sum_of(extent_scalar(system.extents[k]), -1) for k, w in found[0] if _is_negative(w)}
+        value = sum_of(found[1], *[product_of(weight, last[k]) for k, weight in ordered if k in last])
         solved: dict[int, Scalar] = {}
         extra = []
         for axis, weight in ordered:
-            solved[axis] = floor_divide(value, weight)
+            digit = floor_divide(value, weight)
+            solved[axis] = sum_of(last[axis], product_of(-1, digit)) if axis in last else digit
             value = modulo(value, weight)
         extra.append(equal(value, 0))
         system.replace(solved, [bracket], extra)
