@@ -43,11 +43,13 @@ def _argnums(argnums: int | Sequence[int]) -> Argnums:
     raise ArgumentError(f"argnums is an int or a tuple of ints, not {argnums!r}")
 
 
-def jit(f: UserFunction, static_argnums: int | Sequence[int] = ()) -> Function:
+def jit(
+    f: UserFunction, static_argnums: int | Sequence[int] = (), static_argnames: str | Sequence[str] = ()
+) -> Function:
     """``f`` compiled.
 
-    An argument that is used as a Python int (``range(k)``, a shape, an axis) is static by itself; ``static_argnums`` says
-    outright which positional arguments are handed to ``f`` as they are, with code of its own for each value.
+    An argument that is used as a Python int (``range(k)``, a shape, an axis) is static by itself; ``static_argnums`` (by name:
+    ``static_argnames``) says outright which arguments are handed to ``f`` as they are, with code of its own for each value.
 
     An array that ``f`` writes to (an argument, or one that it reaches by itself) has its new content afterwards, as under
     NumPy. Derivatives are those of ``f`` as mathematics: they leave the caller's arrays as they are.
@@ -58,7 +60,7 @@ def jit(f: UserFunction, static_argnums: int | Sequence[int] = ()) -> Function:
     >>> print(f(np.arange(4.0)))
     14.0
     """
-    return Function(f, Transform(), static_argnums)
+    return Function(f, Transform(), static_argnums, static_argnames)
 
 
 def grad(
@@ -66,6 +68,7 @@ def grad(
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
     holomorphic: bool = False,
 ) -> Function:
     """The gradient of a scalar-valued function.
@@ -82,8 +85,8 @@ def grad(
         tuple of gradients.
     has_aux
         Whether ``f`` returns ``(value, auxiliary)``; the result is then ``(gradient, auxiliary)``.
-    static_argnums
-        Positional arguments that are handed to ``f`` as they are, as for `jit`.
+    static_argnums, static_argnames
+        Arguments that are handed to ``f`` as they are, as for `jit`.
     holomorphic
         Whether ``f`` is a holomorphic function of complex arguments, with a complex result. It is not checked.
 
@@ -108,7 +111,8 @@ def grad(
     (6-8j)
 
     """
-    return Function(f, Grad(_argnums(argnums), bool(has_aux), holomorphic=bool(holomorphic)), static_argnums)
+    transform = Grad(_argnums(argnums), bool(has_aux), holomorphic=bool(holomorphic))
+    return Function(f, transform, static_argnums, static_argnames)
 
 
 def value_and_grad(
@@ -116,6 +120,7 @@ def value_and_grad(
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
     holomorphic: bool = False,
 ) -> Function:
     """``(value, gradient)`` of a scalar-valued function, from one kernel.
@@ -127,7 +132,7 @@ def value_and_grad(
     (1.0, 6.0)
     """
     transform = Grad(_argnums(argnums), bool(has_aux), with_value=True, holomorphic=bool(holomorphic))
-    return Function(f, transform, static_argnums)
+    return Function(f, transform, static_argnums, static_argnames)
 
 
 def elementwise_grad(f: UserFunction, argnums: int | Sequence[int] = 0) -> Function:

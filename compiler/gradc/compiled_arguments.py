@@ -28,11 +28,13 @@ def leaf_key(leaf: Any) -> tuple[Hashable, bool, bool]:
     spec = leaf_spec(leaf)
     if spec is not None:
         return (spec, isinstance(leaf, np.ndarray)), True, spec.weak
+    if kind is slice:  # has no hash before Python 3.12
+        return (kind, *[leaf_key(bound) for bound in (leaf.start, leaf.stop, leaf.step)], repr(leaf)), False, True
     return (kind, leaf if isinstance(leaf, IMMUTABLE) else id(leaf)), False, True
 
 
 def signature_of(
-    args: tuple[Any, ...], kwargs: dict[str, Any], static: tuple[int, ...]
+    args: tuple[Any, ...], kwargs: dict[str, Any], static: tuple[int | str, ...]
 ) -> tuple[Hashable, list[Any], bool]:
     """The key of a call, its input leaves in order, and whether all of them are Python numbers."""
     keys: list[Hashable] = []
@@ -57,6 +59,9 @@ def signature_of(
             numbers &= _add_tree(value, keys, leaves)
     for name, value in kwargs.items():
         keys.append(name)
+        if name in static:
+            keys.append(("static", _static_key(value)))
+            continue
         numbers &= _add_tree(value, keys, leaves)
     return tuple(keys), leaves, numbers
 

@@ -47,7 +47,7 @@ class Call:
     #: the names in the order of the call, ``out`` among them
     names: tuple[str, ...]
     out: Any
-    static: tuple[int, ...]
+    static: tuple[int | str, ...]
     #: whether all arguments are Python numbers, and so the results
     numbers: bool
 
@@ -118,7 +118,7 @@ class _PlanMaker:
             self._argument(rest.pop(name), static[position])
         for name, value in rest.items():
             self._keyword(name)
-            self._argument(value, is_static=False)
+            self._argument(value, is_static=name in call.static)
 
     def _keyword(self, name: str) -> None:
         self._writer.step("keyword", self._writer.refer(sys.intern(name)), self._call.names.index(name))

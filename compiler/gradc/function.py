@@ -153,6 +153,23 @@ def _table_of(key: Hashable, keep: Any) -> Table:
         return table
 
 
+def _static(function: Any, argnums: int | Sequence[int], argnames: str | Sequence[str]) -> tuple[int | str, ...]:
+    """Static arguments by position and by name, whichever way they were named."""
+    listed = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    names = (argnames,) if isinstance(argnames, str) else tuple(argnames)
+    if not all(isinstance(k, int) for k in listed) or not all(isinstance(n, str) for n in names):
+        raise ArgumentError(f"static_argnums is an int or several, static_argnames a str or several: {listed}, {names}")
+    known = parameter_names(function)
+    unknown = [name for name in names if name not in known.keywords and name not in known.positional]
+    if unknown and (known.keywords or known.positional):
+        raise ArgumentError(
+            f"static_argnames={unknown}: the function has no such parameter, but {list(known.positional)}"
+        )
+    positions = [known.positional.index(name) for name in names if name in known.positional]
+    called = [known.positional[k] for k in listed if 0 <= k < len(known.positional)]
+    return tuple(dict.fromkeys([*listed, *positions, *called, *names]))
+
+
 def _captures(trace: Trace, outputs: Sequence[Tensor], changed: Mapping[Input, Tensor]) -> tuple[Capture, ...]:
     """The captures that the outputs and the written arrays read, or that are written."""
     return used_captures(trace, (*outputs, *changed.values(), *changed))
@@ -189,13 +206,18 @@ class Function(FastCallable, Shown):
     """
 
     def __init__(
-        self, function: Callable[..., Any], transform: Transform, static_argnums: int | Sequence[int] = ()
+        self,
+        function: Callable[..., Any],
+        transform: Transform,
+        static_argnums: int | Sequence[int] = (),
+        static_argnames: str | Sequence[str] = (),
     ) -> None:
         if not callable(function):
             raise ArgumentError(f"{transform.name} takes a function, not {function!r:.80}")
         self.function = function
         self.transform = transform
-        self.static_argnums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+        self._given_static = (static_argnums, static_argnames)
+        self.static_argnums = _static(function, static_argnums, static_argnames)
         functools.update_wrapper(self, function, updated=())
         self._last: Record | None = None
         self._served: dict[Hashable, int] = {}
@@ -222,7 +244,7 @@ class Function(FastCallable, Shown):
         """A Function in a class body is a method."""
         if instance is None:
             return self
-        return Function(types.MethodType(self.function, instance), self.transform, self.static_argnums)
+        return Function(types.MethodType(self.function, instance), self.transform, *self._given_static)
 
     @property
     def traces(self) -> int:
@@ -342,6 +364,10 @@ class Function(FastCallable, Shown):
     def _differentiated(self, count: int) -> frozenset[int]:
         return frozenset(k + count if k < 0 else k for k in self.transform.differentiated())
 
+    def _static_of(self, count: int) -> frozenset[int | str]:
+        """The static arguments of a call with so many by position: their positions, and their names."""
+        return frozenset(k + count if isinstance(k, int) and k < 0 else k for k in self.static_argnums)
+
     def _names(self, count: int) -> list[str]:
         known = parameter_names(self.function)
         listed = self.transform.parameters([known.of(k, count) for k in range(count)])
@@ -357,7 +383,7 @@ class Function(FastCallable, Shown):
                 args,
                 kwargs,
                 self._names(count),
-                static=frozenset(k % count for k in self.static_argnums if count),
+                static=self._static_of(count),
                 differentiated=self._differentiated(count),
             )
             calls: list[Traced] = []
@@ -400,7 +426,7 @@ class Function(FastCallable, Shown):
             args,
             kwargs,
             self._names(count),
-            static=frozenset(k % count for k in self.static_argnums if count),
+            static=self._static_of(count),
             differentiated=self._differentiated(count),
         )
         path = constant_path(self.function)
@@ -421,13 +447,13 @@ class Function(FastCallable, Shown):
 
     def __gradc_stand_in__(self, path: Any, stand_in: StandInOf) -> Function:
         """What traced code finds instead: the same transform of the traced copy."""
-        transform, static = self.transform, self.static_argnums
+        transform, static, given = self.transform, self.static_argnums, self._given_static
 
         def is_same(present: Function) -> bool:
             return present.transform == transform and present.static_argnums == static
 
         current_trace().rely_on(Satisfies(path, "transform of", is_same, by_identity=True), self)
-        return Function(stand_in(self.function, path.attribute("function")), transform, static)
+        return Function(stand_in(self.function, path.attribute("function")), transform, *given)
 
     # ------------------------------------------------------------ looking inside
 

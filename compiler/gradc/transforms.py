@@ -16,7 +16,7 @@ from gradc.ir.scalar import FLOAT64, DType, Scalar, index, load, number
 from gradc.ir.source import lines_of
 from gradc.ir.tensor import Extent, Shape, Tensor, compute
 from gradc.simplify import simplify_outputs
-from gradc.trace.containers import NAMESPACE, flatten, optree, unflatten
+from gradc.trace.containers import NAMESPACE, flatten, leaf_paths, optree, unflatten
 from gradc.trace.records import Argument, Traced
 from gradc.trace.specs import Spec
 from gradc.trace.tracer import TracedArray
@@ -278,16 +278,19 @@ class Hessian(Differential):
 # ---------------------------------------------------------------- directional derivatives
 
 
-def _flat(arguments: Sequence[Any]) -> list[TracedArray]:
-    return [leaf for leaf in flatten(tuple(arguments))[0] if isinstance(leaf, TracedArray)]
-
-
-def _directions(given: Sequence[TracedArray], inputs: Sequence[Tensor], what: str) -> list[Tensor]:
-    """The given tensors as directions for the inputs: same count, same shapes."""
+def _directions(arguments: Sequence[Any], tree: Any, inputs: Sequence[Tensor], what: str) -> list[Tensor]:
+    """The leaves of the arguments as directions for the inputs: same structure, same shapes."""
+    leaves, structure = flatten(tuple(arguments))
+    found = [
+        (leaf, path) for leaf, path in zip(leaves, structure.paths(), strict=True) if isinstance(leaf, TracedArray)
+    ]
+    given = [leaf for leaf, _ in found]
     if len(given) != len(inputs):
         raise ShapeError(
             f"{len(inputs)} {what}(s) needed, {len(given)} given: one for each primal, in the same structure"
         )
+    if [path for _, path in found] != tree.paths():
+        raise ShapeError(f"the {what} has another structure than what it belongs to: give {_described(tree)}")
     result: list[Tensor] = []
     for direction, wrt in zip(given, inputs, strict=True):
         tensor = direction.tensor
@@ -300,6 +303,11 @@ def _directions(given: Sequence[TracedArray], inputs: Sequence[Tensor], what: st
         every = [index(k) for k in range(tensor.rank)]
         result.append(compute(tensor.shape, convert(load(tensor, every), wrt.dtype)))
     return result
+
+
+def _described(tree: Any) -> str:
+    """The places of the leaves, for a message."""
+    return ", ".join(leaf_paths(tree, "")[:6]) or "nothing"
 
 
 @dataclass(frozen=True)
@@ -319,7 +327,8 @@ class Jvp(Transform):
         primals, tangents = args[: self.primal_count], args[self.primal_count :]
         traced = call(primals, kwargs)
         wrt = [leaf.input for leaf in traced.arguments if isinstance(leaf.argnum, int)]
-        directions = _directions(_flat(tangents), wrt, "tangent")
+        tree = tuple_tree([traced.argument_trees[k] for k in range(self.primal_count)])
+        directions = _directions(tangents, tree, wrt, "tangent")
         outputs = simplify_outputs(traced.outputs)
         pushed = pushforward(outputs, wrt, directions)
         if not self.with_value:
@@ -343,7 +352,7 @@ class Vjp(Transform):
         primals, cotangent = args[: self.primal_count], args[self.primal_count :]
         traced = call(primals, kwargs)
         outputs = simplify_outputs(traced.outputs)
-        given = _directions(_flat(cotangent), outputs, "cotangent")
+        given = _directions(cotangent, tuple_tree([traced.out_tree]), outputs, "cotangent")
         wrt = [leaf.input for leaf in traced.arguments if isinstance(leaf.argnum, int)]
         trees = [traced.argument_trees[k] for k in range(self.primal_count)]
         return Outcome(gradient(outputs, given, wrt), tuple_tree(trees))
@@ -364,7 +373,7 @@ class Hvp(Differential):
         scalar_output(output, "hvp")
         (output,) = simplify_outputs([output])
         inputs = self.inputs(traced)
-        directions = _directions(_flat(args[-1:]), inputs, "vector")
+        directions = _directions(args[-1:], tuple_tree([self.tree(traced)]), inputs, "vector")
         first = simplify_outputs(gradient([output], [_constant((), 1, output.dtype)], inputs))
         return Outcome(pushforward(first, inputs, directions), self.tree(traced))
 
@@ -390,6 +399,9 @@ class Vmap(Transform):
             leaves, tree = flatten(argument)
             specs = []
             for leaf in leaves:
+                if not isinstance(leaf, TracedArray):  # a static value, for every example
+                    specs.append(leaf)
+                    continue
                 spec, extent, moved = _without_axis(leaf, axis)
                 extents.append((extent, shape_text(leaf.tensor.shape)))
                 specs.append(spec)

@@ -1,9 +1,14 @@
-"""Nested containers: tuples, lists, dicts (order kept), namedtuples and dataclasses, as optree knows them."""
+"""Nested containers: tuples, lists, dicts (order kept), namedtuples and dataclasses, as optree knows them.
+
+A field of a dataclass that is marked ``field(metadata={"static": True})`` and holds a number, a text or the like belongs to
+the structure: code is made for its value, and no derivative is taken.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import enum
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -17,7 +22,16 @@ def optree() -> Any:
     """The library, loaded at the first trace: it is a third of what ``import gradc`` would cost."""
     import optree as library
 
+    register: Any = library.register_pytree_node
+    register(_Kept, lambda kept: ((), kept.value), lambda value, _: value, namespace=NAMESPACE)
     return library
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kept:
+    """A value that belongs to a structure: unflattening gives the value itself."""
+
+    value: Any
 
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:
@@ -38,6 +52,18 @@ def flatten(tree: Any) -> tuple[list[Any], Any]:
 def unflatten(structure: Any, leaves: Sequence[Any]) -> Any:
     """The container of this structure that holds ``leaves``."""
     return optree().tree_unflatten(structure, leaves)
+
+
+def keeping(structure: Any, kept: Mapping[int, Any]) -> Any:
+    """The structure in which some leaves, given by their number, are fixed values: it has so many leaves less.
+
+    >>> leaves, structure = flatten({"rate": 0.5, "name": "slow"})
+    >>> unflatten(keeping(structure, {0: "slow"}), [2.0])
+    {'rate': 2.0, 'name': 'slow'}
+    """
+    if not kept:
+        return structure
+    return flatten(unflatten(structure, [_Kept(kept[k]) if k in kept else 0 for k in range(structure.num_leaves)]))[1]
 
 
 def leaf_paths(structure: Any, name: str) -> list[str]:
@@ -69,16 +95,25 @@ def _is_new_dataclass(leaf: Any) -> bool:
     return dataclasses.is_dataclass(kind) and kind not in _dataclasses and not kind.__module__.startswith("gradc.")
 
 
+def _is_static(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether a field, marked by ``field(metadata={"static": True})``, belongs to the structure."""
+    plain = isinstance(value, str | int | float | tuple | enum.Enum | None)
+    return bool(field.metadata.get("static")) and plain
+
+
 def _register(kind: type) -> None:
-    names = tuple(field.name for field in dataclasses.fields(kind))
+    fields = dataclasses.fields(kind)
 
-    def children(instance: Any) -> tuple[tuple[Any, ...], tuple[str, ...], tuple[str, ...]]:
-        return tuple(getattr(instance, name) for name in names), names, names
+    def children(instance: Any) -> tuple[tuple[Any, ...], Any, tuple[str, ...]]:
+        held = {field.name: getattr(instance, field.name) for field in fields}
+        static = {f.name: held.pop(f.name) for f in fields if _is_static(f, held[f.name])}
+        return tuple(held.values()), (tuple(held), tuple(static.items())), tuple(held)
 
-    def rebuilt(_: Any, values: Sequence[Any]) -> Any:
+    def rebuilt(metadata: Any, values: Sequence[Any]) -> Any:
         # __init__ is not called: it may check or convert what is not there yet
         instance: Any = object.__new__(kind)
-        for name, value in zip(names, values, strict=True):
+        names, static = metadata
+        for name, value in (*zip(names, values, strict=True), *static):
             object.__setattr__(instance, name, value)
         return instance
 

@@ -45,6 +45,8 @@ class Trace:
         self.aliases: dict[Input, Any] = {}
         #: the traced arrays that stand for captured arrays
         self.handles: list[tuple[Input, Any]] = []
+        #: static leaves of arguments by the identity of what stands for them, which is kept with them
+        self.statics: dict[int, tuple[Any, Any]] = {}
         self.conditions: dict[tuple[str, type, int], tuple[Condition, Any]] = {}
         self.copies: dict[Any, Any] = {}
         #: the user's line that made a node in this trace: other functions may make the same node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import inspect
 import types
@@ -17,7 +18,7 @@ from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.ir.walk import graph_order
 from gradc.trace.access import Path, Root
 from gradc.trace.conditions import Condition, HasContent
-from gradc.trace.containers import container_classes, flatten, leaf_paths, unflatten
+from gradc.trace.containers import container_classes, flatten, keeping, leaf_paths, unflatten
 from gradc.trace.context import Trace, trace_error, tracing
 from gradc.trace.objects import rely_on_numbers
 from gradc.trace.paths import root_path
@@ -96,7 +97,8 @@ def leaf_spec(leaf: Any, differentiated: bool = False) -> Spec | None:
 def _check_differentiated(leaf: Any, spec: Spec | None, path: str) -> None:
     if spec is None:
         raise DTypeError(
-            f"can't differentiate with respect to {path}: a {type(leaf).__name__} is not a number or an array"
+            f"can't differentiate with respect to {path}: a {type(leaf).__name__} is not a number or an array; "
+            "put the numbers in a dict, tuple or dataclass"
         )
     if spec.dtype.kind not in "fc":
         raise DTypeError(
@@ -121,7 +123,7 @@ def lift_arguments(
     kwargs: dict[str, Any],
     names: Sequence[str],
     *,
-    static: frozenset[int] = frozenset(),
+    static: frozenset[int | str] = frozenset(),
     differentiated: frozenset[int] = frozenset(),
 ) -> Lifted:
     """The arguments with each array and number replaced by a traced array over an input of its name."""
@@ -135,11 +137,13 @@ def lift_arguments(
         made = []
         for leaf, path in zip(leaves, leaf_paths(tree, name), strict=True):
             spec = leaf_spec(leaf, floats)
+            if spec is None and not (floats and tree.is_leaf()):
+                made.append(static_leaf(leaf, path))
+                trace.statics[id(made[-1])] = (made[-1], leaf)
+                continue
             if floats:
                 _check_differentiated(leaf, spec, path)
-            if spec is None:
-                made.append(static_leaf(leaf, path))
-                continue
+            assert spec is not None
             known = leaf if isinstance(leaf, int | np.integer | np.bool_) and not floats else None
             tensor = trace.argument(path, spec.shape, spec.dtype, known)
             inputs.append(tensor)
@@ -153,7 +157,10 @@ def lift_arguments(
         static_leaf(value, name) if k in static else lifted(value, name, k in differentiated)
         for k, (value, name) in enumerate(zip(args, names, strict=False))
     )
-    new_kwargs = {name: lifted(value, name, False) for name, value in kwargs.items()}
+    new_kwargs = {
+        name: static_leaf(value, name) if name in static else lifted(value, name, False)
+        for name, value in kwargs.items()
+    }
     return Lifted(new_args, new_kwargs, tuple(inputs), tuple(given))
 
 
@@ -184,17 +191,18 @@ def traced_call(
     def handed_over(value: Any, name: str, argnum: int | str) -> Any:
         leaves, tree = flatten(value)
         paths = leaf_paths(tree, name)
-        made = []
-        dynamic = []
+        made: list[Any] = []
+        kept: dict[int, Any] = {}
         for leaf, path in zip(leaves, paths, strict=True):
             handle = _handle(trace, leaf, path)
             if isinstance(handle, TracedArray):
                 assert isinstance(handle.tensor, Input)
                 arguments.append(Argument(path, argnum, handle.tensor, handle.weak))
                 handles.append(handle)
-                dynamic.append(leaf)
+            else:
+                kept[len(made)] = trace.statics.get(id(leaf), (leaf, leaf))[1]
             made.append(handle)
-        trees[argnum] = tree
+        trees[argnum] = keeping(tree, kept)
         return unflatten(tree, made)
 
     new_args = [handed_over(value, called[k], k) for k, value in enumerate(args)]
@@ -233,7 +241,10 @@ def _finished(
     written: tuple[tuple[Input, Tensor], ...],
 ) -> Traced:
     leaves, tree = flatten(result)
-    outputs = [_output(leaf) for leaf in leaves]
+    kept = {k: leaf for k, leaf in enumerate(leaves) if isinstance(leaf, _KEPT)}
+    kept |= {k: trace.statics[id(leaf)][1] for k, leaf in enumerate(leaves) if id(leaf) in trace.statics}
+    tree = keeping(tree, kept)
+    outputs = [_output(leaf) for k, leaf in enumerate(leaves) if k not in kept]
     tensors = tuple(x.tensor for x in outputs)
     captures = used_captures(trace, tensors)
     _refuse_leaks(tensors, trace)
@@ -253,6 +264,8 @@ def _finished(
     )
 
 
+#: Values in a result that are what they are, whatever the arguments.
+_KEPT = (str, bytes, np.dtype, enum.Enum, type(Ellipsis), slice, range)
 def _refuse_leaks(outputs: Sequence[Tensor], trace: Trace) -> None:
     """What a body of a loop or branch was given has no value outside of it."""
     for node in graph_order(outputs) if trace.local else ():
@@ -271,6 +284,7 @@ def _output(leaf: Any) -> TracedArray:
             raise
         raise TraceError(
             f"a traced function returns arrays and numbers, not a {type(leaf).__name__}: {leaf!r:.80}"
+            + ("; return a list of its entries, list(...)" if isinstance(leaf, Iterable) else "")
         ) from None
 
 
@@ -312,7 +326,7 @@ def trace(
     """
     known = parameter_names(function)
     names = [prefix + known.of(k, len(args)) for k in range(len(args))]
-    static = frozenset(k % max(len(args), 1) for k in static_argnums)
+    static = frozenset(k + len(args) if k < 0 else k for k in static_argnums)
     with tracing(Trace(function)) as context:
         lifted = lift_arguments(
             context, args, kwargs or {}, names, static=static, differentiated=frozenset(differentiated)
