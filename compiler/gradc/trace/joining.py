@@ -116,7 +116,8 @@ def stacked(value: Sequence[Any]) -> TracedArray:
         return lift(np.zeros(0))
     if any(row.extents != rows[0].extents for row in rows):
         raise shape_error(
-            "a list of arrays of different shapes is not an array: " + ", ".join(str(r.extents) for r in rows)
+            f"a list of arrays of different shapes is not an array: {', '.join(str(r.extents) for r in rows)}; "
+            "use np.concatenate, or give them one shape"
         )
     result = stack(rows)
     return TracedArray(result.tensor)

@@ -244,7 +244,7 @@ class TracedArray(Operators):
     def __hash__(self) -> int:
         if not self.immutable:
             raise TypeError("unhashable type: 'numpy.ndarray'")
-        return hash(concrete(self, "hashing (a set, the key of a dict)", "use it as an index").item())
+        return hash(concrete(self, "hashing (a set, the key of a dict)", "use a list, or its position as the key").item())
 
     def __int__(self) -> int:
         return int(concrete(self, "int()", "use x.astype(int), or np.floor"))

@@ -244,10 +244,10 @@ def _finished(
     kept = {k: leaf for k, leaf in enumerate(leaves) if isinstance(leaf, _KEPT)}
     kept |= {k: trace.statics[id(leaf)][1] for k, leaf in enumerate(leaves) if id(leaf) in trace.statics}
     tree = keeping(tree, kept)
-    outputs = [_output(leaf) for k, leaf in enumerate(leaves) if k not in kept]
+    outputs = [_output(leaf, function) for k, leaf in enumerate(leaves) if k not in kept]
     tensors = tuple(x.tensor for x in outputs)
     captures = used_captures(trace, tensors)
-    _refuse_leaks(tensors, trace)
+    _refuse_leaks((*tensors, *[content for _, content in written]), trace)
     inputs = tuple(a.input for a in arguments) + tuple(c.input for c in captures)
     return Traced(
         graph=Graph(inputs, tensors),
@@ -266,6 +266,8 @@ def _finished(
 
 #: Values in a result that are what they are, whatever the arguments.
 _KEPT = (str, bytes, np.dtype, enum.Enum, type(Ellipsis), slice, range)
+
+
 def _refuse_leaks(outputs: Sequence[Tensor], trace: Trace) -> None:
     """What a body of a loop or branch was given has no value outside of it."""
     for node in graph_order(outputs) if trace.local else ():
@@ -276,16 +278,24 @@ def _refuse_leaks(outputs: Sequence[Tensor], trace: Trace) -> None:
             )
 
 
-def _output(leaf: Any) -> TracedArray:
+def _output(leaf: Any, function: Root) -> TracedArray:
     try:
         return lift(leaf)
     except TraceError:
         if hasattr(type(leaf), "__array__"):
             raise
+        kind, instead = type(leaf).__name__, "return tuples, lists, dicts or dataclasses of them"
+        if isinstance(leaf, Iterable):
+            instead = "return its entries, list(...)"
         raise TraceError(
-            f"a traced function returns arrays and numbers, not a {type(leaf).__name__}: {leaf!r:.80}"
-            + ("; return a list of its entries, list(...)" if isinstance(leaf, Iterable) else "")
+            f"a traced function returns arrays and numbers, not a {kind}: {leaf!r:.80}; {instead}{_place_of(function)}"
         ) from None
+
+
+def _place_of(function: Root) -> str:
+    """Where a function is written, as the end of a message."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return "" if code is None else f"\n  in {code.co_name}, {code.co_filename}:{code.co_firstlineno}"
 
 
 def used_captures(trace: Trace, outputs: Sequence[Any]) -> tuple[Capture, ...]:
