@@ -12,6 +12,7 @@ time grows with the length of the row, and equal keys stay in order.
 from __future__ import annotations
 
 from gradc.ir.scalar import BOOL, INT64, DType
+from gradc.lower.masked import read_lanes
 from gradc.lower.module import Module
 from gradc.lower.routine import Routine
 from gradc.lower.text import ONE, ZERO, Value, literal, memory_type
@@ -38,7 +39,7 @@ def searchsorted_routine(module: Module, dtype: DType, side: str, host: Host) ->
     """The name of ``void name(edges, n, values, m, places)``, which is added to the module once."""
     name = f"gradc_searchsorted_{side}_{dtype.str[1:]}"
     if not module.has_helper(name):
-        module.helper(name, _searchsorted_text(module, name, dtype, side, host))
+        module.helper(name, _Search(module, name, dtype, side, host).text())
     return name
 
 
@@ -64,23 +65,42 @@ def _place(r: Routine, base: str, position: Value, size: int = 8) -> str:
 
 
 def _key_at(r: Routine, base: str, position: Value, dtype: DType) -> Value:
-    """The key of an entry of an array, as 64 bits."""
-    kind = memory_type(dtype)
+    """The key of an entry of an array."""
     where = _place(r, base, position, dtype.itemsize)
-    value = r.instruction(f"load {kind}, ptr {where}, align {dtype.itemsize}", r.depth)
-    bits = 8 * dtype.itemsize
+    text = r.instruction(f"load {memory_type(dtype)}, ptr {where}, align {dtype.itemsize}", r.depth)
+    return _key(r, text, dtype, 1)
+
+
+def _key(r: Routine, value: str, dtype: DType, lanes: int) -> Value:
+    """The key of a number, or of one in each lane, as it lies in memory: 64 bits."""
+    kind, bits = memory_type(dtype, lanes), 8 * dtype.itemsize
+    word = _vector(f"i{bits}", lanes)
     top = -(1 << (bits - 1))
+
+    def each(number: int) -> str:
+        """The same literal in every lane."""
+        return str(number) if lanes == 1 else f"<{', '.join([f'i{bits} {number}'] * lanes)}>"
+
+    def instruction(text: str) -> str:
+        return r.instruction(text, r.depth)
+
     if dtype.kind == "f":
-        zero = r.instruction(f"fadd {kind} {value}, 0.0", r.depth)  # -0.0 becomes 0.0
-        raw = r.instruction(f"bitcast {kind} {zero} to i{bits}", r.depth)
-        sign = r.instruction(f"ashr i{bits} {raw}, {bits - 1}", r.depth)
-        flipped = r.instruction(f"or i{bits} {sign}, {top}", r.depth)
-        key = r.instruction(f"xor i{bits} {raw}, {flipped}", r.depth)
-        nan = r.instruction(f"fcmp uno {kind} {value}, {value}", r.depth)
-        key = r.instruction(f"select i1 {nan}, i{bits} -1, i{bits} {key}", r.depth)
+        positive = instruction(f"fadd {kind} {value}, {'0.0' if lanes == 1 else 'zeroinitializer'}")  # -0.0 becomes 0.0
+        raw = instruction(f"bitcast {kind} {positive} to {word}")
+        sign = instruction(f"ashr {word} {raw}, {each(bits - 1)}")
+        flipped = instruction(f"or {word} {sign}, {each(top)}")
+        key = instruction(f"xor {word} {raw}, {flipped}")
+        nan = instruction(f"fcmp uno {kind} {value}, {value}")
+        key = instruction(f"select {_vector('i1', lanes)} {nan}, {word} {each(-1)}, {word} {key}")
     else:
-        key = r.instruction(f"xor i{bits} {value}, {top if dtype.kind == 'i' else 0}", r.depth)
-    return Value(key, INT64, r.depth) if bits == 64 else _register(r, f"zext i{bits} {key} to i64")
+        key = instruction(f"xor {word} {value}, {each(top if dtype.kind == 'i' else 0)}")
+    if bits < 64:
+        key = instruction(f"zext {word} {key} to {_vector('i64', lanes)}")
+    return Value(key, INT64, r.depth, lanes)
+
+
+def _vector(kind: str, lanes: int) -> str:
+    return kind if lanes == 1 else f"<{lanes} x {kind}>"
 
 
 class _Argsort:
@@ -232,39 +252,89 @@ class _Argsort:
         return target
 
 
-def _searchsorted_text(module: Module, name: str, dtype: DType, side: str, host: Host) -> str:
-    """``n`` is at least 1 or the places are 0. Every value takes the same number of halvings."""
-    arguments = [("ptr", "edges"), ("i64", "n"), ("ptr", "values"), ("i64", "m"), ("ptr", "places")]
-    r = Routine(module, name, arguments, host)
-    n = Value("%n", INT64)
-    r.module.declare("llvm.ctlz.i64", "i64", ["i64", "i1 immarg"])
-    last = r.add_integers(n, literal(-1, INT64))
-    zeros = _register(r, f"call i64 @llvm.ctlz.i64(i64 {last.text}, i1 false)")
-    halvings = r.subtract_integers(literal(64, INT64), zeros)
-    some = _flag(r, "icmp sgt i64 %n, 0")
+class _Search:
+    """Writes ``void name(edges, n, values, m, places)``: every value takes the same number of halvings, lanes side by side."""
 
-    def passed(edge: Value, key: Value, place: Value) -> Value:
-        """The place behind an edge, if the value belongs there."""
-        behind = r.instruction(f"icmp {'ult' if side == 'left' else 'ule'} i64 {edge.text}, {key.text}", r.depth)
-        return _register(r, f"select i1 {behind}, i64 {place.text}, i64 0")
+    def __init__(self, module: Module, name: str, dtype: DType, side: str, host: Host) -> None:
+        arguments = [("ptr", "edges"), ("i64", "n"), ("ptr", "values"), ("i64", "m"), ("ptr", "places")]
+        self.r = Routine(module, name, arguments, host)
+        self.dtype, self.lanes = dtype, host.vector_bits // 64
+        self.before = "ult" if side == "left" else "ule"
+        self.kind = f"<{self.lanes} x i64>"
 
-    def sought(k: Value) -> Value:
-        key = _key_at(r, "%values", k, dtype)
+    def text(self) -> str:
+        """The routine; among no edges every place is 0."""
+        r = self.r
+        count = Value("%m", INT64)
+        some, none = _flag(r, "icmp sgt i64 %n, 0"), _flag(r, "icmp sle i64 %n, 0")
+        r.branch(some, lambda: self._all(count), [])
+        r.module.declare("llvm.memset.p0.i64", "void", ["ptr", "i8", "i64", "i1 immarg"])
+        size = r.multiply_integers(count, literal(8, INT64))
 
-        def halve(_: Value, state: list[Value]) -> list[Value]:
-            start, length = state
-            half = _register(r, f"lshr i64 {length.text}, 1")
-            probe = r.add_integers(r.add_integers(start, half), literal(-1, INT64))
-            moved = passed(_key_at(r, "%edges", probe, dtype), key, half)
-            return [r.add_integers(start, moved), r.subtract_integers(length, half)]
+        def clear() -> list[Value]:
+            r.line(f"call void @llvm.memset.p0.i64(ptr %places, i8 0, i64 {size.text}, i1 false)")
+            return []
 
-        start, _ = r.loop(ZERO, halvings, [ZERO, n], halve)
-        return r.add_integers(start, passed(_key_at(r, "%edges", start, dtype), key, ONE))
+        r.branch(none, clear, [])
+        return r.finished()
 
-    def one(k: Value, _: list[Value]) -> list[Value]:
-        (place,) = r.branch(some, lambda: [sought(k)], [ZERO])
-        _stored(r, place, _place(r, "%places", k))
+    def _all(self, count: Value) -> list[Value]:
+        r = self.r
+        whole = r.rounded_down(count, self.lanes)
+        left = r.subtract_integers(count, whole)
+        r.module.declare("llvm.ctlz.i64", "i64", ["i64", "i1 immarg"])
+        last = r.add_integers(Value("%n", INT64), literal(-1, INT64))
+        zeros = _register(r, f"call i64 @llvm.ctlz.i64(i64 {last.text}, i1 false)")
+        halvings = r.subtract_integers(literal(64, INT64), zeros)
+
+        def group(first: Value, _: list[Value]) -> list[Value]:
+            self._group(first, halvings, None)
+            return []
+
+        def rest() -> list[Value]:
+            self._group(whole, halvings, r.mask_of(left, self.lanes))
+            return []
+
+        r.loop(ZERO, whole, [], group, step=self.lanes)
+        r.branch(_flag(r, f"icmp sgt i64 {left.text}, 0"), rest, [])
         return []
 
-    r.loop(ZERO, Value("%m", INT64), [], one)
-    return r.finished()
+    def _group(self, first: Value, halvings: Value, mask: str | None) -> None:
+        """The places of the values (of the mask) from one on."""
+        r, lanes = self.r, self.lanes
+        where = _place(r, "%values", first, self.dtype.itemsize)
+        if mask is None:
+            kind = memory_type(self.dtype, lanes)
+            values = r.instruction(f"load {kind}, ptr {where}, align {self.dtype.itemsize}", r.depth)
+        else:
+            values = read_lanes(r, where, self.dtype, lanes, mask, r.depth)
+        keys = _key(r, values, self.dtype, lanes)
+
+        def halve(_: Value, state: list[Value]) -> list[Value]:
+            starts, length = state
+            half = _register(r, f"lshr i64 {length.text}, 1")
+            probe = self._plus(starts, r.splat(r.add_integers(half, literal(-1, INT64)), lanes))
+            moved = self._passed(probe, keys, r.splat(half, lanes))
+            return [self._plus(starts, moved), r.subtract_integers(length, half)]
+
+        zeros = r.vector_zero(INT64, lanes)
+        starts, _ = r.loop(ZERO, halvings, [zeros, Value("%n", INT64)], halve)
+        places = self._plus(starts, self._passed(starts, keys, r.splat(ONE, lanes)))
+        r.store_vector(places, _place(r, "%places", first), mask)
+
+    def _plus(self, a: Value, b: Value) -> Value:
+        return Value(
+            self.r.instruction(f"add {self.kind} {a.text}, {b.text}", self.r.depth), INT64, self.r.depth, self.lanes
+        )
+
+    def _passed(self, probe: Value, keys: Value, distance: Value) -> Value:
+        """How far to go, for each lane: so far if its value belongs behind the edge that is probed, else not at all."""
+        r, lanes = self.r, self.lanes
+        pointers = r.instruction(
+            f"getelementptr {memory_type(self.dtype)}, ptr %edges, {self.kind} {probe.text}", r.depth
+        )
+        every = f"<{lanes} x i1> <{', '.join(['i1 true'] * lanes)}>"
+        edges = _key(r, read_lanes(r, pointers, self.dtype, lanes, every, r.depth, apart=True), self.dtype, lanes)
+        behind = r.instruction(f"icmp {self.before} {self.kind} {edges.text}, {keys.text}", r.depth)
+        text = f"select <{lanes} x i1> {behind}, {self.kind} {distance.text}, {self.kind} zeroinitializer"
+        return Value(r.instruction(text, r.depth), INT64, r.depth, lanes)
