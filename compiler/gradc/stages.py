@@ -115,6 +115,6 @@ def _agree(ours: np.ndarray, reference: np.ndarray, tolerance: float, noise: Any
         told = np.isfinite(reference)
         ours, reference, noise = ours[told], reference[told], np.broadcast_to(noise, told.shape)[told]
     finite = np.abs(reference[np.isfinite(reference)])
-    scale = float(finite.max()) if finite.size else 0.0
+    scale = min(float(finite.max(initial=0.0)), float(np.finfo(np.float64).max))
     allowed = tolerance * scale + 64 * np.nan_to_num(noise, posinf=0.0)
     return bool(np.all(np.isclose(ours, reference, rtol=tolerance, atol=allowed, equal_nan=True)))

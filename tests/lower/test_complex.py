@@ -237,3 +237,10 @@ def test_graphs_of_real_numbers_are_left_alone() -> None:
     x = input_tensor("x", (3,), "f8")
     graph = Graph((x,), (comprehension((3,), lambda i: apply("exp", load(x, (i,)))),))
     assert in_parts(graph) is graph
+
+
+def test_loops_walk_along_the_memory_of_interleaved_parts() -> None:
+    """Sums of columns go row by row, as those of real arrays do."""
+    lowered = gradc.jit(lambda A: np.sum(A, axis=0)).record_for(entries(300, 200)).kernel.lowered
+    assert lowered.startswith("for i < 300:\n  for j < 200:\n")
+    assert "+= A[i, j, 0]" in lowered

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from gradc.ir.scalar import Apply, Index
+from gradc.ir.scalar import Apply, Index, Number, Scalar
 from gradc.ir.tensor import Compute, Extent
 from gradc.ir.walk import free_indices, loads_of, post_order
 from gradc.lower.fuse import UNROLL_LIMIT, UNROLLED_EXTENT
+from gradc.lower.strided import PICKED
 
 #: Reductions over at most this many entries are written out.
 SMALL_REDUCTION = 16
@@ -84,8 +85,18 @@ def _strides(tensor: Compute, axis: int) -> bool:
 def _steps(tensor: Compute, axis: int) -> list[bool]:
     """For each place where the axis is in an index: whether a loop over it steps from neighbour to neighbour there."""
     return [
-        isinstance(at, Index) and place == len(item.indices) - 1
+        isinstance(at, Index) and place == walking_place(item.indices, item.tensor.shape)
         for item in loads_of(tensor.body, tensor.domain)
         for place, at in enumerate(item.indices)
         if axis in free_indices(at)
     ]
+
+
+def walking_place(indices: Sequence[Scalar], shape: Sequence[Extent]) -> int:
+    """Which index walks along memory: the last, or the one before small axes of which one entry is read."""
+    place, between = len(indices) - 1, 1
+    while place > 0 and isinstance(indices[place], Number):
+        extent = shape[place]
+        between = between * extent if isinstance(extent, int) else PICKED + 1
+        place -= 1
+    return place if between <= PICKED else len(indices) - 1
