@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from gradc.differentiate.partials import local_differentials, multiply, one_of, telling_line, where_reached
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
+from gradc.differentiate.running import Running, running
+from gradc.differentiate.running import tangent as tangent_of_running
 from gradc.differentiate.several import pushed_forward
 from gradc.ir.algebra import Reindexing, conjunction, convert, equal, guarded, sum_of
 from gradc.ir.build import as_tensor
@@ -61,6 +63,8 @@ class _Sweep:
         assert isinstance(node, Compute)
         if node.reducer in (None, "sum"):
             self._push_body(node, one_of(node.body))
+        elif (progress := running(node)) is not None:
+            self._push_running(progress)
         elif node.reducer == "prod":
             self._push_product(node)
         elif is_selection(node):
@@ -71,6 +75,13 @@ class _Sweep:
         tangents = [self.tangents.get(operand) for operand in node.operands]
         if any(tangent is not None for tangent in tangents):
             self._several[node] = pushed_forward(node, tangents, self._seed_shape, pushforward)
+
+    def _push_running(self, progress: Running) -> None:
+        self._push_body(progress.entries, one_of(progress.entries.body))
+        if progress.entries in self.tangents:
+            found = tangent_of_running(progress, self.tangents[progress.entries], len(self._seed_shape))
+            carry_lines(progress.node, found)
+            self.tangents[progress.node] = found
 
     def _push_product(self, node: Compute) -> None:
         nested = split_products(node)

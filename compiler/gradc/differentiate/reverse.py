@@ -23,6 +23,8 @@ from gradc.differentiate.partials import (
     where_reached,
 )
 from gradc.differentiate.reducers import exclusive_product, is_selection, selection_weight, split_products
+from gradc.differentiate.running import Running, running
+from gradc.differentiate.running import cotangent as cotangent_of_running
 from gradc.differentiate.several import pulled_back
 from gradc.errors import TraceError
 from gradc.ir.algebra import Reindexing, conjunction, convert, disjunction, equal, guarded, less, sum_of
@@ -144,6 +146,8 @@ class _Sweep:
     def _pull_back(self, node: Compute, adjoint: _Adjoint) -> None:
         if node.reducer in (None, "sum"):
             self._pull_back_body(node, adjoint, one_of(node.body))
+        elif (progress := running(node)) is not None:
+            self._pull_back_running(progress, adjoint)
         elif node.reducer == "prod":
             self._pull_back_product(node, adjoint)
         elif is_selection(node):
@@ -151,6 +155,14 @@ class _Sweep:
             self._pull_back_body(node, adjoint, weight, seed_is_shifted=True)
         else:
             raise TraceError(_unsupported(node))
+
+    def _pull_back_running(self, progress: Running, adjoint: _Adjoint) -> None:
+        """By way of the entries in order, which are not in the sweep's order."""
+        bar = as_tensor(self._seed_shape + progress.node.shape, adjoint.value)
+        returned = cotangent_of_running(progress, bar, len(self._seed_shape))
+        carry_lines(progress.node, returned)
+        given = _Adjoint(load(returned, [index(k) for k in range(returned.rank)]), TRUE)
+        self._pull_back_body(progress.entries, given, one_of(progress.entries.body))
 
     def _pull_back_product(self, node: Compute, adjoint: _Adjoint) -> None:
         nested = split_products(node)

@@ -11,18 +11,18 @@ from collections.abc import Callable
 from gradc.ir.rewrite import with_operands
 from gradc.ir.tensor import Compute, Extent, Extern, Graph, Projection, Tensor, projection
 from gradc.ir.walk import graph_order
-from gradc.lower import factorisations, fourier, lapack, sorting
+from gradc.lower import factorisations, fourier, lapack, recurrences, sorting
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.library import CallStatement, RoutineKind
 from gradc.lower.rewrite import with_tensors
 
 _EXPANSIONS: dict[str, Callable[[Extern, int], Tensor]] = (
-    factorisations.EXPANSIONS | sorting.EXPANSIONS | fourier.EXPANSIONS
+    factorisations.EXPANSIONS | sorting.EXPANSIONS | fourier.EXPANSIONS | recurrences.EXPANSIONS
 )
 _WRITERS: dict[str, Callable[[ExpressionEmitter, CallStatement], None]] = (
-    lapack.WRITERS | sorting.WRITERS | fourier.WRITERS
+    lapack.WRITERS | sorting.WRITERS | fourier.WRITERS | recurrences.WRITERS
 )
-_KINDS: dict[str, RoutineKind] = lapack.KINDS | sorting.KINDS | fourier.KINDS
+_KINDS: dict[str, RoutineKind] = lapack.KINDS | sorting.KINDS | fourier.KINDS | recurrences.KINDS
 #: The library calls that become machine code.
 LOWERED = frozenset(_EXPANSIONS)
 

@@ -144,7 +144,7 @@ class Library:
     cotangent: CotangentRule | None = None
     batched: BatchRule | None = None
     #: the one result by other calls, as a person reads and writes it; None for a call that has a name of its own
-    meaning: Callable[[Tensor], Tensor] | None = None
+    meaning: Callable[..., Tensor] | None = None
 
     def batch_of(self, operands: Sequence[Tensor]) -> Shape:
         """The batch axes of a call with these operands."""
@@ -197,5 +197,5 @@ def _meanings(graph: Graph) -> dict[Tensor, Tensor]:
         )
         if row is not None and row.meaning is not None:
             assert isinstance(node, Projection)
-            found[node] = row.meaning(node.source.operands[0])
+            found[node] = row.meaning(*node.source.operands)
     return found
