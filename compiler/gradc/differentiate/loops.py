@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from gradc.differentiate.activity import moved_by, moving_states, needed_states
 from gradc.errors import TraceError
 from gradc.ir.algebra import sum_of
 from gradc.ir.intern import Node
 from gradc.ir.rewrite import replace_tensors
-from gradc.ir.scalar import Apply, index, load, number
+from gradc.ir.scalar import Apply, Load, Scalar, index, load, number
 from gradc.ir.source import lines_of
 from gradc.ir.tensor import Compute, Graph, Input, Loop, Shape, Tensor, compute, input_tensor, loop, projection
-from gradc.ir.walk import depending, graph_order, operands_of, post_order
+from gradc.ir.walk import depending, graph_order, loads_of, operands_of, post_order
 
 #: The tangents of outputs, given tensors that move, their tangents and the directions.
 Pushforward = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor], Shape], tuple[Tensor, ...]]
@@ -157,6 +158,7 @@ class _Adjoint:
         asked = [outputs[k] for k in bars]
         adjoints = pull(asked, list(bars.values()), wrt, directions)
         kept = residuals(adjoints, set(bars.values()), set(inputs[: node.state_count]))
+        adjoints, kept = narrowed(adjoints, kept)
         slices = {t: self._bar(t, t.shape) for t in kept}
         adjoints = replace_tensors(adjoints, slices)
         yield from self._swept(bars, adjoints, slices)
@@ -279,3 +281,57 @@ def _is_light(tensor: Tensor) -> bool:
     if not isinstance(tensor, Compute) or tensor.reducer is not None or len(operands_of(tensor)) > 1:
         return False
     return sum(node.op.cost for node in post_order([tensor.body]) if isinstance(node, Apply)) <= _LIGHT
+
+
+def narrowed(adjoints: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+    """The adjoints with residuals of which they read few entries replaced by those entries; and all residuals.
+
+    An index that is the same all over a read (``y[t - 1]``, ``w[k, :]``) picks a part; a residual of which every read picks
+    one is kept in parts.
+    """
+    reads: dict[Tensor, dict[_Picked, None]] = {t: {} for t in kept}
+    for node in graph_order(adjoints):
+        if isinstance(node, Compute) and node not in reads:
+            for item in loads_of(node.body, node.domain):
+                if item.tensor in reads:
+                    reads[item.tensor][_picked(item.indices)] = None
+    parts: dict[Tensor, dict[_Picked, Tensor]] = {}
+    for tensor, picks in reads.items():
+        if picks and all(picks) and len(picks) <= _MOST_PARTS and tensor not in adjoints:
+            own = {picked: _part(tensor, picked) for picked in picks}
+            if sum(map(_entries, own.values())) < _entries(tensor):
+                parts[tensor] = own
+
+    def entry(item: Load, indices: Sequence[Scalar]) -> Scalar | None:
+        if item.tensor not in parts:
+            return None
+        left = [new for old, new in zip(item.indices, indices, strict=True) if old.free]
+        return load(parts[item.tensor][_picked(item.indices)], left)
+
+    whole = [t for t in kept if t not in parts]
+    return replace_tensors(adjoints, {}, entry), [*whole, *[part for own in parts.values() for part in own.values()]]
+
+
+#: (axis, index) for the axes that an index free of axes picks an entry of
+_Picked = tuple[tuple[int, Scalar], ...]
+#: A residual that is read at more places is kept whole.
+_MOST_PARTS = 8
+
+
+def _picked(indices: Sequence[Scalar]) -> _Picked:
+    return tuple((axis, place) for axis, place in enumerate(indices) if not place.free)
+
+
+def _entries(tensor: Tensor) -> float:
+    return prod(float(e) if isinstance(e, int) else _ANY for e in tensor.shape)
+
+
+#: What a symbolic extent counts as.
+_ANY = 1e6
+
+
+def _part(tensor: Tensor, picked: _Picked) -> Tensor:
+    fixed = dict(picked)
+    free = [axis for axis in range(tensor.rank) if axis not in fixed]
+    places = {axis: index(k) for k, axis in enumerate(free)}
+    return compute([tensor.shape[a] for a in free], load(tensor, [{**places, **fixed}[a] for a in range(tensor.rank)]))

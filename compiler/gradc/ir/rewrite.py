@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gradc.ir.algebra import rebuild
 from gradc.ir.intern import Node
@@ -25,9 +25,14 @@ from gradc.ir.tensor import (
 )
 from gradc.ir.walk import graph_order, operands_of, post_order
 
+#: What a read becomes, given its indices as they are rewritten; None where it stays a read of that tensor.
+Entry = Callable[[Load, Sequence[Scalar]], Scalar | None]
 
-def replace_tensors(outputs: Sequence[Tensor], mapping: Mapping[Tensor, Tensor]) -> tuple[Tensor, ...]:
-    """``outputs`` with every tensor of ``mapping`` replaced, shapes and dtypes being the same."""
+
+def replace_tensors(
+    outputs: Sequence[Tensor], mapping: Mapping[Tensor, Tensor], entry: Entry | None = None
+) -> tuple[Tensor, ...]:
+    """``outputs`` with every tensor of ``mapping`` replaced, shapes and dtypes being the same, and reads as ``entry`` says."""
     for old, new in mapping.items():
         if old.shape != new.shape or old.dtype != new.dtype:
             raise ValueError(f"{old.dtype}{old.shape} can't be replaced by {new.dtype}{new.shape}")
@@ -35,14 +40,18 @@ def replace_tensors(outputs: Sequence[Tensor], mapping: Mapping[Tensor, Tensor])
     for node in graph_order(outputs):
         if node in memo:
             continue
-        unchanged = all(memo[operand] is operand for operand in operands_of(node))
-        memo[node] = node if unchanged else _rebuilt(node, memo)
+        unchanged = entry is None and all(memo[operand] is operand for operand in operands_of(node))
+        memo[node] = node if unchanged else _rebuilt(node, memo, entry)
     return tuple(memo[output] for output in outputs)  # type: ignore[misc]
 
 
-def _rebuilt(node: Node, memo: Mapping[Node, Node]) -> Node:
+def _rebuilt(node: Node, memo: Mapping[Node, Node], entry: Entry | None) -> Node:
+    if not operands_of(node):
+        return node
     if isinstance(node, Compute):
-        scalars = _replaced_scalars(node, memo)
+        scalars = _replaced_scalars(node, memo, entry)
+        if scalars[node.body] is node.body and scalars[node.domain] is node.domain:
+            return node
         return compute(
             node.shape,
             scalars[node.body],
@@ -96,14 +105,15 @@ def reprojected(node: Projection, images: Mapping[Tensor, Tensor]) -> Projection
     return projection(with_operands(node.source, [images.get(t, t) for t in node.source.operands]), node.position)
 
 
-def _replaced_scalars(node: Compute, memo: Mapping[Node, Node]) -> dict[Scalar, Scalar]:
+def _replaced_scalars(node: Compute, memo: Mapping[Node, Node], entry: Entry | None) -> dict[Scalar, Scalar]:
     scalars: dict[Scalar, Scalar] = {}
     for scalar in post_order([node.body, node.domain]):
         children = [scalars[child] for child in scalar.children]
         if isinstance(scalar, Load):
             tensor = memo[scalar.tensor]
             assert isinstance(tensor, Tensor)
-            scalars[scalar] = load(tensor, children)
+            read = entry(scalar, children) if entry is not None else None
+            scalars[scalar] = read or load(tensor, children)
         elif all(new is old for new, old in zip(children, scalar.children, strict=True)):
             scalars[scalar] = scalar
         else:

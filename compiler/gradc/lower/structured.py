@@ -2,7 +2,7 @@
 
 A sub-graph is written where it stands, by an emitter of its own: tensors of different sub-graphs may be the same node. The
 state of a loop is in the memory of its results, or on the stack where it is small: there LLVM turns it into registers. A step
-computes the next state beside the present one and then moves it.
+computes the next state beside the present one and then moves it, unless it may overwrite it or changes few of its entries.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gradc.lower.plan import byte_count
 from gradc.lower.subprograms import StructuredStatement, SubProgram, is_small, scratch_bytes
 from gradc.lower.text import ZERO, Value, literal
 from gradc.lower.tree import Item
+from gradc.lower.updates import items_of
 
 WriteItems = Callable[[ExpressionEmitter, Sequence[Item]], None]
 
@@ -78,7 +79,14 @@ class _Writer:
 
     # ------------------------------------------------------------ sub-graphs
 
-    def run(self, number: int, inputs: Sequence[Value], outputs: Sequence[Value], written: Sequence[Value]) -> None:
+    def run(
+        self,
+        number: int,
+        inputs: Sequence[Value],
+        outputs: Sequence[Value],
+        written: Sequence[Value],
+        last: Callable[[ExpressionEmitter], None] = lambda inner: None,
+    ) -> None:
         """A sub-graph, given where its inputs are and where its outputs go; ``written`` changes from run to run."""
         e, program = self.e, self.statement.programs[number]
         inner = ExpressionEmitter(e.builder, dict(e.sizes), e.status_slot, e.vector_bits, e.has_fma)
@@ -92,6 +100,7 @@ class _Writer:
             inner.note_write(pointer)
         self._place_intermediate(inner, number, program)
         self.write_items(inner, program.items)
+        last(inner)
 
     def _place_intermediate(self, inner: ExpressionEmitter, number: int, program: SubProgram) -> None:
         needs = program.schedule.needs
@@ -147,41 +156,45 @@ class _LoopWriter:
     def __init__(self, writer: _Writer, node: Loop) -> None:
         self.w, self.node, self.e = writer, node, writer.e
         statement = writer.statement
+        assert statement.steps is not None
+        self.body = statement.steps
+        self.outputs = statement.programs[0].graph.outputs
         first, second = node.state_count, node.state_count + node.sequence_count
         self.init = statement.operands[:first]
         self.sequences = statement.operands[first:second]
         self.captured = statement.operands[second:]
         self.finals = statement.results[:first]
         self.stacks = statement.results[first:]
+        #: where the state is
+        self.now = [writer.stack(t) if is_small(t) else writer.pointer(t) for t in self.finals]
+        #: where the body's outputs go, but for those that are stacked
+        self.following = {k: self._room(k) for k in range(len(self.outputs)) if k not in self.body.stacked}
+
+    def _room(self, output: int) -> Value:
+        for k in self.body.in_place:
+            if self.body.whole[k] == output:
+                return self.now[k]
+        aside = self.w.statement.beside.get(output)
+        return self.w.stack(self.outputs[output]) if aside is None else self.w.pointer(aside)
 
     def write(self) -> None:
         """The steps, from the given state to the final one."""
         w = self.w
-        small = [is_small(t) for t in self.finals]
-        now = [w.stack(t) if s else w.pointer(t) for t, s in zip(self.finals, small, strict=True)]
-        following = [self._beside(t, s) for t, s in zip(self.finals, small, strict=True)]
-        for place, start in zip(now, self.init, strict=True):
+        for place, start in zip(self.now, self.init, strict=True):
             w.copy(place, w.pointer(start), w.bytes_of(start))
-        self._steps(now, following)
-        for place, final, on_stack in zip(now, self.finals, small, strict=True):
-            if on_stack:
+        self._steps()
+        for place, final in zip(self.now, self.finals, strict=True):
+            if is_small(final):
                 w.copy(w.pointer(final), place, w.bytes_of(final))
 
-    def _beside(self, tensor: Tensor, small: bool) -> Value:
-        """Room for the next value of a state."""
-        if small:
-            return self.w.stack(tensor)
-        beside = self.w.statement.beside[self.finals.index(tensor)]
-        return self.w.pointer(beside)
-
-    def _steps(self, now: list[Value], following: list[Value]) -> None:
+    def _steps(self) -> None:
         builder, node = self.e.builder, self.node
         counter = Value(builder.instruction("alloca i64, align 8", 0), INT64, 0)
         if node.trip is not None:
 
             def step(position: Value, _: list[Value]) -> list[Value]:
                 builder.line(f"store i64 {position.text}, ptr {counter.text}")
-                self._step(counter, position, now, following)
+                self._step(counter, position)
                 return []
 
             builder.loop(ZERO, self.e.extent(node.trip), [], step, descending=node.reverse)
@@ -190,27 +203,39 @@ class _LoopWriter:
         flag = Value(builder.instruction("alloca i8, align 8", 0), INT64, 0)
 
         def going() -> Value:
-            places = [counter, *now, *map(self.w.pointer, self.captured)]
-            self.w.run(1, places, [flag], [counter, *now, flag])
+            places = [counter, *self.now, *map(self.w.pointer, self.captured)]
+            self.w.run(1, places, [flag], [counter, *self.now, flag])
             byte = builder.instruction(f"load i8, ptr {flag.text}", builder.depth)
             return Value(builder.instruction(f"icmp ne i8 {byte}, 0", builder.depth), BOOL, builder.depth)
 
         def do() -> None:
-            self._step(counter, ZERO, now, following)
+            self._step(counter, ZERO)
             before = builder.instruction(f"load i64, ptr {counter.text}", builder.depth)
             after = builder.instruction(f"add i64 {before}, 1", builder.depth)
             builder.line(f"store i64 {after}, ptr {counter.text}")
 
         builder.repeat_while(going, do)
 
-    def _step(self, counter: Value, position: Value, now: list[Value], following: list[Value]) -> None:
-        w = self.w
+    def _step(self, counter: Value, position: Value) -> None:
+        w, body = self.w, self.body
         slices = [self._slice(t, position) for t in self.sequences]
-        stacked = [self._slice(t, position) for t in self.stacks]
-        inputs = [counter, *now, *slices, *map(w.pointer, self.captured)]
-        w.run(0, inputs, [*following, *stacked], [counter, *now, *following, *stacked])
-        for place, beside, tensor in zip(now, following, self.finals, strict=True):
-            w.copy(place, beside, w.bytes_of(tensor))
+        places = dict(self.following)
+        places |= {at: self._slice(t, position) for at, t in zip(body.stacked, self.stacks, strict=True)}
+        inputs = [counter, *self.now, *slices, *map(w.pointer, self.captured)]
+        outputs = [places[k] for k in range(len(self.outputs))]
+        w.run(0, inputs, outputs, [counter, *self.now, *outputs], self._write_changes)
+        for k, at in body.whole.items():
+            if k not in body.in_place:
+                w.copy(self.now[k], self.following[at], w.bytes_of(self.finals[k]))
+
+    def _write_changes(self, inner: ExpressionEmitter) -> None:
+        """What few entries of a state become, written into it."""
+        for k, changes in self.body.changes.items():
+            state = self.node.body.inputs[k + 1]
+            for change in changes:
+                stand_in, item = items_of(change, state, self.outputs)
+                inner.store_at(stand_in, inner.storage(state))
+                self.w.write_items(inner, [item])
 
     def _slice(self, tensor: Tensor, position: Value) -> Value:
         """Where the part of a sequence for one step is."""

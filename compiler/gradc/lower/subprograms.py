@@ -20,6 +20,7 @@ from gradc.lower.library import CutGraph, LibraryResult, cut
 from gradc.lower.plan import Layout, aligned, byte_count, plan
 from gradc.lower.schedule import Schedule, scheduled
 from gradc.lower.tree import Item, Statement
+from gradc.lower.updates import Rewritten, rewritten
 
 #: Results of at most this many bytes are kept on the stack, where LLVM makes registers of them.
 ON_STACK = 512
@@ -69,7 +70,9 @@ class StructuredStatement(Statement):
     results: tuple[Tensor, ...] = ()
     #: memory for what the sub-graphs keep, if there is any
     scratch: Tensor | None = None
-    #: memory for the next value of each state that is not small, by its number
+    #: how the body of a loop makes the next states
+    steps: Rewritten | None = None
+    #: memory for outputs of that body that are not small, by position
     beside: Mapping[int, Tensor] = field(default_factory=dict)
 
     @property
@@ -105,6 +108,7 @@ class StructuredCall:
     programs: tuple[SubProgram, ...]
     results: tuple[LibraryResult, ...]
     scratch: LibraryResult | None
+    steps: Rewritten | None
     beside: Mapping[int, LibraryResult]
     operands: tuple[int | Tensor, ...]
 
@@ -132,6 +136,7 @@ class StructuredCall:
             operands=operands,
             results=self.results,
             scratch=self.scratch,
+            steps=self.steps,
             beside=self.beside,
         )
 
@@ -155,17 +160,23 @@ def cut_whole(graph: Graph) -> CutGraph:
 def structured_call(node: MultiNode, operands: tuple[int | Tensor, ...], number_of: int) -> StructuredCall:
     """The plan of a loop, a branch or a kept call."""
     times = float(node.trip) if isinstance(node, Loop) and isinstance(node.trip, int) else _MANY
-    programs = tuple(SubProgram.of(g, times if isinstance(node, Loop) else 1.0) for g in _graphs(node))
+    body = rewritten(node.body, node.state_count) if isinstance(node, Loop) else None
+    programs = tuple(SubProgram.of(g, times if isinstance(node, Loop) else 1.0) for g in _graphs(node, body))
     results = tuple(
         _made(f"{type(node).__name__.lower()} {number_of}.{k}", r.shape, r.dtype, node.digest, k)
         for k, r in enumerate(node.results)
     )
     total = scratch_bytes(programs)
     scratch = None if total == 0 else _made(f"scratch {number_of}", (total,), _BYTE, node.digest, len(results))
-    states = results[: node.state_count] if isinstance(node, Loop) else ()
-    large = {k: t for k, t in enumerate(states) if not is_small(t)}
-    beside = {k: _made(f"next {number_of}.{k}", t.shape, t.dtype, node.digest, -1 - k) for k, t in large.items()}
-    return StructuredCall(node, programs, results, scratch, beside, operands)
+    aside = {} if body is None else _kept_aside(body, programs[0].graph)
+    beside = {k: _made(f"next {number_of}.{k}", t.shape, t.dtype, node.digest, -1 - k) for k, t in aside.items()}
+    return StructuredCall(node, programs, results, scratch, body, beside, operands)
+
+
+def _kept_aside(body: Rewritten, graph: Graph) -> dict[int, Tensor]:
+    """The outputs of a loop's body that need room beside the state, and more than the stack has."""
+    elsewhere = {*body.stacked, *(body.whole[k] for k in body.in_place)}
+    return {k: t for k, t in enumerate(graph.outputs) if k not in elsewhere and not is_small(t)}
 
 
 def is_small(tensor: Tensor) -> bool:
@@ -178,9 +189,10 @@ def is_small(tensor: Tensor) -> bool:
 _MANY = 1000.0
 
 
-def _graphs(node: MultiNode) -> list[Graph]:
+def _graphs(node: MultiNode, body: Rewritten | None) -> list[Graph]:
     if isinstance(node, Loop):
-        return [node.body] if node.condition is None else [node.body, node.condition]
+        assert body is not None
+        return [body.graph] if node.condition is None else [body.graph, node.condition]
     if isinstance(node, Cond):
         return [node.true_graph, node.false_graph]
     assert isinstance(node, Call)
