@@ -9,7 +9,7 @@ import numpy as np
 
 from gradc.ir.scalar import INT64
 from gradc.ir.tensor import compute
-from gradc.trace.context import shape_error, trace_error
+from gradc.trace.context import located, shape_error, trace_error
 from gradc.trace.creation import zeros
 from gradc.trace.elementwise import apply_ufunc, astype, where
 from gradc.trace.indexing import accumulate_at
@@ -27,13 +27,15 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> TracedArray:
     """How often each number occurs, or the sum of its weights. The numbers must be known while tracing."""
     numbers = concrete(lift(x), "the length of np.bincount", "use np.add.at(np.zeros(n), x, weights)")
     if numbers.ndim != 1:
-        raise ValueError("object too deep for desired array" if numbers.ndim else "object of too small depth")
+        raise ValueError(located("object too deep for desired array" if numbers.ndim else "object of too small depth"))
     if numbers.dtype.kind not in "biu" and numbers.size:
-        raise TypeError(f"Cannot cast array data from {numbers.dtype!r} to {INT64!r} according to the rule 'safe'")
+        raise TypeError(
+            located(f"Cannot cast array data from {numbers.dtype!r} to {INT64!r} according to the rule 'safe'")
+        )
     if (numbers < 0).any():
-        raise ValueError("'list' argument must have no negative elements")
+        raise ValueError(located("'list' argument must have no negative elements"))
     if operator.index(minlength) < 0:
-        raise ValueError("'minlength' must not be negative")
+        raise ValueError(located("'minlength' must not be negative"))
     length = max(operator.index(minlength), int(numbers.max(initial=-1)) + 1)
     values = lift(np.int64(1)) if weights is None else astype(lift(weights), float)
     if weights is not None and values.shape != numbers.shape:
@@ -65,10 +67,10 @@ def _edges(a: TracedArray, bins: Any, range_: Any) -> TracedArray:
         return constant_array(np.histogram_bin_edges(np.zeros(1, a.dtype), known_bins, (low.item(), high.item())))
     edges = lift(bins)
     if edges.ndim != 1:
-        raise ValueError("`bins` must be 1d, when an array")
+        raise ValueError(located("`bins` must be 1d, when an array"))
     known = known_value(edges)
     if known is not None and (known[:-1] > known[1:]).any():
-        raise ValueError("`bins` must increase monotonically, when an array")
+        raise ValueError(located("`bins` must increase monotonically, when an array"))
     return edges
 
 
@@ -87,7 +89,7 @@ def histogram(
     edges = _edges(values, bins, range)
     amounts = lift(np.int64(1)) if weights is None else ravel(lift(weights))
     if weights is not None and lift(weights).extents != lift(a).extents:
-        raise ValueError("weights should have the same shape as a.")
+        raise ValueError(located("weights should have the same shape as a."))
     if amounts.dtype.kind == "b":
         amounts = astype(amounts, INT64)
     counts = zeros(edges.shape[0] - 1, amounts.dtype)
@@ -122,10 +124,10 @@ def histogramdd(
     rank = operator.index(points.shape[1])
     listed = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * rank
     if len(listed) != rank:
-        raise ValueError("The dimension of bins must be equal to the dimension of the sample x.")
+        raise ValueError(located("The dimension of bins must be equal to the dimension of the sample x."))
     spans = [None] * rank if range is None else list(range)
     if len(spans) != rank:
-        raise ValueError("range argument must have one entry per dimension")
+        raise ValueError(located("range argument must have one entry per dimension"))
     columns = [lift(points[:, k]) for k, _ in enumerate(listed)]
     edges = [_edges(*given) for given in zip(columns, listed, spans, strict=True)]
     amounts = lift(np.float64(1)) if weights is None else astype(ravel(lift(weights)), float)
@@ -150,7 +152,7 @@ def histogram2d(
 ) -> tuple[TracedArray, TracedArray, TracedArray]:
     """`histogramdd` of points in the plane."""
     if lift(x).extents != lift(y).extents:
-        raise ValueError("x and y must have the same length.")
+        raise ValueError(located("x and y must have the same length."))
     is_listed = isinstance(bins, list | tuple) or np.ndim(bins) > 0
     both = [bins, bins] if is_listed and len(bins) not in (1, 2) else bins
     counts, (across, up) = histogramdd([x, y], both, range, density, weights)
@@ -167,11 +169,11 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     values = astype(values, np.complex128 if values.dtype.kind == "c" else np.float64)
     at, knots = astype(lift(x), np.float64), astype(lift(xp), np.float64)
     if knots.ndim != 1 or values.ndim != 1:
-        raise ValueError("Data points must be 1-D sequences")
+        raise ValueError(located("Data points must be 1-D sequences"))
     if knots.extents != values.extents:
-        raise ValueError("fp and xp are not of the same length.")
+        raise ValueError(located("fp and xp are not of the same length."))
     if knots.extents == (0,):
-        raise ValueError("array of sample points is empty")
+        raise ValueError(located("array of sample points is empty"))
     if period is not None:
         at, knots, values = _wrapped_around(at, knots, values, period)
         left = right = None
@@ -189,7 +191,7 @@ def _wrapped_around(at: TracedArray, knots: TracedArray, values: TracedArray, pe
     length = apply_ufunc(np.absolute, [period])
     known = known_value(length)
     if known is not None and known == 0:
-        raise ValueError("period must be a non-zero value")
+        raise ValueError(located("period must be a non-zero value"))
     at, knots = (apply_ufunc(np.remainder, [part, length]) for part in (at, knots))
     order = argsort(knots)
     knots, values = lift(knots[order]), lift(values[order])

@@ -13,7 +13,7 @@ from gradc.ir.conjugates import imaginary_part, real_part
 from gradc.ir.scalar import FLOAT64, DType, Scalar, apply, index, load, number
 from gradc.ir.tensor import Extent, Tensor, compute, extent, extent_scalar, projection
 from gradc.ops.extern import library_call
-from gradc.trace.context import dtype_error, note_line
+from gradc.trace.context import dtype_error, located, note_line
 from gradc.trace.elementwise import apply_ufunc, astype
 from gradc.trace.outputs import deliver
 from gradc.trace.registry import implements_named
@@ -37,7 +37,7 @@ def _floating(a: Any) -> TracedArray:
 
 def _divisor(norm: Any, inverse: bool) -> float:
     if norm not in _DIVISORS:
-        raise ValueError(f'Invalid norm value {norm}; should be "backward","ortho" or "forward".')
+        raise ValueError(located(f'Invalid norm value {norm}; should be "backward","ortho" or "forward".'))
     return _DIVISORS[norm][inverse]
 
 
@@ -45,7 +45,7 @@ def _count(n: Any) -> Extent:
     """The number of samples that are transformed."""
     count = extent_of(n)
     if isinstance(count, int) and count < 1:
-        raise ValueError(f"Invalid number of FFT data points ({count}) specified.")
+        raise ValueError(located(f"Invalid number of FFT data points ({count}) specified."))
     return count
 
 
@@ -156,7 +156,7 @@ def rfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = Non
     """The frequencies of real samples, without those that are conjugates of others."""
     x = _floating(a)
     if x.dtype.kind == "c":
-        raise TypeError("np.fft.rfft takes real samples; use np.fft.fft for complex ones")
+        raise TypeError(located("np.fft.rfft takes real samples; use np.fft.fft for complex ones"))
     return deliver(out, _complex_transform(x, n, axis, norm, inverse=False, half=True))
 
 
@@ -236,7 +236,7 @@ def _axes_and_sizes(x: TracedArray, s: Any, axes: Any, *, real_result: bool = Fa
     else:
         sizes = list(s)
         if len(sizes) != len(places):
-            raise ValueError("Shape and axes have different lengths.")
+            raise ValueError(located("Shape and axes have different lengths."))
         # -1 asks for as many as there are; None for what the transform of one axis takes by default
         sizes = [x.shape[p] if _is_minus_one(size) else size for p, size in zip(places, sizes, strict=True)]
     return sizes, places

@@ -16,7 +16,7 @@ import numpy as np
 
 from gradc.ir.scalar import FLOAT64, INT64, DType, index
 from gradc.ir.tensor import Shape, compute
-from gradc.trace.context import dtype_error, shape_error
+from gradc.trace.context import dtype_error, located, shape_error
 from gradc.trace.cumulative import cumsum
 from gradc.trace.elementwise import apply_ufunc, astype, where
 from gradc.trace.outputs import deliver
@@ -54,7 +54,7 @@ def _user_shape(shape: Shape) -> tuple[Any, ...]:
 def _rows(x: TracedArray, axis: Any) -> _Rows:
     listed = normal_axes(axis, x.ndim)
     if len(set(listed)) != len(listed):
-        raise ValueError("repeated axis")
+        raise ValueError(located("repeated axis"))
     kept = [k for k in range(x.ndim) if k not in listed]
     with_ones = tuple(1 if k in listed else e for k, e in enumerate(x.extents))
     moved = transpose(x, [*kept, *listed])
@@ -66,7 +66,7 @@ def _rows(x: TracedArray, axis: Any) -> _Rows:
 def _real(a: Any) -> TracedArray:
     x = lift(a)
     if x.dtype.kind == "c":
-        raise TypeError("a must be an array of real numbers")
+        raise TypeError(located("a must be an array of real numbers"))
     return x
 
 
@@ -216,10 +216,10 @@ def _probabilities(q: Any, per: int, message: str) -> _Probabilities:
     values = np.true_divide(given, per) if per != 1 else given
     values = values if isinstance(values, TracedArray) else np.asanyarray(values)
     if values.ndim > 2:
-        raise ValueError("q must be a scalar or 1d")
+        raise ValueError(located("q must be a scalar or 1d"))
     if isinstance(values, np.ndarray):
         if not ((values >= 0) & (values <= 1)).all():
-            raise ValueError(message)
+            raise ValueError(located(message))
         return _Probabilities(values, weak, None)
     valid = apply_ufunc(np.logical_and, [values >= 0, values <= 1])
     return _Probabilities(where(valid, values, 0), weak, valid)
@@ -229,15 +229,15 @@ def _weights_of(weights: Any, x: TracedArray, axis: Any, method: str) -> TracedA
     if weights is None:
         return None
     if method != "inverted_cdf":
-        raise ValueError(f"Only method 'inverted_cdf' supports weights. Got: {method}.")
+        raise ValueError(located(f"Only method 'inverted_cdf' supports weights. Got: {method}."))
     w = lift(weights)
     known = known_value(w)
     if known is not None and (known < 0).any():
-        raise ValueError("Weights must be non-negative.")
+        raise ValueError(located("Weights must be non-negative."))
     if w.extents == x.extents:
         return w
     if axis is None:
-        raise TypeError("Axis must be specified when shapes of a and weights differ.")
+        raise TypeError(located("Axis must be specified when shapes of a and weights differ."))
     listed = normal_axes(axis, x.ndim)
     if w.extents != tuple(x.extents[k] for k in listed):
         raise shape_error("Shape of weights must be consistent with shape of a along specified axis.")
@@ -253,7 +253,7 @@ def _quantile(
     message = "Quantiles must be in the range [0, 1]" if per == 1 else "Percentiles must be in the range [0, 100]"
     probabilities = _probabilities(q, per, message)
     if method not in _POSITIONS:
-        raise ValueError(f"{method!r} is not a valid method. Use one of: {', '.join(_POSITIONS)}")
+        raise ValueError(located(f"{method!r} is not a valid method. Use one of: {', '.join(_POSITIONS)}"))
     w = _weights_of(weights, x, axis, method)
     rows = _rows(x, axis)
     if rows.values.extents[-1] == 0:

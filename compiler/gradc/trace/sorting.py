@@ -15,7 +15,7 @@ import numpy as np
 from gradc.ir.scalar import INT64, load, number
 from gradc.ir.tensor import compute, projection
 from gradc.ops.extern import library_call
-from gradc.trace.context import note_line, shape_error, trace_error
+from gradc.trace.context import located, note_line, shape_error, trace_error
 from gradc.trace.elementwise import apply_ufunc, astype, result_dtype, where
 from gradc.trace.indexing import assign
 from gradc.trace.registry import implements
@@ -84,11 +84,13 @@ def _along(a: Any, axis: int | None, function: Callable[[TracedArray], TracedArr
 
 def _check_options(kind: Any, order: Any, stable: Any) -> None:
     if order is not None:
-        raise ValueError("Cannot specify order when the array has no fields.")
+        raise ValueError(located("Cannot specify order when the array has no fields."))
     if kind is not None and stable is not None:
-        raise ValueError("`kind` and keyword parameters can't be provided at the same time. Use only one of them.")
+        raise ValueError(
+            located("`kind` and keyword parameters can't be provided at the same time. Use only one of them.")
+        )
     if kind not in _KINDS:
-        raise ValueError(f"sort kind must be one of 'quick', 'heap', or 'stable' (got {kind!r})")
+        raise ValueError(located(f"sort kind must be one of 'quick', 'heap', or 'stable' (got {kind!r})"))
 
 
 @implements(np.sort)
@@ -113,17 +115,17 @@ def sort_in_place(x: TracedArray, axis: int = -1, kind: Any = None, order: Any =
 
 def _check_partition(x: TracedArray, kth: Any, axis: int | None, kind: Any, order: Any) -> None:
     if kind != "introselect":
-        raise ValueError(f"select kind must be 'introselect' (got {kind!r})")
+        raise ValueError(located(f"select kind must be 'introselect' (got {kind!r})"))
     _check_options(None, order, None)
     positions = concrete(lift(kth), "the position of np.partition", "use np.sort, which needs no position")
     if positions.dtype.kind not in "iu":
-        raise TypeError("Partition index must be integer")
+        raise TypeError(located("Partition index must be integer"))
     if positions.ndim > 1:
-        raise ValueError("kth array must have dimension <= 1")
+        raise ValueError(located("kth array must have dimension <= 1"))
     length = operator.index(x.size if axis is None else x.shape[normal_axis(axis, x.ndim)])
     for position in positions.reshape(-1).tolist():
         if not -length <= position < length:
-            raise ValueError(f"kth(={position}) out of bounds ({length})")
+            raise ValueError(located(f"kth(={position}) out of bounds ({length})"))
 
 
 @implements(np.partition)
@@ -151,7 +153,7 @@ def lexsort(keys: Any, axis: int = -1) -> TracedArray:
     """The positions in the order of the last key; the others decide between equals, later ones first."""
     listed = [lift(key) for key in keys]
     if not listed:
-        raise TypeError("need sequence of keys with len > 0 in lexsort")
+        raise TypeError(located("need sequence of keys with len > 0 in lexsort"))
     if any(key.extents != listed[0].extents for key in listed):
         raise shape_error("all keys need to be the same shape")
     if not listed[0].ndim:
@@ -187,16 +189,16 @@ def places_among(edges: TracedArray, values: TracedArray, side: str) -> TracedAr
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> TracedArray:
     """Where values belong in a sorted array: how many of its entries are smaller (or not larger, side="right")."""
     if side not in ("left", "right"):
-        raise ValueError(f"search side must be 'left' or 'right' (got {side!r})")
+        raise ValueError(located(f"search side must be 'left' or 'right' (got {side!r})"))
     edges, values = lift(a), lift(v)
     if edges.ndim != 1:
-        raise ValueError("object too deep for desired array" if edges.ndim else "object of too small depth")
+        raise ValueError(located("object too deep for desired array" if edges.ndim else "object of too small depth"))
     if sorter is not None:
         order = lift(sorter)
         if order.dtype.kind not in "iu":
-            raise TypeError("sorter must only contain integers")
+            raise TypeError(located("sorter must only contain integers"))
         if order.extents != edges.extents:
-            raise ValueError("sorter.size must be equal to keys.size")
+            raise ValueError(located("sorter.size must be equal to keys.size"))
         edges = edges[order]
     places = places_among(edges, values if values.ndim == 1 else ravel(values), side)
     return places if values.ndim == 1 else wrap(reshape(places, values.shape).tensor)
@@ -207,14 +209,14 @@ def digitize(x: Any, bins: Any, right: bool = False) -> TracedArray:
     """The bin of each value; the bins' edges grow or fall."""
     values, edges = lift(x), lift(bins)
     if values.dtype.kind == "c":
-        raise TypeError("x may not be complex")
+        raise TypeError(located("x may not be complex"))
     side = "left" if right else "right"
     growing = searchsorted(edges, values, side)
     known = known_value(edges)
     if known is not None:
         steps = np.diff(known)
         if not ((steps >= 0).all() or (steps <= 0).all()):
-            raise ValueError("bins must be monotonically increasing or decreasing")
+            raise ValueError(located("bins must be monotonically increasing or decreasing"))
         if (steps >= 0).all():
             return growing
     falling = edges.shape[0] - searchsorted(edges[::-1], values, side)
@@ -230,11 +232,10 @@ def isin(
     """Which entries are among others: those that are found in the sorted others."""
     x, others = lift(element), ravel(lift(test_elements))
     if kind not in (None, "sort", "table"):
-        raise ValueError(f"Invalid kind: '{kind}'. Please use None, 'sort' or 'table'.")
+        raise ValueError(located(f"Invalid kind: '{kind}'. Please use None, 'sort' or 'table'."))
     if kind == "table" and not (x.dtype.kind in "biu" and others.dtype.kind in "biu"):
-        raise ValueError(
-            "The 'table' method is only supported for boolean or integer arrays. Please select 'sort' or None for kind."
-        )
+        message = "The 'table' method is only supported for boolean or integer arrays."
+        raise ValueError(located(f"{message} Please select 'sort' or None for kind."))
     if others.extents == (0,):
         return wrap(compute(x.extents, number(bool(invert))))
     ordered = rows_sorted(others)
