@@ -204,6 +204,50 @@ def test_what_has_no_parts_is_evaluated() -> None:
         np.testing.assert_allclose(function(z), np.prod(z), rtol=1e-13)
 
 
+# ---------------------------------------------------------------- control flow
+
+CONTROL: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "steps": (
+        lambda z: gradc.fori_loop(0, 3, lambda i, s: s * s * 0.1 + z, z * 0),
+        lambda z: ((0.1 * z**2 + z) ** 2) * 0.1 + z,
+    ),
+    "scan": (
+        lambda z: gradc.scan(lambda c, x: (c * x + 1, c * np.conj(x)), 1 + 0j, z)[1],
+        lambda z: np.array([np.conj(z[0]), (z[0] + 1) * np.conj(z[1])]),
+    ),
+    "branch": (
+        lambda z: gradc.cond(np.abs(z[0]) > 1, lambda z: z * z, lambda z: z + 1, z),
+        lambda z: z * z,
+    ),
+    "kept": (lambda z: gradc.checkpoint(lambda z: np.exp(z) * z)(z), lambda z: np.exp(z) * z),
+    "inside only": (
+        lambda z: gradc.fori_loop(0, 2, lambda i, s: s * np.abs(np.exp(1j * s) + s), np.abs(z)),
+        lambda z: _twice(lambda s: s * np.abs(np.exp(1j * s) + s), np.abs(z)),
+    ),
+}
+
+
+def _twice(f: Callable[[Any], Any], value: Any) -> Any:
+    return f(f(value))
+
+
+@pytest.mark.parametrize("name", CONTROL)
+def test_loops_and_branches(name: str) -> None:
+    f, plain = CONTROL[name]
+    z = np.array([1 + 1j, 2 - 1j])
+    np.testing.assert_allclose(compiled(f, z), plain(z), rtol=1e-13)
+    slope = gradc.grad(lambda z: np.sum(np.abs(f(z)) ** 2))
+    expected = gradc.grad(lambda z: np.sum(np.abs(plain(z)) ** 2))
+    np.testing.assert_allclose(compiled(slope, z), expected(z), rtol=1e-12)
+
+
+def test_loops_until_a_condition() -> None:
+    def escape(z: Any) -> Any:
+        return gradc.while_loop(lambda s: np.sum(np.abs(s)) < 10, lambda s: s * s + z, z)
+
+    np.testing.assert_allclose(compiled(escape, np.array([1 + 1j, 2 - 1j])), [1 + 3j, 5 - 5j], rtol=1e-14)
+
+
 # ---------------------------------------------------------------- cost
 
 

@@ -19,6 +19,7 @@ from gradc.ir.scalar import (
     number,
 )
 from gradc.ir.tensor import Compute, Graph, Tensor
+from gradc.ir.text import sub_graphs
 from gradc.ir.walk import graph_order, post_order
 
 
@@ -40,8 +41,11 @@ def is_complex(tensor: Tensor) -> bool:
 
 
 def has_complex_numbers(graph: Graph) -> bool:
-    """Whether a graph has complex numbers in it."""
-    return any(isinstance(t, Tensor) and is_complex(t) for t in graph_order((*graph.inputs, *graph.outputs)))
+    """Whether a graph has complex numbers in it, or in what its nodes hold."""
+    for node in graph_order((*graph.inputs, *graph.outputs)):
+        if is_complex(node) if isinstance(node, Tensor) else any(map(has_complex_numbers, sub_graphs(node))):
+            return True
+    return False
 
 
 def _value(scalar: Number) -> complex:

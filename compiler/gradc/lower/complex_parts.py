@@ -16,17 +16,23 @@ from gradc.ir.intern import Node
 from gradc.ir.rewrite import with_operands
 from gradc.ir.scalar import Apply, Guard, Load, Number, Scalar, index, is_apply, is_number, load, number
 from gradc.ir.tensor import (
+    Call,
     Compute,
+    Cond,
     Constant,
     Extern,
     Graph,
     Input,
+    Loop,
     MultiNode,
     Projection,
     Tensor,
+    call,
     compute,
+    cond,
     constant,
     input_tensor,
+    loop,
     projection,
 )
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
@@ -97,10 +103,13 @@ class _Splitter:
         if isinstance(node, Compute):
             self._visit_compute(node)
         elif isinstance(node, Projection):
-            if node.dtype.kind == "c":
-                raise NotInParts(f"the complex result of {type(node.source).__name__}")
             source = self._images[node.source]
-            self._images[node] = node if source is node.source else projection(source, node.position)  # type: ignore[arg-type]
+            assert isinstance(source, MultiNode)
+            image = projection(source, node.position)
+            if node.dtype.kind == "c":
+                self._pairs[node] = _Pair(image, image, interleaved=True)
+            else:
+                self._images[node] = image
         elif isinstance(node, MultiNode):
             self._images[node] = self._call(node)
         elif isinstance(node, Tensor) and node.dtype.kind == "c":
@@ -109,9 +118,27 @@ class _Splitter:
             self._images[node] = node
 
     def _call(self, node: MultiNode) -> MultiNode:
-        if any(t.dtype.kind == "c" for t in node.operands) or not isinstance(node, Extern):
-            raise NotInParts(node.name if isinstance(node, Extern) else type(node).__name__)
-        return with_operands(node, [self._images[t] for t in node.operands])  # type: ignore[misc]
+        """The node over the memory of its operands; what it holds is in parts, too."""
+        operands = [self._interleaved(t) for t in node.operands]
+        if isinstance(node, Loop):
+            states, sequences = node.state_count, node.state_count + node.sequence_count
+            return loop(
+                in_parts(node.body),
+                trip=node.trip,
+                init=operands[:states],
+                sequences=operands[states:sequences],
+                captured=operands[sequences:],
+                condition=None if node.condition is None else in_parts(node.condition),
+                reverse=node.reverse,
+            )
+        if isinstance(node, Cond):
+            return cond(operands[0], in_parts(node.true_graph), in_parts(node.false_graph), operands[1:])
+        if isinstance(node, Call):
+            return call(in_parts(node.graph), operands, node.policy, node.tag)
+        assert isinstance(node, Extern)
+        if "c" in {t.dtype.kind for t in node.operands} | {r.dtype.kind for r in node.results}:
+            raise NotInParts(f"{node.name} of complex numbers")
+        return with_operands(node, operands)
 
     def _visit_compute(self, node: Compute) -> None:
         if not is_complex(node) and all(self._images.get(t) is t for t in operands_of(node)):
