@@ -32,7 +32,7 @@ from gradc.lower.flatten import Along, flattened
 from gradc.lower.memory import VectorisationRefused, varies
 from gradc.lower.monomials import Token
 from gradc.lower.powers import factors, small_power
-from gradc.lower.safety import is_harmless
+from gradc.lower.safety import is_harmless, risky_loads
 from gradc.lower.text import FunctionBuilder, Value, literal
 from gradc.ops.loops import Loop
 from gradc.ops.table import promoted
@@ -253,7 +253,7 @@ class ExpressionEmitter(AlgebraicEmitter):
     def _emit_or(self, node: Apply) -> Value:
         """Parts that may not run on their own are tested only where the safe ones fail."""
         result = literal(False, BOOL)
-        unsafe = [arg for arg in node.args if not self.is_safe(arg)]
+        unsafe = self._by_risk([arg for arg in node.args if not self.is_safe(arg)])
         for arg in node.args:
             if arg not in unsafe:
                 result = self.either(result, self.convert(self._values[arg], BOOL))
@@ -273,9 +273,13 @@ class ExpressionEmitter(AlgebraicEmitter):
                 result = self.both(result, self.convert(self._values[arg], BOOL))
             else:
                 unsafe.append(arg)
-        for arg in unsafe:
+        for arg in self._by_risk(unsafe):
             result = self._chained(result, arg)
         return result
+
+    def _by_risk(self, parts: Sequence[Scalar]) -> list[Scalar]:
+        """Parts that read where others may forbid it come after those."""
+        return sorted(parts, key=lambda part: risky_loads(part, tuple(self.extents)))
 
     def _chained(self, sofar: Value, predicate: Scalar) -> Value:
         if sofar.literal is not None:

@@ -22,6 +22,11 @@ def is_harmless(scalar: Scalar, extents: Sequence[Extent]) -> bool:
     return all(_in_range(node, facts, extents) for node, facts in _reads(scalar))
 
 
+def risky_loads(scalar: Scalar, extents: Sequence[Extent]) -> int:
+    """How many loads of an expression may be out of range by themselves; a position tells of that as NumPy would."""
+    return sum(isinstance(node, Load) and not _in_range(node, facts, extents) for node, facts in _reads(scalar))
+
+
 def _reads(scalar: Scalar) -> Iterator[tuple[Scalar, Facts]]:
     """The loads and positions that an evaluation may make, each with what holds there by the guards inside ``scalar``."""
     seen: set[tuple[Scalar, Facts]] = set()
