@@ -208,6 +208,7 @@ _SETTINGS = [
     form("np.savetxt", _saved_text, X),
     form("np.loadtxt", _from_text, X),
     form("np.genfromtxt", _generated, X),
+    form("np.fromfile", lambda x: x * np.fromfile(__file__, np.uint8, count=4), X),
     form("np.fromregex", lambda x: x * np.fromregex(io.BytesIO(b"1 2"), rb"(\d+)", [("n", int)])["n"][0], X),
     form("np.fromstring", lambda x: x * np.fromstring("1.5 2 3 4", sep=" "), X),
     form("np.frombuffer", lambda x: x * np.frombuffer(b"\x01\x02\x03\x04", np.uint8), X),

@@ -418,7 +418,7 @@ _COMPOSED = [
     form("np.clip", lambda x, low, high: np.clip(x, low, high), X, Y - 2.1, Y + 1.2),
     form("np.clip", lambda x: np.clip(x, min=-0.5), X),
     form("np.clip", lambda x: np.clip(x, max=-0.5) + np.clip(x, min=-1.0, max=1.0), X),
-    form("np.clip", lambda n: np.clip(n, 1, 100), N),
+    form("np.clip", lambda n: np.clip(n, 1, 100) + np.clip(n, -5, 300), N),
     form("ndarray.clip", lambda x: x.clip(-1.0, 1.0), X),
     form("np.where", lambda x, y: np.where(x > y, x, y * 2), X, Y),
     form("np.where", lambda x: np.where(x > 0, np.log(x), 0.0), X),

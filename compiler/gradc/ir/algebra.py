@@ -43,12 +43,19 @@ def as_scalar(value: Operand, dtype: DType = INT64) -> Scalar:
     return value if isinstance(value, Scalar) else number(value, dtype)
 
 
+def _wrapped(value: int, dtype: DType) -> int:
+    """An integer as one of this dtype, which may wrap around."""
+    count = 1 << (8 * dtype.itemsize)
+    rest = value % count
+    return rest - count if dtype.kind == "i" and rest >= count // 2 else rest
+
+
 def convert(scalar: Scalar, dtype: DType) -> Scalar:
     """``scalar`` as ``dtype`` (NumPy's ``astype``)."""
     if scalar.dtype is dtype or scalar.dtype == dtype:
         return scalar
     if isinstance(scalar, Number) and (dtype.kind in "fc" or scalar.dtype.kind in "biu"):
-        return number(scalar.value, dtype)
+        return number(scalar.value if dtype.kind not in "iu" else _wrapped(int(scalar.value), dtype), dtype)  # type: ignore[arg-type]
     if dtype.kind == "c" and scalar.dtype.kind == "f" and is_apply(scalar, "prod"):
         return product_of(*[convert(factor, dtype) for factor in scalar.children], flatten=False, dtype=dtype)
     return apply("convert", scalar, dtype=dtype)

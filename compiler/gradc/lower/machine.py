@@ -407,8 +407,21 @@ class Machine:
             return self.compare("not_equal", value, literal(0, source))
         if llvm_type(source) == llvm_type(dtype):
             return replace(value, dtype=dtype)
+        if source.kind == "f" and dtype.kind == "u":
+            return self._to_unsigned(value, dtype)
         cast = _cast_name(source, dtype)
         return self._operation(f"{cast} {{t}} {{0}} to {llvm_type(dtype, value.lanes)}", dtype, value)
+
+    def _to_unsigned(self, value: Value, dtype: DType) -> Value:
+        """A float as an unsigned integer by way of signed ones, so that a negative one wraps around."""
+        signed = np.dtype(np.int64 if dtype.itemsize >= 4 else np.int32)
+        if dtype.itemsize < 8:
+            return self.convert(self.convert(value, signed), dtype)
+        half = literal(2.0**63, value.dtype)
+        above = self.compare("greater_equal", value, half)
+        low = self.convert(self.select(above, self.subtract(value, half), value), signed)
+        high = self.bits("xor", low, literal(-(2**63), signed))
+        return self.convert(self.select(above, high, low), dtype)
 
 
 def _cast_name(source: DType, target: DType) -> str:
@@ -417,7 +430,7 @@ def _cast_name(source: DType, target: DType) -> str:
             return "fpext" if target.itemsize > source.itemsize else "fptrunc"
         return "sitofp" if source.kind == "i" else "uitofp"
     if source.kind == "f":
-        return "fptosi" if target.kind == "i" else "fptoui"
+        return "fptosi"
     if target.itemsize < source.itemsize:
         return "trunc"
     return "sext" if source.kind == "i" else "zext"

@@ -212,10 +212,10 @@ def _fixed(
 def _scatter(form: Form) -> Statement | None:
     """``sum_i [a = idx[i]] v[i]``: an output axis that a bracket fixes by a gather becomes the place to add to.
 
-    Likewise the greatest or least of those that go to the same place.
+    Likewise the product, the greatest or the least of those that go to the same place.
     """
     tensor = form.tensor
-    if tensor.reducer not in ("sum", "max", "min"):
+    if tensor.reducer not in ("sum", "prod", "max", "min"):
         return None
     solved: dict[int, Scalar] = {}
     rest: list[Scalar] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradc.ir.scalar import FLOAT64, OPS, apply
+from gradc.ir.scalar import FLOAT64, apply
 from gradc.ir.tensor import compute
 from gradc.trace.context import dtype_error, trace_error
 from gradc.trace.creation import zeros_like
@@ -34,6 +34,10 @@ def clip(a: Any, a_min: Any = _UNSET, a_max: Any = _UNSET, out: Any = None, **op
     x = lift(a)
     if options.get("dtype") is not None:
         x = astype(x, options["dtype"])
+    if x.dtype.kind in "iu":  # a Python int that no entry can be beyond is no bound
+        limits = np.iinfo(x.dtype)
+        low = None if type(low) is int and low <= limits.min else low
+        high = None if type(high) is int and high >= limits.max else high
     result = x if low is None else apply_ufunc(np.maximum, [x, low])
     result = result if high is None else apply_ufunc(np.minimum, [result, high])
     return deliver(out, apply_ufunc(np.positive, [x]) if result is x and x.dtype.kind != "b" else result)
@@ -215,7 +219,5 @@ def sinc(x: Any) -> TracedArray:
 def i0(x: Any) -> TracedArray:
     """The modified Bessel function of the first kind, of order 0."""
     array = _ordered(x, "i0")
-    if "i0" not in OPS:
-        raise trace_error("np.i0 can't be traced; compute it outside the function and pass the result in")
     array = array if array.dtype.kind == "f" else astype(array, FLOAT64)
     return elementwise("i0", [array], [array.dtype])
