@@ -16,12 +16,15 @@ from gradc.ir.scalar import FLOAT64, DType, Scalar, index, load, number
 from gradc.ir.source import lines_of
 from gradc.ir.tensor import Extent, Shape, Tensor, compute
 from gradc.simplify import simplify_outputs
+from gradc.trace.applying import batch_with
 from gradc.trace.containers import NAMESPACE, flatten, leaf_paths, optree, unflatten
 from gradc.trace.records import Argument, Traced
 from gradc.trace.specs import Spec
 from gradc.trace.tracer import TracedArray
 
 Argnums = int | tuple[int, ...]
+
+batch_with(batch)  # what np.vectorize and np.apply_along_axis do is vmap
 
 
 def tuple_tree(children: Sequence[Any]) -> Any:

@@ -4,38 +4,84 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from gradc.trace.context import shape_error, trace_error
+from gradc.errors import TraceError
+from gradc.ir.tensor import Extent, Tensor
+from gradc.trace.context import current_trace, shape_error, trace_error
 from gradc.trace.elementwise import astype, broadcast_shapes
 from gradc.trace.joining import stacked
 from gradc.trace.ranges import indices
 from gradc.trace.registry import implements
 from gradc.trace.shaping import broadcast_to, expand_dims, moveaxis, normal_axis, reshape
-from gradc.trace.tracer import TracedArray, lift
+from gradc.trace.tracer import TracedArray, lift, literal_value
 
-#: A function is called at most this often: each call adds its own operations to the compiled code.
-_MOST_CALLS = 4096
+#: Outputs of a graph with one more, leading axis, as some of its inputs have it.
+Batching = Callable[[Sequence[Tensor], Mapping[Tensor, Tensor], Extent], tuple[Tensor, ...]]
+_rules: list[Batching] = []
+#: A function that can't be called once for all is called at most this often: each call adds its own operations.
+_MOST_CALLS = 1024
 
 
-def _each(shape: Sequence[Any], what: str) -> list[tuple[int, ...]]:
-    """The positions of the calls."""
-    extents = [operator.index(e) for e in shape]
-    if math.prod(extents) > _MOST_CALLS:
+def batch_with(rules: Batching) -> None:
+    """Take these rules of batching, which are of a room that tracing does not know."""
+    _rules[:] = [rules]
+
+
+def _mapped(
+    function: Callable[..., Any], arrays: Sequence[TracedArray], shape: tuple[Any, ...], what: str
+) -> tuple[list[TracedArray], bool]:
+    """The function over the leading axes of the arrays, and whether it returned a tuple: each result with these axes.
+
+    It is called once, for all entries; where that needs a value (an entry that is known, and branched on), for each entry.
+    """
+    count = math.prod(shape)
+    flat = [reshape(x, (count, *x.shape[len(shape) :])) for x in arrays]
+    known = all(literal_value(x) is not None for x in flat)
+    if known or not _rules:
+        results, several = _called_for_each(function, flat, what)
+    else:
+        try:
+            results, several = _called_once(function, flat)
+        except TraceError:
+            if not isinstance(flat[0].extents[0], int) or flat[0].extents[0] > _MOST_CALLS:
+                raise
+            results, several = _called_for_each(function, flat, what)
+    return [reshape(result, (*shape, *result.shape[1:])) for result in results], several
+
+
+def _called_once(function: Callable[..., Any], arrays: Sequence[TracedArray]) -> tuple[list[TracedArray], bool]:
+    """One call on entries that stand for all of them."""
+    trace = current_trace()
+    inputs = [trace.argument("an entry", x.extents[1:], x.dtype) for x in arrays]
+    trace.local.update(inputs)
+    outcome = function(*[TracedArray(tensor, immutable=not tensor.shape) for tensor in inputs])
+    several = isinstance(outcome, tuple)
+    outputs = [lift(result).tensor for result in (outcome if several else (outcome,))]
+    batched: dict[Tensor, Tensor] = dict(zip(inputs, [x.tensor for x in arrays], strict=True))
+    return [TracedArray(t) for t in _rules[0](outputs, batched, arrays[0].extents[0])], several
+
+
+def _called_for_each(
+    function: Callable[..., Any], arrays: Sequence[TracedArray], what: str
+) -> tuple[list[TracedArray], bool]:
+    count = operator.index(arrays[0].shape[0])
+    if count > _MOST_CALLS:
         raise trace_error(
-            f"{what} would call the function {math.prod(extents)} times while tracing; "
-            "write it with operations on whole arrays, or use gradc.vmap"
+            f"{what} would call the function {count} times while tracing; write it with operations on whole arrays"
         )
-    return list(np.ndindex(*extents))
+    outcomes = [function(*[x[k] for x in arrays]) for k in range(count)]
+    several = isinstance(outcomes[0], tuple)
+    columns = list(zip(*outcomes, strict=True)) if several else [outcomes]
+    return [_of_first_dtype([lift(result) for result in column]) for column in columns], several
 
 
-def _grid(entries: Sequence[Any], shape: Sequence[Any]) -> TracedArray:
-    """Results of equal shapes over a grid of calls, whose axes come first."""
-    lifted = [lift(e) for e in entries]
-    return reshape(stacked(lifted), (*shape, *lifted[0].shape))
+def _of_first_dtype(column: Sequence[TracedArray]) -> TracedArray:
+    """The results of the calls as one array: NumPy makes it of the dtype of the first."""
+    return stacked([astype(result, column[0].dtype) for result in column])
 
 
 # ---------------------------------------------------------------- along axes
@@ -47,13 +93,19 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
     x = lift(arr)
     place = normal_axis(axis, x.ndim)
     last = moveaxis(x, place, -1)
-    positions = _each(last.shape[:-1], "np.apply_along_axis")
-    if not positions:
+    if any(e == 0 for e in last.extents[:-1]):
         raise shape_error("Cannot apply_along_axis when any iteration dimensions are 0")
-    result = _grid([func1d(last[position], *args, **kwargs) for position in positions], last.shape[:-1])
+    leading = last.shape[:-1]
+    results, _ = _mapped(lambda v: _as_array(func1d(v, *args, **kwargs)), [last], leading, "np.apply_along_axis")
+    result = results[0]
     added = result.ndim - (last.ndim - 1)
     source = list(range(last.ndim - 1, result.ndim))
     return moveaxis(result, source, list(range(place, place + added)))
+
+
+def _as_array(result: Any) -> TracedArray:
+    """What a function of vectors returned, a list too."""
+    return lift(list(result) if isinstance(result, tuple) else result)
 
 
 @implements(np.apply_over_axes)
@@ -113,30 +165,22 @@ class Vectorized:
             broadcast_to(x, (*shape, *x.shape[x.ndim - len(core) :])) for x, core in zip(arrays, cores, strict=True)
         ]
 
-        def called(position: tuple[int, ...]) -> Any:
-            values = [x[position] if position else _entry(x) for x in spread]
+        def called(*values: Any) -> Any:
             given = list(args)
             for k, value in zip(names, values, strict=False):
                 given[k] = value
             return self.pyfunc(*given, **kwargs | dict(zip(keys, values[len(names) :], strict=True)))
 
-        positions = _each(spread[0].shape[: len(shape)], "np.vectorize")
-        if not positions:
+        if any(e == 0 for e in shape):
             raise shape_error("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
-        outcomes = [called(position) for position in positions]
-        return self._joined(outcomes, [operator.index(e) for e in spread[0].shape[: len(shape)]], results)
-
-    def _joined(self, outcomes: Sequence[Any], shape: Sequence[int], results: int | None) -> Any:
-        several = isinstance(outcomes[0], tuple) if results is None else results > 1
-        columns = list(zip(*outcomes, strict=True)) if several else [outcomes]
-        grids = [_grid(column, shape) for column in columns]
+        columns, several = _mapped(called, spread, spread[0].shape[: len(shape)], "np.vectorize")
+        if results is not None and several != (results > 1):
+            raise trace_error(
+                f"the function returned a {'tuple' if several else 'single result'}; write its signature so"
+            )
         if self.otypes is not None:
-            grids = [astype(grid, np.dtype(kind)) for grid, kind in zip(grids, self.otypes, strict=True)]
-        return tuple(grids) if several else grids[0]
-
-
-def _entry(x: TracedArray) -> Any:
-    return x[()] if not x.ndim else x
+            columns = [astype(column, np.dtype(kind)) for column, kind in zip(columns, self.otypes, strict=True)]
+        return tuple(columns) if several else columns[0]
 
 
 def _signature(signature: str | None, count: int) -> tuple[list[list[str]], int | None]:

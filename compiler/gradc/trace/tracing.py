@@ -273,8 +273,8 @@ def _refuse_leaks(outputs: Sequence[Tensor], trace: Trace) -> None:
     for node in graph_order(outputs) if trace.local else ():
         if isinstance(node, Input) and node in trace.local:
             raise TraceError(
-                f"a value that was computed from {node.name} inside the body of a loop or branch is used outside of it; "
-                "return it from the body"
+                f"a value that was computed from {node.name} inside the body of a loop or branch is used outside of it "
+                "(or outside of a function that np.vectorize calls once for all entries); return it from the body"
             )
 
 
