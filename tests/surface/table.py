@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -88,9 +90,29 @@ def _counts(rows: list[tuple[Form, dict[str, str]]]) -> list[str]:
     ]
 
 
+def _run(position: int) -> dict[str, str] | str:
+    """The cells of a form, or what is wrong with it."""
+    row = FORMS[position]
+    try:
+        return cells(row)
+    except Exception as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        return f"{row}\n    {type(error).__name__}: {' '.join(lines)[:300]}"
+
+
+def outcomes() -> list[tuple[Form, dict[str, str]]]:
+    """Every form with its cells; those that give a wrong number or fail are named, and end the program."""
+    with ProcessPoolExecutor(mp_context=get_context("fork")) as pool:
+        found = list(pool.map(_run, range(len(FORMS)), chunksize=8))
+    wrong = [text for text in found if isinstance(text, str)]
+    if wrong:
+        sys.exit("\n".join([*wrong, f"{len(wrong)} of {len(FORMS)} forms are wrong; the page is as it was"]))
+    return [(row, shown) for row, shown in zip(FORMS, found, strict=True) if isinstance(shown, dict)]
+
+
 def page() -> str:
     """The whole page."""
-    rows = [(row, cells(row)) for row in FORMS]
+    rows = outcomes()
     refused = [(row, refusal(row)) for row in REFUSED]
     home = public_names()
     titles = [*dict.fromkeys(home.values()), "more"]
