@@ -160,7 +160,7 @@ def test_the_work_of_scattering_grows_with_what_is_scattered():
         return function.cost(np.ones(n), np.ones(n)).flops
 
     for function in (jit(scattered), grad(scattered, (0, 1))):
-        assert work(function, 400) < 2.5 * work(function, 200)
+        assert work(function, 800) < 2.5 * work(function, 400)
 
 
 def test_the_work_of_a_product_at_places_that_are_not_known():

@@ -10,7 +10,7 @@ from gradc.ops import emit
 from gradc.ops.table import promoted
 
 
-def _of_integers(name: str, arity: int, lower: Callable[..., Any], *, latex: str = "", cost: float = 1.0) -> None:
+def _of_integers(name: str, arity: int, lower: Callable[..., Any], sympy: Any = None, *, cost: float = 1.0) -> None:
     register(
         Op(
             name,
@@ -18,8 +18,8 @@ def _of_integers(name: str, arity: int, lower: Callable[..., Any], *, latex: str
             promoted,
             None,
             f"numpy.{name}",
+            sympy=sympy or (lambda s, *args: s.Function(name)(*args)),
             lower=lower,
-            latex=latex or None,
             cost=cost,
             commutative=name.startswith("bitwise") and arity == 2,
             domain=((0.0, 60.0),) * arity,
@@ -28,10 +28,10 @@ def _of_integers(name: str, arity: int, lower: Callable[..., Any], *, latex: str
     )
 
 
-_of_integers("bitwise_and", 2, emit.of_bits("and"), latex=r"\mathbin{\&}")
-_of_integers("bitwise_or", 2, emit.of_bits("or"), latex=r"\mathbin{|}")
-_of_integers("bitwise_xor", 2, emit.of_bits("xor"), latex=r"\oplus")
-_of_integers("left_shift", 2, emit.shift_left, latex=r"\ll", cost=3)
-_of_integers("right_shift", 2, emit.shift_right, latex=r"\gg", cost=3)
-_of_integers("bitwise_count", 1, emit.count_bits, latex=r"\operatorname{popcount}", cost=2)
-_of_integers("gcd", 2, emit.common_divisor, latex=r"\gcd", cost=200)
+_of_integers("bitwise_and", 2, emit.of_bits("and"))
+_of_integers("bitwise_or", 2, emit.of_bits("or"))
+_of_integers("bitwise_xor", 2, emit.of_bits("xor"))
+_of_integers("left_shift", 2, emit.shift_left, lambda s, a, b: a * 2**b, cost=3)
+_of_integers("right_shift", 2, emit.shift_right, lambda s, a, b: s.floor(a / 2**b), cost=3)
+_of_integers("bitwise_count", 1, emit.count_bits, cost=2)
+_of_integers("gcd", 2, emit.common_divisor, cost=200)

@@ -41,6 +41,12 @@ ROWS: dict[str, FunctionRow] = {
     "minimum": FunctionRow(r"\min", "minimum"),
     "floordiv": FunctionRow(r"\left\lfloor {0} / {1} \right\rfloor", "{0} // {1}"),
     "mod": FunctionRow(r"\operatorname{mod}", "{0} % {1}"),
+    "bitwise_and": FunctionRow(r"\left({0} \mathbin{\&} {1}\right)", "({0} & {1})"),
+    "bitwise_or": FunctionRow(r"\left({0} \mathbin{|} {1}\right)", "({0} | {1})"),
+    "bitwise_xor": FunctionRow(r"\left({0} \oplus {1}\right)", "({0} ^ {1})"),
+    "left_shift": FunctionRow(r"\left({0} \ll {1}\right)", "({0} << {1})"),
+    "right_shift": FunctionRow(r"\left({0} \gg {1}\right)", "({0} >> {1})"),
+    "gcd": FunctionRow(r"\gcd", "gcd"),
     "position": FunctionRow("{0}", "{0}"),  # an index into an array, written as it is read
     "conj": FunctionRow(r"\overline{{0}}", "conj"),
     "real": FunctionRow(r"\operatorname{Re}", "real"),

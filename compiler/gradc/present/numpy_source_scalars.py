@@ -168,9 +168,8 @@ class Bodies:
         before, after = node.args[0].dtype, node.dtype
         if before == after or (after.kind in "fc" and before.kind in "iuf" and after.itemsize == 8):
             return value
-        return Value(
-            self.terms.call("np.asarray", value.term, options=f", {_DTYPES.get(after.name, after.name)}"), value.axes
-        )
+        dtype = _DTYPES.get(after.name, f"np.{after.name}")
+        return Value(self.terms.call("np.asarray", value.term, options=f", {dtype}"), value.axes)
 
     # ------------------------------------------------------------ sums, products, powers
 
