@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gradc.errors import ShapeError
 from gradc.ir.algebra import (
     conjunction,
     difference,
@@ -28,10 +29,10 @@ from gradc.ir.bounds import decide
 from gradc.ir.scalar import INT64, TRUE, DType, Scalar, apply, index, load, number
 from gradc.ir.tensor import Compute, Extent, Shape, Tensor, compute, extent, extent_scalar
 from gradc.ir.walk import loads_of
-from gradc.trace.context import dtype_error, located, shape_error, trace_error
+from gradc.trace.context import dtype_error, index_error, located, shape_error, trace_error
 from gradc.trace.elementwise import apply_ufunc, astype, broadcast_indices, broadcast_shapes
 from gradc.trace.keys import Component, Fixed, NewAxis, Run, Table, components
-from gradc.trace.masked import masked_part
+from gradc.trace.masked import masked_part, selected
 from gradc.trace.storage import Region, axes, box_of, entry, literal_of
 from gradc.trace.tracer import TracedArray, lift, number_value, wrap
 
@@ -93,7 +94,13 @@ class _Gather:
 
 def _gather(parts: Sequence[Component]) -> _Gather:
     tables = [part for part in parts if isinstance(part, Table)]
-    table_shape = broadcast_shapes(*[table.shape for table in tables])
+    try:
+        table_shape = broadcast_shapes(*[table.shape for table in tables])
+    except ShapeError:
+        shapes = " ".join(str(table.shape) for table in tables)
+        raise index_error(
+            f"shape mismatch: indexing arrays could not be broadcast together with shapes {shapes}"
+        ) from None
     advanced = [k for k, part in enumerate(parts) if isinstance(part, Table | Fixed)]
     together = advanced == list(range(advanced[0], advanced[-1] + 1))
     shape: list[Extent] = [] if together else list(table_shape)
@@ -141,6 +148,9 @@ def get(x: TracedArray, key: Any) -> Any:
     masked = masked_part(x, key)
     if masked is not None:
         return masked.read()
+    gathered = selected().gathered(x, key)
+    if gathered is not None:
+        return gathered
     if isinstance(key, bool | np.bool_):
         return x[None].copy() if key else zeros_of((0, *x.extents), x.dtype)
     parts = components(x, key)
@@ -165,6 +175,8 @@ def put(x: TracedArray, key: Any, value: Any) -> None:
     if masked is not None:
         masked.write(value)
         return
+    if selected().gathered(x, key) is not None:
+        raise trace_error("writing at some of a mask's indices can't be traced; use x[mask] = value, or np.where")
     if isinstance(key, bool | np.bool_):
         if key:
             assign(x[None], value)

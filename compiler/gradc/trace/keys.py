@@ -101,10 +101,10 @@ def consumed(item: Any) -> int:
 def _lifted(item: Any) -> Any:
     if isinstance(item, bool | np.bool_):
         raise trace_error("a bool among other indices can't be traced; use x[None] for True, np.where for conditions")
-    if not isinstance(item, list | np.ndarray | TracedArray):
+    if not isinstance(item, list | tuple | np.ndarray | TracedArray):
         return item
     array = lift(item)
-    if array.size == 0 and array.dtype.kind == "f" and isinstance(item, list):
+    if array.size == 0 and array.dtype.kind == "f" and isinstance(item, list | tuple):
         return lift_known(np.zeros(array.extents, np.int64))  # type: ignore[arg-type]
     return array
 

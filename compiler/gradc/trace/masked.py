@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _SIZE = "the number of true entries of the mask is not known while the function is traced"
 
 
-def _selected() -> Any:
+def selected() -> Any:
+    """The module of selections, which reductions need to be there for."""
     from gradc.trace import selected
 
     return selected
@@ -35,7 +36,7 @@ class MaskedPart:
 
     def read(self) -> Selection:
         """The selected entries."""
-        chosen: Selection = _selected().selecting(self.view, self.mask, self.position)
+        chosen: Selection = selected().selecting(self.view, self.mask, self.position)
         return chosen
 
     def write(self, value: Any) -> None:
@@ -44,11 +45,11 @@ class MaskedPart:
 
         view, after = self.view, self.view.ndim - self.position - self.mask.ndim
         spread = self.mask.reshape(self.mask.shape + (1,) * after)
-        target = _selected().Selection(view, self.mask, after)
+        target = selected().Selection(view, self.mask, after)
         new = fitting(lift(self._operand(target, value)), view)
         if 0 in view.extents:
             return
-        inside = entry(spread.tensor, _selected().spread_indices(spread, view))
+        inside = entry(spread.tensor, selected().spread_indices(spread, view))
         view.write(inside, entry(new, assigned_indices(new, view.extents)))
 
     def _operand(self, target: Selection, value: Any) -> Any:
@@ -96,6 +97,12 @@ def masked_part(x: TracedArray, key: Any) -> MaskedPart | None:
     return MaskedPart(view, mask, position)
 
 
+def _are_all_indices(group: Sequence[Any], count: int) -> bool:
+    """Whether these are the indices of one mask, for each of its axes in order."""
+    places = [getattr(item, "place", None) for item in group]
+    return places == list(range(count)) and all(item.mask.tensor is group[0].mask.tensor for item in group)
+
+
 def _is_mask(item: Any) -> bool:
     return isinstance(item, TracedArray) and item.dtype.kind == "b"
 
@@ -113,16 +120,13 @@ def _with_masks(items: Sequence[Any]) -> list[Any]:
         if isinstance(item, list):
             array = lift(item)
             item = array if array.dtype.kind == "b" else item
-        if not isinstance(item, _selected().Selection):
+        if not isinstance(item, selected().Selection):
             result.append(item)
             continue
         count = item.mask.ndim
         group = [item, *pending[: count - 1]]
-        if [getattr(other, "place", None) for other in group] != list(range(count)):
-            raise trace_error(f"x[indices] of some of a mask's axes: {_SIZE}; use np.where(mask, x, 0)")
-        if any(other.mask.tensor is not item.mask.tensor for other in group):
-            raise trace_error(f"indices of different masks: {_SIZE}; use np.where(mask, x, 0)")
-        if item.mask.ndim:
-            result.append(item.mask)
+        if not _are_all_indices(group, count):
+            return list(items)
+        result.append(item.mask)
         del pending[: count - 1]
     return result

@@ -22,7 +22,7 @@ from gradc.trace.context import current_trace, trace_error
 from gradc.trace.elementwise import where
 from gradc.trace.environment import never_traced
 from gradc.trace.registry import FUNCTIONS
-from gradc.trace.selected import Selection
+from gradc.trace.selected import Selection, selection_among
 from gradc.trace.tracer import TracedArray, concrete, extent_value, lift
 from gradc.trace.ufunc_methods import UFUNC_METHODS
 
@@ -75,6 +75,8 @@ class NumpyFunction:
         refusal = never_traced(function)
         if refusal is not None:
             raise refusal
+        if selection_among(args) is not None and function in FUNCTIONS:
+            return surface.call_function(function, args, kwargs)
         if function in _CREATORS and not _holds(args, str):
             return FUNCTIONS[function](*args, **kwargs)
         if _holds(args, TracedArray) or _holds(kwargs, TracedArray):

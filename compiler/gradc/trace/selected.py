@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from gradc.ir.algebra import guarded
-from gradc.ir.scalar import apply, index, load, number
+from gradc.ir.algebra import guarded, less_equal
+from gradc.ir.scalar import apply, index, number
 from gradc.ir.tensor import compute
 from gradc.trace import reductions
 from gradc.trace.context import located, trace_error
@@ -22,10 +22,15 @@ from gradc.trace.registry import FUNCTIONS, METHODS, implements
 from gradc.trace.storage import axes, entry
 from gradc.trace.tracer import TracedArray, constant_array, known_value, lift, wrap
 
-_UNKNOWN = "the number of true entries of the mask is not known while the function is traced; use np.where(mask, x, 0)"
+_UNKNOWN = (
+    "the number of true entries of the mask is not known while the function is traced; use np.where(mask, x, 0), "
+    "or np.where(mask, x, np.nan) with np.nanmedian and its kind"
+)
 
 #: Functions of a selection that are reductions of its entries.
-_REDUCTIONS = frozenset("sum prod mean var std max min amax amin any all count_nonzero ptp nansum nanmean norm".split())
+_REDUCTIONS = frozenset(
+    "sum prod mean var std max min amax amin any all count_nonzero ptp nansum nanmean norm average".split()
+)
 #: Functions (and methods) that act entry by entry on their first argument.
 _ELEMENTWISE = frozenset(
     "where clip round around nan_to_num sinc real imag isclose zeros_like ones_like full_like copy astype conj conjugate "
@@ -180,12 +185,14 @@ class Selection(np.lib.mixins.NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if name in _REDUCTIONS and name != "norm":
+        if name in _REDUCTIONS and hasattr(np.ndarray, name):
             return lambda *args, **options: self.reduced(name, *args, **options)
         if name in ("real", "imag"):
             return self.like(getattr(self.values, name))
         if name in _ELEMENTWISE and hasattr(np.ndarray, name):
             return lambda *args, **options: self.like(getattr(self.values, name)(*args, **options))
+        if name in ("ravel", "flatten") and self.ndim == 1:
+            return lambda: self.like(self.values.copy())
         if name == "dot":
             return lambda other: product(self, other)
         raise trace_error(f"x[mask].{name}: {_UNKNOWN}")
@@ -270,11 +277,11 @@ def _extremum(name: str, lowest: bool) -> Callable[..., TracedArray]:
 
 
 def _nonempty(result: TracedArray, mask: TracedArray) -> TracedArray:
-    """``result`` where anything is selected; else reading it is an IndexError."""
+    """``result`` where anything is selected; else evaluating it is an IndexError."""
     beyond = where(reductions.any_(mask), 0, 1)
     here = apply("position", entry(beyond.tensor, ()), number(1), number(0))
-    single = result.reshape((1, *result.shape))
-    return wrap(compute(result.extents, load(single.tensor, (here, *axes(result.ndim)))))
+    found = entry(result.tensor, axes(result.ndim))
+    return wrap(compute(result.extents, apply("where", less_equal(0, here), found, number(0, result.dtype))))
 
 
 def _count(chosen: Selection, places: tuple[int, ...]) -> TracedArray:
@@ -288,12 +295,26 @@ def _norm(chosen: Selection, places: tuple[int, ...], ord: Any = None) -> Traced
     return apply_ufunc(np.sqrt, [reductions.sum_(squares, axis=places, where=chosen.spread)])
 
 
+def _average(chosen: Selection, places: tuple[int, ...], weights: Any = None) -> TracedArray:
+    if weights is None:
+        return _plain("mean")(chosen, places)
+    factors = lift(chosen.operand(weights))
+    weighed = apply_ufunc(np.multiply, [chosen.values, factors])
+    if factors.extents != chosen.values.extents:
+        raise trace_error(
+            "np.average of x[mask] takes weights of the same shape; use np.average(x[mask], weights=w[mask])"
+        )
+    sums = [reductions.sum_(part, axis=places, where=chosen.spread) for part in (weighed, factors)]
+    return apply_ufunc(np.divide, sums)
+
+
 _REDUCED: dict[str, Callable[..., TracedArray]] = {
     "max": _extremum("max", lowest=True),
     "min": _extremum("min", lowest=False),
     "ptp": lambda chosen, places: _REDUCED["max"](chosen, places) - _REDUCED["min"](chosen, places),
     "count_nonzero": _count,
     "norm": _norm,
+    "average": _average,
 }
 
 
@@ -344,6 +365,21 @@ def nonzero(a: Any) -> tuple[Any, ...]:
 def flatnonzero(a: Any) -> Any:
     """The indices of the entries that are not zero, in the flattened array."""
     return nonzero_indices(lift(a).reshape(-1))[0]
+
+
+def gathered(x: TracedArray, key: Any) -> Selection | None:
+    """``x[rows, columns]`` where the index arrays are selections under one mask; None for all other keys."""
+    items = key if isinstance(key, tuple) else (key,)
+    chosen = selection_among(items)
+    if chosen is None or chosen.dtype.kind == "b":
+        return None
+    if isinstance(items[0], slice) or any(i is None or i is Ellipsis or isinstance(i, TracedArray) for i in items):
+        raise trace_error(f"x[:, indices] with indices of a mask's entries: {_UNKNOWN}")
+    for item in items:
+        if isinstance(item, Selection) and (item.mask.tensor is not chosen.mask.tensor or item.after):
+            raise trace_error(f"indices under different masks: {_UNKNOWN}")
+    values = x[tuple(item.filled if isinstance(item, Selection) else item for item in items)]
+    return Selection(values, chosen.mask, values.ndim - chosen.mask.ndim)
 
 
 def selection_among(values: Sequence[Any]) -> Selection | None:

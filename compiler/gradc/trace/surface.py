@@ -136,6 +136,8 @@ def method(x: TracedArray, name: str) -> Any:
         if value is not None:
             return lambda *args, **kwargs: known_result(getattr(np.array(value), name)(*args, **kwargs))
         raise _untraceable(name, "x")
+    if x.weak and hasattr(float, name):
+        raise trace_error(f"{name} of a traced number needs its value; return it and call {name} outside the function")
     raise AttributeError(f"'{'float' if x.weak else 'numpy.ndarray'}' object has no attribute '{name}'")
 
 
