@@ -100,10 +100,11 @@ def _registered(name: str, partials: Partials, arity: int, row: Row) -> Op:
     ufunc = row.ufunc or name
     source = row.source or ufunc.removeprefix("_")
     loop = Loop(ufunc, source, outputs=row.outputs, output=row.output)
+    shown = source.partition("(")[0].rpartition(".")[2].strip("_")
 
     def checked(y: Scalar, *args: Scalar) -> Sequence[Partial]:
         found = partials(Term(y), *map(Term, args))
-        return [Undefined(source, p) if isinstance(p, str) else p.scalar if isinstance(p, Term) else p for p in found]
+        return [Undefined(shown, p) if isinstance(p, str) else p.scalar if isinstance(p, Term) else p for p in found]
 
     return register(
         Op(

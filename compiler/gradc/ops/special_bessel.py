@@ -253,6 +253,7 @@ for _name, _function, _letter, _lower, _upper in (
         _spherical_curvature(_name, 1 if _function in ("besselj", "bessely") else -1),
         arity=2,
         ufunc=f"_{_name}_d",
+        source=_name + "({0}, {1}, derivative=True)",
         kinds="ld",
         mpmath=_slope_of(_half_order(_function)),
         latex=_letter + "'_{{0}}({1})",

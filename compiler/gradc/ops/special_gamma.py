@@ -429,6 +429,7 @@ special(
     "kolmogorov_slope",
     lambda y, x: ["its argument"],
     ufunc="_kolmogp",
+    source="_ufuncs._kolmogp",
     domain=((0.4, 2.0),),
 )
 special(
@@ -444,6 +445,7 @@ special(
     lambda y, n, x: [None, "d"],
     arity=2,
     ufunc="_smirnovp",
+    source="_ufuncs._smirnovp",
     kinds="ld",
     domain=((3, 9), (0.1, 0.9)),
 )

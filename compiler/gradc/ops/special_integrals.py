@@ -55,11 +55,17 @@ special(
 #: ufunc -> per result: its name, its derivative, mpmath, SymPy, LaTeX. The quotients are whole at 0 as spherical functions.
 _PAIRS: dict[str, tuple[tuple[str, Callable[..., list[Any]], Any, str, str], ...]] = {
     "sici": (
-        ("sine_integral", lambda y, x: [fn.spherical_jn(whole(0), x)], "si", "Si", r"\operatorname{Si}"),
+        ("sine_integral", lambda y, x: [fn.spherical_jn(whole(0), fn.abs(x))], "si", "Si", r"\operatorname{Si}"),
         ("cosine_integral", lambda y, x: [fn.cos(x) / x], "ci", "Ci", r"\operatorname{Ci}"),
     ),
     "shichi": (
-        ("hyperbolic_sine_integral", lambda y, x: [fn.spherical_in(whole(0), x)], "shi", "Shi", r"\operatorname{Shi}"),
+        (
+            "hyperbolic_sine_integral",
+            lambda y, x: [fn.spherical_in(whole(0), fn.abs(x))],
+            "shi",
+            "Shi",
+            r"\operatorname{Shi}",
+        ),
         ("hyperbolic_cosine_integral", lambda y, x: [fn.cosh(x) / x], "chi", "Chi", r"\operatorname{Chi}"),
     ),
     "fresnel": (
@@ -142,9 +148,17 @@ special(
     latex="E",
     domain=((-3.0, 3.0), (0.1, 0.8)),
 )
+
+
+def _circular_slopes(w: Term, x: Term, y: Term) -> list[Any]:
+    """The function is homogeneous of degree -1/2."""
+    in_x = -fn.elliprd(y, y, x) / 6
+    return [in_x, -(w / 2 + x * in_x) / y]
+
+
 special(
     "elliprc",
-    lambda y, x, z: [-fn.elliprd(z, z, x) / 6, -fn.elliprd(x, z, z) / 3],
+    _circular_slopes,
     arity=2,
     mpmath="elliprc",
     latex="R_C",

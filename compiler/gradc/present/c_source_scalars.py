@@ -28,6 +28,7 @@ _BINARY = {
 _FUNCTIONS = {
     "abs": "fabs", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh",
     "arccosh": "acosh", "arctanh": "atanh", "root": "sqrt", "maximum": "maximum", "minimum": "minimum", "rint": "rint",
+    "gamma": "tgamma", "gammaln": "lgamma", "j0": "j0", "j1": "j1", "y0": "y0", "y1": "y1",
     **{name: name for name in (
         "exp expm1 exp2 log log2 log10 log1p sin cos tan sinh cosh tanh sqrt cbrt floor ceil trunc erf erfc isnan isinf "
         "isfinite signbit copysign hypot sign sigmoid softplus logaddexp"
@@ -129,7 +130,9 @@ class Body:
         if name in ("floordiv", "mod"):
             return self._division(node)
         if name not in _FUNCTIONS:
-            raise ArgumentError(f"{name} has no C source")
+            raise ArgumentError(
+                f"{name} has no C source: the C library lacks it; use formula.numpy() or the compiled function"
+            )
         function = _FUNCTIONS[name]
         if function in HELPERS:
             self._writer.helper(function)

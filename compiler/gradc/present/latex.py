@@ -47,6 +47,8 @@ _BIG = {
     "all": r"\bigwedge",
 }
 _CONSTANTS = {"pi": r"\pi", "e": "e", "euler_gamma": r"\gamma"}
+#: Where a template holds an argument.
+_HOLE = re.compile(r"\{(\d)\}")
 #: An exponential of a larger argument is written with \exp.
 _LARGEST_EXPONENT = 14
 
@@ -232,8 +234,7 @@ class LatexWriter(Writer):
         text = row.latex
         if not any(a.tall for a in inner):
             text = text.replace(r"\left", "").replace(r"\right", "")
-        for position, argument in enumerate(inner):
-            text = text.replace(f"{{{position}}}", argument.text)
+        text = _HOLE.sub(lambda hole: inner[int(hole[1])].text if int(hole[1]) < len(inner) else hole[0], text)
         binding = Binding.ATOM if text.startswith(("|", "\\")) else Binding.PRODUCT
         if row.latex.endswith("^{2}"):
             binding = Binding.POWER

@@ -15,7 +15,7 @@ from gradc.ir.scalar import Size
 from gradc.ir.tensor import Graph
 from gradc.ops.extern import spelled_out
 from gradc.present.numpy_source_arrays import Arrays
-from gradc.present.numpy_source_scalars import SPECIAL
+from gradc.present.numpy_source_scalars import SPECIAL, SPECIAL_MODULE
 from gradc.present.numpy_source_text import Statements, Terms, returned
 from gradc.present.signature import Signature
 from gradc.simplify import simplify
@@ -40,7 +40,7 @@ def numpy_source(graph: Graph, signature: Signature) -> str:
     arrays = Arrays(terms, sizes.name)
     inputs = [terms.atom(path) for path in paths]
     outputs = arrays.add(graph, inputs)
-    taken = {*[p.partition("=")[0] for p in parameters], *sizes.reserved, "np", *SPECIAL, *keyword.kwlist}
+    taken = {*[p.partition("=")[0] for p in parameters], *sizes.reserved, "np", "scipy", *SPECIAL, *keyword.kwlist}
     draft = Statements(taken)
     draft.compute(outputs)
     statements = Statements(taken, draft.common_kinds())
@@ -49,7 +49,8 @@ def numpy_source(graph: Graph, signature: Signature) -> str:
     text = "\n".join(body)
     body = [*sizes.lines(text), *body]
     special = [name for name in SPECIAL if re.search(rf"\b{name}\(", text)]
-    head = [f"from scipy.special import {', '.join(special)}"] if special else []
+    head = ["import scipy.special"] if SPECIAL_MODULE in text else []
+    head += [f"from scipy.special import {', '.join(special)}"] if special else []
     lines = [
         "import numpy as np",
         *head,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradc.ir.algebra import from_linear, is_index_predicate, linear_terms, negated, power_of
-from gradc.ir.scalar import Apply, Guard, Index, Load, NamedConstant, Number, Scalar, Size, is_apply, is_number
+from gradc.ir.scalar import Apply, Guard, Index, Load, NamedConstant, Number, Op, Scalar, Size, is_apply, is_number
 from gradc.ir.walk import post_order
+from gradc.ops.loops import Loop
 from gradc.present.numpy_source_loads import Loads
 from gradc.present.numpy_source_spaces import Space
 from gradc.present.numpy_source_text import PRODUCT, SUM, Term, Terms, Value
@@ -29,6 +30,10 @@ _FUNCTIONS = {
 }  # fmt: skip
 #: Functions of scipy.special that the source imports by name.
 SPECIAL = ("expit", "erf", "erfc")
+#: How the source calls the others.
+SPECIAL_MODULE = "scipy.special."
+#: Functions of scipy.special that have machine code of our own.
+_PRODUCTS_WITH_LOGARITHMS = ("xlogy", "xlog1py")
 
 
 class Bodies:
@@ -123,7 +128,18 @@ class Bodies:
         arguments, axes = self.broadcast(values, space)
         if name == "where" and _keeps_finite(node):
             return Value(self.terms.call("np.where", *arguments, hint="shift"), axes)
+        if isinstance(node.op.lower, Loop) or node.op.name in _PRODUCTS_WITH_LOGARITHMS:
+            return Value(self._special(node.op, arguments), axes)
         return Value(self._operation(name, arguments), axes)
+
+    def _special(self, op: Op, arguments: list[Term]) -> Term:
+        """A call of scipy.special, perhaps of one of its results."""
+        loop = op.lower if isinstance(op.lower, Loop) else None
+        source = op.name if loop is None else loop.source
+        if "{0}" in source:
+            return self.terms.make(SPECIAL_MODULE + source, arguments)
+        called = self.terms.call(SPECIAL_MODULE + source, *arguments)
+        return called if loop is None or loop.outputs == 1 else self.terms.subscript(called, str(loop.output))
 
     def _balanced(self, node: Apply, space: Space) -> Value:
         """``i + 1 <= j`` for ``i - j + 1 <= 0``."""

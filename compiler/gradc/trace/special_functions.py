@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from gradc.ir.scalar import DType
 from gradc.ops.loops import MODULE
 from gradc.trace.context import dtype_error, trace_error
-from gradc.trace.elementwise import apply_ufunc, where
+from gradc.trace.elementwise import apply_ufunc, astype, where
 from gradc.trace.reductions import maximum, sum_
+from gradc.trace.special_ufuncs import INSTEAD
 from gradc.trace.tracer import TracedArray, known_value, lift
 
 #: What stands for functions of SciPy that convert their arguments to arrays, by package and name.
@@ -96,14 +98,18 @@ def _known_integers(value: Any, what: str) -> Any:
 def polygamma(n: Any, x: Any) -> TracedArray:
     """The derivative number n of digamma."""
     order = _known_integers(n, "the order n of scipy.special.polygamma")
+    values = lift(x)
+    dtype = np.result_type(values.dtype, np.float64)
     if not order.ndim and order == 0:
-        return _of("psi", x)
-    with np.errstate(all="ignore"):
-        from scipy import special
+        return astype(_of("psi", values), dtype)
+    from scipy import special
 
+    with np.errstate(all="ignore"):
         factor = (-1.0) ** (order + 1) * special.gamma(order + 1.0)
-    result = _of("_zeta", order + 1, x) * factor
-    return where(order == 0, _of("psi", x), result) if np.any(order == 0) else lift(result)
+    if not order.ndim:
+        return astype(_of("_zeta", float(order + 1), astype(values, dtype)), dtype) * float(factor)  # type: ignore[no-any-return]
+    result = _of("_zeta", order + 1, values) * factor
+    return where(order == 0, _of("psi", values), result) if np.any(order == 0) else result
 
 
 @_stands_for("zeta")
@@ -121,7 +127,7 @@ def multigammaln(a: Any, d: Any) -> TracedArray:
     if dimension.ndim or dimension != math.floor(dimension):
         raise ValueError("d should be a positive integer (dimension)")
     count, values = int(dimension), lift(a)
-    result: Any = count * (count - 1) * 0.25 * math.log(math.pi)
+    result: Any = np.float64(count * (count - 1) * 0.25 * math.log(math.pi))
     for place in range(count):
         result = _of("gammaln", values - place / 2) + result
     return where(values > 0.5 * (count - 1), result, np.nan)
@@ -138,7 +144,7 @@ def factorial(n: Any, exact: Any = False, extend: str = "zero") -> TracedArray:
     _inexact(exact, "factorial")
     if extend != "zero":
         raise trace_error("scipy.special.factorial(extend=...) can't be traced; use scipy.special.gamma(n + 1)")
-    return _of("_factorial", n)
+    return _of("_factorial", astype(lift(n), np.float64))
 
 
 @_stands_for("comb")
@@ -162,7 +168,8 @@ def perm(N: Any, k: Any, exact: Any = False) -> TracedArray:
 @_stands_for("diric")
 def diric(x: Any, n: Any) -> TracedArray:
     """``sin(n x / 2) / (n sin(x / 2))``, continued to where that is 0 / 0."""
-    period, half = lift(n), lift(x) / 2
+    period = n if isinstance(n, TracedArray) else lift(np.asarray(n))
+    half = (lift(x) + (period - period)) / 2
     sine = apply_ufunc(np.sin, [half])
     close = apply_ufunc(np.absolute, [sine]) < (1e-7 if half.dtype == np.float64 else 1e-3)
     turns = apply_ufunc(np.rint, [half / np.pi]) * (period - 1)
@@ -176,36 +183,60 @@ def diric(x: Any, n: Any) -> TracedArray:
 # ---------------------------------------------------------------- spherical Bessel functions
 
 
-def _spherical(name: str, reflected: Callable[..., Any]) -> None:
+@_stands_for("lambertw")
+def lambert_w(z: Any, *args: Any, **keywords: Any) -> TracedArray:
+    """Lambert's function is complex."""
+    raise trace_error(f"scipy.special.lambertw is complex, which can't be traced; {INSTEAD['_lambertw']}")
+
+
+def _spherical(name: str, reflected: Callable[..., Any] | None = None) -> None:
+    """A function of an order that is known; ``reflected`` gives it at ``-size`` where SciPy's loop doesn't."""
+
     def implementation(n: Any, z: Any, derivative: bool = False) -> TracedArray:
-        order = np.asarray(_known_integers(n, f"the order n of scipy.special.{name}"), np.int64)
+        known = np.asarray(_known_integers(n, f"the order n of scipy.special.{name}"), np.int64)
+        order: Any = known if known.ndim else np.int64(known)
         values, ufunc = lift(z), f"_{name}_d" if derivative else f"_{name}"
         if values.dtype.kind == "c":
             raise dtype_error(f"scipy.special.{name} of complex numbers can't be traced; pass real numbers, z.real")
+        if reflected is None:
+            return astype(_of(ufunc, order, values), dtype_of(values, derivative))
         inside = values >= 0
         size = where(inside, values, -values)
-        return where(inside, _of(ufunc, order, size), reflected(order, size, derivative))
+        result = where(inside, _of(ufunc, order, size), reflected(order, size, derivative))
+        return astype(result, dtype_of(values, derivative))
+
+    def dtype_of(values: TracedArray, derivative: bool) -> DType:
+        """The dtype of SciPy's result, which differs between its versions."""
+        from scipy import special
+
+        return np.asarray(getattr(special, name)(0, np.ones(1, values.dtype), derivative)).dtype
 
     _stands_for(name)(implementation)
 
 
-def _mirrored(name: str, even: int) -> Callable[..., Any]:
-    """``f(-z) = even (-1)^n f(z)``; its derivative has the other sign."""
+def _alternating(order: Any) -> Any:
+    """``(-1)^n``."""
+    return np.where(order % 2 == 0, 1.0, -1.0) if isinstance(order, np.ndarray) else (-1.0) ** int(order)
+
+
+def _first_kind(name: str) -> Callable[..., Any]:
+    """``f_n(-z) = (-1)^n f_n(z)``; its derivative has the other sign."""
 
     def reflected(order: Any, size: TracedArray, derivative: bool) -> Any:
-        sign = np.where(order % 2 == 0, even, -even) * (-1.0 if derivative else 1.0)
-        return _of(f"_{name}_d" if derivative else f"_{name}", order, size) * sign
+        even = _alternating(order)
+        return _of(f"_{name}_d", order, size) * -even if derivative else _of(f"_{name}", order, size) * even
 
     return reflected
 
 
 def _second_kind(order: Any, size: TracedArray, derivative: bool) -> Any:
     """``k_n(-z) = (-1)^(n+1) (k_n(z) + (-1)^n pi i_n(z))``."""
-    ending, even = "_d" if derivative else "", np.where(order % 2 == 0, 1.0, -1.0)
+    ending, even = "_d" if derivative else "", _alternating(order)
     first, second = _of(f"_spherical_in{ending}", order, size), _of(f"_spherical_kn{ending}", order, size)
     return (second + first * (math.pi * even)) * (even if derivative else -even)
 
 
-for _name, _even in (("spherical_jn", 1), ("spherical_yn", -1), ("spherical_in", 1)):
-    _spherical(_name, _mirrored(_name, _even))
+_spherical("spherical_jn", _first_kind("spherical_jn"))
+_spherical("spherical_yn")
+_spherical("spherical_in", _first_kind("spherical_in"))
 _spherical("spherical_kn", _second_kind)

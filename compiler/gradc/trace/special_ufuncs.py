@@ -12,13 +12,15 @@ from gradc.ops.loops import MODULE, rows_of
 from gradc.trace.context import dtype_error, trace_error
 
 #: What to write instead of functions that have complex results.
-_INSTEAD = {
+INSTEAD = {
     "kelvin": "use ber, bei, ker, kei and their derivatives berp, beip, kerp, keip",
     "modfresnelp": "use fresnel",
     "modfresnelm": "use fresnel",
     "wofz": "use erfcx, dawsn or voigt_profile",
     "hankel1": "use jv and yv: its real and imaginary part",
     "hankel2": "use jv and yv: its real and minus its imaginary part",
+    "hankel1e": "use jve and yve",
+    "hankel2e": "use jve and yve",
     "_lambertw": "for x > 0 the real branch is scipy.special.wrightomega(np.log(x))",
 }
 
@@ -30,7 +32,7 @@ def rows_of_special(ufunc: np.ufunc) -> tuple[str, ...] | None:
     if module is None or getattr(module, name, None) is not ufunc:
         return None
     if not any(set(types.replace("->", "")) <= set("dl") for types in ufunc.types):
-        instead = _INSTEAD.get(name, "compute it outside the function and pass the result in")
+        instead = INSTEAD.get(name, "compute it outside the function and pass the result in")
         raise trace_error(f"scipy.special.{name.lstrip('_')} is complex, which can't be traced; {instead}")
     return tuple(op.name for op in rows_of(ufunc, MODULE, name))
 
