@@ -191,6 +191,9 @@ def test_results_that_are_no_numbers() -> None:
     assert result == {"dtype": np.dtype(float), "mode": Mode.LINEAR, "rows": range(2), "where": slice(1, None)}
     with pytest.raises(TraceError, match="list"):
         jit(lambda x: zip(x, x, strict=True))(X)
+    for text in (lambda x: f"the result is {x}", lambda x: {"x": x, "text": str(x[0])}):
+        with pytest.raises(TraceError, match="text outside"):
+            jit(text)(X)
 
 
 def test_a_batch_of_containers() -> None:

@@ -243,6 +243,11 @@ def _finished(
     leaves, tree = flatten(result)
     kept = {k: leaf for k, leaf in enumerate(leaves) if isinstance(leaf, _KEPT)}
     kept |= {k: trace.statics[id(leaf)][1] for k, leaf in enumerate(leaves) if id(leaf) in trace.statics}
+    if any(isinstance(leaf, str) and "TracedArray(" in leaf for leaf in kept.values()):
+        raise TraceError(
+            "the text of an array needs its value, which is not known while the function is traced; return the array "
+            f"and write its text outside the function{_place_of(function)}"
+        )
     tree = keeping(tree, kept)
     outputs = [_output(leaf, function) for k, leaf in enumerate(leaves) if k not in kept]
     tensors = tuple(x.tensor for x in outputs)
