@@ -177,6 +177,9 @@ def test_powers_of_integers():
     assert_like_numpy(lambda n: 2 ** np.arange(4) + n, n)
     assert_like_numpy(lambda n, m: n**m, n, np.array([3, 2, 0, 1], np.uint8))
     assert_like_numpy(lambda n: n**-1.0, n)
+    assert_like_numpy(lambda p: p**2, n > 0)
+    assert_like_numpy(lambda p: p**3, n > 0)
+    assert_like_numpy(lambda p: np.power(p, 2), n > 0)
     with pytest.raises(DTypeError, match="negative integer powers"):
         jit(lambda n: n ** np.array([1, -1, 0, 2]))(n)
     with pytest.raises(DTypeError, match="not known before the function runs"):

@@ -202,6 +202,8 @@ def _power_operands(base: Any, exponent: Any) -> tuple[Any, Any]:
     left = lift(base)
     if left.weak and left.dtype.kind == "i" and isinstance(exponent, int) and exponent < 0:
         left = TracedArray(astype(left, float).tensor, weak=True)
+    if left.dtype.kind == "b" and left.ndim and type(exponent) is int and exponent == 2:
+        left = astype(left, np.int8)  # NumPy's operator takes the square, which is of small integers
     return left, exponent
 
 
