@@ -485,6 +485,8 @@ class VectorField(Differential):
         if len(inputs) != 1 or inputs[0].rank != 1:
             raise ShapeError(f"{self.operator} takes a function of one vector p = (x, y, ...)")
         point = inputs[0]
+        if point.dtype.kind == "c":
+            raise DTypeError(f"{self.operator} needs real coordinates, not {point.dtype.name}")
         outputs = simplify_outputs(traced.outputs)
         if self.operator == "laplacian":
             return self._laplacian(outputs, point)
@@ -520,7 +522,7 @@ class VectorField(Differential):
             return load(_partial(components[i], point, k))
 
         curls = [difference(entry((r + 2) % 3, (r + 1) % 3), entry((r + 1) % 3, (r + 2) % 3)) for r in range(3)]
-        body = sum_of(*[guarded(equal(index(0), r), c) for r, c in enumerate(curls)], dtype=point.dtype)
+        body = sum_of(*[guarded(equal(index(0), r), c) for r, c in enumerate(curls)])
         return Outcome((compute((3,), body),), leaf_tree())
 
 
@@ -544,7 +546,7 @@ def _components(outputs: Sequence[Tensor], operator: str) -> list[Tensor]:
 
 def _partial(component: Tensor, point: Tensor, position: int) -> Tensor:
     """The derivative of a scalar along one coordinate."""
-    if component.dtype.kind != "f":
+    if component.dtype.kind not in "fc":
         return _constant((), 0, point.dtype)
     direction = compute(point.shape, guarded(equal(index(0), position), number(1, point.dtype)))
     return pushforward([component], [point], [direction])[0]

@@ -182,3 +182,18 @@ def test_single_precision_is_kept() -> None:
     np.testing.assert_allclose(slope, 2 * np.abs(np.exp(Z)) ** 2, rtol=2e-6)
     by_x = gradc.grad(lambda x: np.abs(np.sum(np.exp(np.complex64(1j) * x))))(X.astype(np.float32))
     assert by_x.dtype == np.float32
+
+
+def test_vector_calculus_of_complex_fields() -> None:
+    assert gradc.divergence(lambda p: 1j * p**2)(np.ones(2)) == 4j
+    curl = gradc.curl(lambda p: np.array([p[1] * 1j, p[2], p[0]]))(np.ones(3))
+    np.testing.assert_allclose(curl, [-1, -1, -1j])
+    with pytest.raises(DTypeError, match="divergence needs real coordinates"):
+        gradc.divergence(lambda p: p**2)(1j * np.ones(2))
+
+
+def test_loops_carry_complex_numbers() -> None:
+    def turned(x: Any) -> Any:
+        return np.real(gradc.fori_loop(0, 3, lambda i, s: s * np.exp(1j * x), 1 + 0j))
+
+    assert gradc.grad(turned)(0.3) == pytest.approx(-3 * np.sin(0.9), rel=1e-14)

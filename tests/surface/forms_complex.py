@@ -37,6 +37,10 @@ def _parts_written(z):
     return y * y
 
 
+def _complex_of(re, im):
+    return complex(re, im)
+
+
 def _newton(z):
     for _ in range(3):
         z = z - (z**3 - 1) / (3 * z**2)
@@ -79,6 +83,8 @@ FORMS = [
     form("ndarray.astype", lambda x: np.sqrt((x - 2).astype(complex)), X),
     form("np.asarray", lambda x: np.asarray(x, dtype=complex) * (1 - 2j), X),
     form("np.array", lambda z: np.array([z[0], z[1] * 2, 1.0]), Z),
+    form("more.complex", lambda x: complex(x[0]) * _complex_of(x[1], x[2]) + np.zeros(6, complex), X),
+    form("np.rint", lambda z: np.rint(z) * z, Z * 1.3),
     form("np.real", lambda x: np.real(x + 1j * x**2) + np.imag(1j * x), X),
     # arithmetic
     form("np.add np.subtract", lambda z, w: z + w - (1 + 2j), Z, W),

@@ -83,6 +83,7 @@ _RULES: dict[str, Callable[..., Operand]] = {
     },
     "maximum": _extremum("greater_equal"),
     "minimum": _extremum("less_equal"),
+    "rint": lambda z: Parts(apply("rint", z.re), apply("rint", z.im)),
     "isnan": lambda z: arithmetic.of_either("isnan", z),
     "isinf": lambda z: arithmetic.of_either("isinf", z),
     "isfinite": lambda z: arithmetic.of_both("isfinite", z),

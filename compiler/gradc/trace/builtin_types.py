@@ -1,4 +1,4 @@
-"""``float``, ``int`` and ``type`` as traced code sees them: of traced numbers they give what NumPy's would.
+"""``float``, ``int``, ``complex`` and ``type`` as traced code sees them: of traced numbers they give what NumPy's would.
 
 ``float(loss)`` is the loss as a Python float, whose value is known when the compiled function runs. The stand-ins are classes,
 so that they serve as dtypes (NumPy takes a class by its attribute ``dtype``), in isinstance and as annotations.
@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from gradc.ir.scalar import FLOAT64
 from gradc.trace.context import located, trace_error
-from gradc.trace.elementwise import apply_ufunc, astype
-from gradc.trace.tracer import TracedArray, known_value
+from gradc.trace.elementwise import apply_ufunc, astype, elementwise
+from gradc.trace.tracer import TracedArray, known_value, lift
 
 
 class _StandsForType(type):
@@ -60,6 +61,23 @@ class TracedInt(int, metaclass=_StandsForType):
         return int(known_value(value)) if known_value(value) is not None else _number(value, int, "iu")  # type: ignore[arg-type]
 
 
+class TracedComplex(complex, metaclass=_StandsForType):
+    """``complex``."""
+
+    stands_for = complex
+    dtype = np.dtype(complex)
+
+    def __new__(cls, real: Any = 0.0, imag: Any = None) -> Any:
+        """The number as a Python complex, or that of two real parts."""
+        given = [real] if imag is None else [real, imag]
+        if not any(isinstance(part, TracedArray) for part in given):
+            return complex(*given)
+        parts = [
+            _number(lift(part), complex if imag is None else float, "c" if imag is None else "f") for part in given
+        ]
+        return parts[0] if imag is None else elementwise("complex", parts, [FLOAT64] * 2, weak=True)
+
+
 def _number(value: TracedArray, kind: type, kinds: str) -> TracedArray:
     if value.extents:
         if value.size != 1:
@@ -67,7 +85,7 @@ def _number(value: TracedArray, kind: type, kinds: str) -> TracedArray:
         raise TypeError(
             located(f"only 0-dimensional arrays can be converted to Python scalars; use {kind.__name__}(x[0])")
         )
-    if value.dtype.kind == "c":
+    if value.dtype.kind == "c" and kind is not complex:
         raise TypeError(located(f"{kind.__name__}() of a complex number drops its imaginary part; use x.real"))
     whole = apply_ufunc(np.trunc, [value]) if kind is int and value.dtype.kind == "f" else value
     result = whole if whole.dtype == np.dtype(kind) else astype(whole, kind)
@@ -75,7 +93,7 @@ def _number(value: TracedArray, kind: type, kinds: str) -> TracedArray:
 
 
 #: The types that traced code finds stand-ins for, under their names among the builtins.
-STAND_INS: dict[type, type] = {float: TracedFloat, int: TracedInt}
+STAND_INS: dict[type, type] = {float: TracedFloat, int: TracedInt, complex: TracedComplex}
 for _real, _made in STAND_INS.items():
     _made.__name__ = _made.__qualname__ = _real.__name__
     _made.__module__ = "builtins"
