@@ -72,10 +72,12 @@ class TracedComplex(complex, metaclass=_StandsForType):
         given = [real] if imag is None else [real, imag]
         if not any(isinstance(part, TracedArray) for part in given):
             return complex(*given)
-        parts = [
-            _number(lift(part), complex if imag is None else float, "c" if imag is None else "f") for part in given
-        ]
-        return parts[0] if imag is None else elementwise("complex", parts, [FLOAT64] * 2, weak=True)
+        if imag is None:
+            return _number(lift(real), complex, "c")
+        if any(lift(part).dtype.kind == "c" for part in given):
+            whole, turned = (_number(lift(part), complex, "c") for part in given)
+            return whole + turned * 1j
+        return elementwise("complex", [_number(lift(part), float, "f") for part in given], [FLOAT64] * 2, weak=True)
 
 
 def _number(value: TracedArray, kind: type, kinds: str) -> TracedArray:
