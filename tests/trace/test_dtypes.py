@@ -180,6 +180,8 @@ def test_powers_of_integers():
     assert_like_numpy(lambda p: p**2, n > 0)
     assert_like_numpy(lambda p: p**3, n > 0)
     assert_like_numpy(lambda p: np.power(p, 2), n > 0)
+    assert_like_numpy(lambda n, m: n ** np.maximum(m, 0), n, n)
+    assert_like_numpy(lambda n, m: n ** (m % 3) + n ** (m & 3), n, n)
     with pytest.raises(DTypeError, match="negative integer powers"):
         jit(lambda n: n ** np.array([1, -1, 0, 2]))(n)
     with pytest.raises(DTypeError, match="not known before the function runs"):

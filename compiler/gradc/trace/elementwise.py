@@ -13,7 +13,7 @@ import numpy as np
 from gradc.ir import algebra
 from gradc.ir.algebra import convert
 from gradc.ir.bounds import decide
-from gradc.ir.scalar import BOOL, INT64, TRUE, DType, Scalar, apply, number
+from gradc.ir.scalar import BOOL, INT64, TRUE, DType, Number, Scalar, apply, is_apply, number
 from gradc.ir.tensor import Compute, Extent, Shape, Tensor, compute
 from gradc.ir.walk import loads_of
 from gradc.trace.context import dtype_error, shape_error, trace_error
@@ -264,17 +264,28 @@ def _check_exponent(exponent: TracedArray) -> None:
     if value is None:
         raise dtype_error(
             "an integer to the power of an integer that is not known before the function runs can't be traced, as NumPy "
-            "refuses negative powers of integers; make the base a float, x.astype(float) ** n, or the exponent unsigned"
+            "refuses negative powers of integers; make the base a float, x.astype(float) ** n, or write x ** np.maximum(n, 0)"
         )
     if (value < 0).any():
         raise dtype_error("Integers to negative integer powers are not allowed; make the base a float, x.astype(float)")
 
 
 def _never_negative(tensor: Tensor) -> bool:
-    """Whether an integer expression of indices and sizes is at least 0."""
-    if not isinstance(tensor, Compute) or tensor.reducer is not None or tensor.dtype != INT64 or loads_of(tensor.body):
+    """Whether an integer expression is plainly at least 0."""
+    if not isinstance(tensor, Compute) or tensor.reducer is not None:
         return False
-    return decide(algebra.less_equal(0, tensor.body), tensor.shape) is TRUE
+    body = tensor.body
+    if tensor.dtype == INT64 and not loads_of(body):
+        return decide(algebra.less_equal(0, body), tensor.shape) is TRUE
+    numbers = [arg.value for arg in body.children if isinstance(arg, Number) and isinstance(arg.value, int)]
+    least = max(numbers, default=-1)
+    return (is_apply(body, "mod") and _is_positive(body.children[1])) or (
+        least >= 0 and (is_apply(body, "maximum") or is_apply(body, "bitwise_and"))
+    )
+
+
+def _is_positive(scalar: Scalar) -> bool:
+    return isinstance(scalar, Number) and isinstance(scalar.value, int) and scalar.value > 0
 
 
 def apply_ufunc(ufunc: np.ufunc, operands: Sequence[Any], *, weak: bool = False) -> TracedArray:
