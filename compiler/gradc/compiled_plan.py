@@ -61,6 +61,7 @@ def plan_of(record: Record, function: Any, call: Call) -> Plan | None:
         or record.written
         or type(record.kernel) is not Kernel
         or record.kernel.loaded.signature.size_names
+        or record.kernel.loaded.signature.interruptible
     ):
         return None
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy import empty
 
-from gradc_runtime import blas, lapack, threads, ufuncs
+from gradc_runtime import blas, interrupts, lapack, threads, ufuncs
 from gradc_runtime.blas import one_thread
 from gradc_runtime.buffers import FramePool, Workspaces
 from gradc_runtime.engine import Library, engine
@@ -50,6 +50,8 @@ class Signature:
     releases_gil: bool
     #: whether it calls BLAS routines that would spread over threads by themselves
     limits_blas_threads: bool = False
+    #: whether it looks for signals on its way: a long loop is in it
+    interruptible: bool = False
 
     @property
     def constant_slot(self) -> int:
@@ -114,7 +116,7 @@ class LoadedKernel:
         self._routines = routines(self.routine_texts)
         self._symbols = {
             name: address
-            for room in (blas, lapack, threads, ufuncs)
+            for room in (blas, interrupts, lapack, threads, ufuncs)
             for name, address in room.symbols(external).items()
         }
         self._symbols |= {name: library.address(name) for name, library in self._routines.items()}
@@ -162,11 +164,14 @@ class LoadedKernel:
         if sizes:
             slot = self.signature.size_slot
             slots[slot : slot + len(sizes)] = list(sizes)
-        if self._limits_blas_threads:
-            with one_thread:
+        try:
+            if self._limits_blas_threads:
+                with one_thread:
+                    status = self._entry(frame.address)
+            else:
                 status = self._entry(frame.address)
-        else:
-            status = self._entry(frame.address)
+        except SystemError as error:
+            interrupts.raise_what_waits(error)
         if workspace:
             self.workspaces.give_back(block)
         if status:

@@ -22,6 +22,7 @@ from gradc.lower.products import uses_blas
 from gradc.lower.program import FUNCTION_LIMIT, ProgramWriter, signature_of, size_names
 from gradc.lower.schedule import scheduled
 from gradc.lower.streams import mark_streamed
+from gradc.lower.structured import is_long
 from gradc.lower.subprograms import StructuredStatement, cut_whole, with_inner
 from gradc.lower.tree import Item, Statement
 from gradc_runtime.engine import FAST_TO_COMPILE, NORMAL, engine
@@ -52,12 +53,14 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
     placement = _place(graph, tensors, functions, needs)
     names = size_names(graph, list(with_inner(ordered)))
     flops, outside_products = total_flops(functions)
+    interruptible = any(map(is_long, with_inner(ordered)))
     signature = signature_of(
         placement,
         declared,
         names,
-        releases_gil=bool(names) or flops > BRIEF,
+        releases_gil=bool(names) or flops > BRIEF or interruptible,
         limits_blas_threads=any(map(_uses_blas, with_inner(ordered))),
+        interruptible=interruptible,
     )
     host = engine().host
     writer = ProgramWriter(placement, signature, host)

@@ -9,7 +9,7 @@ from itertools import groupby
 from math import prod
 
 from gradc.ir.scalar import Apply, Number, Scalar, Size, is_apply, is_number
-from gradc.ir.tensor import Compute, Extent, Tensor
+from gradc.ir.tensor import Compute, Extent, Loop, Tensor
 from gradc.ir.walk import free_indices
 from gradc.lower.calls import operations_of
 from gradc.lower.cost import ASSUMED_EXTENT, STRAIGHT, Cost, Group
@@ -18,6 +18,7 @@ from gradc.lower.fuse import Lifetimes
 from gradc.lower.library import CallStatement
 from gradc.lower.powers import small_power
 from gradc.lower.products import uses_blas
+from gradc.lower.subprograms import Follower, StructuredStatement
 from gradc.lower.symmetry import is_symmetric
 from gradc.lower.tree import Item, Nest, Statement, statements
 from gradc.lower.vectors import is_strided, obstacle
@@ -37,6 +38,17 @@ def total_flops(functions: Sequence[Sequence[Item]]) -> tuple[float, float]:
     return total, total - sum(operations.in_products for operations in counted)
 
 
+def structured_operations(statement: StructuredStatement) -> float:
+    """The floating-point operations of a loop, a branch (both sides count) or a kept call."""
+    steps = _assumed(statement.node.trip) if isinstance(statement.node, Loop) and statement.node.trip is not None else 1
+    return steps * step_operations(statement)
+
+
+def step_operations(statement: StructuredStatement) -> float:
+    """The floating-point operations of all its sub-graphs, once each."""
+    return sum(total_flops([program.items])[0] for program in statement.programs)
+
+
 def cost_of(
     outputs: Sequence[Tensor],
     functions: Sequence[Sequence[Item]],
@@ -48,7 +60,7 @@ def cost_of(
     """What a call costs; the code of the functions must have been written."""
     names = names_of(functions, outputs)
     groups = tuple(_group(part, names, needs, vector_bits) for items in functions for part in _parts(items))
-    kernels = sum(isinstance(item, Nest) or item.kind in _WHOLE for items in functions for item in items)
+    kernels = sum(_is_kernel(item) for items in functions for item in items)
     return Cost(
         flops=sum(group.flops for group in groups),
         bytes_moved=sum(group.bytes_moved for group in groups),
@@ -59,13 +71,17 @@ def cost_of(
     )
 
 
+def _is_kernel(item: Item) -> bool:
+    return isinstance(item, Nest) or (item.kind in _WHOLE and not isinstance(item, Follower))
+
+
 def _parts(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Each loop and each product on its own; what has no loop together."""
     for straight, part in groupby(items, _is_straight):
         if straight:
             yield list(part)
         else:
-            yield from ([item] for item in part)
+            yield from ([item] for item in part if not isinstance(item, Follower))
 
 
 def _is_straight(item: Item) -> bool:
@@ -96,7 +112,7 @@ def _group(part: list[Item], names: dict[Tensor, str], needs: Lifetimes, vector_
 
 def _head(item: Item, main: Item | None) -> str:
     """What the part is, and the product that most of its work is in."""
-    if not isinstance(main, Statement):
+    if not isinstance(main, Statement) or isinstance(main, StructuredStatement):
         return head_of(item)
     product = head_of(main) + (" by BLAS" if uses_blas(main) else "")
     return product if main is item else f"{head_of(item)}, {product}"
@@ -111,6 +127,8 @@ class _Code:
 
 def _code_of(main: Item | None, itemsize: int, vector_bits: int) -> _Code:
     """How the part runs that most of the work is in."""
+    if isinstance(main, StructuredStatement):
+        return _Code(1, "each step needs the one before" if isinstance(main.node, Loop) else "it has no loop")
     if isinstance(main, Statement):
         return _Code(vector_bits // (8 * itemsize), "")
     if main is None:
@@ -158,6 +176,8 @@ class _Operations:
                 self._product(item)
             elif isinstance(item, CallStatement):
                 self._call(item)
+            elif isinstance(item, StructuredStatement):
+                self._structured(item)
             else:
                 self._statement(item, scopes)
 
@@ -190,6 +210,11 @@ class _Operations:
             work /= 2
         self.flops += work
         self.in_products += work
+        self._note(statement, work)
+
+    def _structured(self, statement: StructuredStatement) -> None:
+        work = structured_operations(statement)
+        self.flops += work
         self._note(statement, work)
 
     def _call(self, statement: CallStatement) -> None:

@@ -6,13 +6,17 @@ from collections.abc import Iterable, Sequence
 
 from gradc.ir.algebra import Substitution
 from gradc.ir.scalar import TRUE, Load, Scalar, load
-from gradc.ir.tensor import Extent, Input, Tensor, input_tensor
+from gradc.ir.tensor import Cond, Extent, Input, Loop, Tensor, input_tensor
 from gradc.ir.text import index_name, scalar_text
 from gradc.lower.calls import title_of
 from gradc.lower.fuse import Lifetimes
 from gradc.lower.library import CallStatement
+from gradc.lower.subprograms import Follower, StructuredStatement, with_inner
 from gradc.lower.symmetry import is_symmetric
 from gradc.lower.tree import Item, Nest, Statement, statements
+
+#: What the sub-graphs of a node are.
+_PARTS = {"Loop": ("step", "condition"), "Cond": ("if it holds", "else"), "Call": ("body",)}
 
 
 def describe(functions: Sequence[Sequence[Item]], outputs: Sequence[Tensor], needs: Lifetimes) -> str:
@@ -31,18 +35,32 @@ def names_of(functions: Sequence[Sequence[Item]], outputs: Sequence[Tensor]) -> 
     names: dict[Tensor, str] = {}
     for position, tensor in enumerate(outputs):
         names.setdefault(tensor, f"out{position}")
-    for statement in (s for items in functions for s in statements(list(items))):
+    for statement in with_inner(s for items in functions for s in statements(list(items))):
         names.setdefault(statement.tensor, f"v{len(names)}")
     return names
 
 
 def head_of(item: Item) -> str:
     """The first line of a loop, or what a product is."""
+    if isinstance(item, StructuredStatement):
+        return _structured_name(item)
     if isinstance(item, Statement):
         return _product_name(item)
     how = "unrolled " if item.unrolled else "descending " if item.descending else ""
     together = ", in parallel" if item.shared else ""
     return f"{how}for {index_name(item.depth)} < {_extent_text(item.extent)}{together}"
+
+
+def _structured_name(statement: StructuredStatement) -> str:
+    node = statement.node
+    if isinstance(node, Cond):
+        return "branch"
+    if isinstance(node, Loop):
+        order = " backwards" if node.reverse else ""
+        return (
+            "loop while a condition holds" if node.trip is None else f"loop of {_extent_text(node.trip)} steps{order}"
+        )
+    return "call that is kept whole"
 
 
 def _product_name(statement: Statement) -> str:
@@ -61,7 +79,12 @@ def _items(items: Iterable[Item], level: int, names: dict[Tensor, str], needs: L
         if isinstance(item, Nest):
             lines.append(f"{indent}{head_of(item)}:")
             _items(item.items, level + 1, names, needs, lines)
-        else:
+        elif isinstance(item, StructuredStatement):
+            lines.append(f"{indent}{names[item.tensor]} = {head_of(item)}:")
+            for part, program in zip(_PARTS[type(item.node).__name__], item.programs, strict=False):
+                lines.append(f"{indent}  {part}:")
+                _items(program.items, level + 2, names, program.schedule.needs, lines)
+        elif not isinstance(item, Follower):
             *lets, text = _statement_text(item, names).split("\n")
             where = "" if item.tensor in needs.stored else "register "
             lines += [f"{indent}{let}" for let in lets]

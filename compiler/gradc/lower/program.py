@@ -57,7 +57,13 @@ def runtime_extent(value: Extent, names: Sequence[str]) -> runtime_extents.Exten
 
 
 def signature_of(
-    placement: Placement, declared: Graph, names: tuple[str, ...], *, releases_gil: bool, limits_blas_threads: bool
+    placement: Placement,
+    declared: Graph,
+    names: tuple[str, ...],
+    *,
+    releases_gil: bool,
+    limits_blas_threads: bool,
+    interruptible: bool,
 ) -> Signature:
     """How the kernel is called: with the inputs and outputs of the graph as it was declared, of which it is the code."""
 
@@ -72,6 +78,7 @@ def signature_of(
         len(placement.constants),
         releases_gil,
         limits_blas_threads,
+        interruptible,
     )
 
 

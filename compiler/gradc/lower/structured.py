@@ -12,13 +12,32 @@ from dataclasses import dataclass
 
 from gradc.ir.scalar import BOOL, INT64, load
 from gradc.ir.tensor import Call, Cond, Extent, Loop, Tensor
+from gradc.lower.counting import step_operations
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.memory import Storage
 from gradc.lower.plan import byte_count
 from gradc.lower.subprograms import StructuredStatement, SubProgram, is_small, scratch_bytes
-from gradc.lower.text import ZERO, Value, literal
-from gradc.lower.tree import Item
+from gradc.lower.text import ONE, ZERO, Value, literal
+from gradc.lower.tree import Item, Statement
 from gradc.lower.updates import items_of
+from gradc_runtime.interrupts import FUNCTIONS, INTERRUPTED, PREFIX
+
+#: Floating-point operations from which on a loop looks for signals, and about how many there are between two looks.
+LONG, BETWEEN = 1e6, 2e5
+#: What a step costs besides.
+_STEP = 5.0
+
+
+def is_long(statement: Statement) -> bool:
+    """Whether a statement is a loop that somebody might want to interrupt."""
+    node = statement.node if isinstance(statement, StructuredStatement) else None
+    if not isinstance(node, Loop):
+        return False
+    assert isinstance(statement, StructuredStatement)
+    if not isinstance(node.trip, int):
+        return True
+    return node.trip * (step_operations(statement) + _STEP) >= LONG
+
 
 WriteItems = Callable[[ExpressionEmitter, Sequence[Item]], None]
 
@@ -188,19 +207,49 @@ class _LoopWriter:
                 w.copy(w.pointer(final), place, w.bytes_of(final))
 
     def _steps(self) -> None:
-        builder, node = self.e.builder, self.node
-        counter = Value(builder.instruction("alloca i64, align 8", 0), INT64, 0)
-        if node.trip is not None:
+        counter = Value(self.e.builder.instruction("alloca i64, align 8", 0), INT64, 0)
+        if self.node.trip is None:
+            self._while(counter)
+        else:
+            self._for(counter, self.e.extent(self.node.trip))
 
-            def step(position: Value, _: list[Value]) -> list[Value]:
-                builder.line(f"store i64 {position.text}, ptr {counter.text}")
-                self._step(counter, position)
-                return []
+    def _for(self, counter: Value, trip: Value) -> None:
+        """All steps; of a long loop in runs, so that what lies between them costs the steps nothing."""
+        builder = self.e.builder
 
-            builder.loop(ZERO, self.e.extent(node.trip), [], step, descending=node.reverse)
+        def step(number: Value, _: list[Value]) -> list[Value]:
+            position = number
+            if self.node.reverse:
+                position = builder.subtract_integers(builder.subtract_integers(trip, ONE), number)
+            builder.line(f"store i64 {position.text}, ptr {counter.text}")
+            self._step(counter, position)
+            return []
+
+        def run(number: Value, _: list[Value]) -> list[Value]:
+            look_for_signals(self.e)
+            first = builder.multiply_integers(number, length)
+            last = builder.minimum_integers(builder.add_integers(first, length), trip)
+            builder.loop(first, last, [], step, nonempty=True)
+            return []
+
+        if not is_long(self.w.statement):
+            builder.loop(ZERO, trip, [], step)
             return
+        length = literal(self._run_length(), INT64)
+        runs = self.e.floor_divide(builder.add_integers(trip, literal(self._run_length() - 1, INT64)), length)
+        builder.loop(ZERO, runs, [], run)
+
+    def _run_length(self) -> int:
+        return max(int(BETWEEN / (step_operations(self.w.statement) + _STEP)), 1)
+
+    def _while(self, counter: Value) -> None:
+        builder = self.e.builder
         builder.line(f"store i64 0, ptr {counter.text}")
         flag = Value(builder.instruction("alloca i8, align 8", 0), INT64, 0)
+        limit = Value(builder.instruction("alloca i64, align 8", 0), INT64, 0)
+
+        def count() -> Value:
+            return Value(builder.instruction(f"load i64, ptr {counter.text}", builder.depth), INT64, builder.depth)
 
         def going() -> Value:
             places = [counter, *self.now, *map(self.w.pointer, self.captured)]
@@ -208,13 +257,23 @@ class _LoopWriter:
             byte = builder.instruction(f"load i8, ptr {flag.text}", builder.depth)
             return Value(builder.instruction(f"icmp ne i8 {byte}, 0", builder.depth), BOOL, builder.depth)
 
+        def going_in_this_run() -> Value:
+            end = builder.instruction(f"load i64, ptr {limit.text}", builder.depth)
+            inside = builder.instruction(f"icmp slt i64 {count().text}, {end}", builder.depth)
+            return self.e.both(Value(inside, BOOL, builder.depth), going())
+
         def do() -> None:
             self._step(counter, ZERO)
-            before = builder.instruction(f"load i64, ptr {counter.text}", builder.depth)
-            after = builder.instruction(f"add i64 {before}, 1", builder.depth)
+            after = builder.instruction(f"add i64 {count().text}, 1", builder.depth)
             builder.line(f"store i64 {after}, ptr {counter.text}")
 
-        builder.repeat_while(going, do)
+        def run() -> None:
+            look_for_signals(self.e)
+            end = builder.instruction(f"add i64 {count().text}, {self._run_length()}", builder.depth)
+            builder.line(f"store i64 {end}, ptr {limit.text}")
+            builder.repeat_while(going_in_this_run, do)
+
+        builder.repeat_while(going, run)
 
     def _step(self, counter: Value, position: Value) -> None:
         w, body = self.w, self.body
@@ -242,3 +301,17 @@ class _LoopWriter:
         builder = self.e.builder
         size = self.e.extent(byte_count(tensor, range(1, tensor.rank)))
         return self.w.moved(self.w.pointer(tensor), builder.multiply_integers(position, size))
+
+
+def look_for_signals(e: ExpressionEmitter) -> None:
+    """Whether a handler of a signal that has come in has raised something: then the kernel ends."""
+    builder = e.builder
+    lock_function, check, unlock = (f"{PREFIX}{name}" for name in FUNCTIONS)
+    builder.module.declare(lock_function, "i32", [])
+    builder.module.declare(check, "i32", [])
+    builder.module.declare(unlock, "void", ["i32"])
+    lock = builder.instruction(f"call i32 @{lock_function}()", builder.depth)
+    found = builder.instruction(f"call i32 @{check}()", builder.depth)
+    builder.line(f"call void @{unlock}(i32 {lock})")
+    raised = Value(builder.instruction(f"icmp ne i32 {found}, 0", builder.depth), BOOL, builder.depth)
+    builder.fail(raised, [], INTERRUPTED, e.status_slot, builder.depth)
