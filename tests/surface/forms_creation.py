@@ -119,6 +119,7 @@ FORMS = [
     form("np.hanning np.hamming", lambda x: x * np.hanning(5) + np.hamming(5), V),
     form("np.bartlett np.blackman", lambda x: x * np.bartlett(5) + np.blackman(5), V),
     form("np.kaiser", lambda x: x * np.kaiser(5, 8.6), V),
+    form("np.kaiser", lambda b: np.kaiser(4, b), 2.5),
 ]
 
 REFUSED = [

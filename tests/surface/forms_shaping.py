@@ -111,6 +111,7 @@ FORMS = [
     form("np.broadcast_to np.diagonal", _read_of_broadcast, W),
     form("np.broadcast_arrays", lambda x, y: np.broadcast_arrays(x, y[:, None]), W, V),
     form("np.broadcast_shapes", lambda x, y: np.ones(np.broadcast_shapes(x.shape, (2, 1))) * x * y, W, M),
+    form("np.broadcast", lambda x, y: np.ones(np.broadcast(x, y).shape) * x + np.broadcast(x, y).size, W, M),
     # flips and turns
     form("np.flip", lambda x: np.flip(x), M),
     form("np.flip", lambda x: np.flip(x, axis=(0, 2)), C),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import r_
 
 from surface.form import form
 
@@ -182,6 +183,7 @@ FORMS = [
     form("np.fromfunction", lambda x: np.fromfunction(lambda i: x[i] ** 2, (3,), dtype=int), V),
     # slices as arrays
     form("np.r_", lambda x: np.r_[x, 0, 1:3, 2.0 * x[0]], W),
+    form("np.r_", lambda x: r_[0.5, x], W),
     form("np.r_", lambda x: np.r_["-1", x, x], M),
     form("np.r_", lambda x: np.r_["0,2,0", x, x], W),
     form("np.r_", lambda x: np.r_[x[0] : x[1] : 4j], W),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -392,3 +393,26 @@ def broadcast_shapes(*args: Any) -> tuple[Any, ...]:
     """The shape that arrays of these shapes are broadcast to."""
     shape = common_shape(*[shape_of(shape) for shape in args])
     return tuple(e if isinstance(e, int) else extent_value(e) for e in shape)
+
+
+class Broadcast:
+    """``np.broadcast``: the common shape of arrays."""
+
+    def __init__(self, *args: Any) -> None:
+        self.shape = broadcast_shapes(*[lift(a).shape for a in args])
+        self.numiter = len(args)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    nd = ndim
+
+    @property
+    def size(self) -> Any:
+        """The number of entries."""
+        return math.prod(self.shape)
+
+    def __iter__(self) -> Any:
+        raise trace_error("np.broadcast can't be iterated over while tracing; use np.broadcast_arrays")

@@ -72,7 +72,8 @@ def stand_in(value: Any, path: Path) -> Any:
     if isinstance(value, functools.partial):
         return _partial(value, path)
     if id(value) in OBJECTS:
-        return identical(value, path) and OBJECTS[id(value)]
+        identical(value, path)
+        return OBJECTS[id(value)]
     if isinstance(value, np.vectorize):
         return _vectorized(value, path)
     if type(value) in _CONTAINERS or (isinstance(value, tuple) and hasattr(value, "_fields")):

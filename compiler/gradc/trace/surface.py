@@ -38,6 +38,7 @@ from gradc.trace import (
     sorting,
     statistics,
     taking,
+    tapers,
     windows,
 )
 from gradc.trace.containers import flatten, unflatten
@@ -245,6 +246,7 @@ __all__ = [
     "stacked",
     "statistics",
     "taking",
+    "tapers",
     "unary",
     "windows",
 ]
