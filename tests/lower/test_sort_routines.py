@@ -113,3 +113,25 @@ def test_the_cost_grows_with_the_length(rng):
             small, large = (transformed.cost(rng.uniform(size=n)) for n in (2000, 4000))
             assert large.flops < 2.3 * small.flops, name
             assert large.bytes_moved < 2.1 * small.bytes_moved, name
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((2000, 64), 1), ((64, 2000), 0), ((20, 30, 40), 1), ((3, 5), 1)])
+def test_gradients_of_sorted_rows_go_where_the_entries_came_from(shape, axis, rng):
+    x, w = rng.normal(size=shape), rng.normal(size=shape)
+    order, expected = np.argsort(x, axis=axis), np.zeros(shape)
+    np.put_along_axis(expected, order, 2 * w * np.take_along_axis(x, order, axis), axis)
+    gradient = gradc.grad(lambda x, w: np.sum(w * np.sort(x, axis=axis) ** 2))
+    np.testing.assert_allclose(gradient(x, w), expected)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_cost_of_sorting_rows_grows_with_their_entries(axis, rng):
+    def function(x):
+        return np.sum(np.sort(x, axis=axis) ** 3)
+
+    second = gradc.grad(lambda x: np.sum(gradc.grad(function)(x) * x))
+    for transformed in (gradc.jit(function), gradc.grad(function), second):
+        small, tall, wide = (transformed.cost(rng.normal(size=shape)) for shape in ((300, 16), (600, 16), (300, 32)))
+        for large in (tall, wide):
+            assert large.flops < 2.3 * small.flops
+            assert large.bytes_moved < 2.1 * small.bytes_moved

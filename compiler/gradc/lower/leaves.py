@@ -10,7 +10,7 @@ from gradc.lower.calls import write_call
 from gradc.lower.carried import is_float_sum
 from gradc.lower.expression import ExpressionEmitter, is_position
 from gradc.lower.library import CallStatement
-from gradc.lower.memory import VectorisationRefused
+from gradc.lower.memory import VectorisationRefused, varies
 from gradc.lower.products import write_product
 from gradc.lower.reducers import (
     State,
@@ -170,6 +170,8 @@ class LeafEmitter:
             for place, position, extent in zip(statement.target, target, statement.tensor.shape, strict=True):
                 if isinstance(place, Index) or is_position(place, extent):
                     continue
+                if varies(position):  # the lanes outside would be read
+                    raise VectorisationRefused
                 limit = e.extent(extent)
                 depth = max(position.depth, limit.depth)
                 text = f"icmp ult i64 {position.text}, {limit.text}"

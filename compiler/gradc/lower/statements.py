@@ -217,17 +217,12 @@ def _scatter(form: Form) -> Statement | None:
     tensor = form.tensor
     if tensor.reducer not in ("sum", "prod", "max", "min"):
         return None
-    solved: dict[int, Scalar] = {}
-    rest: list[Scalar] = []
-    for part in parts_of(form.domain):
-        found = _solved_axis(part, tensor.rank, solved)
-        if found is None:
-            rest.append(part)
-        else:
-            solved[found[0]] = found[1]
+    solved, rest = _solved_axes(form)
     if not solved:
         return None
-    order = [*range(tensor.rank, len(tensor.extents)), *(a for a in range(tensor.rank) if a not in solved)]
+    outer = _rows_apart(solved, tensor.rank)
+    inner = [axis for axis in range(outer, tensor.rank) if axis not in solved]
+    order = [*range(outer), *range(tensor.rank, len(tensor.extents)), *inner]
     substitution: dict[Scalar, Scalar] = {index(a): e for a, e in solved.items()}
     fill = Substitution(substitution)
     rename = Substitution({index(a): index(d) for d, a in enumerate(order)})
@@ -239,21 +234,50 @@ def _scatter(form: Form) -> Statement | None:
         target,
         rename(fill(form.body)),
         rename(conjunction(*map(fill, rest))),
-        0,
+        outer,
         guarded=True,
     )
 
 
-def _solved_axis(predicate: Scalar, rank: int, solved: dict[int, Scalar]) -> tuple[int, Scalar] | None:
-    """``a = e`` from ``a - e = 0`` where e gathers and holds no output axis."""
+def _solved_axes(form: Form) -> tuple[dict[int, Scalar], list[Scalar]]:
+    """The output axes that brackets fix, and the rest of the domain. An axis that others depend on stays a loop."""
+    solved: dict[int, Scalar] = {}
+    rest: list[Scalar] = []
+    rank = form.tensor.rank
+    candidates = [(part, _solved_axis(part, rank)) for part in parts_of(form.domain)]
+    candidates.sort(key=lambda item: item[1] is not None and min(free_indices(item[1][1])) < rank)
+    for part, solution in candidates:
+        if solution is None or not _is_apart(*solution, solved):
+            rest.append(part)
+        else:
+            solved[solution[0]] = solution[1]
+    return solved, rest
+
+
+def _is_apart(axis: int, place: Scalar, solved: dict[int, Scalar]) -> bool:
+    """Whether neither a bracket's axis nor what fixes it has to do with the axes that are fixed already."""
+    reads = any(axis in free_indices(other) for other in solved.values())
+    return axis not in solved and not reads and not free_indices(place) & solved.keys()
+
+
+def _rows_apart(solved: dict[int, Scalar], rank: int) -> int:
+    """How many leading axes have gathers of their own: ``out[i, idx[i, k]]`` is added to row by row."""
+    if not any(axis < rank for place in solved.values() for axis in free_indices(place)):
+        return 0
+    return min(solved)
+
+
+def _solved_axis(predicate: Scalar, rank: int) -> tuple[int, Scalar] | None:
+    """``a = e`` from ``a - e = 0`` where e gathers by a summed axis."""
     if not is_index_predicate(predicate) or not is_apply(predicate, "equal"):
         return None
     terms, shift = linear_terms(predicate.children[0])
     own = [atom for atom in terms if isinstance(atom, Index) and atom.position < rank]
-    if len(own) != 1 or abs(terms[own[0]]) != 1 or own[0].position in solved:
+    if len(own) != 1 or abs(terms[own[0]]) != 1:
         return None
     others = {atom: c for atom, c in terms.items() if atom is not own[0]}
-    if min(free_indices(*others), default=-1) < rank or not loads_of(*others):
+    free = free_indices(*others)
+    if max(free, default=-1) < rank or own[0].position in free or not loads_of(*others):
         return None
     sign = -terms[own[0]]
     return own[0].position, from_linear({atom: sign * c for atom, c in others.items()}, sign * shift)
