@@ -8,6 +8,7 @@ array entry by entry costs one node, not one whole-array select per write.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -139,6 +140,32 @@ def disjoint(a: Box | None, b: Box | None) -> bool:
     return a is not None and b is not None and any(_disjoint_ranges(s, t) for s, t in zip(a, b, strict=True))
 
 
+def _overlapping(pieces: Sequence[Piece]) -> dict[int, list[int]]:
+    """For each piece the others that may share entries with it: a sweep along the axis where the boxes differ most."""
+    boxes = [piece.box for piece in pieces]
+    fixed = [box for box in boxes if box is not None]
+    rank = len(fixed[0]) if fixed else 0
+    axis = max(range(rank), key=lambda k: len({box[k] for box in fixed}), default=0)
+    met: dict[int, list[int]] = {}
+    active: list[tuple[float, int]] = []
+    for start, stop, position in sorted(_interval(box, axis, k) for k, box in enumerate(boxes)):
+        active = [(end, other) for end, other in active if end >= start]
+        for _, other in active:
+            if not disjoint(boxes[position], boxes[other]):
+                met.setdefault(position, []).append(other)
+                met.setdefault(other, []).append(position)
+        active.append((stop, position))
+    return met
+
+
+def _interval(box: Box | None, axis: int, position: int) -> tuple[float, float, int]:
+    """The first and last index of a box along an axis; everywhere for one that is not fixed."""
+    if box is None or not box:
+        return -math.inf, math.inf, position
+    side = box[axis]
+    return (min(side[0], side[-1]), max(side[0], side[-1]), position) if side else (0, -1, position)
+
+
 def _within(inner: Box | None, outer: Box | None) -> bool:
     if inner is None or outer is None:
         return False
@@ -164,7 +191,8 @@ class Storage:
 
     def __init__(self, tensor: Tensor) -> None:
         self._base = tensor
-        self._pieces: list[Piece] = []
+        #: the writes in order; those of a fixed box by that box, so that the next one to it takes the place of the last
+        self._pieces: dict[object, Piece] = {}
         self._points: dict[tuple[int, ...], Piece] | None = {}
         self.version = 0
         self.body = current_body()
@@ -192,7 +220,9 @@ class Storage:
         if piece.inside is TRUE:
             self._restart(materialised(extents, value))
             return
-        self._pieces.append(piece)
+        key: object = piece if box is None else box
+        self._pieces.pop(key, None)
+        self._pieces[key] = piece
         point = piece.point
         if point is None or self._points is None:
             self._points = None
@@ -200,7 +230,7 @@ class Storage:
             self._points[point] = piece
 
     def _restart(self, tensor: Tensor) -> None:
-        self._base, self._pieces, self._points = tensor, [], {}
+        self._base, self._pieces, self._points = tensor, {}, {}
 
     def current(self) -> Tensor:
         """The present content."""
@@ -222,7 +252,7 @@ class Storage:
             point = Piece(TRUE, TRUE, region.box).point
             if point is not None and self._points is not None:
                 return self._points.get(point)
-            for piece in reversed(self._pieces):
+            for piece in reversed(self._pieces.values()):
                 if _within(region.box, piece.box):
                     return piece
                 if not disjoint(region.box, piece.box):
@@ -234,26 +264,25 @@ class Storage:
 
     def _piecewise(self) -> Scalar:
         base = self._base
-        pieces = list(self._points.values()) if self._points is not None else self._pieces
-        apart = self._points is not None
+        pieces = list(self._points.values()) if self._points is not None else list(self._pieces.values())
+        met = {} if self._points is not None else _overlapping(pieces)
         terms: list[tuple[Scalar, Scalar]] = []
         for position, piece in enumerate(pieces):
-            later = [] if apart else [q for q in pieces[position + 1 :] if not disjoint(piece.box, q.box)]
+            later = [pieces[k] for k in sorted(met.get(position, ())) if k > position]
             if any(_within(piece.box, q.box) for q in later):
                 continue
             terms.append((conjunction(piece.inside, *[negation(q.inside) for q in later]), piece.value))
-        if not self._covered(pieces, apart):
+        if met or not self._covered(pieces):
             rest = conjunction(*[negation(piece.inside) for piece in pieces])
             terms.append((rest, entry(base, axes(base.rank))))
         if base.dtype.kind == "b":
             return disjunction(*[guarded(inside, value) for inside, value in terms])
         return sum_of(*[guarded(inside, value) for inside, value in terms], flatten=False, dtype=base.dtype)
 
-    def _covered(self, pieces: Sequence[Piece], apart: bool) -> bool:
+    def _covered(self, pieces: Sequence[Piece]) -> bool:
+        """Whether pieces that have nothing in common are all of the storage."""
         boxes = [piece.box for piece in pieces if piece.box is not None]
         if len(boxes) != len(pieces) or not all(isinstance(extent, int) for extent in self.shape):
-            return False
-        if not apart and not all(disjoint(a, b) for k, a in enumerate(boxes) for b in boxes[:k]):
             return False
         return sum(_volume(box) for box in boxes) == _size(self.shape)
 
