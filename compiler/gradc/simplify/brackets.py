@@ -16,7 +16,10 @@ from gradc.ir.algebra import (
     Reindexing,
     Substitution,
     conjunction,
+    difference,
     guarded,
+    is_index_predicate,
+    linear_terms,
     product_of,
     sum_of,
 )
@@ -24,6 +27,7 @@ from gradc.ir.bounds import decide, tidy_indices
 from gradc.ir.scalar import (
     FALSE,
     TRUE,
+    Guard,
     Load,
     Number,
     Scalar,
@@ -84,6 +88,8 @@ def _split_pattern(system: System) -> tuple[Scalar, Scalar]:
 def _reduced(system: System, outputs: list[int]) -> Scalar:
     """The sum of the system's term over its living reduce axes, as a scalar over output positions."""
     predicate, value = decide(system.term.predicate, system.box()), system.term.value
+    while isinstance(value, Guard) and not loads_of(value.predicate):  # where it is summed, it is part of the domain
+        predicate, value = conjunction(predicate, value.predicate), value.body
     reduce_axes = [k for k in system.alive if k >= system.output_rank]
     if predicate is FALSE or is_number(value, 0):
         return number(0, value.dtype)
@@ -97,10 +103,10 @@ def _reduced(system: System, outputs: list[int]) -> Scalar:
     beside = [p for p in conjuncts(predicate) if not free_indices(p) & set(summed_axes)]
     if _relies_on(predicate, set(summed_axes), [outer, *beside], system.box()):
         outer, inner = number(1, value.dtype), value
-    node, places = _sum_node(system, outputs, summed_axes, predicate, inner)
+    node, places, inside = _sum_node(system, outputs, summed_axes, predicate, inner)
     total = load(node, places)
     if is_number(outer, 1):
-        return product_of(scale, total, dtype=value.dtype)
+        return guarded(inside, product_of(scale, total, dtype=value.dtype))
     return guarded(conjunction(*beside), product_of(scale, outer, total, dtype=value.dtype))
 
 
@@ -129,8 +135,10 @@ def _split_factors(value: Scalar, summed_axes: set[int]) -> tuple[Scalar, Scalar
 
 def _sum_node(
     system: System, outputs: list[int], summed_axes: list[int], predicate: Scalar, value: Scalar
-) -> tuple[Compute, list[Scalar]]:
-    """The Compute that sums ``[predicate] value``, over just the output axes it depends on, and where it is read.
+) -> tuple[Compute, list[Scalar], Scalar]:
+    """The Compute that sums ``[predicate] value``, over just the output axes it depends on; where it is read, and when.
+
+    It is there only where the predicate bounds an output axis by numbers, as the adjoint of a slice does.
 
     An axis of which only digits are used, as the adjoint of a reshape uses it, is replaced by an axis for each digit:
     so a matrix product stays one, and a running sum.
@@ -139,12 +147,15 @@ def _sum_node(
     places: list[Scalar] = []
     extents: list[Extent] = []
     moved: dict[Scalar, Scalar] = {}
+    inside: list[Scalar] = []
     for k in outputs:
         if k in used:
-            digits = digits_of_axis(k, system.extents[k], (predicate, value)) or [(index(k), system.extents[k])]
-            for digit, extent in digits:
-                moved[digit] = index(len(places))
-                places.append(digit)
+            digits = digits_of_axis(k, system.extents[k], (predicate, value))
+            for digit, radix in digits or [(index(k), system.extents[k])]:
+                first, extent, bounds = _bounds(digit, radix, predicate)
+                inside.extend(bounds)
+                moved[digit] = sum_of(index(len(places)), first)
+                places.append(difference(digit, first))
                 extents.append(extent)
     moved |= {index(k): index(len(places) + position) for position, k in enumerate(summed_axes)}
     rewrite = Substitution(moved)
@@ -153,9 +164,26 @@ def _sum_node(
         rewrite(value),
         reduce_extents=[system.extents[k] for k in summed_axes],
         reducer="sum",
-        domain=rewrite(predicate),
+        domain=rewrite(conjunction(*[part for part in conjuncts(predicate) if part not in inside])),
     )
-    return node, places
+    return node, places, conjunction(*inside)
+
+
+def _bounds(place: Scalar, extent: Extent, predicate: Scalar) -> tuple[int, Extent, list[Scalar]]:
+    """Where an axis (or digit) of known extent is bounded by numbers: the first place, how many there are, and the bounds."""
+    if not isinstance(extent, int):
+        return 0, extent, []
+    first, last, bounds = 0, extent - 1, []
+    for part in conjuncts(predicate):
+        if not is_index_predicate(part) or not is_apply(part, "less_equal"):
+            continue
+        terms, shift = linear_terms(part.children[0])
+        coefficient = terms.get(place)
+        if len(terms) != 1 or coefficient not in (1, -1) or not isinstance(shift, int):
+            continue
+        first, last = (first, min(last, -shift)) if coefficient == 1 else (max(first, shift), last)
+        bounds.append(part)
+    return (first, last - first + 1, bounds) if last >= first else (0, extent, [])
 
 
 def _stored(tie: Scalar, coefficient: Scalar, shape: Shape) -> Scalar:

@@ -28,6 +28,7 @@ from gradc.ir.algebra import (
 )
 from gradc.ir.bounds import decide, never_positive, tidy_indices
 from gradc.ir.scalar import (
+    TRUE,
     Apply,
     Index,
     Number,
@@ -64,7 +65,11 @@ class System:
             found = [p for p in conjuncts(self.term.predicate) if is_bracket(p)]
             found = [p for p in found if max(free_indices(p), default=0) < self.output_rank]
         else:
-            found = [p for p in conjuncts(self.term.predicate) if is_bracket(p) or _ties_digits(p)]
+            found = [
+                p
+                for p in conjuncts(self.term.predicate)
+                if is_bracket(p) or _ties_digits(p) or _selects_digit(p, self.output_rank)
+            ]
         return found  # type: ignore[return-value]
 
     def fresh_axis(self, extent: Scalar) -> int:
@@ -92,6 +97,14 @@ def _ties_digits(predicate: Scalar) -> bool:
     if not is_index_predicate(predicate) or not is_apply(predicate, "equal"):
         return False
     return len(free_indices(predicate)) > 1 and not loads_of(predicate)
+
+
+def _selects_digit(predicate: Scalar, output_rank: int) -> bool:
+    """Whether it fixes a digit of a summed axis, ``i % 4 = 0``: a stride."""
+    if not is_index_predicate(predicate) or not is_apply(predicate, "equal") or loads_of(predicate):
+        return False
+    axes = free_indices(predicate)
+    return len(axes) == 1 and min(axes) >= output_rank
 
 
 def in_range(value: Scalar, extent: Extent) -> list[Scalar]:
@@ -302,6 +315,8 @@ class _Digit:
     radix: Scalar | None
     value: Scalar
     bracket: Apply
+    #: under which condition there is such a value
+    condition: Scalar = TRUE
 
 
 def _solve_digits(system: System, axes: Sequence[int]) -> bool:
@@ -319,6 +334,7 @@ def _solve_digits(system: System, axes: Sequence[int]) -> bool:
         terms = [product_of(d.weight, d.value) for d in chain]
         terms += [product_of(weight, index(system.fresh_axis(radix))) for weight, radix in free]
         ranges = [p for d in chain if d.radix is not None for p in in_range(d.value, _extent_of(d.radix))]
+        ranges += [d.condition for d in chain if d.condition is not TRUE]
         system.replace({axis: sum_of(*terms)}, [d.bracket for d in chain], ranges)
         return True
     return False
@@ -367,9 +383,14 @@ def _digits_of(bracket: Apply, target: Scalar) -> list[_Digit]:
     terms, _ = linear_terms(bracket.args[0])
     for atom, coefficient in terms.items():
         shape = _digit_shape(atom, target)
-        if shape is not None and abs(coefficient) == 1:
+        if shape is not None:
             rest = sum_of(bracket.args[0], product_of(number(-coefficient), atom))
-            found.append(_Digit(shape[0], shape[1], product_of(number(-coefficient), rest), bracket))
+            size, value = abs(coefficient), rest if coefficient < 0 else product_of(-1, rest)
+            if size == 1:
+                found.append(_Digit(*shape, value, bracket))
+            else:
+                divides = equal(modulo(value, number(size)), 0)
+                found.append(_Digit(*shape, floor_divide(value, number(size)), bracket, divides))
     return found
 
 
