@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from gradc.errors import ArgumentError
 from gradc.ir.conjugates import has_complex_numbers
 from gradc.ir.tensor import Graph, Tensor
+from gradc.ir.text import sub_graphs
+from gradc.ir.walk import graph_order
 from gradc.present.conditions import written_conditions
 from gradc.present.cutting import near
 from gradc.present.latex import LatexWriter
@@ -160,7 +162,7 @@ class Formula:
             raise ArgumentError(f"detail is 'brief', 'normal' or 'full', not {detail!r}")
         if self._origin is None:
             raise ArgumentError("this formula was made from a graph alone; steps() needs the function behind it")
-        self._check_real("steps()")
+        self._check_tellable("steps()")
         symbols: dict[Tensor, Name] = dict(zip(self._graph.inputs, self._symbols, strict=True))
         results = []
         for position, one in enumerate(self if len(self) > 1 else (self,)):
@@ -170,12 +172,17 @@ class Formula:
             results.append(Result(one._graph, left, printed, symbols, self._origin.of(position)))
         return derivation_of(results, mode, detail)
 
-    def _check_real(self, what: str) -> None:
-        """Refuse complex numbers, which change in two directions."""
-        if any(map(has_complex_numbers, (self._graph, *(self._origin.functions if self._origin is not None else ())))):
+    def _check_tellable(self, what: str) -> None:
+        """Refuse complex numbers, which change in two directions, and loops and branches, which no line shows."""
+        graphs = (self._graph, *(self._origin.functions if self._origin is not None else ()))
+        if any(map(has_complex_numbers, graphs)):
             raise ArgumentError(
                 f"{what} tells about functions of real numbers; write the function of real and imaginary parts, "
                 "or use formula() for the derivative itself"
+            )
+        if any(sub_graphs(node) for graph in graphs for node in graph_order(graph.outputs)):
+            raise ArgumentError(
+                f"{what} does not look inside loops and branches; ask it of the function that makes one step"
             )
 
     def numpy(self) -> str:
@@ -238,7 +245,7 @@ class Formula:
         """
         from gradc.present.kinks import Kinks, kinks_of
 
-        self._check_real("kinks()")
+        self._check_tellable("kinks()")
         functions = self._origin.functions if self._origin is not None else (self._graph,)
         asked = {path for _, paths in self._origin.labels for path in paths} if self._origin is not None else set()
         data = self._origin.data if self._origin is not None else {}
