@@ -7,6 +7,8 @@ import pytest
 
 from gradc.differentiate import gradient
 from gradc.errors import ArgumentError
+from gradc.ir.scalar import apply, index, load
+from gradc.ir.tensor import compute
 from gradc.verify import numeric
 from gradc.verify.numeric import check_grads
 
@@ -49,6 +51,26 @@ def test_a_wrong_gradient_is_caught(monkeypatch):
     with pytest.raises(AssertionError, match=r"reverse mode, order 1, in a, b: the derivative is .* gives"):
         check_grads(lambda a, b: a**2 * b, (1.5, 0.5), modes=("reverse",))
     check_grads(lambda a, b: a**2 * b, (1.5, 0.5), modes=("forward",), order=1)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [lambda z, x: np.sum(np.abs(z * x) ** 2), lambda z, x: (np.conj(z) * np.exp(x * z), z.imag), lambda z, x: z * x],
+)
+def test_complex_numbers(f):
+    check_grads(f, (np.array([1 + 2j, 0.5 - 1j]), 0.7))
+
+
+def test_a_conjugated_gradient_is_caught(monkeypatch):
+    def conjugated(outputs, cotangents, wrt):
+        return tuple(
+            compute(t.shape, apply("conj", load(t, [index(k) for k in range(t.rank)])))
+            for t in gradient(outputs, cotangents, wrt)
+        )
+
+    monkeypatch.setattr(numeric, "gradient", conjugated)
+    with pytest.raises(AssertionError, match="reverse mode, order 1, in z"):
+        check_grads(lambda z: np.sum(np.abs(z) ** 2), (np.array([1 + 2j, 0.5 - 1j]),), modes=("reverse",))
 
 
 def test_a_function_that_traces_to_something_else_is_caught():

@@ -47,7 +47,7 @@ def check_grads(
     f
         The function, in plain NumPy.
     args
-        Its arguments: numbers, arrays, containers of them. Floats are differentiated, integers are data.
+        Its arguments: numbers, arrays, containers of them. Floats and complex numbers are differentiated, integers are data.
     order
         Up to which order.
     modes
@@ -95,7 +95,7 @@ class _Check:
         captured = [np.asarray(capture.read(f), capture.input.dtype) for capture in traced.captures]
         self._values = [np.asarray(leaf) for leaf in self._leaves if not _is_structure(leaf)] + captured
         count = len(traced.arguments)
-        self._wrt = [node for node in self._graph.inputs[:count] if node.dtype.kind == "f"]
+        self._wrt = [node for node in self._graph.inputs[:count] if node.dtype.kind in "fc"]
         if not self._wrt:
             raise ArgumentError("no argument holds floats: there is nothing to differentiate in")
         self._directions = {node: self._random(self._value(node)) for node in self._wrt}
@@ -104,15 +104,19 @@ class _Check:
         return self._values[self._graph.inputs.index(node)]
 
     def _random(self, like: Array) -> Array:
-        return self._generator.uniform(0.5, 1.5, np.shape(like)) * self._generator.choice([-1.0, 1.0], np.shape(like))  # type: ignore[no-any-return]
+        def drawn() -> Array:
+            signs = self._generator.choice([-1.0, 1.0], np.shape(like))
+            return self._generator.uniform(0.5, 1.5, np.shape(like)) * signs  # type: ignore[no-any-return]
+
+        return drawn() + 1j * drawn() if np.iscomplexobj(like) else drawn()
 
     # ------------------------------------------------------------ orders
 
     def run(self, order: int) -> None:
         """Check order after order: each is the first order of the gradient before it."""
-        outputs = tuple(output for output in simplify_outputs(self._graph.outputs) if output.dtype.kind == "f")
+        outputs = tuple(output for output in simplify_outputs(self._graph.outputs) if output.dtype.kind in "fc")
         if not outputs:
-            raise ArgumentError("no result is real: there is nothing to differentiate")
+            raise ArgumentError("no result holds floats: there is nothing to differentiate")
         for k in range(1, order + 1):
             graph = Graph(self._graph.inputs, outputs)
             values = self._run(graph, self._values)
@@ -143,10 +147,10 @@ class _Check:
         tolerance: float,
         order: int,
     ) -> None:
-        """``cotangent . (J v)`` against ``(cotangent J) . v``, argument by argument where there are several."""
+        """``Re(cotangent . (J v))`` against ``Re((cotangent J) . v)``, all arguments together."""
         values = self._run(Graph(self._graph.inputs, tuple(pulled)), self._values)
-        ours = sum(np.sum(value * self._directions[node]) for value, node in zip(values, self._wrt, strict=True))
-        theirs = sum(np.sum(c * e) for c, e in zip(cotangents, expected, strict=True))
+        ours = sum(np.sum(value * self._directions[node]).real for value, node in zip(values, self._wrt, strict=True))
+        theirs = sum(np.sum(c * e).real for c, e in zip(cotangents, expected, strict=True))
         names = ", ".join(self._paths[self._graph.inputs.index(node)] for node in self._wrt)
         self._compare(
             np.asarray(ours), np.asarray(theirs), tolerance, f"reverse mode, order {order}, in {names}", method
@@ -155,7 +159,7 @@ class _Check:
     def _compare(self, ours: Array, theirs: Array, tolerance: float, where: str, method: str) -> None:
         tolerance = self._rtol if self._rtol is not None else tolerance
         scale = max(float(np.max(np.abs(theirs), initial=0.0)), 1e-8)
-        gap = np.abs(np.asarray(ours, float) - theirs)
+        gap = np.abs(_wide(ours) - theirs)
         wrong = ~(gap <= tolerance * scale)
         if not wrong.any():
             return
@@ -171,7 +175,7 @@ class _Check:
 
     def _numerical(self, graph: Graph, order: int) -> tuple[list[Array], str, float]:
         """The derivative along the directions, how it was found, and how exact that is."""
-        single = any(node.dtype == np.float32 for node in (*self._wrt, *graph.outputs))
+        single = any(node.dtype in (np.float32, np.complex64) for node in (*self._wrt, *graph.outputs))
         sharp = self._complex_step(graph)
         if order == 1:
             differences = _extrapolated(self._along_direction)
@@ -205,7 +209,7 @@ class _Check:
             value + step * self._directions[node] if node in self._directions else value
             for node, value in zip(graph.inputs, self._values, strict=True)
         ]
-        return [np.asarray(value, float) for value in self._run(graph, values)]
+        return [_wide(value) for value in self._run(graph, values)]
 
     def _along_direction(self, step: float) -> list[Array]:
         """The user's own function, plain NumPy, at a point moved along the directions."""
@@ -217,10 +221,15 @@ class _Check:
                 continue
             node = next(nodes)
             moved = node in self._directions
-            leaves.append(np.asarray(leaf, float) + step * self._directions[node] if moved else leaf)
+            leaves.append(_wide(leaf) + step * self._directions[node] if moved else leaf)
         with np.errstate(all="ignore"):
             results = flatten(self._function(*unflatten(self._structure, leaves)))[0]
-        return [np.asarray(r, float) for r in results if np.asarray(r).dtype.kind == "f"]
+        return [_wide(r) for r in results if np.asarray(r).dtype.kind in "fc"]
+
+
+def _wide(value: Any) -> Array:
+    """A number or array in double precision, complex ones as complex numbers."""
+    return np.asarray(value, np.result_type(np.asarray(value).dtype, np.float64))
 
 
 def _is_structure(leaf: Any) -> bool:
