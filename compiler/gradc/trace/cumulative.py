@@ -16,7 +16,7 @@ from gradc.trace.elementwise import truth
 from gradc.trace.joining import concatenate
 from gradc.trace.outputs import deliver
 from gradc.trace.reductions import accumulator, cast, ordered
-from gradc.trace.registry import implements
+from gradc.trace.registry import implements, implements_named
 from gradc.trace.shaping import normal_axis, reshape
 from gradc.trace.storage import entry
 from gradc.trace.tracer import TracedArray, lift, wrap
@@ -85,5 +85,5 @@ def _with_start(running_reduction: Callable[..., TracedArray], start: int) -> Ca
     return implementation
 
 
-cumulative_sum = implements(np.cumulative_sum)(_with_start(cumsum, 0))
-cumulative_prod = implements(np.cumulative_prod)(_with_start(cumprod, 1))
+cumulative_sum = implements_named("numpy.cumulative_sum")(_with_start(cumsum, 0))
+cumulative_prod = implements_named("numpy.cumulative_prod")(_with_start(cumprod, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +12,13 @@ import numpy as np
 from gradc.ir.scalar import FLOAT64, Scalar
 from gradc.ir.tensor import Extern, projection
 from gradc.ops.extern import library_call
-from gradc.trace.context import dtype_error, located, note_line, shape_error
+from gradc.trace.context import dtype_error, located, note_line, shape_error, trace_error
 from gradc.trace.contraction import matmul
 from gradc.trace.creation import eye
 from gradc.trace.elementwise import array_dtype, astype, broadcast_shapes
+from gradc.trace.norms import norm
 from gradc.trace.registry import implements
-from gradc.trace.shaping import broadcast_to, matrix_transpose
+from gradc.trace.shaping import broadcast_to, matrix_transpose, normal_axis, ravel, reshape, transpose
 from gradc.trace.tracer import TracedArray, lift, wrap
 
 _SLOGDET_RESULT: Any = type(np.linalg.slogdet(np.eye(1)))
@@ -125,6 +127,66 @@ def matrix_power(a: Any, n: int) -> TracedArray:
         exponent //= 2
         base = matmul(base, base) if exponent else base
     return _identity_like(base) if result is None else result
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> TracedArray:
+    """The x with ``tensordot(a, x, x.ndim) == b``."""
+    matrix, right = lift(a), lift(b)
+    if axes is not None:
+        moved = [normal_axis(k, matrix.ndim) for k in axes]
+        matrix = transpose(matrix, tuple([k for k in range(matrix.ndim) if k not in moved] + moved))
+    unknown = matrix.shape[right.ndim :]
+    if math.prod(unknown) != math.prod(matrix.shape[: right.ndim]):
+        raise linear_algebra_error(
+            "np.linalg.tensorsolve: the array must be square: of its axes, those of b and those of the result "
+            f"must have equally many entries, not {matrix.extents[: right.ndim]} and {matrix.extents[right.ndim :]}"
+        )
+    return reshape(solve(reshape(matrix, (-1, math.prod(unknown))), ravel(right)), unknown)
+
+
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> TracedArray:
+    """The inverse of ``x -> tensordot(a, x, ind)``."""
+    x, first = lift(a), operator.index(ind)
+    if first <= 0:
+        raise ValueError(located("Invalid ind argument."))
+    columns = math.prod(x.shape[first:])
+    return reshape(inv(reshape(x, (columns, -1))), x.shape[first:] + x.shape[:first])
+
+
+@implements(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> TracedArray:
+    """The condition number by a norm that needs no singular values."""
+    if p in (None, 2, -2, "nuc"):
+        raise trace_error(
+            f"np.linalg.cond(p={p!r}) needs singular values, which can't be traced; use p='fro', 1 or np.inf"
+        )
+    matrix = _square(x, "cond")
+    return norm(matrix, p, (-2, -1)) * norm(inv(matrix), p, (-2, -1))
+
+
+def _refused(name: str, instead: str) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise trace_error(f"np.linalg.{name} can't be traced; {instead}")
+
+    implements(getattr(np.linalg, name))(refuse)
+
+
+_BY_PRODUCTS = "where a has full column rank,"
+for _name, _instead in {
+    "lstsq": f"{_BY_PRODUCTS} use np.linalg.solve(a.T @ a, a.T @ b)",
+    "pinv": f"{_BY_PRODUCTS} use np.linalg.solve(a.T @ a, a.T)",
+    "qr": f"{_BY_PRODUCTS} use r = np.linalg.cholesky(a.T @ a).T and q = np.linalg.solve(r.T, a.T).T",
+    "matrix_rank": "an integer has no derivative: compute it outside the function and pass it in",
+    "eig": "compute it outside the function; for the derivative of an eigenvalue use v.T @ a @ v of its unit vector v",
+    "eigvals": "compute them outside the function; np.trace(a) is their sum, np.linalg.det(a) their product",
+    "eigh": "compute it outside the function; for the derivative of an eigenvalue use v @ a @ v of its unit vector v",
+    "eigvalsh": "compute them outside the function; np.trace(a) is their sum, np.linalg.det(a) their product",
+    "svd": "compute it outside the function; for the derivative of a singular value use u @ a @ v of its vectors",
+    "svdvals": "compute them outside the function; np.sqrt(np.sum(a**2)) is the root of the sum of their squares",
+}.items():
+    _refused(_name, _instead)
 
 
 def _identity_like(x: TracedArray) -> TracedArray:
