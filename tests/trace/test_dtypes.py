@@ -170,6 +170,17 @@ def test_a_python_int_that_changes_is_looked_at_again():
     assert shifted(small, 4).tolist() == [4, 9]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int64", "uint8", "bool"])
+def test_a_dtype_is_the_object_that_numpy_has(dtype):
+    """Of arguments, of results, and of what is captured, so that ``is`` can be asked."""
+    captured = np.ones(2, dtype)
+
+    def same(x):
+        return x + x if all(a.dtype is np.dtype(dtype) for a in (x, x[:1], x.astype(dtype), captured)) else None
+
+    assert jit(same)(captured) is not None
+
+
 def test_powers_of_integers():
     n = np.array([2, -3, 0, 1])
     assert_like_numpy(lambda n: n**3, n)

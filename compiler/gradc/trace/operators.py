@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from gradc.trace.context import trace_error
+
 Operator = Callable[[Any, Any], Any]
 
 
@@ -48,7 +50,7 @@ class Operators:
     __floordiv__, __rfloordiv__ = _forward(np.floor_divide), _reflected(np.floor_divide)
     __ifloordiv__ = _in_place(np.floor_divide)
     __mod__, __rmod__, __imod__ = _forward(np.remainder), _reflected(np.remainder), _in_place(np.remainder)
-    __pow__, __rpow__, __ipow__ = _forward(np.power), _reflected(np.power), _in_place(np.power)
+    __rpow__, __ipow__ = _reflected(np.power), _in_place(np.power)
     __matmul__, __rmatmul__, __imatmul__ = _forward(np.matmul), _reflected(np.matmul), _in_place(np.matmul)
     __and__, __rand__, __iand__ = _forward(np.bitwise_and), _reflected(np.bitwise_and), _in_place(np.bitwise_and)
     __or__, __ror__, __ior__ = _forward(np.bitwise_or), _reflected(np.bitwise_or), _in_place(np.bitwise_or)
@@ -64,6 +66,11 @@ class Operators:
 
     __neg__, __pos__, __abs__ = _one(np.negative), _one(np.positive), _one(np.absolute)
     __invert__, __floor__, __ceil__, __trunc__ = _one(np.invert), _one(np.floor), _one(np.ceil), _one(np.trunc)
+
+    def __pow__(self, other: Any, modulus: Any = None) -> Any:
+        if modulus is not None:
+            raise trace_error("pow() with a modulus can't be traced; use x**n % modulus")
+        return _surface().binary(np.power, self, other)
 
     def __round__(self, digits: int | None = None) -> Any:
         from gradc.trace.attributes import rounded

@@ -53,6 +53,7 @@ _BRANCHES = (
 )
 
 Literal = bool | int | float | complex
+_DTYPES: dict[str, DType] = {char: np.dtype(char) for char in np.typecodes["All"] if char not in "SUVMm"}
 
 
 class TracedArray(Operators):
@@ -184,8 +185,8 @@ class TracedArray(Operators):
 
     @property
     def dtype(self) -> DType:
-        """The NumPy dtype."""
-        return self._storage.dtype
+        """The NumPy dtype, the very object that ``np.dtype`` gives."""
+        return _DTYPES[self._storage.dtype.char]
 
     @property
     def ndim(self) -> int:
