@@ -33,6 +33,15 @@ def test_the_median_of_equal_entries_belongs_to_the_stable_order():
     np.testing.assert_array_equal(gradc.grad(np.median)(np.array([5.0, 5.0])), [0.5, 0.5])
 
 
+def test_the_formula_of_a_median_names_the_entries():
+    """A permutation's entries are positions: nothing is left to say about their range."""
+    gradient = gradc.grad(lambda x: np.median(x)).formula(np.arange(50.0))
+    assert str(gradient).count("argsort(x)[24]") == 1
+    assert ">=" not in str(gradient)
+    assert "<=" not in str(gradient)
+    assert str(gradc.jit(lambda x: np.sort(x**2)).formula(np.arange(3.0))) == "x[argsort(x**2)[i]]**2"
+
+
 def test_signed_zeros_and_no_numbers_keep_their_order():
     x = np.array([np.nan, 0.0, -0.0, -np.inf, np.nan, 0.0])
     np.testing.assert_array_equal(gradc.jit(np.argsort)(x), np.argsort(x, kind="stable"))

@@ -72,6 +72,6 @@ def _batched_call(node: Extern, images: Mapping[Tensor, Tensor], extent: Extent)
         if results is not None:
             return results
     operands = [images.get(operand) or repeated(operand, extent) for operand in node.operands]
-    types = [ResultType((extent, *result.shape), result.dtype) for result in node.results]
+    types = [ResultType((extent, *result.shape), result.dtype, result.below) for result in node.results]
     call = extern(node.name, operands, types, node.parameters)
     return [projection(call, position) for position in range(len(types))]

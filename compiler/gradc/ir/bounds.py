@@ -21,8 +21,21 @@ from gradc.ir.algebra import (
     substitute,
     sum_of,
 )
-from gradc.ir.scalar import COMPARISONS, DIVISIONS, FALSE, INT64, TRUE, Apply, Index, Scalar, Size, is_apply, number
-from gradc.ir.tensor import Extent, extent_scalar
+from gradc.ir.scalar import (
+    COMPARISONS,
+    DIVISIONS,
+    FALSE,
+    INT64,
+    TRUE,
+    Apply,
+    Index,
+    Load,
+    Scalar,
+    Size,
+    is_apply,
+    number,
+)
+from gradc.ir.tensor import Extent, Projection, extent_scalar
 from gradc.ir.walk import post_order
 
 
@@ -49,6 +62,9 @@ def _atom_bound(atom: Scalar, upper: bool, extents: Sequence[Extent]) -> Scalar 
         return atom
     if isinstance(atom, Index):
         return sum_of(extent_scalar(extents[atom.position]), -1) if upper else number(0)
+    if isinstance(atom, Load):
+        count = _positions_in(atom)
+        return None if count is None else sum_of(extent_scalar(count), -1) if upper else number(0)
     if is_apply(atom, "mod"):
         return sum_of(atom.children[1], -1) if upper else number(0)
     if is_apply(atom, "floordiv"):
@@ -60,6 +76,12 @@ def _atom_bound(atom: Scalar, upper: bool, extents: Sequence[Extent]) -> Scalar 
             return None
         return product_of(*[f for f in factors if f is not None])
     return None
+
+
+def _positions_in(atom: Load) -> Extent | None:
+    """How many positions there are, where an entry is known to be one."""
+    tensor = atom.tensor
+    return tensor.source.results[tensor.position].below if isinstance(tensor, Projection) else None
 
 
 def _floordiv_bound(atom: Scalar, upper: bool, extents: Sequence[Extent]) -> Scalar | None:

@@ -111,10 +111,11 @@ class Projection(Tensor):
 
 @dataclass(frozen=True)
 class ResultType:
-    """Shape and dtype of one result."""
+    """Shape and dtype of one result; of integers that are known to be positions, how many positions there are."""
 
     shape: Shape
     dtype: DType
+    below: Extent | None = None
 
 
 class MultiNode(Node):

@@ -26,6 +26,10 @@ def _positions(operands: Sequence[Tensor], _: Mapping[str, Any]) -> tuple[Result
     return (ResultType(operands[-1].shape, INT64),)
 
 
+def _permutation(operands: Sequence[Tensor], _: Mapping[str, Any]) -> tuple[ResultType, ...]:
+    return (ResultType(operands[0].shape, INT64, below=operands[0].shape[-1]),)
+
+
 def _constant(at: Setting, _: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
     """Integers don't move."""
     return [None] * len(at.node.results)
@@ -36,5 +40,5 @@ def _untouched(at: Setting, _: Sequence[Tensor | None]) -> Sequence[Tensor | Non
     return [None] * len(at.node.operands)
 
 
-for _name in ("argsort", "searchsorted"):
-    enter(Library(_name, 1, _positions, _constant, _untouched))
+enter(Library("argsort", 1, _permutation, _constant, _untouched))
+enter(Library("searchsorted", 1, _positions, _constant, _untouched))
