@@ -8,6 +8,7 @@ from gradc.ir.algebra import convert, guarded, negated, product_of, sum_of
 from gradc.ir.scalar import (
     COMPLEX64,
     COMPLEX128,
+    COMPLEX_NUMBERS,
     FLOAT32,
     FLOAT64,
     DType,
@@ -20,7 +21,7 @@ from gradc.ir.scalar import (
 )
 from gradc.ir.tensor import Compute, Graph, Tensor
 from gradc.ir.text import sub_graphs
-from gradc.ir.walk import graph_order, post_order
+from gradc.ir.walk import graph_order
 
 
 def real_dtype(dtype: DType) -> DType:
@@ -35,9 +36,9 @@ def complex_dtype(dtype: DType) -> DType:
 
 def is_complex(tensor: Tensor) -> bool:
     """Whether complex numbers are its entries, or met while they are computed."""
-    if tensor.dtype.kind == "c":
-        return True
-    return isinstance(tensor, Compute) and any(s.dtype.kind == "c" for s in post_order([tensor.body, tensor.domain]))
+    if isinstance(tensor, Compute):
+        return bool((tensor.body.holds | tensor.domain.holds) & COMPLEX_NUMBERS)
+    return tensor.dtype.kind == "c"
 
 
 def has_complex_numbers(graph: Graph) -> bool:

@@ -130,7 +130,7 @@ def register(op: Op) -> Op:
 ScalarT = TypeVar("ScalarT", bound="Scalar")
 _NOTHING: frozenset[int] = frozenset()
 
-GUARDS, DIVISIONS, COMPARISONS = 1, 2, 4
+GUARDS, DIVISIONS, COMPARISONS, COMPLEX_NUMBERS = 1, 2, 4, 8
 _HOLDS = {
     "floordiv": DIVISIONS,
     "mod": DIVISIONS,
@@ -149,7 +149,8 @@ class Scalar(Node):
     children: tuple[Scalar, ...]
     #: the axis positions that the scalar depends on
     free: frozenset[int]
-    #: of `GUARDS`, `DIVISIONS` and `COMPARISONS`, what is somewhere in it: a pass that looks for one skips all else
+    #: of `GUARDS`, `DIVISIONS`, `COMPARISONS` and `COMPLEX_NUMBERS`, what is somewhere in it: a pass that looks for one
+    #: skips all else
     holds: int
     #: the loads among its operands; filled by `walk.loads_of` when it is first asked for
     loads_below: tuple[Load, ...] | None
@@ -299,6 +300,8 @@ def _scalar(kind: type[ScalarT], dtype: DType, children: tuple[Scalar, ...], dig
     node = object.__new__(kind)
     node.dtype, node.children, node.digest, node.loads_below = dtype, children, digest, None
     free = _NOTHING
+    if dtype.kind == "c":
+        holds |= COMPLEX_NUMBERS
     for child in children:
         holds |= child.holds
         if not child.free <= free:
