@@ -15,7 +15,7 @@ from gradc.ops.extern import library_call
 from gradc.trace.context import dtype_error, located, note_line, shape_error, trace_error
 from gradc.trace.contraction import matmul
 from gradc.trace.creation import eye
-from gradc.trace.elementwise import array_dtype, astype, broadcast_shapes
+from gradc.trace.elementwise import apply_ufunc, array_dtype, astype, broadcast_shapes
 from gradc.trace.norms import norm
 from gradc.trace.registry import implements
 from gradc.trace.shaping import broadcast_to, matrix_transpose, normal_axis, ravel, reshape, transpose
@@ -163,7 +163,7 @@ def cond(x: Any, p: Any = None) -> TracedArray:
             f"np.linalg.cond(p={p!r}) needs singular values, which can't be traced; use p='fro', 1 or np.inf"
         )
     matrix = _square(x, "cond")
-    return norm(matrix, p, (-2, -1)) * norm(inv(matrix), p, (-2, -1))
+    return apply_ufunc(np.multiply, [norm(matrix, p, (-2, -1)), norm(inv(matrix), p, (-2, -1))])
 
 
 def _refused(name: str, instead: str) -> None:
