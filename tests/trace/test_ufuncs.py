@@ -199,3 +199,37 @@ def test_where_without_out_and_wrong_out():
         jit(lambda x: np.exp(x, out=np.zeros((1, 3))[:, :1]))(x)
     with pytest.raises(DTypeError, match="needs bools"):
         jit(lambda x: np.exp(x, where=x, out=x))(x)
+
+
+@pytest.mark.parametrize(
+    ("function", "point", "slope"),
+    [
+        (lambda x: x**0, 0.0, 0.0),
+        (lambda x: x**1, 0.0, 1.0),
+        (lambda x: x**3, -2.0, 12.0),
+        (lambda x: 0.0**x, 2.0, 0.0),
+        (lambda x: np.power(np.array([0.0, 2.0]), x).sum(), 0.0, np.log(2.0)),
+        (lambda x: np.modf(x)[0], -3.0, 1.0),
+        (lambda x: np.fmod(x, 3.0), 0.0, 1.0),
+        (lambda x: np.frexp(x)[0], 6.0, 0.125),
+        (lambda x: np.ldexp(x, 3), 6.0, 8.0),
+        (lambda x: np.copysign(x, -1.0), 2.0, -1.0),
+        (lambda x: np.nextafter(x, 5.0), 1.0, 1.0),
+        (lambda x: np.fmax(x, np.nan), 2.0, 1.0),
+        (lambda x: np.clip(x, 0, 1), 1.0, 0.5),
+        (lambda x: np.log(x, out=np.array(0.0), where=x > 0) + x, -1.0, 1.0),
+        (lambda x: np.logaddexp.reduce(np.array([-np.inf, 1.0]) + x), 2.0, 1.0),
+        (lambda x: np.cbrt(x), -8.0, 1 / 12),
+    ],
+)
+def test_slopes_at_special_points(function, point, slope):
+    assert grad(function)(point) == pytest.approx(slope, abs=1e-15)
+
+
+def test_a_product_with_a_zero_at_places_has_its_derivative():
+    def f(x):
+        out = np.ones(3)
+        np.multiply.at(out, [0, 0, 1], x)
+        return out.sum()
+
+    np.testing.assert_allclose(grad(f)(np.array([0.0, 3.0, 2.0])), [3.0, 0.0, 1.0])

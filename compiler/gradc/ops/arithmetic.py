@@ -7,7 +7,7 @@ from typing import Any
 
 from gradc.ir.algebra import convert, guarded, power_of, product_of, sum_of
 from gradc.ir.conjugates import complex_dtype, conjugated
-from gradc.ir.scalar import Index, Load, Number, Op, Scalar, Size, Wirtinger, apply, number, register
+from gradc.ir.scalar import Index, Load, Number, Op, Scalar, Size, Wirtinger, apply, is_number, number, register
 from gradc.ir.walk import post_order
 from gradc.ops import emit, forms
 from gradc.ops.table import (
@@ -48,7 +48,7 @@ def _power_partials(y: Scalar, base: Scalar, exponent: Scalar) -> Sequence[Parti
         apply("not_equal", exponent, zero), times(exponent, apply("pow", base, minus_one(exponent)))
     )
     if isinstance(base, Number):
-        return exponent_varies, times(y, apply("log", base))
+        return exponent_varies, None if is_number(base, 0) else times(y, apply("log", base))
     return exponent_varies, guarded(apply("not_equal", base, number(0, base.dtype)), times(y, apply("log", base)))
 
 
