@@ -250,6 +250,19 @@ def _run(s: Step) -> None:
 
 
 @step
+def nothing_raised(s: Step) -> None:
+    """No ufunc's loop left an exception; Python repeats a call that did, and raises."""
+    good, bad = s.label("ok"), s.label("bad")
+    error = s.call("ptr", "PyErr_Occurred")
+    s.branch(s.equal("ptr", error, "null"), good, bad)
+    s.begin(bad)
+    s.do("PyErr_Clear")
+    s.leave(Leaving.PYTHON)
+    s.begin(good)
+    s.next()
+
+
+@step
 def succeeded(s: Step) -> None:
     """The kernel gave no failure; Python repeats one that did, and raises."""
     s.require(s.equal("i32", s.load("i32", "%call", Field.STATUS), "0"), otherwise=Leaving.PYTHON)

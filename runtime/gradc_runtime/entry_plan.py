@@ -126,6 +126,8 @@ class PlanWriter:
             self.step("hook", self.refer(one_thread.__exit__))
         if give_back:
             self.step("give_back", *give_back)
+        if kernel.may_raise:
+            self.step("nothing_raised")
         self.step("succeeded")
 
     def _workspace(self) -> tuple[int, ...]:

@@ -114,6 +114,8 @@ class LoadedKernel:
         #: what the machine code calls, see `gradc_runtime.routines`
         self.routine_texts = dict(routine_texts or {})
         self._routines = routines(self.routine_texts)
+        #: whether it calls what may leave an exception: SciPy's functions do, where ``scipy.special.seterr`` asks for it
+        self.may_raise = any(name.startswith(ufuncs.LOOP_PREFIX) for name in external)
         self._symbols = {
             name: address
             for room in (blas, interrupts, lapack, threads, ufuncs)

@@ -86,3 +86,14 @@ def test_kernels_cost_as_much_as_there_are_entries(transform):
     function = transform(lambda x: special.jv(1.5, x) * special.gammaln(x))
     few, many = (function.cost(np.linspace(0.1, 5, size)).flops for size in (1000, 4000))
     assert many == pytest.approx(4 * few, rel=0.05)
+
+
+@pytest.mark.parametrize("size", [1, 20, 20_000])
+def test_what_a_function_raises_is_raised(size):
+    function, points = gradc.jit(lambda x: special.psi(x) + 1), np.full(size, 0.5)
+    function(points)
+    points[0] = -1.0
+    assert np.isnan(function(points)[0])
+    with special.errstate(singular="raise"), pytest.raises(special.SpecialFunctionError, match="singularity"):
+        function(points)
+    assert np.isnan(function(points)[0])

@@ -12,7 +12,11 @@ from gradc.errors import ArgumentError, TraceError
 UFUNCS = [name for name in dir(special) if isinstance(getattr(special, name), np.ufunc)]
 #: Arguments that are valid nearly everywhere, by the number of arguments.
 POINTS = {1: (0.4,), 2: (2.0, 0.6), 3: (1.0, 2.0, 0.4), 4: (1.0, 2.0, 0.5, 0.3), 5: (1.0, 2.0, 0.5, 5.9, 0.3)}
-COMPLEX = {"hankel1", "hankel1e", "hankel2", "hankel2e", "kelvin", "modfresnelm", "modfresnelp", "wofz"}
+COMPLEX = {
+    name
+    for name in UFUNCS
+    if not any(set(types.replace("->", "")) <= set("dl") for types in getattr(special, name).types)
+}
 
 
 def arguments(ufunc):
