@@ -191,7 +191,7 @@ def jacobian(
     if sparse:
         from gradc.sparse import SparseFunction
 
-        return SparseFunction(f, _argnums(argnums), second_order=False)
+        return SparseFunction(f, _argnums(argnums), second_order=False, holomorphic=bool(holomorphic))
     return Function(f, Jacobian(_argnums(argnums), holomorphic=bool(holomorphic)))
 
 
@@ -213,7 +213,7 @@ def hessian(
     if sparse:
         from gradc.sparse import SparseFunction
 
-        return SparseFunction(f, _argnums(argnums), second_order=True)
+        return SparseFunction(f, _argnums(argnums), second_order=True, holomorphic=bool(holomorphic))
     return Function(f, Hessian(_argnums(argnums), holomorphic=bool(holomorphic)))
 
 

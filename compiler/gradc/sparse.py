@@ -25,6 +25,7 @@ class SparseEntries(Differential):
     """The entries of a Jacobian (or Hessian) by pattern: the shape, then values, presence, rows and columns of each."""
 
     second_order: bool = False
+    holomorphic: bool = False
 
     @property
     def name(self) -> str:
@@ -34,7 +35,8 @@ class SparseEntries(Differential):
         inputs = self.inputs(traced)
         if len(inputs) != 1 or len(traced.outputs) != 1:
             raise NonScalarOutputError(f"a sparse {self.name} takes one array argument and one output; got containers")
-        dense = Hessian(self.argnums) if self.second_order else Jacobian(self.argnums)
+        kind = Hessian if self.second_order else Jacobian
+        dense = kind(self.argnums, holomorphic=self.holomorphic)
         (matrix,) = simplify_outputs(dense.apply(traced).outputs)
         row_rank = matrix.rank - inputs[0].rank
         shape = _shape_vector(matrix.shape, row_rank)
@@ -54,10 +56,16 @@ def _shape_vector(shape: Shape, row_rank: int) -> Tensor:
 class SparseFunction(Function):
     """A `Function` whose result is a sparse matrix of shape (output entries, input entries), in CSR format."""
 
-    def __init__(self, function: Callable[..., Any], argnums: int | tuple[int, ...], second_order: bool) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        argnums: int | tuple[int, ...],
+        second_order: bool,
+        holomorphic: bool = False,
+    ) -> None:
         if isinstance(argnums, tuple):
             raise ArgumentError("sparse=True takes a single argnum")
-        super().__init__(function, SparseEntries(argnums, second_order))
+        super().__init__(function, SparseEntries(argnums, second_order, holomorphic))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         from scipy.sparse import csr_array

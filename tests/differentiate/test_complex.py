@@ -184,6 +184,15 @@ def test_single_precision_is_kept() -> None:
     assert by_x.dtype == np.float32
 
 
+def test_sparse_jacobians() -> None:
+    sparse = gradc.jacobian(lambda z: z**2, sparse=True, holomorphic=True)(Z)
+    np.testing.assert_allclose(sparse.toarray(), np.diag(2 * Z), rtol=1e-15)
+    waves = gradc.jacobian(lambda x: x * np.exp(1j * x), sparse=True)(X)
+    np.testing.assert_allclose(waves.toarray(), np.diag((1 + 1j * X) * np.exp(1j * X)), rtol=1e-13)
+    curvature = gradc.hessian(lambda z: np.sum(z**3), sparse=True, holomorphic=True)(Z)
+    np.testing.assert_allclose(curvature.toarray(), np.diag(6 * Z), rtol=1e-15)
+
+
 def test_vector_calculus_of_complex_fields() -> None:
     assert gradc.divergence(lambda p: 1j * p**2)(np.ones(2)) == 4j
     curl = gradc.curl(lambda p: np.array([p[1] * 1j, p[2], p[0]]))(np.ones(3))
