@@ -118,6 +118,21 @@ def traced_mask(v: Any) -> Any:
     return b
 
 
+def scattered_in_a_view(a: Any, i: Any) -> Any:
+    b = a.copy()
+    tail = b[1:]
+    tail[i[:1] % 2] *= -0.5
+    tail += 1.0
+    return np.sum(b * b), b.sum(axis=1)
+
+
+def swapped_columns_of_nothing(a: Any) -> Any:
+    b = a.copy()
+    b[[0, 1]] = b[[1, 0]]
+    b[np.array([True, False, True]), 1:-3:2] += 1.0
+    return b
+
+
 def integers_truncate(v: Any) -> Any:
     counts = np.zeros(3, dtype=int)
     counts[0] = 2.7
@@ -158,6 +173,8 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (scatter, (V,)),
     (traced_scatter, (V, I)),
     (traced_mask, (V,)),
+    (scattered_in_a_view, (A, I)),
+    (swapped_columns_of_nothing, (A,)),
     (integers_truncate, (V,)),
     (bools, (V,)),
     (out_argument, (V,)),

@@ -166,10 +166,18 @@ class ExpressionEmitter(AlgebraicEmitter):
                 continue
             stack.pop()
             result = self._emit(node)
+            rests_on = self._rests_on(node)
+            if rests_on > result.depth:
+                result = replace(result, depth=rests_on)
             self.builder.remember(known, node, result, result.depth)
             if self._log is not None:
                 self._log.append(node)
         return known[root]
+
+    def _rests_on(self, node: Scalar) -> int:
+        """The innermost scope whose facts made literals of operands: what is made of them holds only there, too."""
+        operands = [self._values.get(operand) for operand in (*node.children, *self._needs(node))]
+        return max((value.depth for value in operands if value is not None and value.literal is not None), default=0)
 
     def extent(self, extent: Extent) -> Value:
         """An extent as an int64."""

@@ -244,6 +244,8 @@ def _scatter(x: TracedArray, gather: _Gather, value: TracedArray) -> None:
     """``x[table] = value``: for each entry, the last of the table's rows that names it wins."""
     new = fitting(value, x)
     indices = assigned_indices(new, gather.shape)
+    if 0 in gather.shape:  # an empty selection writes nothing
+        return
     inside, winner, rest = _last_writer(x, gather)
     rank = len(gather.table_shape)
     table_positions = _unravelled(winner, gather.table_shape)
