@@ -152,6 +152,11 @@ FORMS = [
     form("np.polyint", lambda p: np.polyint(p), L),
     form("np.polyint", lambda p, k: np.polyint(p, m=2, k=k), U, W[:2]),
     form("np.poly", lambda r: np.poly(r), U),
+    form("np.poly1d", lambda p, x: np.poly1d(p)(x), L, U),
+    form("np.poly1d", lambda p, x: (np.poly1d(p).deriv() * np.poly1d([1.0, x, 2.0]) - 3)(x**2), U, 1.5),
+    form("np.poly1d", lambda p, q: (np.poly1d(p) ** 2 + 2 * np.poly1d(q).integ())(np.poly1d(q)).coeffs, U, W[:2]),
+    form("np.poly1d", lambda r, x: np.poly1d(r, True)(x) / np.poly1d(r)[1], U, 1.5),
+    form("np.poly1d", lambda x: np.poly1d([1.0, -2.0, 3.0])(x), U),
     form("np.vander", lambda x: np.vander(x), U),
     form("np.vander", lambda x: np.vander(x, 2, increasing=True), U),
     form("np.vander", lambda k: np.vander(k, 4), np.array([1, 3, 2])),
@@ -163,4 +168,6 @@ REFUSED = [
     form("np.polydiv", lambda p, q: np.polydiv(p, q), L, U),
     form("np.polyfit", lambda x, y: np.polyfit(x, y, 1), U, W),
     form("np.poly", lambda a: np.poly(a), Q),
+    form("np.poly1d", lambda p: np.poly1d(p).roots, L),
+    form("np.poly1d", lambda p, q: np.poly1d(p) / np.poly1d(q), L, U),
 ]

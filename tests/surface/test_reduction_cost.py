@@ -22,6 +22,7 @@ FUNCTIONS = [
     lambda x: np.cumprod(x.reshape(8, -1), axis=1),
     lambda x: np.maximum.accumulate(x),
     lambda x: np.minimum.accumulate(x[::-1]),
+    lambda x: np.logaddexp.accumulate(x),
     lambda x: np.nancumsum(x),
     lambda x: np.nancumprod(x),
     lambda x: np.diff(x),

@@ -10,14 +10,15 @@ import numpy as np
 from gradc.ir.algebra import less_equal
 from gradc.ir.scalar import INT64, index
 from gradc.ir.tensor import compute
+from gradc.ops.extern import called
 from gradc.trace.context import located
-from gradc.trace.creation import full
-from gradc.trace.elementwise import truth
+from gradc.trace.creation import full, zeros
+from gradc.trace.elementwise import apply_ufunc, truth, where
 from gradc.trace.joining import concatenate
 from gradc.trace.outputs import deliver
 from gradc.trace.reductions import accumulator, cast, ordered
 from gradc.trace.registry import implements, implements_named
-from gradc.trace.shaping import normal_axis, reshape
+from gradc.trace.shaping import moveaxis, normal_axis, reshape
 from gradc.trace.storage import entry
 from gradc.trace.tracer import TracedArray, lift, wrap
 
@@ -54,6 +55,21 @@ def accumulated(reducer: str, x: TracedArray, axis: int) -> TracedArray:
         reducer = {"sum": "max", "prod": "min"}.get(reducer, reducer)
         return truth(running(reducer, cast(x, INT64), axis))
     return running(reducer, x, axis)
+
+
+def log_add_exp(x: TracedArray, axis: int) -> TracedArray:
+    """The logarithms of running sums of exponentials: s, scaled by the greatest so far, goes on by ``s' = w s + e``."""
+    moved = moveaxis(x, axis, -1)
+    top = running("max", moved, -1)
+    finite = apply_ufunc(np.isfinite, [top])
+    level = where(finite, top, zeros(top.shape, x.dtype))
+    earlier = concatenate([level[..., :1], where(finite[..., :-1], level[..., :-1], level[..., 1:])], -1)
+    weight, term = (
+        apply_ufunc(np.exp, [apply_ufunc(np.subtract, [a, level])]) for a in (earlier, where(finite, moved, top))
+    )
+    total = wrap(called("recurrence", weight.tensor, term.tensor))
+    result = apply_ufunc(np.add, [apply_ufunc(np.log, [total]), level])
+    return wrap(moveaxis(result, -1, axis).tensor)
 
 
 def accumulate(reducer: str, a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> TracedArray:

@@ -16,7 +16,16 @@ import numpy as np
 
 from gradc.ir.scalar import EULER_GAMMA, PI, E, NamedConstant, number
 from gradc.ir.tensor import compute
-from gradc.trace import applying, index_tricks, joining, reductions, shaping, special_functions, surface
+from gradc.trace import (
+    applying,
+    index_tricks,
+    joining,
+    polynomial_objects,
+    reductions,
+    shaping,
+    special_functions,
+    surface,
+)
 from gradc.trace.builtin_types import STAND_INS, has_attribute, ordered, real_type, type_of, type_when_run
 from gradc.trace.context import current_trace, trace_error
 from gradc.trace.elementwise import where
@@ -115,6 +124,7 @@ OBJECTS: dict[int, Any] = {
     id(np.ndenumerate): applying.ndenumerate,
     id(np.nditer): applying.nditer,
     id(np.broadcast): shaping.Broadcast,
+    id(np.poly1d): polynomial_objects.TracedPolynomial,
 }
 
 

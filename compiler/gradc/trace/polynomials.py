@@ -22,7 +22,7 @@ from gradc.trace.tracer import TracedArray, known_value, lift
 
 def coefficients_of(p: Any) -> TracedArray:
     """Coefficients as a vector."""
-    given = lift(p.coeffs if isinstance(p, np.poly1d) else p)
+    given = lift(getattr(p, "coeffs", p))
     if given.ndim > 1:
         raise ValueError(located("Polynomial must be 1d only."))
     return given if given.ndim else reshape(given, (1,))
@@ -100,8 +100,16 @@ def _padded(p: TracedArray, missing: int) -> TracedArray:
     return concatenate([zeros(missing, p.dtype), p]) if missing > 0 else p
 
 
-implements(np.polyadd)(lambda a1, a2: _added(np.add, a1, a2))
-implements(np.polysub)(lambda a1, a2: _added(np.subtract, a1, a2))
+@implements(np.polyadd)
+def polyadd(a1: Any, a2: Any) -> TracedArray:
+    """The sum of two polynomials."""
+    return _added(np.add, a1, a2)
+
+
+@implements(np.polysub)
+def polysub(a1: Any, a2: Any) -> TracedArray:
+    """The difference of two polynomials."""
+    return _added(np.subtract, a1, a2)
 
 
 @implements(np.polymul)

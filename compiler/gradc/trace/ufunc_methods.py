@@ -208,6 +208,8 @@ def _accumulation(ufunc: np.ufunc, x: TracedArray, axis: int) -> TracedArray:
         return cumulative.accumulated(REDUCERS[_INVERSES[name].__name__], _rest_inverted(name, x, axis), axis)
     if x.extents[axis] == 0:
         return x
+    if name == "logaddexp" and x.dtype.kind == "f":
+        return cumulative.log_add_exp(x, axis)
     return stack(_chain(ufunc, "accumulate", _entries(ufunc, "accumulate", x, axis)), axis)
 
 
