@@ -36,7 +36,7 @@ from gradc.api import (
     vmap,
 )
 from gradc.config import get_num_threads, set_num_threads
-from gradc.control import checkpoint, cond, fori_loop, scan, while_loop
+from gradc.control import checkpoint, cond, custom_derivative, fori_loop, scan, while_loop
 from gradc.errors import (
     ArgumentError,
     CompileError,
@@ -73,6 +73,7 @@ __all__ = [
     "checkpoint",
     "cond",
     "curl",
+    "custom_derivative",
     "divergence",
     "elementwise_grad",
     "equal",

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradc.errors import ArgumentError
 from gradc.trace.containers import flatten, unflatten
-from gradc.trace.context import active_trace
+from gradc.trace.context import active_trace, current_trace
 from gradc.trace.tracer import TracedArray, known_value
 
 
@@ -177,3 +177,73 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         return _traced().checkpointed(lambda given: f(*given[0], **given[1]), [(args, kwargs)])
 
     return checkpointed
+
+
+class custom_derivative:
+    """A function whose derivative is what you say: a decorator, with rules by JAX's conventions.
+
+    - ``f.defjvp(rule)``: ``rule(primals, tangents)`` returns ``(result, tangent)``; the tangent is linear in the tangents, so
+      reverse mode, its transpose, is known as well.
+    - ``f.defvjp(fwd, bwd)``: ``fwd(*args)`` returns ``(result, residuals)``, ``bwd(residuals, cotangent)`` a tuple with a
+      cotangent per argument (None for zeros).
+
+    Both may be given: each serves its mode. The rules are differentiated themselves where a second derivative is asked for.
+
+    Raises
+    ------
+    TraceError
+        If a rule returns something else, if there is none for the mode that is asked for, or if the function reads a traced
+        array from outside that is differentiated: pass it as an argument.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> @gradc.custom_derivative
+    ... def softplus(x):
+    ...     return np.logaddexp(0.0, x)
+    >>> @softplus.defjvp
+    ... def rule(primals, tangents):
+    ...     (x,), (dx,) = primals, tangents
+    ...     return softplus(x), dx / (1 + np.exp(-x))
+    >>> gradc.grad(softplus)(0.0), gradc.grad(gradc.grad(softplus))(0.0)
+    (0.5, 0.25)
+
+    """
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        _check_callable("custom_derivative", f=f)
+        functools.update_wrapper(self, f)
+        self._function = f
+        self._forward: Callable[..., Any] | None = None
+        self._pair: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+
+    def defjvp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Give the rule for forward mode; returns the rule."""
+        _check_callable("defjvp", rule=rule)
+        self._forward = rule
+        return rule
+
+    def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
+        """Give the rule for reverse mode."""
+        _check_callable("defvjp", fwd=fwd, bwd=bwd)
+        self._pair = fwd, bwd
+
+    def __call__(self, *args: Any) -> Any:
+        if active_trace() is None or (self._forward is None and self._pair is None):
+            return self._function(*args)
+        from gradc.trace.custom import with_rule
+
+        name = getattr(self._function, "__name__", "f")
+        return with_rule(self, name, self._function, args, self._forward, self._pair)
+
+    def __gradc_stand_in__(self, path: Any, stand_in: Any) -> custom_derivative:
+        """The same function over traced copies; the rule may call it by its name."""
+        from gradc.trace.paths import identical
+
+        identical(self, path)
+        twin = custom_derivative(stand_in(self._function, path.attribute("_function")))
+        current_trace().copies["object", id(self)] = (twin, self, path)
+        if self._forward is not None:
+            twin._forward = stand_in(self._forward, path.attribute("_forward"))
+        if self._pair is not None:
+            twin._pair = tuple(stand_in(f, path.attribute("_pair")) for f in self._pair)
+        return twin

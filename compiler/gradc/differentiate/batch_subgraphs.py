@@ -29,6 +29,7 @@ from gradc.ir.tensor import (
     projection,
 )
 from gradc.ir.walk import depending
+from gradc.ops.custom import PREFIX, CustomRule, entered, rule_of
 
 #: `gradc.differentiate.batch.batch`
 Batch = Callable[[Sequence[Tensor], Mapping[Tensor, Tensor], Extent], tuple[Tensor, ...]]
@@ -46,8 +47,16 @@ def batched_node(node: MultiNode, images: Sequence[Tensor | None], extent: Exten
     if isinstance(node, Cond):
         return _batched_branch(node, images, extent, batch)
     assert isinstance(node, Call)
+    policy = node.policy
+    if policy.startswith(PREFIX):
+        rule = rule_of(policy)
+        images = [
+            image or (repeated(operand, extent) if k < rule.arguments else None)
+            for k, (operand, image) in enumerate(zip(node.operands, images, strict=True))
+        ]
+        policy = entered(_batched_rule(rule, [image is not None for image in images], extent, batch))
     graph = _batched_graph(node.graph, [image is not None for image in images], extent, batch)
-    made = call(graph, _given(node.operands, images), node.policy, node.tag)
+    made = call(graph, _given(node.operands, images), policy, node.tag)
     return [projection(made, k) for k in range(len(node.results))]
 
 
@@ -64,6 +73,23 @@ def _batched_graph(graph: Graph, has_axis: Sequence[bool], extent: Extent, batch
     inputs = [_with_axis(t, extent) if has else t for t, has in zip(graph.inputs, has_axis, strict=True)]
     wide: dict[Tensor, Tensor] = {t: w for t, w, has in zip(graph.inputs, inputs, has_axis, strict=True) if has}
     return Graph(tuple(inputs), batch(graph.outputs, wide, extent))
+
+
+def _batched_rule(rule: CustomRule, has_axis: Sequence[bool], extent: Extent, batch: Batch) -> CustomRule:
+    """The rule of a call whose operands have the axis where it is said; all arguments have."""
+
+    def wide(graph: Graph | None, fixed: Sequence[bool]) -> Graph | None:
+        if graph is None:
+            return None
+        return _batched_graph(graph, [*fixed, *[True] * (len(graph.inputs) - len(fixed))], extent, batch)
+
+    return CustomRule(
+        rule.name,
+        rule.arguments,
+        wide(rule.pushforward, has_axis),
+        wide(rule.residuals, has_axis),
+        wide(rule.pullback, has_axis[rule.arguments :]),
+    )
 
 
 def _batched_branch(node: Cond, images: Sequence[Tensor | None], extent: Extent, batch: Batch) -> Sequence[Tensor]:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeGuard
 
-from gradc.differentiate import library, loops, subgraphs
+from gradc.differentiate import custom, library, loops, subgraphs
+from gradc.differentiate.batch import batch
 from gradc.differentiate.loops import Pullback, Pushforward
 from gradc.ir.source import carry_lines
-from gradc.ir.tensor import Extern, Loop, MultiNode, Shape, Tensor
+from gradc.ir.tensor import Call, Extern, Loop, MultiNode, Shape, Tensor
+from gradc.ops.custom import PREFIX
+
+
+def is_custom(node: MultiNode) -> TypeGuard[Call]:
+    """Whether a node is a call with a derivative rule of the user's own."""
+    return isinstance(node, Call) and node.policy.startswith(PREFIX)
 
 
 def pushed_forward(
@@ -18,6 +26,8 @@ def pushed_forward(
         found = library.pushed_forward(node, tangents, directions)
     elif isinstance(node, Loop):
         found = loops.pushed_through_loop(node, tangents, directions, push)
+    elif is_custom(node):
+        found = custom.pushed_through_rule(node, tangents, directions, batch)
     else:
         found = subgraphs.pushed_through_subgraphs(node, tangents, directions, push)
     for tangent in found.values():
@@ -33,4 +43,6 @@ def pulled_back(
         return library.pulled_back(node, cotangents, directions, wanted)
     if isinstance(node, Loop):
         return loops.pulled_through_loop(node, cotangents, directions, wanted, pull)
+    if is_custom(node):
+        return custom.pulled_through_rule(node, cotangents, directions, wanted, batch, pull)
     return subgraphs.pulled_through_subgraphs(node, cotangents, directions, wanted, pull)

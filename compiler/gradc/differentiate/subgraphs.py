@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gradc.differentiate.activity import moving_outputs
 from gradc.differentiate.loops import Pullback, Pushforward, fresh_input, zeros
-from gradc.errors import TraceError
 from gradc.ir.tensor import Call, Cond, Graph, Input, MultiNode, Shape, Tensor, call, cond, projection
 from gradc.ir.walk import graph_order
 
@@ -37,7 +36,6 @@ def pushed_through_subgraphs(
     """The tangents of the results, by their position, given those of all operands."""
     if isinstance(node, Call) and node.policy == _HELD:
         return {}
-    _refuse_custom(node, "forward")
     given = tangents[len(tangents) - len(_arguments(node)) :]
     places = [k for k, tangent in enumerate(given) if tangent is not None]
     moving = [False] * len(node.results)
@@ -63,7 +61,6 @@ def pulled_through_subgraphs(
     """The operands that are wanted, each with its cotangent."""
     if isinstance(node, Call) and node.policy == _HELD:
         return
-    _refuse_custom(node, "reverse")
     arguments = _arguments(node)
     skipped = len(node.operands) - len(arguments)
     asked = [k for k, t in enumerate(arguments) if wanted[skipped + k] and t.dtype.kind in "fc"]
@@ -96,8 +93,3 @@ def _without(graph: Graph, count: int, read: set[int]) -> Graph:
     """The graph without those of its first ``count`` inputs that nobody reads."""
     inputs: list[Input] = [t for k, t in enumerate(graph.inputs) if k >= count or k in read]
     return Graph(tuple(inputs), graph.outputs)
-
-
-def _refuse_custom(node: MultiNode, mode: str) -> None:
-    if isinstance(node, Call) and node.policy.startswith("custom:"):
-        raise TraceError(f"{node.policy.removeprefix('custom:')} has no {mode}-mode derivative")

@@ -26,6 +26,7 @@ from gradc.ir.tensor import (
     projection,
 )
 from gradc.ir.walk import graph_order, operands_of
+from gradc.ops.custom import PREFIX
 
 SimplifyGraph = Callable[[Graph], Graph]
 
@@ -142,6 +143,10 @@ def _trimmed(
     node = with_operands(node, operands)
     if isinstance(node, Loop):
         return _Trimmed.of(node, used).results(simplify_graph)
+    if isinstance(node, Call) and node.policy.startswith(PREFIX):  # its rule speaks of all arguments and results
+        graph = simplify_graph(node.graph)
+        whole = call(Graph(node.graph.inputs, graph.outputs), node.operands, node.policy, node.tag)
+        return {position: projection(whole, position) for position in used}
     graphs = [node.true_graph, node.false_graph] if isinstance(node, Cond) else [node.graph]  # type: ignore[attr-defined]
     graphs = [simplify_graph(Graph(g.inputs, tuple(g.outputs[k] for k in used))) for g in graphs]
     arguments = node.operands[len(node.operands) - len(graphs[0].inputs) :]

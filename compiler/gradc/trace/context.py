@@ -54,6 +54,8 @@ class Trace:
         self.volatile = False
         #: the bodies of loops and branches that are being run, innermost last
         self.bodies: list[object] = []
+        #: the functions with derivative rules whose rules are being run, innermost last
+        self.rules: list[Any] = []
         #: what those functions are given
         self.local: set[Input] = set()
         self._names: dict[str, int] = {}
