@@ -56,8 +56,9 @@ def from_sympy(expr: Any, args: Any = None) -> Function:
     expr
         An expression, a relation, a Matrix or array, or a list, tuple or dict of them. Known are the elementary
         functions, ``Piecewise``, ``Max``/``Min``, ``Abs``, ``sign``, ``Heaviside``, ``floor``/``ceiling``, ``Mod``,
-        ``erf``/``erfc``, ``gamma``, ``loggamma``, ``polygamma``, ``Sum``/``Product`` over an index with entries of an
-        ``IndexedBase``, and of MatrixSymbols of any size sums, products, powers, transposes, inverses, traces and
+        ``erf`` and its relatives, ``gamma``, ``loggamma``, ``polygamma``, Bessel and Airy functions, exponential,
+        trigonometric and Fresnel integrals, ``elliptic_k``, ``elliptic_f``, ``Sum``/``Product`` over an index with
+        entries of an ``IndexedBase``, and of MatrixSymbols of any size sums, products, powers, transposes, inverses, traces and
         determinants.
     args
         The arguments in order, as for ``lambdify``: symbols, IndexedBases, MatrixSymbols, and lists, tuples or matrices of

@@ -19,6 +19,11 @@ _FUNCTIONS = {
     "atan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "asinh": "arcsinh", "acosh": "arccosh",
     "atanh": "arctanh", "Abs": "abs", "sign": "sign", "floor": "floor", "ceiling": "ceil", "erf": "erf", "erfc": "erfc",
     "atan2": "arctan2",
+    "erfi": "erfi", "erfinv": "erfinv", "Ei": "expi", "Si": "sine_integral", "Ci": "cosine_integral",
+    "Shi": "hyperbolic_sine_integral", "Chi": "hyperbolic_cosine_integral", "fresnels": "fresnel_sine",
+    "fresnelc": "fresnel_cosine", "airyai": "airy_ai", "airyaiprime": "airy_ai_slope", "airybi": "airy_bi",
+    "airybiprime": "airy_bi_slope", "besselj": "jv", "bessely": "yv", "besseli": "iv", "besselk": "kv",
+    "elliptic_k": "ellipk", "elliptic_f": "ellipkinc",
     # rewritten for precision by sympy.codegen
     "expm1": "expm1", "log1p": "log1p", "exp2": "exp2", "log2": "log2", "log10": "log10", "Sqrt": "sqrt", "Cbrt": "cbrt",
 }  # fmt: skip
