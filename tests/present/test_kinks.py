@@ -120,3 +120,14 @@ def test_prints():
     assert str(kinks[0]) == (
         "abs(x - 1) where x = 1: -1 from the left, 1 from the right, 0 is used: the mean of the one-sided values"
     )
+
+
+def test_entries_that_are_read_by_their_place_in_the_order():
+    (kink,) = gradc.grad(lambda x: np.median(x)).formula(gradc.vector(5)).kinks()
+    assert str(kink) == (
+        "x[argsort(x)[4]] where two x[i] are equal: 0 or 1 from the left, 1 or 0 from the right, 0 or 1 is used: "
+        "equal entries keep their order"
+    )
+    (kink,) = gradc.grad(lambda x: np.sum(np.sort(x, axis=1) ** 2)).formula(gradc.matrix(3, 4)).kinks()
+    assert str(kink.where) == "two x[i, k] are equal"
+    assert not gradc.grad(lambda x: np.sum(x * np.argsort(np.arange(5.0)))).formula(gradc.vector(5)).kinks()

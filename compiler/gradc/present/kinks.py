@@ -16,7 +16,7 @@ from gradc.ir.algebra import Substitution, convert, difference, split_coefficien
 from gradc.ir.intern import Node
 from gradc.ir.scalar import Apply, Load, Number, Scalar, Size, index, is_apply, is_number, load, number
 from gradc.ir.source import SourceLine, lines_of, record_line
-from gradc.ir.tensor import Compute, Graph, Input, Shape, Tensor, compute, input_tensor
+from gradc.ir.tensor import Compute, Graph, Input, Projection, Shape, Tensor, compute, input_tensor
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
 from gradc.ops.kinks import Site, Slope, sites_of
 from gradc.present.index_form import IndexForm
@@ -174,6 +174,20 @@ def _kinks_in(node: Compute, moving: set[Node], writer: _Writer) -> Iterator[Kin
                     yield kink
     if node.reducer in ("max", "min") and moves(node.body):
         yield writer.extremum(node)
+    for read, place in _sorted_reads(node, moving).values():
+        yield writer.order(read, place)
+
+
+def _sorted_reads(node: Compute, moving: set[Node]) -> dict[Tensor, tuple[Load, Load]]:
+    """What is read through a permutation that changes with the inputs, and the entry that says where: one of each."""
+    found: dict[Tensor, tuple[Load, Load]] = {}
+    for read in loads_of(node.body):
+        for place in loads_of(*read.indices):
+            tensor = place.tensor
+            is_permutation = isinstance(tensor, Projection) and tensor.source.results[tensor.position].below is not None
+            if is_permutation and read.dtype.kind == "f" and read.tensor in moving and tensor in moving:
+                found.setdefault(tensor, (read, place))
+    return found
 
 
 def _turned(site: Site) -> Site:
@@ -325,6 +339,24 @@ class _Writer:
             self._slope(right),
             Written("1/k", r"\tfrac{1}{k}"),
             "shared equally by the k entries that tie",
+            self._line,
+        )
+
+    def order(self, read: Load, place: Load) -> Kink:
+        """The row of an entry that is read by its place in the order."""
+        assert isinstance(place.tensor, Projection)
+        (keys,) = place.tensor.source.operands
+        front = [self._form.scalar(position, self._letters) for position in place.indices[:-1]]
+        notation = self._form.entry(keys, (*front, *self._form.letters(1, self._letters)))
+        entry = Written(PlainWriter().text(notation), LatexWriter().text(notation))
+        return Kink(
+            self._written(self._shortened([read])(read)),
+            entry,
+            Written(f"two {entry.plain} are equal", rf"\text{{two }} {entry.latex} \text{{ are equal}}"),
+            Written("0 or 1", r"0 \text{ or } 1"),
+            Written("1 or 0", r"1 \text{ or } 0"),
+            Written("0 or 1", r"0 \text{ or } 1"),
+            "equal entries keep their order",
             self._line,
         )
 
