@@ -161,6 +161,8 @@ _QUESTIONS = [
     form("np.issubdtype", lambda x: x * 2 if np.issubdtype(x.dtype, np.floating) else x, X),
     form("np.isdtype", lambda x: x * 2 if np.isdtype(x.dtype, "real floating") else x, X),
     form("np.isdtype", lambda n: n * 2 if np.isdtype(n.dtype, ("integral", "bool")) else n, I),
+    form("np.iterable", lambda x: x * 2 if np.iterable(x) and not np.iterable(x[0]) else x, X),
+    form("np.from_dlpack", lambda x: np.from_dlpack(x) * 2, X),
     form("np.isscalar", lambda x: x * 2 if np.isscalar(2.0) and not np.isscalar(x) else x, X),
     form("np.iscomplexobj np.isrealobj", lambda x: x * 2 if np.isrealobj(x) and not np.iscomplexobj(x) else x, X),
     form("np.sin", lambda x: np.sin(x) * _closest(x), X),

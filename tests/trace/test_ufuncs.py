@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradc import grad, jit
+from gradc import grad, hessian, jit
 from gradc.errors import DTypeError, ShapeError, TraceError
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e300, -1e-300, 5e-324, np.inf, -np.inf, np.nan, 7.25])
@@ -165,13 +165,33 @@ def test_the_work_of_scattering_grows_with_what_is_scattered():
 
 
 def test_the_work_of_a_product_at_places_that_are_not_known():
-    def scattered(x, places, v):
-        out = x * 1.0
+    def scattered(v, places):
+        out = v * 1.0
         np.multiply.at(out, places, v)
-        return out
+        return out.sum()
 
-    small, large = (jit(scattered).cost(np.ones(n), np.arange(n), np.ones(n)).flops for n in (1000, 2000))
-    assert large < 2.5 * small
+    for function in (jit(scattered), grad(scattered)):
+        small, large = (function.cost(np.ones(n), np.arange(n)).flops for n in (1000, 2000))
+        assert large < 2.5 * small
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 3])
+def test_both_derivatives_of_a_product_at_places_that_are_not_known(zeros):
+    values = np.array([2.0, -3.0, 0.5, 1.5, -0.7])
+    values[:zeros] = 0.0
+    places, weights = np.array([0, 0, 1, 1, 0]), np.array([1.0, -2.0])
+
+    def scattered(v, places):
+        out = np.ones(2)
+        np.multiply.at(out, places, v)
+        return (out * weights).sum()
+
+    def written(v, places):
+        return v[0] * v[1] * v[4] - 2 * v[2] * v[3]
+
+    np.testing.assert_allclose(grad(scattered)(values, places), grad(written)(values, places), rtol=1e-14)
+    if zeros < 2:
+        np.testing.assert_allclose(hessian(scattered)(values, places), hessian(written)(values, places), rtol=1e-14)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.uint8])

@@ -100,6 +100,13 @@ def may_share_memory(a: Any, b: Any, max_work: Any = None) -> bool:
     return bool(first.size and second.size and first.min() <= second.max() and second.min() <= first.max())
 
 
+@implements(np.from_dlpack)
+def from_dlpack(x: Any, /, *, device: Any = None, copy: Any = None) -> TracedArray:
+    """The array itself, or a copy: traced arrays are all of one library."""
+    array = lift(x)
+    return TracedArray(array.tensor) if copy else array
+
+
 def _places(x: TracedArray) -> np.ndarray:
     """Which entries of the storage an array is."""
     region = x.region() or whole(x.extents)

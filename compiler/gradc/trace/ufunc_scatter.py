@@ -12,7 +12,8 @@ from gradc.ir.scalar import BOOL, DType, index, load
 from gradc.ir.tensor import compute, constant
 from gradc.trace import ufuncs
 from gradc.trace.context import dtype_error, index_error, trace_error
-from gradc.trace.elementwise import apply_ufunc, loop_dtypes, where
+from gradc.trace.creation import ones_like, zeros_like
+from gradc.trace.elementwise import apply_ufunc, elementwise, loop_dtypes, where
 from gradc.trace.indexing import accumulate_at
 from gradc.trace.outputs import deliver
 from gradc.trace.reductions import cast
@@ -51,6 +52,9 @@ def at(ufunc: np.ufunc, inputs: Sequence[Any], keywords: dict[str, Any]) -> None
     if name in ("multiply", "divide") and kept and places is not None:
         _product_at(ufunc, target, places, operands[0])
         return
+    if name in ("multiply", "divide") and target.dtype.kind == "f":
+        target[...] = apply_ufunc(ufunc, [target, _product_by_place(target, key, operands[0])])
+        return
     if name in _AT_ONCE and kept:
         accumulate_at(target, key, operands[0], _AT_ONCE[name], ufunc)
         return
@@ -71,6 +75,40 @@ def _product_at(ufunc: np.ufunc, target: TracedArray, places: np.ndarray, value:
     products, named = _products(lift(factors), 0, flat[order])
     where_ = _positions(target, named)
     target[where_] = apply_ufunc(ufunc, [target[where_], products])
+
+
+def _product_by_place(target: TracedArray, key: Any, value: TracedArray) -> TracedArray:
+    """The product of the factors of each entry, at places that are not known.
+
+    The derivative is that of the exponential of the sum of logarithms, which is a scatter like the product itself; the value is
+    the product. A factor that is zero is left out of both: if it is the only one of its entry, it multiplies the others.
+    """
+    factors = cast(value, target.dtype)
+    is_zero = apply_ufunc(np.equal, [factors, 0])
+    others = where(is_zero, target.dtype.type(1), factors)
+
+    def scattered(start: int, entries: TracedArray, reducer: str, ufunc: np.ufunc) -> TracedArray:
+        result = zeros_like(target) if not start else ones_like(target)
+        accumulate_at(result, key, entries, reducer, ufunc)
+        return result
+
+    product = _constant(scattered(1, others, "prod", np.multiply))
+    logarithm = scattered(0, apply_ufunc(np.log, [apply_ufunc(np.absolute, [others])]), "sum", np.add)
+    moved = apply_ufunc(np.exp, [apply_ufunc(np.subtract, [logarithm, _constant(logarithm)])])
+    product = apply_ufunc(
+        np.multiply, [product, where(apply_ufunc(np.isfinite, [logarithm]), moved, target.dtype.type(1))]
+    )
+    zeros = scattered(0, cast(is_zero, target.dtype), "sum", np.add)
+    alone = scattered(0, where(is_zero, factors, target.dtype.type(0)), "sum", np.add)
+    with_one = where(
+        apply_ufunc(np.equal, [zeros, 1]), apply_ufunc(np.multiply, [product, alone]), target.dtype.type(0)
+    )
+    return where(apply_ufunc(np.equal, [zeros, 0]), product, with_one)
+
+
+def _constant(x: TracedArray) -> TracedArray:
+    """The value, through which no derivative passes."""
+    return elementwise("stop_gradient", [x], [x.dtype])
 
 
 def _positions(target: TracedArray, places: np.ndarray) -> tuple[TracedArray, ...]:
