@@ -53,6 +53,7 @@ from gradc.trace.specs import array, matrix, scalar, vector
 
 if _TYPE_CHECKING:
     from gradc.diagnosis import explain_nan
+    from gradc.implicit import root
     from gradc.plotting import plot
     from gradc.symbolic import from_sympy
 
@@ -93,6 +94,7 @@ __all__ = [
     "linearize",
     "matrix",
     "plot",
+    "root",
     "scalar",
     "scan",
     "set_num_threads",
@@ -108,7 +110,12 @@ __all__ = [
 del _ops, _verify
 
 #: Names whose modules are imported at their first use.
-_LATER = {"explain_nan": "gradc.diagnosis", "from_sympy": "gradc.symbolic", "plot": "gradc.plotting"}
+_LATER = {
+    "explain_nan": "gradc.diagnosis",
+    "from_sympy": "gradc.symbolic",
+    "plot": "gradc.plotting",
+    "root": "gradc.implicit",
+}
 
 
 def __getattr__(name: str) -> _Any:

@@ -314,3 +314,15 @@ def test_batched_while(which: tuple[bool, bool]) -> None:
     for k in range(3):
         (one,) = run(x, outputs, [v[k] if v.ndim else v for v in values])
         np.testing.assert_allclose(every[k], one, rtol=1e-14)
+
+
+def test_batched_while_whose_condition_sees_the_axis_after_a_step() -> None:
+    """The state that the condition reads is the same for all examples until a step makes it differ."""
+    x = inputs(())
+    body = graph_of(lambda t, s, k, c: (s + c, k + 1, c), T, array(), Spec((), INT64), array())
+    going = graph_of(lambda t, s, k, c: s < 5, T, array(), Spec((), INT64), array())
+    start = [compute((), number(0.0, FLOAT64)), compute((), number(0, INT64)), x[0]]
+    outputs = results(loop(body, trip=None, init=start, condition=going))[1:2]
+    wide = {x[0]: input_tensor("all", (3,), FLOAT64)}
+    (counts,) = run([wide[x[0]]], batch(outputs, wide, 3), [np.array([1.0, 2.0, 0.5])])
+    np.testing.assert_array_equal(counts, [5, 3, 10])

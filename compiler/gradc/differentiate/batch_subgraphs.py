@@ -29,7 +29,7 @@ from gradc.ir.tensor import (
     projection,
 )
 from gradc.ir.walk import depending
-from gradc.ops.custom import PREFIX, CustomRule, entered, rule_of
+from gradc.ops.custom import PREFIX, CustomRule, argument_count, entered, is_own, rule_of
 
 #: `gradc.differentiate.batch.batch`
 Batch = Callable[[Sequence[Tensor], Mapping[Tensor, Tensor], Extent], tuple[Tensor, ...]]
@@ -49,12 +49,13 @@ def batched_node(node: MultiNode, images: Sequence[Tensor | None], extent: Exten
     assert isinstance(node, Call)
     policy = node.policy
     if policy.startswith(PREFIX):
-        rule = rule_of(policy)
+        count = argument_count(policy)
         images = [
-            image or (repeated(operand, extent) if k < rule.arguments else None)
+            image or (repeated(operand, extent) if k < count else None)
             for k, (operand, image) in enumerate(zip(node.operands, images, strict=True))
         ]
-        policy = entered(_batched_rule(rule, [image is not None for image in images], extent, batch))
+        if not is_own(policy):
+            policy = entered(_batched_rule(rule_of(policy), [image is not None for image in images], extent, batch))
     graph = _batched_graph(node.graph, [image is not None for image in images], extent, batch)
     made = call(graph, _given(node.operands, images), policy, node.tag)
     return [projection(made, k) for k in range(len(node.results))]
@@ -153,17 +154,22 @@ class _BatchedLoop:
         node = self.node
         carried = node.body.inputs[1 : node.state_count + 1]
         found = {t for t, image in zip(node.body.inputs[1:], self.images, strict=True) if image is not None}
-        if node.condition is not None:
-            named = dict(zip(node.condition.inputs, self._tested(), strict=True))
-            roots = [own for own, t in named.items() if t in found]
-            if set(node.condition.outputs) & depending(node.condition.outputs, roots):
-                found |= set(carried)  # each example ends at a step of its own
         while True:
             moved = depending(node.body.outputs, found)
             more = {t for k, t in enumerate(carried) if node.body.outputs[k] in moved} - found
+            if self._ends_apart(found):
+                more |= set(carried) - found
             if not more:
                 return {t: _with_axis(t, self.extent) for t in node.body.inputs if t in found}
             found |= more
+
+    def _ends_apart(self, wide: set[Input]) -> bool:
+        """Whether examples end at steps of their own."""
+        condition = self.node.condition
+        if condition is None:
+            return False
+        roots = [own for own, t in zip(condition.inputs, self._tested(), strict=True) if t in wide]
+        return bool(set(condition.outputs) & depending(condition.outputs, roots))
 
     def _tested(self) -> list[Input]:
         """The body's inputs that the condition's stand for."""

@@ -9,7 +9,7 @@ from gradc.errors import TraceError
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Call, Extent, Graph, Input, Shape, Tensor, call, projection
 from gradc.ir.walk import graph_order
-from gradc.ops.custom import SELF, rule_of
+from gradc.ops.custom import is_own, rule_of
 
 #: `gradc.differentiate.batch.batch`
 Batch = Callable[[Sequence[Tensor], Mapping[Tensor, Tensor], Extent], tuple[Tensor, ...]]
@@ -99,7 +99,7 @@ def _named(outputs: Sequence[Tensor], policy: str) -> tuple[Tensor, ...]:
     """A rule's outputs, in which calls of the function itself name its rule."""
     mapping: dict[Tensor, Tensor] = {}
     for node in graph_order(outputs):
-        if isinstance(node, Call) and node.policy == SELF:
+        if isinstance(node, Call) and is_own(node.policy):
             named = call(node.graph, replace_tensors(node.operands, mapping), policy)
             mapping |= {projection(node, k): projection(named, k) for k in range(len(node.results))}
     return replace_tensors(outputs, mapping)

@@ -8,8 +8,8 @@ from gradc.ir.intern import digest_of
 from gradc.ir.tensor import Graph
 
 PREFIX = "custom:"
-#: The policy, inside the graphs of a rule, of calls that have this very rule.
-SELF = PREFIX + "^"
+#: What the policy of calls begins with, inside the graphs of a rule, that have this very rule; the number of arguments follows.
+_SELF = PREFIX + "^"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,3 +43,18 @@ def entered(rule: CustomRule) -> str:
 def rule_of(policy: str) -> CustomRule:
     """The rule behind a policy."""
     return _rules[policy.removeprefix(PREFIX)]
+
+
+def own_policy(arguments: int) -> str:
+    """The policy of calls of a function inside the graphs of its own rule."""
+    return f"{_SELF}{arguments}"
+
+
+def is_own(policy: str) -> bool:
+    """Whether a call has the rule that it stands in."""
+    return policy.startswith(_SELF)
+
+
+def argument_count(policy: str) -> int:
+    """How many of the operands of a call are arguments."""
+    return int(policy.removeprefix(_SELF)) if is_own(policy) else rule_of(policy).arguments

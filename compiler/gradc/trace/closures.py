@@ -32,7 +32,7 @@ class Leaf:
 
     def fresh(self) -> Input:
         """An input of its own for it."""
-        return current_trace().body_input(self.path, self.shape, self.dtype)
+        return current_trace().argument(self.path, self.shape, self.dtype)
 
 
 def handle(item: Input, weak: bool, immutable: bool) -> TracedArray:
@@ -81,11 +81,12 @@ def known_before() -> frozenset[Node]:
 
 
 def closed(
-    groups: Sequence[tuple[Sequence[Tensor], Sequence[Input]]], outside: frozenset[Node]
+    groups: Sequence[tuple[Sequence[Tensor], Sequence[Input]]], outside: frozenset[Node], *, done: bool = True
 ) -> tuple[list[Graph], list[Tensor]]:
     """Sub-graphs (outputs, own inputs) with what they capture as further inputs, the same for all; and the captured tensors.
 
-    Captured are: inputs of the outer function, and nodes of ``outside`` that don't depend on inputs of their own.
+    Captured are: inputs of the outer function, and nodes of ``outside`` that don't depend on inputs of their own. When the
+    functions are ``done`` nothing else may read these inputs.
     """
     captured: dict[Tensor, Input] = {}
     own = {t for _, inputs in groups for t in inputs}
@@ -94,6 +95,8 @@ def closed(
             if node not in captured:
                 name = current_trace().unique_name("captured")
                 captured[node] = input_tensor(name, node.shape, node.dtype)
+    if done:
+        current_trace().local |= own
     graphs = [Graph((*inputs, *captured.values()), replace_tensors(outputs, captured)) for outputs, inputs in groups]
     return graphs, list(captured)
 

@@ -56,7 +56,7 @@ class Trace:
         self.bodies: list[object] = []
         #: the functions with derivative rules whose rules are being run, innermost last
         self.rules: list[Any] = []
-        #: what those functions are given
+        #: what those functions were given that are done
         self.local: set[Input] = set()
         self._names: dict[str, int] = {}
 
@@ -80,12 +80,6 @@ class Trace:
         tensor = input_tensor(self.unique_name(name), shape, dtype)
         if value is not None:
             self.values[tensor] = value
-        return tensor
-
-    def body_input(self, name: str, shape: tuple[Any, ...], dtype: np.dtype[Any]) -> Input:
-        """A new input for what the function of a loop or branch is given."""
-        tensor = self.argument(name, shape, dtype)
-        self.local.add(tensor)
         return tensor
 
     def capture(self, path: Path, value: np.ndarray | np.generic | complex, weak: bool) -> Input:

@@ -121,7 +121,7 @@ def scan(
     carry = _Carry(init, "init")
     while True:
         outside = known_before()
-        counter = current_trace().body_input("step", (), INT64)
+        counter = current_trace().argument("step", (), INT64)
         slices = [Leaf(path, x.extents[1:], x.dtype, False) for x, path in zip(sequences, paths, strict=True)]
         with current_trace().body():
             states, given = carry.fresh()
@@ -200,7 +200,7 @@ def _counted(function: Callable[..., Any], begin: TracedArray, length: Any, init
     carry = _Carry(init, "init")
     while True:
         outside = known_before()
-        counter = current_trace().body_input("i", (), INT64)
+        counter = current_trace().argument("i", (), INT64)
         with current_trace().body():
             states, given = carry.fresh()
             position = TracedArray(counter, weak=True) + begin
@@ -236,13 +236,13 @@ def while_loop(condition: Callable[..., Any], function: Callable[..., Any], init
     carry = _Carry(init, "init")
     while True:
         outside = known_before()
-        counter = current_trace().body_input("step", (), INT64)
+        counter = current_trace().argument("step", (), INT64)
         with current_trace().body():
             states, given = carry.fresh()
             body = run(function, [given], [counter, *states])
         if carry.takes(body, body.tree, body.leaves, "while_loop's body"):
             break
-    count = current_trace().body_input("step", (), INT64)
+    count = current_trace().argument("step", (), INT64)
     with current_trace().body():
         tested, given = carry.fresh()
         test = run(condition, [given], [count, *tested])

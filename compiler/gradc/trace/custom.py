@@ -12,7 +12,7 @@ from gradc.ir.scalar import index, load, number
 from gradc.ir.tensor import Call, Graph, Input, Tensor, call, compute, projection
 from gradc.ir.text import sub_graphs
 from gradc.ir.walk import graph_order
-from gradc.ops.custom import SELF, CustomRule, entered
+from gradc.ops.custom import CustomRule, entered, is_own, own_policy
 from gradc.trace.closures import Body, Leaf, closed, handle, known_before, lifted_leaves, rebuilt, run
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import current_trace, shape_error, trace_error
@@ -58,8 +58,8 @@ class _Run:
                 f"the derivative rule of {self.name} calls {self.name} on arguments of other shapes, or by way of another "
                 "function's rule; write out what it computes"
             )
-        (graph,), captured = closed([(self.value.outputs, self.inputs)], self.outside)
-        node = call(graph, [*[x.tensor for x in given], *captured], SELF)
+        (graph,), captured = closed([(self.value.outputs, self.inputs)], self.outside, done=False)
+        node = call(graph, [*[x.tensor for x in given], *captured], own_policy(len(self.inputs)))
         return rebuilt(self.value.tree, results_of(node), [leaf.weak for leaf in self.value.leaves])
 
     # ------------------------------------------------------------ rules
@@ -181,13 +181,13 @@ def _with_all_captured(graph: Graph, body: Graph, captured: Sequence[Input]) -> 
             )
         if isinstance(node, Call) and _is_itself(node):
             missing = captured[len(node.operands) - (len(body.inputs) - len(captured)) :]
-            whole = call(body, [*replace_tensors(node.operands, mapping), *missing], SELF)
+            whole = call(body, [*replace_tensors(node.operands, mapping), *missing], node.policy)
             mapping |= {projection(node, k): projection(whole, k) for k in range(len(node.results))}
     return Graph(graph.inputs, replace_tensors(graph.outputs, mapping))
 
 
 def _is_itself(node: Node) -> bool:
-    return isinstance(node, Call) and node.policy == SELF
+    return isinstance(node, Call) and is_own(node.policy)
 
 
 def _calls_itself(graph: Graph) -> bool:
