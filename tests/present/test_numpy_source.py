@@ -51,6 +51,29 @@ def test_any_size_runs_to_the_same_values(case: Case):
     assert_same(run(formula.numpy(), case.arguments), wanted)
 
 
+SAMPLES = np.array([0.3, -1.2, 0.8, 0.1, -0.4, 1.9])
+SORTING_AND_TRANSFORMS = {
+    "sort": lambda x: np.sort(x) ** 2 * np.arange(6.0),
+    "sorted columns": lambda x: np.sort(x.reshape(2, 3), axis=0) ** 3,
+    "median": lambda x: np.median(x**2),
+    "nanquantile": lambda x: np.nanquantile(np.where(x > 1, np.nan, x), 0.3),
+    "interp": lambda x: np.interp(x, [-1.0, 0.0, 1.0], [1.0, 0.5, 2.0]),
+    "histogram": lambda w: np.histogram(SAMPLES, bins=3, range=(-1, 1), weights=w)[0] ** 2,
+    "spectrum": lambda x: np.abs(np.fft.fft(x)) ** 2,
+    "convolution": lambda x: np.fft.irfft(np.fft.rfft(x) ** 2, n=6),
+    "longer": lambda x: np.fft.irfft(x, n=9),
+}
+
+
+@pytest.mark.parametrize("name", SORTING_AND_TRANSFORMS)
+def test_sorting_and_transforms_run_to_the_same_values(name: str):
+    function = SORTING_AND_TRANSFORMS[name]
+    for transformed in (gradc.jit(function), gradc.grad(lambda x: np.sum(function(x)))):
+        source = transformed.formula(SAMPLES).numpy()
+        captured = (SAMPLES,) if "SAMPLES" in source.partition("):")[0] else ()
+        assert_same(run(source, (SAMPLES, *captured)), transformed(SAMPLES))
+
+
 def test_the_source_is_formatted_and_clean(tmp_path):
     for position, case in enumerate(CASES):
         (tmp_path / f"case_{position}.py").write_text(case.function.formula(*case.arguments).numpy())
