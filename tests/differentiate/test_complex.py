@@ -184,6 +184,19 @@ def test_single_precision_is_kept() -> None:
     assert by_x.dtype == np.float32
 
 
+@pytest.mark.parametrize("f", [np.cumprod, lambda z: np.cumprod(z[::-1].reshape(2, -1) + 0.2j, axis=1)])
+def test_running_products_of_many_entries(f: Callable[[Any], Any]) -> None:
+    z = np.exp(1j * np.linspace(0, 5, 40)) * np.linspace(0.9, 1.1, 40)
+    v = np.cos(np.arange(40)) + 1j * np.sin(np.arange(40) * 2)
+    _, tangent = gradc.jvp(f, (z,), (v,))
+    np.testing.assert_allclose(tangent, along(f, z, v), rtol=1e-8, atol=1e-8)
+    cotangent = np.conj(tangent) * (1 + 2j)
+    (pulled,) = gradc.vjp(f, z)[1](cotangent)
+    np.testing.assert_allclose(np.sum(pulled * v).real, np.sum(cotangent * tangent).real, rtol=1e-11)
+    slope = gradc.grad(lambda z: np.sum(np.abs(f(z))))
+    np.testing.assert_allclose(gradc.jvp(slope, (z,), (v,))[1], along(slope, z, v), rtol=1e-7, atol=1e-7)
+
+
 def test_sparse_jacobians() -> None:
     sparse = gradc.jacobian(lambda z: z**2, sparse=True, holomorphic=True)(Z)
     np.testing.assert_allclose(sparse.toarray(), np.diag(2 * Z), rtol=1e-15)

@@ -87,8 +87,8 @@ class Running:
 
 
 def running(node: Compute) -> Running | None:
-    """The normal form of a float node that is a running product, maximum or minimum over many entries."""
-    if node.reducer not in ("prod", "max", "min") or len(node.reduce_extents) != 1 or node.dtype.kind != "f":
+    """The normal form of a node of floats that is a running product, maximum or minimum over many entries."""
+    if node.reducer not in ("prod", "max", "min") or len(node.reduce_extents) != 1 or node.dtype.kind not in "fc":
         return None
     length = node.reduce_extents[0]
     if isinstance(length, int) and length <= _FEW:

@@ -6,7 +6,7 @@ comprehensions over the same axes, so every other pass of lowering sees real num
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradc.ir.algebra import equal as equal_indices
@@ -38,7 +38,7 @@ from gradc.ir.tensor import (
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
 from gradc.lower.complex_arithmetic import Parts, literal
 from gradc.lower.complex_operations import NotInParts, operation, squared_absolute
-from gradc.lower.complex_products import product_reduced
+from gradc.lower.complex_products import product_reduced, recurrence
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ class _Splitter:
     def __init__(self) -> None:
         self._pairs: dict[Tensor, _Pair] = {}
         self._images: dict[Node, Node] = {}
+        #: the result of library calls that were written out
+        self._expansions: dict[Node, _Pair] = {}
 
     def graph(self, graph: Graph) -> Graph:
         for node in graph_order((*graph.inputs, *graph.outputs)):
@@ -102,6 +104,8 @@ class _Splitter:
     def _visit(self, node: Node) -> None:
         if isinstance(node, Compute):
             self._visit_compute(node)
+        elif isinstance(node, Projection) and node.source in self._expansions:
+            self._pairs[node] = self._expansions[node.source]
         elif isinstance(node, Projection):
             source = self._images[node.source]
             assert isinstance(source, MultiNode)
@@ -110,12 +114,21 @@ class _Splitter:
                 self._pairs[node] = _Pair(image, image, interleaved=True)
             else:
                 self._images[node] = image
+        elif isinstance(node, Extern) and node.name in _EXPANSIONS and node.results[0].dtype.kind == "c":
+            self._expansions[node] = self._expanded(_EXPANSIONS[node.name](*node.operands))
         elif isinstance(node, MultiNode):
             self._images[node] = self._call(node)
         elif isinstance(node, Tensor) and node.dtype.kind == "c":
             self._pairs[node] = _as_floats(node)
         else:
             self._images[node] = node
+
+    def _expanded(self, tensor: Tensor) -> _Pair:
+        """The parts of what takes the place of a node."""
+        for inner in graph_order([tensor]):
+            if inner not in self._pairs and inner not in self._images:
+                self._visit(inner)
+        return self._pairs[tensor]
 
     def _call(self, node: MultiNode) -> MultiNode:
         """The node over the memory of its operands; what it holds is in parts, too."""
@@ -145,11 +158,7 @@ class _Splitter:
             self._images[node] = node
             return
         if node.reducer == "prod" and node.dtype.kind == "c":
-            last = product_reduced(node)
-            for inner in graph_order([last]):
-                if inner not in self._pairs and inner not in self._images:
-                    self._visit(inner)
-            self._pairs[node] = self._pairs[last]
+            self._pairs[node] = self._expanded(product_reduced(node))
             return
         scalars = _Scalars(self._pairs, self._images)
         body = scalars(_freed(node.body) if node.reducer == "sum" else node.body)
@@ -176,6 +185,10 @@ class _Splitter:
     @staticmethod
     def _reduced(node: Compute, body: Scalar, domain: Scalar) -> Compute:
         return compute(node.shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain)
+
+
+#: Library calls that are loops of complex numbers.
+_EXPANSIONS: dict[str, Callable[..., Tensor]] = {"recurrence": recurrence}
 
 
 def _as_floats(tensor: Tensor) -> _Pair:

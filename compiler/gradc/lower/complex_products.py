@@ -1,24 +1,18 @@
-"""Products of complex numbers along an axis, as products of pairs: in halves, which gives all prefixes as well."""
+"""Products and linear recurrences of complex numbers along an axis, by nodes without a reducer.
+
+A product goes in halves: of neighbours, of their products, ... What runs along an axis goes in steps, as does a product
+along an axis of open extent.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 from gradc.differentiate.reducers import split_products
-from gradc.ir.algebra import (
-    difference,
-    equal,
-    floor_divide,
-    guarded,
-    less,
-    linear_terms,
-    modulo,
-    negation,
-    product_of,
-    reindexed,
-    sum_of,
-)
-from gradc.ir.scalar import TRUE, Scalar, apply, index, is_apply, load, number
-from gradc.ir.tensor import Compute, Extent, Tensor, compute
-from gradc.lower.complex_operations import NotInParts
+from gradc.ir.algebra import difference, guarded, less, linear_terms, negation, product_of, reindexed, sum_of
+from gradc.ir.scalar import INT64, TRUE, Scalar, apply, index, is_apply, load, number
+from gradc.ir.tensor import Compute, Graph, Tensor, compute, extent_scalar, input_tensor, loop, projection
 
 
 def product_reduced(node: Compute) -> Tensor:
@@ -31,8 +25,6 @@ def product_reduced(node: Compute) -> Tensor:
             compute(node.shape, load(inner, every), reduce_extents=nested.reduce_extents, reducer="prod")
         )
     (count,) = node.reduce_extents
-    if not isinstance(count, int):
-        raise NotInParts("a product of complex numbers along an axis of open extent")
     if count == 0:
         return compute(node.shape, number(1, node.dtype))
     running = _running(node)
@@ -41,7 +33,8 @@ def product_reduced(node: Compute) -> Tensor:
     factor = node.body
     if node.domain is not TRUE:
         factor = sum_of(guarded(node.domain, node.body), guarded(negation(node.domain), number(1, node.dtype)))
-    return _halved(compute((*node.shape, count), factor))
+    factors = compute((*node.shape, count), factor)
+    return _halved(factors) if isinstance(count, int) else _products(factors).last
 
 
 def _halved(factors: Tensor) -> Tensor:
@@ -58,34 +51,45 @@ def _halved(factors: Tensor) -> Tensor:
     return compute(factors.shape[:-1], load(factors, [*outer, number(0)]))
 
 
-def _all_prefixes(factors: Tensor, axis: int) -> Tensor:
-    """The products of all prefixes along an axis: from those of the products of neighbours, which are half as many."""
-    count = factors.shape[axis]
-    assert isinstance(count, int)
-    if count == 1:
-        return factors
-    half, places = (count + 1) // 2, [index(k) for k in range(factors.rank)]
+def recurrence(weights: Tensor, added: Tensor) -> Tensor:
+    """``s_i = weights_i s_(i-1) + added_i`` along the last axis; what weights begin with is not read."""
 
-    def at(tensor: Tensor, position: Scalar) -> Scalar:
-        return load(tensor, [position if k == axis else p for k, p in enumerate(places)])
+    def following(step: Scalar, state: Scalar, weight: Scalar, term: Scalar) -> Scalar:
+        grown = guarded(less(0, step), product_of(weight, state, flatten=False))
+        return sum_of(grown, term, flatten=False)
 
-    def shape(extent: int) -> tuple[Extent, ...]:
-        return (*factors.shape[:axis], extent, *factors.shape[axis + 1 :])
+    return _in_steps(following, 0, [weights, added]).every
 
-    pair, place = places[axis], index(factors.rank)
-    first = product_of(2, pair)
-    second = sum_of(first, 1)
-    pairs = compute(shape(half), _times(at(factors, first), at(factors, second), less(second, count)))
-    whole = _all_prefixes(pairs, axis)
-    before = guarded(less(0, pair), apply("mul", at(whole, difference(pair, 1)), at(factors, first)))
-    begin = guarded(equal(pair, 0), at(factors, first))
-    both = sum_of(
-        guarded(equal(place, 0), before), guarded(equal(place, 0), begin), guarded(equal(place, 1), at(whole, pair))
+
+def _products(factors: Tensor) -> _Steps:
+    """The products along the last axis, one factor after the other."""
+    return _in_steps(lambda step, state, factor: product_of(state, factor, flatten=False), 1, [factors])
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The last state of a loop along the last axis, and its state after each step, along that axis."""
+
+    last: Tensor
+    every: Tensor
+
+
+def _in_steps(following: Callable[..., Scalar], start: int, sequences: Sequence[Tensor]) -> _Steps:
+    """A state per row, which ``following`` takes on from the step's number, the state and an entry of each sequence."""
+    *batch, count = sequences[0].shape
+    dtype, every = sequences[0].dtype, [index(k) for k in range(len(batch))]
+    step, state = input_tensor("step", (), INT64), input_tensor("state", batch, dtype)
+    entries = [input_tensor(f"entry {k}", batch, dtype) for k in range(len(sequences))]
+    body = compute(batch, following(load(step), *[load(t, every) for t in (state, *entries)]))
+    along, rows = index(0), [index(k + 1) for k in range(len(batch))]
+    looped = loop(
+        Graph((step, state, *entries), (body, body)),
+        trip=count,
+        init=[compute(batch, number(start, dtype))],
+        sequences=[compute((count, *batch), load(t, [*rows, along])) for t in sequences],
     )
-    split = compute((*shape(half), 2), both)
-    position = places[axis]
-    found = [floor_divide(position, 2) if k == axis else p for k, p in enumerate(places)]
-    return compute(factors.shape, load(split, [*found, modulo(position, 2)]))
+    states = load(projection(looped, 1), [index(len(batch)), *every])
+    return _Steps(projection(looped, 0), compute((*batch, count), states))
 
 
 def _times(left: Scalar, right: Scalar, present: Scalar) -> Scalar:
@@ -98,8 +102,7 @@ def _times(left: Scalar, right: Scalar, present: Scalar) -> Scalar:
 
 def _running(node: Compute) -> Tensor | None:
     """The products of all prefixes (or suffixes), where the domain says that a result is one of them."""
-    rank, (count,) = node.rank, node.reduce_extents
-    assert isinstance(count, int)
+    rank, (extent,) = node.rank, node.reduce_extents
     if not is_apply(node.domain, "less_equal"):
         return None
     terms, shift = linear_terms(node.domain.children[0])
@@ -108,16 +111,21 @@ def _running(node: Compute) -> Tensor | None:
         return None
     (axis,) = along
     sign = terms[index(rank)]
-    if sign * terms[index(axis)] != -1 or shift < 0 or node.shape[axis] != count:
+    if sign * terms[index(axis)] != -1 or shift < 0 or node.shape[axis] != extent:
         return None
     # prefixes: k <= i - shift; suffixes: k >= i + shift, which are prefixes from the end
-    places = [index(k) for k in range(rank)]
-    moved = index(axis) if sign == 1 else difference(count - 1, index(axis))
-    body = reindexed(node.body, [*places, moved])
-    factors = _all_prefixes(compute(node.shape, body), axis)
-    at = difference(index(axis), shift) if sign == 1 else difference(count - 1 - shift, index(axis))
+    count = extent_scalar(extent)
+    outer = [k for k in range(rank) if k != axis]
+    last = index(rank - 1)
+    moves: list[Scalar] = [index(rank)] * (rank + 1)
+    for place, k in enumerate(outer):
+        moves[k] = index(place)
+    moves[rank] = last if sign == 1 else difference(difference(count, 1), last)
+    factors = compute((*[node.shape[k] for k in outer], extent), reindexed(node.body, moves))
+    products = _products(factors).every
+    at = difference(index(axis), shift) if sign == 1 else difference(difference(count, 1 + shift), index(axis))
     inside = less(-1, at)
-    found = load(factors, [at if k == axis else p for k, p in enumerate(places)])
+    found = load(products, [*[index(k) for k in outer], at])
     if inside is TRUE:
         return compute(node.shape, found)
     return compute(node.shape, sum_of(guarded(inside, found), guarded(negation(inside), number(1, node.dtype))))
