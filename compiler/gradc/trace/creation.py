@@ -13,10 +13,11 @@ from gradc.ir.scalar import index, number
 from gradc.ir.tensor import compute
 from gradc.trace.context import dtype_error, shape_error
 from gradc.trace.elementwise import astype, broadcast_indices, broadcast_shapes
+from gradc.trace.layout import UncertainView, lies_by_rows
 from gradc.trace.registry import implements
 from gradc.trace.shaping import shape_of
 from gradc.trace.specs import supported
-from gradc.trace.storage import axes, entry
+from gradc.trace.storage import axes, entry, whole
 from gradc.trace.tracer import TracedArray, concrete, extent_of, lift
 
 
@@ -43,13 +44,15 @@ def filled(shape: Any, value: Any, dtype: Any = None) -> TracedArray:
 @implements(np.zeros)
 def zeros(shape: Any, dtype: Any = None, order: str = "C", *, device: Any = None, like: Any = None) -> TracedArray:
     """Zeros."""
-    return TracedArray(compute(shape_of(shape), number(0, number_dtype(dtype))))
+    made = TracedArray(compute(shape_of(shape), number(0, number_dtype(dtype))))
+    return _laid_out(made, made, order)
 
 
 @implements(np.ones)
 def ones(shape: Any, dtype: Any = None, order: str = "C", *, device: Any = None, like: Any = None) -> TracedArray:
     """Ones."""
-    return TracedArray(compute(shape_of(shape), number(1, number_dtype(dtype))))
+    made = TracedArray(compute(shape_of(shape), number(1, number_dtype(dtype))))
+    return _laid_out(made, made, order)
 
 
 @implements(np.full)
@@ -57,7 +60,8 @@ def full(
     shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None, like: Any = None
 ) -> TracedArray:
     """One value everywhere."""
-    return filled(shape, fill_value, dtype)
+    made = filled(shape, fill_value, dtype)
+    return _laid_out(made, made, order)
 
 
 @implements(np.zeros_like, np.empty_like)
@@ -66,7 +70,14 @@ def zeros_like(
 ) -> TracedArray:
     """Zeros in the shape of another array."""
     x = lift(a)
-    return zeros(x.shape if shape is None else shape, x.dtype if dtype is None else dtype)
+    return _laid_out(zeros(x.shape if shape is None else shape, x.dtype if dtype is None else dtype), x, order)
+
+
+def _laid_out(made: TracedArray, source: TracedArray, order: str | None) -> TracedArray:
+    """A new array, marked where it may not lie by rows."""
+    if order == "F" or (order != "C" and not lies_by_rows(source)):
+        made.is_row_major = False
+    return made
 
 
 @implements(np.ones_like)
@@ -75,7 +86,7 @@ def ones_like(
 ) -> TracedArray:
     """Ones in the shape of another array."""
     x = lift(a)
-    return ones(x.shape if shape is None else shape, x.dtype if dtype is None else dtype)
+    return _laid_out(ones(x.shape if shape is None else shape, x.dtype if dtype is None else dtype), x, order)
 
 
 @implements(np.full_like)
@@ -91,7 +102,8 @@ def full_like(
 ) -> TracedArray:
     """One value in the shape of another array."""
     x = lift(a)
-    return filled(x.shape if shape is None else shape, fill_value, x.dtype if dtype is None else dtype)
+    made = filled(x.shape if shape is None else shape, fill_value, x.dtype if dtype is None else dtype)
+    return _laid_out(made, x, order)
 
 
 implements(np.empty)(zeros)
@@ -121,6 +133,7 @@ def array(
     else:
         source = lift(object)
         result = TracedArray((source if dtype is None else astype(source, number_dtype(dtype))).tensor)
+        result = _laid_out(result, source, order)
     if result.ndim < ndmin:
         result = result.reshape((1,) * (ndmin - result.ndim) + result.shape)
     return result
@@ -134,10 +147,25 @@ def asarray(
     return array(a, dtype, copy=copy)
 
 
-@implements(np.ascontiguousarray, np.asfortranarray)
+@implements(np.ascontiguousarray)
 def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> TracedArray:
-    """The array itself, with one axis at least: memory layout is not seen by traced code."""
-    return array(a, dtype, copy=None, ndmin=1)
+    """The array itself where it lies in memory row by row, else a copy; with one axis at least."""
+    x = array(a, dtype, copy=None, ndmin=1)
+    region = x.region()
+    if region is None and x.is_row_major:
+        return x
+    return TracedArray(x.tensor) if x.is_row_major and not lies_by_rows(x) else UncertainView.of(x, whole(x.extents))
+
+
+@implements(np.asfortranarray)
+def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> TracedArray:
+    """The array itself where it lies in memory column by column, else a copy; with one axis at least."""
+    x = array(a, dtype, copy=None, ndmin=1)
+    if x.ndim < 2:
+        return ascontiguousarray(x)
+    if x.region() is None and x.is_row_major and all(e != 1 for e in x.extents):
+        return _laid_out(TracedArray(x.tensor), x, "F")
+    return UncertainView.of(x, whole(x.extents))
 
 
 @implements(np.asarray_chkfinite)
@@ -148,10 +176,16 @@ def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> TracedArr
     return x
 
 
-@implements(np.copy, method="copy")
+@implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> TracedArray:
     """A new array with the same content."""
-    return TracedArray(lift(a).tensor)
+    source = lift(a)
+    return _laid_out(TracedArray(source.tensor), source, order)
+
+
+@implements(method="copy")
+def _copy_method(x: TracedArray, order: str = "C") -> TracedArray:
+    return copy(x, order)
 
 
 @implements(np.fromiter)

@@ -17,6 +17,7 @@ from gradc.ir.scalar import BOOL, INT64, TRUE, DType, Number, Scalar, apply, is_
 from gradc.ir.tensor import Compute, Extent, Shape, Tensor, compute
 from gradc.ir.walk import loads_of
 from gradc.trace.context import dtype_error, shape_error, trace_error
+from gradc.trace.layout import in_layout_of
 from gradc.trace.special_ufuncs import refuse_complex, rows_of_special
 from gradc.trace.specs import supported
 from gradc.trace.storage import axes, entry, literal_of
@@ -246,7 +247,7 @@ def ufunc_results(
     elif ufunc is np.power and dtypes[0].kind == "i":
         _check_exponent(lifted[1])
     every = rows if isinstance(rows, tuple) else (rows,)
-    return _elementwise(every, lifted, dtypes, weak=weak and all(x.weak for x in lifted))
+    return in_layout_of(lifted, _elementwise(every, lifted, dtypes, weak=weak and all(x.weak for x in lifted)))
 
 
 def _refuse_huge(operands: Sequence[Any], lifted: Sequence[TracedArray]) -> None:

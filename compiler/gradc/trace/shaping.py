@@ -24,6 +24,7 @@ from gradc.ir.tensor import Extent, Shape, extent, extent_scalar
 from gradc.trace.context import axis_error, shape_error, trace_error
 from gradc.trace.elementwise import broadcast_indices
 from gradc.trace.elementwise import broadcast_shapes as common_shape
+from gradc.trace.layout import UncertainView
 from gradc.trace.registry import attribute, implements
 from gradc.trace.storage import Region, axes, box_of, read_only
 from gradc.trace.tracer import TracedArray, concrete, extent_of, extent_value, lift, wrap
@@ -155,6 +156,9 @@ def reshape(a: Any, shape: Any, order: str | None = "C", *, copy: bool | None = 
     if isinstance(shape, TracedArray) and shape.ndim:
         shape = concrete(shape, "a shape").tolist()
     new = _inferred(shape if isinstance(shape, tuple | list) else (shape,), x)
+    if not x.is_row_major and not copy and new != x.extents and _joins_axes(x, new):
+        region = Region(new, reshaped_indices(x.extents, new), TRUE, reshaped_indices(new, x.extents), None)
+        return UncertainView.of(x, region)
     if copy or not _is_view(x, new):
         if copy is False:
             raise shape_error("Unable to avoid creating a copy while reshaping; use copy=None")
@@ -204,6 +208,12 @@ def _is_view(x: TracedArray, new: Shape) -> bool:
             if product_of(strides[right], extent_scalar(x.extents[right])) is not strides[left]:
                 return False
     return True
+
+
+def _joins_axes(x: TracedArray, new: Shape) -> bool:
+    """Whether a new axis is made of several old ones."""
+    groups = [[k for k in old_axes if x.extents[k] != 1] for old_axes, _ in _groups(x.extents, new)]
+    return _nonempty(x) and any(len(longer) > 1 for longer in groups)
 
 
 def forced_view(x: TracedArray, new: Shape) -> TracedArray:

@@ -187,7 +187,7 @@ def _volume(box: Box) -> int:
 class Storage:
     """A node and the writes that came after it."""
 
-    __slots__ = ("_base", "_pieces", "_points", "body", "version")
+    __slots__ = ("_base", "_pieces", "_points", "body", "is_row_major", "version")
 
     def __init__(self, tensor: Tensor) -> None:
         self._base = tensor
@@ -195,6 +195,8 @@ class Storage:
         self._pieces: dict[object, Piece] = {}
         self._points: dict[tuple[int, ...], Piece] | None = {}
         self.version = 0
+        #: whether NumPy's array would surely lie in memory row by row
+        self.is_row_major = True
         self.body = current_body()
 
     @property

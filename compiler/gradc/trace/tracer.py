@@ -152,6 +152,15 @@ class TracedArray(Operators):
         """What the storage holds, if anything has been written to it."""
         return self._storage.current() if self._storage.version else None
 
+    @property
+    def is_row_major(self) -> bool:
+        """Whether NumPy's array, of which this one is all or a part, would surely lie in memory row by row."""
+        return self._storage.is_row_major
+
+    @is_row_major.setter
+    def is_row_major(self, value: bool) -> None:
+        self._storage.is_row_major = value
+
     def overlaps(self, other: TracedArray) -> bool:
         """Whether a write to this array may be seen in the other one."""
         one, two = (x.region() or whole(x.extents) for x in (self, other))
@@ -245,7 +254,9 @@ class TracedArray(Operators):
     def __hash__(self) -> int:
         if not self.immutable:
             raise TypeError("unhashable type: 'numpy.ndarray'")
-        return hash(concrete(self, "hashing (a set, the key of a dict)", "use a list, or its position as the key").item())
+        return hash(
+            concrete(self, "hashing (a set, the key of a dict)", "use a list, or its position as the key").item()
+        )
 
     def __int__(self) -> int:
         return int(concrete(self, "int()", "use x.astype(int), or np.floor"))
