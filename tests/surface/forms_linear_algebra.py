@@ -44,6 +44,15 @@ FORMS = [
     form("np.linalg.cond", lambda a: np.linalg.cond(a, "fro"), M),
     form("np.linalg.cond", lambda a: np.linalg.cond(a, 1), S),
     form("np.linalg.cond", lambda a: np.linalg.cond(a, -np.inf), M),
+    form("np.linalg.cond", lambda a: np.linalg.cond(a), B),
+    form("np.linalg.cond", lambda a: np.linalg.cond(a, -2), S),
+    form("np.linalg.svd", lambda a: np.linalg.svd(a), M),
+    form("np.linalg.svd", lambda a: np.linalg.svd(a, full_matrices=False), B),
+    form("np.linalg.svd", lambda a: np.linalg.svd(np.swapaxes(a[..., :2], -1, -2), full_matrices=False).Vh, S),
+    form("np.linalg.svd", lambda a: np.linalg.svd(a, compute_uv=False), S),
+    form("np.linalg.svdvals", lambda a: np.linalg.svdvals(a), B),
+    form("np.linalg.matrix_rank", lambda a: np.linalg.matrix_rank(a), B),
+    form("np.linalg.matrix_rank", lambda a: np.linalg.matrix_rank(a - a[..., :1], tol=1e-9), S),
 ]
 
 REFUSED = [
@@ -52,10 +61,7 @@ REFUSED = [
     form("np.linalg.eigh", lambda a: np.linalg.eigh(a), P),
     form("np.linalg.eigvalsh", lambda a: np.linalg.eigvalsh(a), P),
     form("np.linalg.svd", lambda a: np.linalg.svd(a), B),
-    form("np.linalg.svdvals", lambda a: np.linalg.svdvals(a), B),
     form("np.linalg.qr", lambda a: np.linalg.qr(a), B),
     form("np.linalg.lstsq", lambda a, b: np.linalg.lstsq(a, b), B, V),
     form("np.linalg.pinv", lambda a: np.linalg.pinv(a), B),
-    form("np.linalg.matrix_rank", lambda a: np.linalg.matrix_rank(a), B),
-    form("np.linalg.cond", lambda a: np.linalg.cond(a), M),
 ]

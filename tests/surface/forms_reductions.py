@@ -205,6 +205,10 @@ FORMS = [
     form("np.linalg.norm", lambda x: np.linalg.norm(x, -np.inf, axis=(1, 0)), A),
     form("np.linalg.norm", lambda x: np.linalg.norm(x, axis=(0, 2)), T),
     form("np.linalg.norm", lambda k: np.linalg.norm(k), K),
+    form("np.linalg.norm", lambda x: np.linalg.norm(x, 2), A),
+    form("np.linalg.norm", lambda x: np.linalg.norm(x, "nuc"), A),
+    form("np.linalg.norm", lambda x: np.linalg.norm(x, -2, axis=(2, 0), keepdims=True), T),
+    form("np.linalg.matrix_norm", lambda x: np.linalg.matrix_norm(x, ord="nuc"), T),
     form("np.linalg.vector_norm", lambda x: np.linalg.vector_norm(x), A),
     form("np.linalg.vector_norm", lambda x: np.linalg.vector_norm(x, axis=(0, 2), ord=3, keepdims=True), T),
     form("np.linalg.vector_norm", lambda x: np.linalg.vector_norm(x, ord=np.inf, axis=1), A[:2]),
@@ -236,6 +240,4 @@ REFUSED = [
     form("np.argmin", lambda z: np.argmin(z), A + 1j),
     form("np.sum", lambda z: np.sum(z, dtype=float), A + 1j),
     form("np.sum", lambda x: np.sum(x, axis=0, out=np.zeros(4, int)), A),
-    form("np.linalg.norm", lambda x: np.linalg.norm(x, 2), A),
-    form("np.linalg.norm", lambda x: np.linalg.norm(x, "nuc"), A),
 ]

@@ -11,18 +11,22 @@ from collections.abc import Callable
 from gradc.ir.rewrite import with_operands
 from gradc.ir.tensor import Compute, Extent, Extern, Graph, Projection, Tensor, projection
 from gradc.ir.walk import graph_order
-from gradc.lower import factorisations, fourier, lapack, recurrences, sorting
+from gradc.lower import decompositions, factorisations, fourier, lapack, recurrences, sorting
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.library import CallStatement, RoutineKind
 from gradc.lower.rewrite import with_tensors
 
 _EXPANSIONS: dict[str, Callable[[Extern, int], Tensor]] = (
-    factorisations.EXPANSIONS | sorting.EXPANSIONS | fourier.EXPANSIONS | recurrences.EXPANSIONS
+    factorisations.EXPANSIONS
+    | sorting.EXPANSIONS
+    | fourier.EXPANSIONS
+    | recurrences.EXPANSIONS
+    | decompositions.EXPANSIONS
 )
 _WRITERS: dict[str, Callable[[ExpressionEmitter, CallStatement], None]] = (
-    lapack.WRITERS | sorting.WRITERS | fourier.WRITERS | recurrences.WRITERS
+    lapack.WRITERS | sorting.WRITERS | fourier.WRITERS | recurrences.WRITERS | decompositions.WRITERS
 )
-_KINDS: dict[str, RoutineKind] = lapack.KINDS | sorting.KINDS | fourier.KINDS | recurrences.KINDS
+_KINDS: dict[str, RoutineKind] = lapack.KINDS | sorting.KINDS | fourier.KINDS | recurrences.KINDS | decompositions.KINDS
 #: The library calls that become machine code.
 LOWERED = frozenset(_EXPANSIONS)
 

@@ -16,10 +16,10 @@ from gradc.lower.text import ONE, ZERO, Value, literal, llvm_type
 from gradc_runtime.lapack import PREFIX
 
 #: What a kernel returns when LAPACK refuses a matrix, see `gradc_runtime.loaded.MATRIX_ERRORS`.
-SINGULAR, NOT_POSITIVE = 2, 3
+SINGULAR, NOT_POSITIVE, NO_CONVERGENCE = 2, 3, 4
 
 
-def _on_matrices(write: Callable[[_Matrices], None]) -> Callable[[ExpressionEmitter, CallStatement], None]:
+def on_matrices(write: Callable[[MatricesAtPlace], None]) -> Callable[[ExpressionEmitter, CallStatement], None]:
     """The call, for every matrix of the batch."""
 
     def each(e: ExpressionEmitter, statement: CallStatement) -> None:
@@ -28,7 +28,7 @@ def _on_matrices(write: Callable[[_Matrices], None]) -> Callable[[ExpressionEmit
             count = e.builder.multiply_integers(count, e.extent(length))
 
         def one(position: Value, _: list[Value]) -> list[Value]:
-            write(_Matrices(e, statement, position))
+            write(MatricesAtPlace(e, statement, position))
             return []
 
         if count is ONE:
@@ -39,7 +39,7 @@ def _on_matrices(write: Callable[[_Matrices], None]) -> Callable[[ExpressionEmit
     return each
 
 
-class _Matrices:
+class MatricesAtPlace:
     """The matrices at one place of the batch, and how to call a routine on them."""
 
     def __init__(self, e: ExpressionEmitter, statement: CallStatement, position: Value) -> None:
@@ -64,10 +64,14 @@ class _Matrices:
 
     def copied(self, start: str, count: Value) -> None:
         """Begin the result with so many entries of an operand."""
+        self.copied_to(self.result, start, count)
+
+    def copied_to(self, target: str, start: str, count: Value) -> None:
+        """Copy so many entries."""
         builder = self.e.builder
         size = builder.multiply_integers(count, literal(self.dtype.itemsize, INT64))
         builder.module.declare("llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", "i64", "i1 immarg"])
-        builder.line(f"call void @llvm.memcpy.p0.p0.i64(ptr {self.result}, ptr {start}, i64 {size.text}, i1 false)")
+        builder.line(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {start}, i64 {size.text}, i1 false)")
 
     def called(self, routine: str, *arguments: str | Value) -> Value:
         """LAPACK's routine; each argument is an address, a letter or an integer. Its last result is the outcome."""
@@ -112,7 +116,7 @@ class _Matrices:
         return self.e.builder.multiply_integers(self.columns, self.columns)
 
 
-def _lu(at: _Matrices) -> None:
+def _lu(at: MatricesAtPlace) -> None:
     builder, n = at.e.builder, at.columns
     (matrix,) = at.operands
     at.copied(matrix, at.area)
@@ -135,7 +139,7 @@ def _lu(at: _Matrices) -> None:
     builder.loop(ZERO, n, [], exchange)
 
 
-def _lu_solve(at: _Matrices) -> None:
+def _lu_solve(at: MatricesAtPlace) -> None:
     """A pivot of zero is what NumPy calls singular."""
     builder, n = at.e.builder, at.columns
     factors, right = at.operands
@@ -156,7 +160,7 @@ def _lu_solve(at: _Matrices) -> None:
     at.called("getrs", "T" if flipped else "N", n, at.rows, factors, at.leading, pivots, at.result, at.leading)
 
 
-def _triangle_solve(at: _Matrices) -> None:
+def _triangle_solve(at: MatricesAtPlace) -> None:
     builder, n = at.e.builder, at.columns
     matrix, right = at.operands
     at.copied(right, builder.multiply_integers(at.rows, n))
@@ -167,7 +171,7 @@ def _triangle_solve(at: _Matrices) -> None:
     at.refuse(f"icmp sgt i64 {outcome.text}, 0", SINGULAR)
 
 
-def _factor(at: _Matrices) -> None:
+def _factor(at: MatricesAtPlace) -> None:
     (matrix,) = at.operands
     at.copied(matrix, at.area)
     outcome = at.called("potrf", "U", at.columns, at.result, at.leading)
@@ -175,10 +179,10 @@ def _factor(at: _Matrices) -> None:
 
 
 WRITERS: dict[str, Callable[[ExpressionEmitter, CallStatement], None]] = {
-    "lu": _on_matrices(_lu),
-    "lu_solve": _on_matrices(_lu_solve),
-    "triangle_solve": _on_matrices(_triangle_solve),
-    "factor": _on_matrices(_factor),
+    "lu": on_matrices(_lu),
+    "lu_solve": on_matrices(_lu_solve),
+    "triangle_solve": on_matrices(_triangle_solve),
+    "factor": on_matrices(_factor),
 }
 
 

@@ -15,8 +15,7 @@ from gradc.ops.extern import library_call
 from gradc.trace.context import dtype_error, located, note_line, shape_error, trace_error
 from gradc.trace.contraction import matmul
 from gradc.trace.creation import eye
-from gradc.trace.elementwise import apply_ufunc, array_dtype, astype, broadcast_shapes
-from gradc.trace.norms import norm
+from gradc.trace.elementwise import array_dtype, astype, broadcast_shapes
 from gradc.trace.registry import implements
 from gradc.trace.shaping import broadcast_to, matrix_transpose, normal_axis, ravel, reshape, transpose
 from gradc.trace.tracer import TracedArray, lift, wrap
@@ -30,8 +29,8 @@ def linear_algebra_error(message: str) -> np.linalg.LinAlgError:
     return np.linalg.LinAlgError(located(message))
 
 
-def _square(a: Any, name: str) -> TracedArray:
-    """A matrix, or a stack of them, of floats."""
+def square(a: Any, name: str) -> TracedArray:
+    """A square matrix, or a stack of them, of floats."""
     x = lift(a)
     if x.ndim < 2:
         raise linear_algebra_error(
@@ -41,10 +40,11 @@ def _square(a: Any, name: str) -> TracedArray:
         raise linear_algebra_error(
             f"np.linalg.{name}: Last 2 dimensions of the array must be square, not {x.extents[-2]} by {x.extents[-1]}"
         )
-    return _floating([x], name)[0]
+    return floating([x], name)[0]
 
 
-def _floating(arrays: Sequence[TracedArray], name: str) -> list[TracedArray]:
+def floating(arrays: Sequence[TracedArray], name: str) -> list[TracedArray]:
+    """The arrays in the float dtype that LAPACK computes in."""
     common = array_dtype(arrays)
     if common.kind in "biu":
         common = FLOAT64
@@ -57,7 +57,8 @@ def _floating(arrays: Sequence[TracedArray], name: str) -> list[TracedArray]:
     return [astype(x, common) for x in arrays]
 
 
-def _called(name: str, *operands: TracedArray, **parameters: str | int | bool) -> list[TracedArray]:
+def library_results(name: str, *operands: TracedArray, **parameters: str | int | bool) -> list[TracedArray]:
+    """The results of a library call."""
     node: Extern = library_call(name, [x.tensor for x in operands], **parameters)
     note_line(node)
     return [wrap(projection(node, position)) for position in range(len(node.results))]
@@ -66,25 +67,25 @@ def _called(name: str, *operands: TracedArray, **parameters: str | int | bool) -
 @implements(np.linalg.inv)
 def inv(a: Any) -> TracedArray:
     """The inverse of a matrix."""
-    return _called("inv", _square(a, "inv"))[0]
+    return library_results("inv", square(a, "inv"))[0]
 
 
 @implements(np.linalg.det)
 def det(a: Any) -> TracedArray:
     """The determinant."""
-    return _called("det", _square(a, "det"))[0]
+    return library_results("det", square(a, "det"))[0]
 
 
 @implements(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
     """The sign of the determinant, and the logarithm of its size."""
-    return _SLOGDET_RESULT(*_called("slogdet", _square(a, "slogdet")))
+    return _SLOGDET_RESULT(*library_results("slogdet", square(a, "slogdet")))
 
 
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> TracedArray:
     """The x with ``a @ x = b``; b with one axis is a vector, else a matrix or a stack of them."""
-    matrix = _square(a, "solve")
+    matrix = square(a, "solve")
     right = lift(b)
     if not right.ndim:
         raise shape_error("np.linalg.solve: the right hand side is a number; it must be a vector or a matrix")
@@ -95,9 +96,9 @@ def solve(a: Any, b: Any) -> TracedArray:
             f"np.linalg.solve: shapes {matrix.extents} and {right.extents} don't fit: "
             f"the matrix has {matrix.extents[-1]} rows, the right hand side {rows}"
         )
-    matrix, right = _floating([matrix, right], "solve")
+    matrix, right = floating([matrix, right], "solve")
     batch = broadcast_shapes(matrix.extents[:-2], right.extents[:-own])
-    return _called("solve", _stacked(matrix, batch, 2), _stacked(right, batch, own))[0]
+    return library_results("solve", _stacked(matrix, batch, 2), _stacked(right, batch, own))[0]
 
 
 def _stacked(x: TracedArray, batch: tuple[int | Scalar, ...], own: int) -> TracedArray:
@@ -107,8 +108,8 @@ def _stacked(x: TracedArray, batch: tuple[int | Scalar, ...], own: int) -> Trace
 @implements(np.linalg.cholesky)
 def cholesky(a: Any, /, *, upper: bool = False) -> TracedArray:
     """The lower factor L of ``a = L @ L.T`` (or the upper one); only that triangle of a is read."""
-    matrix = _square(a, "cholesky")
-    lower = _called("cholesky", matrix_transpose(matrix) if upper else matrix)[0]
+    matrix = square(a, "cholesky")
+    lower = library_results("cholesky", matrix_transpose(matrix) if upper else matrix)[0]
     return matrix_transpose(lower) if upper else lower
 
 
@@ -117,7 +118,7 @@ def matrix_power(a: Any, n: int) -> TracedArray:
     """A matrix product with itself, by repeated squaring; of the inverse where n is negative."""
     base, exponent = lift(a), operator.index(n)
     if base.ndim < 2 or base.extents[-1] != base.extents[-2]:
-        base = _square(base, "matrix_power")
+        base = square(base, "matrix_power")
     if exponent < 0:
         base, exponent = inv(base), -exponent
     result: TracedArray | None = None
@@ -155,17 +156,6 @@ def tensorinv(a: Any, ind: int = 2) -> TracedArray:
     return reshape(inv(reshape(x, (columns, -1))), x.shape[first:] + x.shape[:first])
 
 
-@implements(np.linalg.cond)
-def cond(x: Any, p: Any = None) -> TracedArray:
-    """The condition number by a norm that needs no singular values."""
-    if p in (None, 2, -2, "nuc"):
-        raise trace_error(
-            f"np.linalg.cond(p={p!r}) needs singular values, which can't be traced; use p='fro', 1 or np.inf"
-        )
-    matrix = _square(x, "cond")
-    return apply_ufunc(np.multiply, [norm(matrix, p, (-2, -1)), norm(inv(matrix), p, (-2, -1))])
-
-
 def _refused(name: str, instead: str) -> None:
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise trace_error(f"np.linalg.{name} can't be traced; {instead}")
@@ -178,13 +168,10 @@ for _name, _instead in {
     "lstsq": f"{_BY_PRODUCTS} use np.linalg.solve(a.T @ a, a.T @ b)",
     "pinv": f"{_BY_PRODUCTS} use np.linalg.solve(a.T @ a, a.T)",
     "qr": f"{_BY_PRODUCTS} use r = np.linalg.cholesky(a.T @ a).T and q = np.linalg.solve(r.T, a.T).T",
-    "matrix_rank": "an integer has no derivative: compute it outside the function and pass it in",
     "eig": "compute it outside the function; for the derivative of an eigenvalue use v.T @ a @ v of its unit vector v",
     "eigvals": "compute them outside the function; np.trace(a) is their sum, np.linalg.det(a) their product",
     "eigh": "compute it outside the function; for the derivative of an eigenvalue use v @ a @ v of its unit vector v",
     "eigvalsh": "compute them outside the function; np.trace(a) is their sum, np.linalg.det(a) their product",
-    "svd": "compute it outside the function; for the derivative of a singular value use u @ a @ v of its vectors",
-    "svdvals": "compute them outside the function; np.sqrt(np.sum(a**2)) is the root of the sum of their squares",
 }.items():
     _refused(_name, _instead)
 

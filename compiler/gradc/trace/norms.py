@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from gradc.ir.scalar import FLOAT64, INT64
-from gradc.trace.context import located, trace_error
+from gradc.trace.context import located
 from gradc.trace.elementwise import apply_ufunc, astype, elementwise, truth
+from gradc.trace.linear_algebra import inv, square
 from gradc.trace.reductions import Axis, reduced
 from gradc.trace.registry import implements
 from gradc.trace.shaping import moveaxis, normal_axis, reshape
+from gradc.trace.singular_values import singular_values
 from gradc.trace.statistics import squared_size
 from gradc.trace.tracer import TracedArray, lift
 
@@ -107,10 +108,10 @@ def _matrix_norm(x: TracedArray, order: Any, chosen: tuple[int, ...], keepdims: 
     if order in (None, "fro", "f"):
         return root_of_squares(x, chosen, keepdims)
     if order in _BY_SINGULAR_VALUES:
-        raise trace_error(
-            f"np.linalg.norm(ord={order!r}) of a matrix needs singular values, which can't be traced; "
-            "use ord='fro', 1 or np.inf, or compute it outside the function"
-        )
+        values = singular_values(moveaxis(x, chosen, (-2, -1)), "norm")
+        result = reduced(values, {2: "max", -2: "min", "nuc": "sum"}[order], -1)
+        kept_shape = tuple(1 if k in chosen else e for k, e in enumerate(x.shape))
+        return reshape(result, kept_shape) if keepdims else result
     if order not in (1, -1, np.inf, -np.inf):
         raise ValueError(located("Invalid norm order for matrices."))
     first, second = (rows, columns) if abs(order) == 1 else (columns, rows)
@@ -119,4 +120,12 @@ def _matrix_norm(x: TracedArray, order: Any, chosen: tuple[int, ...], keepdims: 
     return kept if keepdims else reshape(kept, tuple(e for k, e in enumerate(x.shape) if k not in chosen))
 
 
-NORMS: dict[str, Callable[..., TracedArray]] = {"norm": norm, "vector_norm": vector_norm, "matrix_norm": matrix_norm}
+@implements(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> TracedArray:
+    """The condition number."""
+    if p in (None, 2, -2):
+        values = singular_values(x, "cond")
+        extremes = [values[..., 0], values[..., -1]]
+        return apply_ufunc(np.divide, extremes[::-1] if p == -2 else extremes)
+    matrix = square(x, "cond")
+    return apply_ufunc(np.multiply, [norm(matrix, p, (-2, -1)), norm(inv(matrix), p, (-2, -1))])
