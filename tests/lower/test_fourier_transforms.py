@@ -78,3 +78,39 @@ def test_the_cost_is_that_of_the_transforms(function, rng):
         gradc.grad(function).cost(rng.normal(size=4000)).flops
         < 3 * gradc.jit(function).cost(rng.normal(size=4000)).flops
     )
+
+
+@pytest.mark.parametrize("shift", [np.fft.fftshift, np.fft.ifftshift])
+def test_frequencies_of_a_named_number_of_samples(shift, rng):
+    def function(x):
+        return shift(np.fft.fft(x, norm="ortho").real, axes=0)
+
+    kernel = compile_graph(gradc.jit(function).record_for(gradc.matrix("n", 3)).graph)
+    for count in (1, 2, 5, 8):
+        x = rng.normal(size=(count, 3))
+        np.testing.assert_allclose(kernel([x])[0], function(x), atol=1e-14)
+
+
+def test_transforms_and_sorts_in_loops(rng):
+    def function(x):
+        def step(state, _):
+            spectrum = np.fft.rfft(np.sort(state) * np.arange(1.0, 7.0))
+            return np.fft.irfft(spectrum * 0.5, n=6), np.median(state)
+
+        return gradc.scan(step, x, np.arange(3.0))
+
+    def plain(x):
+        medians = []
+        for _ in range(3):
+            medians.append(np.median(x))
+            x = np.fft.irfft(np.fft.rfft(np.sort(x) * np.arange(1.0, 7.0)) * 0.5, n=6)
+        return x, np.array(medians)
+
+    x = rng.normal(size=6)
+    for found, expected in zip(gradc.jit(function)(x), plain(x), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-13)
+
+    def total(f):
+        return lambda x: np.sum(f(x)[0] ** 2) + np.sum(f(x)[1] ** 3)
+
+    np.testing.assert_allclose(gradc.grad(total(function))(x), gradc.grad(total(plain))(x), rtol=1e-12)

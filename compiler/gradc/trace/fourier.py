@@ -8,7 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from gradc.ir.algebra import conjunction, convert, difference, equal, floor_divide, guarded, less, less_equal, sum_of
+from gradc.ir.algebra import (
+    conjunction,
+    convert,
+    difference,
+    equal,
+    floor_divide,
+    guarded,
+    less,
+    less_equal,
+    modulo,
+    sum_of,
+)
 from gradc.ir.conjugates import imaginary_part, real_part
 from gradc.ir.scalar import FLOAT64, DType, Scalar, apply, index, load, number
 from gradc.ir.tensor import Extent, Tensor, compute, extent, extent_scalar, projection
@@ -307,13 +318,23 @@ irfft2 = implements_named("numpy.fft.irfft2")(_many_to_real("irfft2", _LAST_TWO)
 
 
 def _shifted(x: Any, axes: Any, sign: int) -> TracedArray:
-    array: Any = lift(x)
+    array = lift(x)
     listed = range(array.ndim) if axes is None else axes if isinstance(axes, tuple | list) else (axes,)
     for axis in listed:
-        place = normal_axis(axis, array.ndim)
-        half = array.shape[place] // 2
-        array = np.roll(array, operator.index(half) * sign, place)
-    return lift(array)
+        array = _rolled_by_half(array, normal_axis(axis, array.ndim), sign)
+    return array
+
+
+def _rolled_by_half(x: TracedArray, place: int, sign: int) -> TracedArray:
+    length = x.extents[place]
+    if isinstance(length, int):
+        rolled: Any = np.roll(x, sign * (length // 2), place)
+        return lift(rolled)
+    half = floor_divide(extent_scalar(length), 2)
+    every: list[Scalar] = [index(k) for k in range(x.ndim)]
+    moved = difference(every[place], half) if sign > 0 else sum_of(every[place], half)
+    every[place] = modulo(moved, length)
+    return wrap(compute(x.extents, entry(x.tensor, every)))
 
 
 @implements_named("numpy.fft.fftshift")
