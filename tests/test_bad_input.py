@@ -162,13 +162,11 @@ def test_static_values() -> None:
 
 
 def branch(x: Any) -> Any:
-    return x if x > 0 else -x
+    return "positive" if x > 0 else -x
 
 
 def loop(x: Any) -> Any:
-    while x > 1:
-        x = x / 2
-    return x
+    return [x / k for k in range(1, 4) if x > k]
 
 
 def counted(x: Any) -> Any:
@@ -236,8 +234,8 @@ def objects(x: Any) -> Any:
 
 
 ERRORS: list[tuple[Callable[[Any], Any], Any, type[Exception], str]] = [
-    (branch, 1.0, TraceError, "np.where"),
-    (loop, 1.0, TraceError, "while"),
+    (branch, 1.0, TraceError, "'positive' where the condition holds"),
+    (loop, 1.0, TraceError, "np.where"),
     (counted, 1.0, TraceError, "a Python int"),
     (from_math, 1.0, TraceError, "np.sin"),
     (drawn, 1.0, TraceError, "np.random.normal.*pass the numbers in"),

@@ -158,7 +158,7 @@ def test_library_calls_are_written_with_their_operands() -> None:
 def test_a_loop_of_a_thousand_steps() -> None:
     def f(x: float) -> Any:
         y: Any = x
-        for _ in range(1000):
+        for _ in list(range(1000)):  # a list is gone through one by one
             y = np.sin(y) + 0.5 * x
         return y
 

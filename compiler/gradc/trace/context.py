@@ -34,6 +34,17 @@ class _Threads(threading.local):
 _threads = _Threads()
 
 
+class Body:
+    """The function of a loop or branch, while it is being run."""
+
+    def writes_outside(self, storage: Any) -> None:
+        """Something that was made before is about to be written to: an error, unless the body carries it."""
+        raise trace_error(
+            "an array that was made outside is written to inside the body of a loop or branch; "
+            "carry it: hand it over as an argument of the body, and return it"
+        )
+
+
 class Trace:
     """Everything one trace collects besides the graph."""
 
@@ -53,7 +64,7 @@ class Trace:
         self.lines: dict[Node, SourceLine] = {}
         self.volatile = False
         #: the bodies of loops and branches that are being run, innermost last
-        self.bodies: list[object] = []
+        self.bodies: list[Body] = []
         #: the functions with derivative rules whose rules are being run, innermost last
         self.rules: list[Any] = []
         #: what those functions were given that are done
@@ -61,13 +72,19 @@ class Trace:
         self._names: dict[str, int] = {}
 
     @contextmanager
-    def body(self) -> Iterator[None]:
-        """Within, the function of a loop or branch is run: what was made outside is not written to."""
-        self.bodies.append(object())
+    def body(self, body: Body | None = None) -> Iterator[None]:
+        """Within, the function of a loop or branch is run.
+
+        What it makes belongs to it: the same expression outside, or in another branch, is computed there.
+        """
+        count = len(self.lines)
+        self.bodies.append(body or Body())
         try:
             yield
         finally:
             self.bodies.pop()
+            while len(self.lines) > count:
+                self.lines.popitem()
 
     def unique_name(self, name: str) -> str:
         """``name``, with primes and a number where it is taken: ``x``, ``x'1``, ``x'2``."""
@@ -107,7 +124,7 @@ def active_trace() -> Trace | None:
     return traces[-1] if traces else None
 
 
-def current_body() -> object | None:
+def current_body() -> Body | None:
     """The innermost body of a loop or branch that is being run; None outside of all."""
     trace = active_trace()
     return trace.bodies[-1] if trace is not None and trace.bodies else None

@@ -203,7 +203,8 @@ def _counted(function: Callable[..., Any], begin: TracedArray, length: Any, init
         counter = current_trace().argument("i", (), INT64)
         with current_trace().body():
             states, given = carry.fresh()
-            position = TracedArray(counter, weak=True) + begin
+            step = TracedArray(counter, weak=True)
+            position = step if begin.tensor is lift(0).tensor else step + begin
             body = run(function, [position, given], [counter, *states])
         if carry.takes(body, body.tree, body.leaves, "fori_loop's body"):
             break
@@ -273,25 +274,30 @@ def branch(
         with current_trace().body():
             handles = [handle(item, x.weak, x.immutable) for item, x in zip(inputs, given, strict=True)]
             bodies.append(run(function, unflatten(tree, handles), inputs))
-    outputs, weak = _agreed(*bodies)
+    _same_structure(*bodies)
+    outputs, weak = agreed(bodies[0].leaves, bodies[1].leaves)
     graphs, captured = closed([(found, inputs) for found in outputs], outside)
     node = cond(flag.tensor, graphs[0], graphs[1], [*[x.tensor for x in given], *captured])
     return rebuilt(bodies[0].tree, results_of(node), weak)
 
 
-def _agreed(left: Body, right: Body) -> tuple[list[list[Tensor]], list[bool]]:
-    """The outputs of both branches, of common dtypes."""
+def _same_structure(left: Body, right: Body) -> None:
     if left.tree != right.tree:
         raise trace_error(
             f"the branches of a cond return different structures, {left.tree} and {right.tree}; return the same"
         )
-    outputs: list[list[Tensor]] = [[], []]
-    weak: list[bool] = []
     for a, b in zip(left.leaves, right.leaves, strict=True):
         if a.extents != b.extents:
             raise shape_error(
                 f"the branches of a cond return different shapes, {a.extents} and {b.extents}; return the same"
             )
+
+
+def agreed(left: Sequence[TracedArray], right: Sequence[TracedArray]) -> tuple[list[list[Tensor]], list[bool]]:
+    """The outputs of both branches, of common dtypes."""
+    outputs: list[list[Tensor]] = [[], []]
+    weak: list[bool] = []
+    for a, b in zip(left, right, strict=True):
         weak.append(a.weak and b.weak)
         dtype = array_dtype([a, b]) if a.weak == b.weak else _strong(Leaf.like(a, ""), b)
         outputs[0].append(_as(a, dtype))

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from gradc.trace import staging_operators
 from gradc.trace.access import Path, cell, content, default, item, keyword_default, known_path
 from gradc.trace.applying import Vectorized
 from gradc.trace.conditions import HasCode, HasKeys, HasLength, SameAs
@@ -35,6 +36,8 @@ from gradc.trace.modules import (
 from gradc.trace.objects import is_proxy, other_stand_in, rely_on_numbers
 from gradc.trace.paths import equal_to, identical, same_kind
 from gradc.trace.specs import supported
+from gradc.trace.staging_rewriting import OPERATORS
+from gradc.trace.staging_source import staged_code
 from gradc.trace.tracer import TracedArray
 
 _NUMPY = np.__path__[0]
@@ -98,6 +101,7 @@ def _captured(value: Any, path: Path) -> Any:
     weak = not isinstance(value, np.ndarray | np.generic)
     tensor = trace.capture(path, value, weak)
     handle = TracedArray(tensor, weak=weak, immutable=not isinstance(value, np.ndarray))
+    handle._storage.body = None  # it is from outside, also where it is first met inside a loop or branch
     trace.handles.append((tensor, handle))
     return handle
 
@@ -155,7 +159,7 @@ class TracingGlobals(dict[str, Any]):
     """A module's globals as the traced copies see them: looked up in the real ones, as stand-ins."""
 
     def __init__(self, real: dict[str, Any]) -> None:
-        super().__init__({"__builtins__": traced_builtins(), "__name__": real.get("__name__")})
+        super().__init__({"__builtins__": _builtins(), "__name__": real.get("__name__")})
         self.real = real
         self.path = known_path("globals", real)
 
@@ -170,6 +174,12 @@ class TracingGlobals(dict[str, Any]):
 
 
 _ABSENT = object()
+
+
+@functools.cache
+def _builtins() -> dict[str, Any]:
+    """The builtins of traced code, and the operators that stand for control flow in rewritten code."""
+    return traced_builtins() | {OPERATORS: staging_operators}
 
 
 def is_copy(function: Any) -> bool:
@@ -217,9 +227,9 @@ def _copied(function: types.FunctionType, scope: dict[str, Any], path: Path) -> 
     cells = [
         _cell(real, name, k, path) for k, (real, name) in enumerate(zip(function.__closure__ or (), names, strict=True))
     ]
-    twin = types.FunctionType(
-        function.__code__, scope, function.__name__, None, tuple(made for made, _ in cells) if names else None
-    )
+    code = staged_code(function) if isinstance(scope, TracingGlobals) else function.__code__
+    shared = dict(zip(names, (made for made, _ in cells), strict=True))
+    twin = types.FunctionType(code, scope, function.__name__, None, tuple(shared[name] for name in code.co_freevars))
     trace.copies[id(function)] = (twin, function, path)
     twin.__qualname__, twin.__doc__, twin.__module__ = function.__qualname__, function.__doc__, function.__module__
     for _, fill in cells:

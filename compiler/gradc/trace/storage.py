@@ -16,7 +16,7 @@ from gradc.ir.algebra import conjunction, disjunction, guarded, linear_terms, ne
 from gradc.ir.bounds import decide
 from gradc.ir.scalar import TRUE, DType, Index, Load, Number, Scalar, index, load
 from gradc.ir.tensor import Compute, Extent, Shape, Tensor, compute
-from gradc.trace.context import current_body, trace_error
+from gradc.trace.context import current_body
 
 Box = tuple[range, ...]
 
@@ -177,6 +177,10 @@ def _within(inner: Box | None, outer: Box | None) -> bool:
     return True
 
 
+#: What a storage holds: its node, and the writes that came after it.
+Content = tuple[Tensor, dict[object, Piece], dict[tuple[int, ...], Piece] | None]
+
+
 def _volume(box: Box) -> int:
     volume = 1
     for side in box:
@@ -211,11 +215,9 @@ class Storage:
 
     def write(self, inside: Scalar, value: Scalar, box: Box | None) -> None:
         """``value`` (over the storage's indices, of its dtype) where ``inside`` holds."""
-        if self.body is not current_body() and current_body() is not None:
-            raise trace_error(
-                "an array that was made outside is written to inside the body of a loop or branch; "
-                "carry it: hand it over as an argument of the body, and return it"
-            )
+        body = current_body()
+        if body is not None and self.body is not body:
+            body.writes_outside(self)
         self.version += 1
         extents = self.shape
         piece = Piece(decide(inside, extents), value, box)
@@ -230,6 +232,21 @@ class Storage:
             self._points = None
         else:
             self._points[point] = piece
+
+    def content(self) -> Content:
+        """The present content, to be put back later."""
+        return self._base, dict(self._pieces), None if self._points is None else dict(self._points)
+
+    def put_back(self, content: Content) -> None:
+        """Let the content be what it was."""
+        base, pieces, points = content
+        self._base, self._pieces, self._points = base, dict(pieces), None if points is None else dict(points)
+        self.version += 1
+
+    def replace(self, tensor: Tensor) -> None:
+        """Let the content be this tensor, without a write."""
+        self._restart(tensor)
+        self.version += 1
 
     def _restart(self, tensor: Tensor) -> None:
         self._base, self._pieces, self._points = tensor, {}, {}

@@ -49,7 +49,8 @@ from gradc.trace.storage import Region, Storage, axes, disjoint, literal_of, who
 
 _AMBIGUOUS = "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
 _BRANCHES = (
-    "write np.where(condition, a, b) for `a if condition else b`, and np.logical_and/or/not for `and`/`or`/`not`"
+    "write np.where(condition, a, b), np.logical_and/or/not, gradc.cond or gradc.while_loop; `if`, `while`, `and`, `or` and "
+    "`not` are traced in functions whose source can be read, but not in generators and comprehensions"
 )
 
 Literal = bool | int | float | complex
