@@ -147,7 +147,7 @@ FORMS = [
     form(
         "more.python", lambda x: (list(zip(x, x[::-1], strict=True)), [k * v for k, v in enumerate(x)], [*x, *x[:2]]), X
     ),
-    form("more.python", lambda x: (abs(x), divmod(x, 2.0), pow(x, 2), -x, +x, 7.3 // x, 2**x, x @ x), X),
+    form("more.python", lambda x: (abs(x), divmod(x, 2.0), pow(x, 2), -x, +x, 7.9 // x, 2**x, x @ x), X),
     form("more.python", lambda x: (list(map(np.sin, x)), tuple(itertools.accumulate(x)), len(x) * x), X),
     form("more.python", lambda x: (np.ndim(x) * x, np.shape(x)[0] * x, np.size(x) * x, operator.getitem(x, 2)), X),
     form("more.python", lambda x: (x is x) * x + (x is not None) * x + np.any(x == None) * x, X),  # noqa: E711
