@@ -15,7 +15,7 @@ from gradc.ir.scalar import INT64
 from gradc.trace import cumulative, reductions, ufuncs
 from gradc.trace.context import trace_error
 from gradc.trace.elementwise import apply_ufunc, astype, truth, where
-from gradc.trace.joining import stack
+from gradc.trace.joining import concatenate, stack
 from gradc.trace.outputs import deliver
 from gradc.trace.reductions import UNSET, cast, kept_axes, mask_of, reduced, reduction_axes
 from gradc.trace.shaping import broadcast_to, expand_dims, moveaxis, normal_axis, reshape
@@ -23,6 +23,8 @@ from gradc.trace.tracer import TracedArray, lift
 from gradc.trace.ufunc_probing import LONGEST, REDUCERS, alone, bound, dtype_option, name_on, probed
 from gradc.trace.ufunc_scatter import at, reduceat
 
+#: Entries of these may be combined in any order.
+_ASSOCIATIVE = frozenset({"hypot", "gcd", "lcm", "bitwise_and", "bitwise_or", "bitwise_xor"})
 #: A chain of these is the first entry and a reduction of the others.
 _INVERSES = {"subtract": np.add, "divide": np.multiply}
 
@@ -66,7 +68,7 @@ def _reduction(
     if name in _INVERSES and x.dtype.kind in "fc":
         result = _less_the_rest(ufunc, flat, start, mask)
     else:
-        result = _chain(ufunc, "reduce", _entries(ufunc, "reduce", flat, -1), start, mask)[-1]
+        result = _folded(ufunc, flat, start, mask)
     return _with_axes(result, x, axis) if keep else result
 
 
@@ -161,19 +163,11 @@ def _entries(ufunc: np.ufunc, method: str, x: TracedArray, axis: int) -> list[Tr
 
 def _chain(
     ufunc: np.ufunc,
-    method: str,
     parts: Sequence[TracedArray],
     start: TracedArray | None = None,
     mask: TracedArray | None = None,
 ) -> list[TracedArray]:
-    """The partial results, one per entry; before the first entry is ``start``, or what the ufunc calls its identity."""
-    if start is None and method == "reduce" and ufunc.identity is not None:
-        start = cast(lift(ufunc.identity), parts[0].dtype)
-    if start is None and not parts:
-        raise trace_error(_empty(ufunc))
-    if not parts:
-        assert start is not None
-        return [start]
+    """The partial results, one per entry; before the first entry is ``start``."""
     results: list[TracedArray] = []
     for k, part in enumerate(parts):
         before = results[-1] if results else start
@@ -182,6 +176,33 @@ def _chain(
             combined = where(mask[..., k], combined, before)
         results.append(combined)
     return results
+
+
+def _folded(ufunc: np.ufunc, x: TracedArray, start: TracedArray | None, mask: TracedArray | None) -> TracedArray:
+    """What is along the last axis, combined after ``start``, or after what the ufunc calls its identity."""
+    identity = None if ufunc.identity is None else astype(lift(np.asarray(ufunc.identity)), x.dtype)
+    start = identity if start is None else start
+    length = x.extents[-1]
+    if ufunc.__name__ in _ASSOCIATIVE and isinstance(length, int) and length and (mask is None or identity is not None):
+        entries = x if mask is None else where(mask, x, identity)
+        whole = _in_pairs(ufunc, entries)
+        return whole if start is None else cast(apply_ufunc(ufunc, [start, whole]), x.dtype)
+    parts = _entries(ufunc, "reduce", x, -1)
+    if parts:
+        return _chain(ufunc, parts, start, mask)[-1]
+    if start is None:
+        raise trace_error(_empty(ufunc))
+    return broadcast_to(start, x.shape[:-1])
+
+
+def _in_pairs(ufunc: np.ufunc, x: TracedArray) -> TracedArray:
+    """What is along the last axis, one half combined with the other until one is left."""
+    while x.extents[-1] != 1:
+        length = x.shape[-1]
+        half = length // 2
+        combined = cast(apply_ufunc(ufunc, [x[..., :half], x[..., half : 2 * half]]), x.dtype)
+        x = concatenate([combined, x[..., 2 * half :]], -1) if length % 2 else combined
+    return lift(x[..., 0])
 
 
 # ---------------------------------------------------------------- accumulate
@@ -210,7 +231,7 @@ def _accumulation(ufunc: np.ufunc, x: TracedArray, axis: int) -> TracedArray:
         return x
     if name == "logaddexp" and x.dtype.kind == "f":
         return cumulative.log_add_exp(x, axis)
-    return stack(_chain(ufunc, "accumulate", _entries(ufunc, "accumulate", x, axis)), axis)
+    return stack(_chain(ufunc, _entries(ufunc, "accumulate", x, axis)), axis)
 
 
 def _rest_inverted(name: str, x: TracedArray, axis: int) -> TracedArray:
