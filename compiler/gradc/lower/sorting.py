@@ -1,7 +1,7 @@
 """Sorting and searching as calls of routines, see `gradc.lower.sort_routines` for their code.
 
 =======================  =============================================================================================
-``argsort(x)``           the permutations of all rows, one after the other, and behind them `SCRATCH_ROWS` rows of room
+``argsort_rows(x)``      the permutations of all rows, one after the other, and behind them `SCRATCH_ROWS` rows of room
 ``searchsorted(e, v)``   as the library call
 =======================  =============================================================================================
 """
@@ -28,7 +28,7 @@ def _argsort(node: Extern, _: int) -> Tensor:
         return compute(keys.shape, number(0, INT64))
     rows = product_of(number(1), *[extent_scalar(e) for e in batch])
     shape = (extent(sum_of(rows, SCRATCH_ROWS)), length)
-    orders = routine_result("argsort", [keys], ResultType(shape, INT64))
+    orders = routine_result("argsort_rows", [keys], ResultType(shape, INT64))
     row: Scalar = number(0)
     for axis, e in enumerate(batch):
         row = sum_of(product_of(row, extent_scalar(e)), index(axis))
@@ -100,7 +100,7 @@ def _write_searchsorted(e: ExpressionEmitter, statement: CallStatement) -> None:
 
 
 WRITERS: dict[str, Callable[[ExpressionEmitter, CallStatement], None]] = {
-    "argsort": _write_argsort,
+    "argsort_rows": _write_argsort,
     "searchsorted": _write_searchsorted,
 }
 
@@ -118,6 +118,6 @@ def _searchsorted_operations(statement: CallStatement, assumed: Callable[[Extent
 
 
 KINDS: dict[str, RoutineKind] = {
-    "argsort": RoutineKind("sorting permutation", _argsort_operations),
+    "argsort_rows": RoutineKind("sorting permutation", _argsort_operations),
     "searchsorted": RoutineKind("search by halving", _searchsorted_operations),
 }
