@@ -16,6 +16,7 @@ INSTEAD = {
     "kelvin": "use ber, bei, ker, kei and their derivatives berp, beip, kerp, keip",
     "modfresnelp": "use fresnel",
     "modfresnelm": "use fresnel",
+    "sph_harm": "use lpmv with np.cos and np.sin",
     "wofz": "use erfcx, dawsn or voigt_profile",
     "hankel1": "use jv and yv: its real and imaginary part",
     "hankel2": "use jv and yv: its real and minus its imaginary part",
