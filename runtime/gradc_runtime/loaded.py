@@ -20,7 +20,12 @@ from gradc_runtime.routines import routines
 
 OK, INDEX_ERROR = 0, 1
 #: What a matrix was that linear algebra refuses, as NumPy says it.
-MATRIX_ERRORS = {2: "Singular matrix", 3: "Matrix is not positive definite", 4: "SVD did not converge"}
+MATRIX_ERRORS = {
+    2: "Singular matrix",
+    3: "Matrix is not positive definite",
+    4: "SVD did not converge",
+    5: "Eigenvalues did not converge",
+}
 #: Slots at the end of a frame where the machine code explains a failure.
 STATUS_SLOTS = 4
 

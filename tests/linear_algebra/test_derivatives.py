@@ -195,8 +195,8 @@ def test_the_sign_has_no_derivative():
 
 def test_calls_without_rules_are_refused():
     a = input_tensor("a", (3, 3), np.float64)
-    values = projection(extern("eigh", [a], [ResultType((3,), a.dtype), ResultType((3, 3), a.dtype)]), 0)
-    with pytest.raises(TypeError, match="eigh has no forward-mode derivative yet"):
+    values = projection(extern("qr", [a], [ResultType((3,), a.dtype), ResultType((3, 3), a.dtype)]), 0)
+    with pytest.raises(TypeError, match="qr has no forward-mode derivative yet"):
         pushforward([values], [a], [a])
 
 

@@ -16,7 +16,7 @@ from gradc.lower.text import ONE, ZERO, Value, literal, llvm_type
 from gradc_runtime.lapack import PREFIX
 
 #: What a kernel returns when LAPACK refuses a matrix, see `gradc_runtime.loaded.MATRIX_ERRORS`.
-SINGULAR, NOT_POSITIVE, NO_CONVERGENCE = 2, 3, 4
+SINGULAR, NOT_POSITIVE, NO_CONVERGENCE, NO_EIGENVALUES = 2, 3, 4, 5
 
 
 def on_matrices(write: Callable[[MatricesAtPlace], None]) -> Callable[[ExpressionEmitter, CallStatement], None]:

@@ -3,6 +3,7 @@
 from gradc.ops import (
     arithmetic,
     comparison,
+    eigenvalues,
     exponential,
     fourier,
     integers,
@@ -22,6 +23,7 @@ from gradc.ops import (
 __all__ = [
     "arithmetic",
     "comparison",
+    "eigenvalues",
     "exponential",
     "fourier",
     "integers",

@@ -168,10 +168,8 @@ for _name, _instead in {
     "lstsq": f"{_BY_PRODUCTS} use np.linalg.solve(a.T @ a, a.T @ b)",
     "pinv": f"{_BY_PRODUCTS} use np.linalg.solve(a.T @ a, a.T)",
     "qr": f"{_BY_PRODUCTS} use r = np.linalg.cholesky(a.T @ a).T and q = np.linalg.solve(r.T, a.T).T",
-    "eig": "compute it outside the function; for the derivative of an eigenvalue use v.T @ a @ v of its unit vector v",
-    "eigvals": "compute them outside the function; np.trace(a) is their sum, np.linalg.det(a) their product",
-    "eigh": "compute it outside the function; for the derivative of an eigenvalue use v @ a @ v of its unit vector v",
-    "eigvalsh": "compute them outside the function; np.trace(a) is their sum, np.linalg.det(a) their product",
+    "eig": "use np.linalg.eigh(a) of a symmetric matrix; compute those of others outside the function",
+    "eigvals": "use np.linalg.eigvalsh(a) of a symmetric matrix; np.trace(a) is their sum, np.linalg.det(a) their product",
 }.items():
     _refused(_name, _instead)
 

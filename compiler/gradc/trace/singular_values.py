@@ -1,4 +1,4 @@
-"""Singular values, and the vectors that belong to them."""
+"""Singular values, and the vectors that belong to them, whose sign is arbitrary."""
 
 from __future__ import annotations
 

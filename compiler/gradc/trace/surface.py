@@ -17,6 +17,7 @@ from gradc.trace import (
     creation,
     diagonals,
     differences,
+    eigenvalues,
     einsum,
     environment,
     flat,
@@ -67,8 +68,6 @@ _INSTEAD: dict[str, str] = {
     "vectorize": "write the function with NumPy operations, or use gradc.vmap",
     "apply_along_axis": "use gradc.vmap",
     **environment.INSTEAD,
-    "linalg.eigh": "factorisations of traced matrices are not there yet",
-    "linalg.svd": "factorisations of traced matrices are not there yet",
 }
 
 
@@ -222,6 +221,7 @@ __all__ = [
     "creation",
     "diagonals",
     "differences",
+    "eigenvalues",
     "einsum",
     "environment",
     "flat",
