@@ -181,6 +181,14 @@ def test_a_dtype_is_the_object_that_numpy_has(dtype):
     assert jit(same)(captured) is not None
 
 
+def test_quotients_of_known_floats_are_floats():
+    x = np.ones(3)
+    assert_like_numpy(lambda x: np.full(3, 0.5) // np.ones(3), x)
+    assert_like_numpy(lambda x: (np.int32(1) // np.full(3, 2, np.int32)), x)
+    assert_like_numpy(lambda x: np.full(3, 0.5) % np.full(3, 2.0), x)
+    assert_like_numpy(lambda x: x // 0.7 // 0.6 // 0.5, x)
+
+
 def test_powers_of_integers():
     n = np.array([2, -3, 0, 1])
     assert_like_numpy(lambda n: n**3, n)

@@ -182,6 +182,8 @@ def tidy_node(node: Scalar, extents: Sequence[Extent]) -> Scalar:
     if is_index_predicate(node):
         return decide(node, extents)
     if is_apply(node, "floordiv") or is_apply(node, "mod"):
+        if node.dtype != INT64:
+            return node  # floats and narrow integers are the user's own
         inner, divisor = node.children
         below = never_positive(sum_of(inner, 1, product_of(number(-1), divisor)), extents)
         if below and never_positive(product_of(number(-1), inner), extents):
