@@ -164,7 +164,12 @@ def histogram2d(
 
 @implements(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> TracedArray:
-    """The line between the knots around each point; beyond them, the first and the last value (``left``, ``right``)."""
+    """The line between the knots around each point; beyond them, the first and the last value (``left``, ``right``).
+
+    >>> import gradc
+    >>> gradc.grad(lambda x: np.interp(x, [0.0, 1.0, 3.0], [1.0, 3.0, 4.0]))(2.0)
+    0.5
+    """
     values = lift(fp)
     values = astype(values, np.complex128 if values.dtype.kind == "c" else np.float64)
     at, knots = astype(lift(x), np.float64), astype(lift(xp), np.float64)

@@ -173,7 +173,13 @@ def rfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = Non
 
 @implements_named("numpy.fft.irfft")
 def irfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> TracedArray:
-    """The real samples whose frequencies are these and their conjugates."""
+    """The real samples whose frequencies are these and their conjugates.
+
+    >>> import gradc
+    >>> shifted = gradc.jit(lambda x: np.fft.irfft(np.fft.rfft(x) * np.exp(-2j * np.pi * np.arange(3) / 4)))
+    >>> shifted(np.array([1.0, 2.0, 3.0, 4.0])).round(9)
+    array([4., 1., 2., 3.])
+    """
     x = _floating(a)
     power = _divisor(norm, True)
     count = _count((x.shape[normal_axis(axis, x.ndim)] - 1) * 2 if n is None else n)

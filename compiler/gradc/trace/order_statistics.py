@@ -97,7 +97,12 @@ def _picked(ordered: TracedArray, positions: Any, of_rows: bool) -> TracedArray:
 def median(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
 ) -> TracedArray:
-    """The middle entry, or the mean of the two in the middle; NaN where there is one."""
+    """The middle entry, or the mean of the two in the middle; NaN where there is one.
+
+    >>> import gradc
+    >>> gradc.grad(lambda x: np.median(x))(np.array([3.0, 1.0, 2.0, 7.0]))
+    array([0.5, 0. , 0.5, 0. ])
+    """
     rows = _rows(lift(a), axis)
     ordered = rows_sorted(_averaged(rows.values))
     if ordered.extents[-1] == 0:

@@ -95,7 +95,12 @@ def _check_options(kind: Any, order: Any, stable: Any) -> None:
 
 @implements(np.sort)
 def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> TracedArray:
-    """The entries in order along an axis."""
+    """The entries in order along an axis.
+
+    >>> import gradc
+    >>> gradc.grad(lambda x: np.sum(np.sort(x) * np.arange(3.0)))(np.array([2.0, 0.5, 1.0]))
+    array([2., 0., 1.])
+    """
     _check_options(kind, order, stable)
     return _along(a, axis, rows_sorted)
 
