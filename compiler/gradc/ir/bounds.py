@@ -16,6 +16,7 @@ from gradc.ir.algebra import (
     from_linear,
     is_index_predicate,
     linear_terms,
+    modulo,
     product_of,
     rebuild,
     substitute,
@@ -30,6 +31,7 @@ from gradc.ir.scalar import (
     Apply,
     Index,
     Load,
+    Number,
     Scalar,
     Size,
     is_apply,
@@ -188,7 +190,30 @@ def tidy_node(node: Scalar, extents: Sequence[Extent]) -> Scalar:
         below = never_positive(sum_of(inner, 1, product_of(number(-1), divisor)), extents)
         if below and never_positive(product_of(number(-1), inner), extents):
             return number(0) if is_apply(node, "floordiv") else inner
+        return _split_digits(node, extents)
     return _with_joined_digits(node)
+
+
+def _split_digits(node: Scalar, extents: Sequence[Extent]) -> Scalar:
+    """``(g a + b) // (g c)`` as ``a // c``, and ``(g a + b) % (g c)`` as ``g (a % c) + b``, where 0 <= b < g.
+
+    Quotients of quotients are one: ``a // g // c`` is ``a // (g c)``.
+    """
+    inner, divided_by = node.children
+    if is_apply(node, "floordiv") and is_apply(inner, "floordiv"):
+        return tidy_node(floor_divide(inner.children[0], product_of(inner.children[1], divided_by)), extents)
+    if not isinstance(divided_by, Number) or not isinstance(divided_by.value, int):
+        return node
+    divisor, (terms, literal) = divided_by.value, linear_terms(inner)
+    for step in sorted({abs(c) for c in terms.values() if 1 < abs(c) < divisor and divisor % c == 0}, reverse=True):
+        low = from_linear({atom: c for atom, c in terms.items() if c % step}, literal % step)
+        if not never_positive(sum_of(low, 1 - step), extents) or not never_positive(product_of(-1, low), extents):
+            continue
+        high = from_linear({atom: c // step for atom, c in terms.items() if c % step == 0}, literal // step)
+        if is_apply(node, "floordiv"):
+            return tidy_node(floor_divide(high, divisor // step), extents)
+        return sum_of(low, product_of(step, tidy_node(modulo(high, divisor // step), extents)))
+    return node
 
 
 def _with_joined_digits(node: Scalar) -> Scalar:

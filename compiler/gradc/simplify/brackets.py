@@ -39,9 +39,10 @@ from gradc.ir.scalar import (
 )
 from gradc.ir.tensor import Compute, Extent, Shape, compute, extent_scalar
 from gradc.ir.walk import free_indices, loads_of
+from gradc.simplify.digit_chains import in_range
 from gradc.simplify.digits import digits_of_axis
 from gradc.simplify.patterns import conjuncts, expand, inline_patterns
-from gradc.simplify.solve import System, in_range, solve
+from gradc.simplify.solve import System, solve
 
 #: A coefficient of at most this many loads and no function is written inside its pattern.
 _SIMPLE_LOADS = 3

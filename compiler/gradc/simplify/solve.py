@@ -19,8 +19,6 @@ from gradc.ir.algebra import (
     equal,
     floor_divide,
     is_index_predicate,
-    less,
-    less_equal,
     linear_terms,
     modulo,
     product_of,
@@ -31,7 +29,6 @@ from gradc.ir.scalar import (
     TRUE,
     Apply,
     Index,
-    Number,
     Scalar,
     index,
     is_apply,
@@ -39,6 +36,7 @@ from gradc.ir.scalar import (
 )
 from gradc.ir.tensor import Extent, extent_scalar
 from gradc.ir.walk import free_indices, loads_of
+from gradc.simplify.digit_chains import digit_chain, digits_of, extent_of, in_range, not_above, whole_chain
 from gradc.simplify.patterns import Term, conjuncts, is_bracket
 
 
@@ -75,7 +73,7 @@ class System:
     def fresh_axis(self, extent: Scalar) -> int:
         """One more summed axis."""
         axis = len(self.extents)
-        self.extents[axis] = _extent_of(extent)
+        self.extents[axis] = extent_of(extent)
         self.alive.append(axis)
         return axis
 
@@ -105,11 +103,6 @@ def _selects_digit(predicate: Scalar, output_rank: int) -> bool:
         return False
     axes = free_indices(predicate)
     return len(axes) == 1 and min(axes) >= output_rank
-
-
-def in_range(value: Scalar, extent: Extent) -> list[Scalar]:
-    """``0 <= value < extent``: also of an index read from an array, which may belong to another piece of what it indexes."""
-    return [less_equal(0, value), less(value, extent_scalar(extent))]
 
 
 def _linear_in(bracket: Apply, axes: Sequence[int]) -> tuple[dict[int, int], Scalar] | None:
@@ -191,17 +184,13 @@ def _radix_order(bracket: Apply, system: System, axes: Sequence[int]) -> list[tu
         candidates = [
             (k, w) for k, w in remaining if never_positive(sum_of(reach, product_of(-1, w)), ()) and not loads_of(w)
         ]
-        lowest = next((c for c in candidates if all(_not_above(c[1], w) for _, w in remaining)), None)
+        lowest = next((c for c in candidates if all(not_above(c[1], w) for _, w in remaining)), None)
         if lowest is None:
             return None
         remaining.remove(lowest)
         ordered.append(lowest)
         reach = sum_of(product_of(lowest[1], sum_of(extent_scalar(system.extents[lowest[0]]), -1)), reach)
     return ordered[::-1]
-
-
-def _not_above(left: Scalar, right: Scalar) -> bool:
-    return never_positive(sum_of(left, product_of(-1, right)), ())
 
 
 def _solve_radix(system: System, axes: Sequence[int]) -> bool:
@@ -252,7 +241,7 @@ def _solve_mixed(system: System, axes: Sequence[int]) -> bool:
             digit = floor_divide(value, weight)
             equations.append(equal(atom, digit))
             if position == 0:
-                equations.extend(in_range(digit, _extent_of(radix)))
+                equations.extend(in_range(digit, extent_of(radix)))
             value = modulo(value, weight)
         equations.append(equal(value, 0))
         system.replace({}, [bracket], equations)
@@ -285,7 +274,7 @@ def _digit_terms(
     digits.sort(key=lambda digit: -digit[1])
     reach: Scalar = number(1)
     for _, weight, radix in reversed(digits):
-        if weight < 1 or not _not_above(reach, number(weight)):
+        if weight < 1 or not not_above(reach, number(weight)):
             return None
         reach = sum_of(product_of(number(weight), sum_of(radix, -1)), reach)
     return [(atom, number(weight), radix) for atom, weight, radix in digits], value
@@ -307,105 +296,53 @@ def _radix_of(atom: Scalar, system: System, axes: Sequence[int]) -> Scalar | Non
     return None
 
 
-@dataclass(frozen=True)
-class _Digit:
-    """``(axis // weight) % radix = value``; the top digit has no radix."""
-
-    weight: Scalar
-    radix: Scalar | None
-    value: Scalar
-    bracket: Apply
-    #: under which condition there is such a value
-    condition: Scalar = TRUE
-
-
 def _solve_digits(system: System, axes: Sequence[int]) -> bool:
     """``i // 12 = a``, ``i // 4 % 3 = b`` and ``i % 4 = c`` together: ``i = 12 a + 4 b + c``."""
     for axis in axes:
         digits = {
             digit.weight: digit
             for bracket in system.brackets()
-            for digit in _digits_of(bracket, index(axis))
+            for digit in digits_of(bracket, index(axis))
             if axis not in free_indices(digit.value)
         }
-        chain, free = _digit_chain(digits, extent_scalar(system.extents[axis]))
+        chain, free = digit_chain(digits, extent_scalar(system.extents[axis]))
         if not chain or (free and axis < system.output_rank):
             continue
         terms = [product_of(d.weight, d.value) for d in chain]
         terms += [product_of(weight, index(system.fresh_axis(radix))) for weight, radix in free]
-        ranges = [p for d in chain if d.radix is not None for p in in_range(d.value, _extent_of(d.radix))]
+        ranges = [p for d in chain if d.radix is not None for p in in_range(d.value, extent_of(d.radix))]
         ranges += [d.condition for d in chain if d.condition is not TRUE]
         system.replace({axis: sum_of(*terms)}, [d.bracket for d in chain], ranges)
         return True
     return False
 
 
-def _digit_chain(digits: dict[Scalar, _Digit], extent: Scalar) -> tuple[list[_Digit], list[tuple[Scalar, Scalar]]]:
-    """The digits from weight 1 upwards, and between them those that no bracket fixes, as weights and radices.
-
-    Together they determine the whole index; where they don't there is nothing.
-    """
-    chain: list[_Digit] = []
-    free: list[tuple[Scalar, Scalar]] = []
-    weight: Scalar = number(1)
-    while True:
-        digit = digits.get(weight)
-        if digit is not None:
-            chain.append(digit)
-            if digit.radix is None:
-                return chain, free
-            weight = product_of(weight, digit.radix)
-        if _not_above(extent, weight):
-            return chain, free
-        if weight in digits:
-            continue
-        gap = _next_weight(weight, digits)
-        if gap is None:
-            return (chain, [*free, (weight, _quotient_above(extent, weight))]) if chain else ([], [])
-        free.append((weight, floor_divide(gap, weight)))
-        weight = gap
+def _solve_joined(system: System, axes: Sequence[int]) -> bool:
+    """``e // m = a`` and ``e % m = b`` of one expression together: ``e = m a + b``, an equation without divisions."""
+    brackets = system.brackets()
+    for target in _divided(brackets, axes):
+        digits = {digit.weight: digit for bracket in brackets for digit in digits_of(bracket, target)}
+        chain = whole_chain(digits, target, system.box())
+        if chain:
+            total = sum_of(*[product_of(d.weight, d.value) for d in chain])
+            ranges = [p for d in chain if d.radix is not None for p in in_range(d.value, extent_of(d.radix))]
+            ranges += [d.condition for d in chain if d.condition is not TRUE]
+            system.replace({}, [d.bracket for d in chain], [equal(target, total), *ranges])
+            return True
+    return False
 
 
-def _next_weight(weight: Scalar, digits: dict[Scalar, _Digit]) -> Scalar | None:
-    """The least weight above this one, a multiple of it, that a bracket fixes the digit of."""
-    above = [w for w in digits if w is not weight and _not_above(weight, w) and modulo(w, weight) is number(0)]
-    return next((w for w in above if all(_not_above(w, other) for other in above)), None)
-
-
-def _quotient_above(extent: Scalar, weight: Scalar) -> Scalar:
-    """``extent / weight``, rounded up."""
-    return sum_of(floor_divide(sum_of(extent, -1), weight), 1)
-
-
-def _digits_of(bracket: Apply, target: Scalar) -> list[_Digit]:
-    """The ways to read the bracket as an equation for one digit of the target."""
-    found = []
-    terms, _ = linear_terms(bracket.args[0])
-    for atom, coefficient in terms.items():
-        shape = _digit_shape(atom, target)
-        if shape is not None:
-            rest = sum_of(bracket.args[0], product_of(number(-coefficient), atom))
-            size, value = abs(coefficient), rest if coefficient < 0 else product_of(-1, rest)
-            if size == 1:
-                found.append(_Digit(*shape, value, bracket))
-            else:
-                divides = equal(modulo(value, number(size)), 0)
-                found.append(_Digit(*shape, floor_divide(value, number(size)), bracket, divides))
-    return found
-
-
-def _digit_shape(atom: Scalar, target: Scalar) -> tuple[Scalar, Scalar | None] | None:
-    """(weight, radix) where the atom is ``target // weight % radix``, either part being optional."""
-    radix: Scalar | None = None
-    if is_apply(atom, "mod"):
-        atom, radix = atom.children
-    if is_apply(atom, "floordiv") and atom.children[0] is target:
-        return atom.children[1], radix
-    return (number(1), radix) if atom is target and radix is not None else None
-
-
-def _extent_of(scalar: Scalar) -> Extent:
-    return scalar.value if isinstance(scalar, Number) else scalar  # type: ignore[return-value]
+def _divided(brackets: Sequence[Apply], axes: Sequence[int]) -> list[Scalar]:
+    """The expressions over several terms, or with a factor, that the brackets have quotients or remainders of."""
+    found: dict[Scalar, None] = {}
+    for bracket in brackets:
+        for atom in linear_terms(bracket.args[0])[0]:
+            target = atom
+            while is_apply(target, "mod") or is_apply(target, "floordiv"):
+                target = target.children[0]
+            if target is not atom and not isinstance(target, Index) and free_indices(target) & set(axes):
+                found[target] = None
+    return [target for target in found if not loads_of(target)]
 
 
 def solve(system: System, axes_of: Sequence[int]) -> None:
@@ -415,7 +352,8 @@ def solve(system: System, axes_of: Sequence[int]) -> None:
         if not axes:
             return
         if not (
-            _solve_radix(system, axes)
+            _solve_joined(system, axes)
+            or _solve_radix(system, axes)
             or _solve_unit(system, axes)
             or _solve_mixed(system, axes)
             or _solve_digits(system, axes)
