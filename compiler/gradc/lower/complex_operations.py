@@ -12,6 +12,7 @@ from gradc.ir.scalar import Apply, Number, Scalar, apply
 from gradc.lower import complex_arithmetic as arithmetic
 from gradc.lower.complex_arithmetic import LARGEST_EXPONENT, Parts, as_parts, choose
 from gradc.lower.complex_functions import FUNCTIONS, absolute, general_power, reciprocal_square_root, square_root
+from gradc.ops.table import promoted
 
 Operand = Parts | Scalar
 
@@ -26,29 +27,13 @@ def operation(node: Apply, args: Sequence[Operand]) -> Operand:
     own = _SPECIAL.get(name)
     if own is not None:
         return own(node, args)
-    common = real_dtype(node.dtype if node.dtype.kind == "c" else max((a.dtype for a in node.args), key=_width))
+    common = real_dtype(promoted([node.dtype] if node.dtype.kind == "c" else [arg.dtype for arg in node.args]))
     parts = [as_parts(arg, common) for arg in args]
     rule = _RULES.get(name)
     if rule is None:
         raise NotInParts(f"{name} of complex numbers")
     result = rule(*parts)
     return result if isinstance(result, Parts) or result.dtype == node.dtype else convert(result, node.dtype)
-
-
-def _width(dtype: object) -> int:
-    return int(dtype.itemsize)  # type: ignore[attr-defined]
-
-
-def _function(rule: Callable[[Parts], Parts]) -> Callable[[Parts], Operand]:
-    return rule
-
-
-def _real(z: Parts) -> Scalar:
-    return z.re
-
-
-def _imaginary(z: Parts) -> Scalar:
-    return z.im
 
 
 def _extremum(relation: str) -> Callable[[Parts, Parts], Parts]:
@@ -63,7 +48,7 @@ def _extremum(relation: str) -> Callable[[Parts, Parts], Parts]:
 
 #: op -> its rule for operands in parts
 _RULES: dict[str, Callable[..., Operand]] = {
-    **{name: _function(rule) for name, rule in FUNCTIONS.items()},
+    **FUNCTIONS,
     "add": arithmetic.add,
     "sub": arithmetic.subtract,
     "mul": arithmetic.multiply,
@@ -71,8 +56,8 @@ _RULES: dict[str, Callable[..., Operand]] = {
     "conj": arithmetic.conjugate,
     "sum": lambda *terms: arithmetic.total(terms),
     "prod": lambda *factors: arithmetic.product(factors),
-    "real": _real,
-    "imag": _imaginary,
+    "real": lambda z: z.re,
+    "imag": lambda z: z.im,
     "abs": absolute,
     "stop_gradient": lambda z: z,
     "equal": arithmetic.equal,

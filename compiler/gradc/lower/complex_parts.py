@@ -14,7 +14,7 @@ from gradc.ir.algebra import guarded, product_of, rebuild, sum_of
 from gradc.ir.conjugates import has_complex_numbers, is_complex, real_dtype
 from gradc.ir.intern import Node
 from gradc.ir.rewrite import with_operands
-from gradc.ir.scalar import Apply, Guard, Load, Number, Scalar, index, is_apply, is_number, load, number
+from gradc.ir.scalar import Apply, DType, Guard, Load, Number, Scalar, index, is_apply, is_number, load, number
 from gradc.ir.tensor import (
     Call,
     Compute,
@@ -50,10 +50,10 @@ class _Pair:
     #: both are one tensor with an axis of 2 more, last
     interleaved: bool = False
 
-    def entry(self, indices: Sequence[Scalar], dtype: object) -> Parts:
+    def entry(self, indices: Sequence[Scalar], dtype: DType) -> Parts:
         """The parts of one entry."""
         found = [
-            number(0, real_dtype(dtype))  # type: ignore[arg-type]
+            number(0, real_dtype(dtype))
             if tensor is None
             else load(tensor, [*indices, number(place)] if self.interleaved else indices)
             for place, tensor in enumerate((self.re, self.im))
