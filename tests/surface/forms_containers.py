@@ -62,7 +62,11 @@ def weighed(x: Any, /, *rest: Any, power: int = 2, **others: Any) -> Any:
 
 
 def nested(a: Any, x: Any) -> Any:
-    params = {"layers": [Layer(a, x), Pair(w=x, b=None)], 1: (x, {"deep": a}), "order": OrderedDict(z=x, y=2 * x)}
+    params: dict[Any, Any] = {
+        "layers": [Layer(a, x), Pair(w=x, b=None)],
+        1: (x, {"deep": a}),
+        "order": OrderedDict(z=x, y=2 * x),
+    }
     first, second = params["layers"]
     grown = {**params, "more": deque([second.w, first.b])}
     return first(a[0]) * grown["more"][0] + sum(v.sum() for v in grown["order"].values()) + grown[1][1]["deep"][:, 0]

@@ -171,7 +171,8 @@ def script(seed: int) -> tuple[list[np.ndarray], list[Step]]:
     """Two arrays, and 3 to 8 steps that NumPy takes."""
     rng = np.random.default_rng(seed)
     inputs = [rng.normal(size=SHAPES[seed % len(SHAPES)]), rng.normal(size=SHAPES[int(rng.integers(len(SHAPES)))])]
-    handles, steps = [a.copy() for a in inputs], []
+    handles = [a.copy() for a in inputs]
+    steps: list[Step] = []
     wanted = int(rng.integers(3, 9))
     while len(steps) < wanted:
         step = random_step(rng, handles)

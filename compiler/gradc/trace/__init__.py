@@ -8,7 +8,8 @@ In the order in which it happens:
 `access`       how it is reached, and `conditions`, what the trace relies on about it
 `context`      the trace that is under way: captures, pinned values, the user's line
 `tracer`       the traced array; `operators` its operators, `attributes` what it is made of, `storage` what its views and
-               writes share, `layout` where memory order would decide; `builtin_types` is float, int and type of it
+               writes share, `layout` where memory order would decide, `known` the values that are settled; `builtin_types`
+               is float, int and type of it
 `surface`      from a NumPy call to its meaning, by the tables of `elementwise`, `reductions`, `contraction`, `shaping`,
                `joining`, `creation`, `selection`, `special_functions`; `indexing` is ``x[key]``, `keys` what
                the key says, `masked` and `selected` keys with masks whose content is not known

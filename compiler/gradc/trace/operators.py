@@ -56,7 +56,11 @@ class Operators:
     __or__, __ror__, __ior__ = _forward(np.bitwise_or), _reflected(np.bitwise_or), _in_place(np.bitwise_or)
     __xor__, __rxor__, __ixor__ = _forward(np.bitwise_xor), _reflected(np.bitwise_xor), _in_place(np.bitwise_xor)
     __lshift__, __rlshift__, __ilshift__ = _forward(np.left_shift), _reflected(np.left_shift), _in_place(np.left_shift)
-    __rshift__, __rrshift__, __irshift__ = _forward(np.right_shift), _reflected(np.right_shift), _in_place(np.right_shift)
+    __rshift__, __rrshift__, __irshift__ = (
+        _forward(np.right_shift),
+        _reflected(np.right_shift),
+        _in_place(np.right_shift),
+    )
     __divmod__, __rdivmod__ = _forward(np.divmod), _reflected(np.divmod)
 
     __lt__, __le__ = _compared(np.less), _compared(np.less_equal)

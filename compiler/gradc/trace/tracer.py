@@ -10,20 +10,15 @@ import functools
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from gradc.ir.algebra import conjunction, guarded, reindexed
-from gradc.ir.intern import Node
-from gradc.ir.scalar import INT64, TRUE, DType, Index, Load, NamedConstant, Number, Scalar, Size, load, number
+from gradc.ir.scalar import INT64, TRUE, DType, Index, Load, Number, Scalar, load, number
 from gradc.ir.tensor import (
     Compute,
-    Constant,
     Extent,
-    Graph,
-    Input,
     Shape,
     Tensor,
     compute,
@@ -31,21 +26,23 @@ from gradc.ir.tensor import (
     extent_scalar,
 )
 from gradc.ir.tensor import extent as extent_from
-from gradc.ir.walk import graph_order, loads_of, post_order
+from gradc.ir.walk import loads_of, post_order
 from gradc.trace.access import known_path
 from gradc.trace.context import (
-    Trace,
     active_trace,
-    current_trace,
     dtype_error,
     located,
     note_line,
     shape_error,
     trace_error,
 )
+from gradc.trace.known import concrete as concrete
+from gradc.trace.known import known_value as known_value
+from gradc.trace.known import literal_value as literal_value
+from gradc.trace.known import number_value as number_value
 from gradc.trace.operators import Operators
 from gradc.trace.specs import supported
-from gradc.trace.storage import Region, Storage, axes, disjoint, literal_of, whole
+from gradc.trace.storage import Region, Storage, axes, disjoint, whole
 
 _AMBIGUOUS = "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
 _BRANCHES = (
@@ -449,85 +446,6 @@ def contains_traced(value: Any) -> bool:
         if isinstance(item, list | tuple):
             pending.extend(item)
     return False
-
-
-# ---------------------------------------------------------------- known values
-
-
-def concrete(array: TracedArray, what: str, instead: str = "") -> np.ndarray:
-    """The value of ``array`` where captures and literals alone settle it; the captures are then pinned."""
-    value = known_value(array)
-    if value is None:
-        given = f"{array.dtype.name}[{', '.join(map(str, array.extents))}]"
-        words = f"{what} needs the value of a traced {given}, which is not known while the function is traced"
-        raise trace_error(f"{words}; {instead}" if instead else words)
-    return value
-
-
-def known_value(array: TracedArray) -> np.ndarray | None:
-    """The value of ``array`` where captures and literals alone settle it (pinning them), else None."""
-    tensor = array.tensor
-    literal = literal_of(tensor)
-    if literal is not None and all(isinstance(e, int) for e in tensor.shape):
-        fixed = tuple(int(e) for e in tensor.shape if isinstance(e, int))
-        return np.full(fixed, number_value(literal), tensor.dtype)
-    if isinstance(tensor, Constant):
-        return tensor.value
-    trace = current_trace()
-    order = graph_order([tensor])
-    inputs = [node for node in order if isinstance(node, Input)]
-    if any(not _settled(trace, node) for node in inputs) or _depends_on_sizes(order):
-        return None
-    return _evaluated(tensor, inputs, [_pinned_value(trace, node) for node in inputs])
-
-
-def _settled(trace: Trace, node: Input) -> bool:
-    """Whether the value of an input can be pinned; one of a nested call stands for a value of the outer trace."""
-    if node in trace.values:
-        return True
-    alias = trace.aliases.get(node)
-    if alias is None:
-        return False
-    return all(_settled(trace, inner) for inner in graph_order([alias.tensor]) if isinstance(inner, Input))
-
-
-def _pinned_value(trace: Trace, node: Input) -> np.ndarray:
-    if node in trace.values:
-        return np.asarray(trace.pin(node), node.dtype)
-    value = known_value(trace.aliases[node])
-    assert value is not None
-    return value
-
-
-def literal_value(array: TracedArray) -> np.ndarray | None:
-    """The value of ``array`` where it depends on nothing at all, else None. Nothing is pinned."""
-    order = graph_order([array.tensor])
-    if len(order) > 64 or any(isinstance(node, Input) for node in order):
-        return None
-    return known_value(array)
-
-
-def _depends_on_sizes(order: Sequence[Node]) -> bool:
-    for node in order:
-        if isinstance(node, Tensor) and not all(isinstance(e, int) for e in node.shape):
-            return True
-        if isinstance(node, Compute) and any(isinstance(s, Size) for s in post_order([node.body, node.domain])):
-            return True
-    return False
-
-
-def number_value(literal: Number) -> Any:
-    """The Python number of a literal."""
-    value = literal.value
-    if isinstance(value, NamedConstant):
-        return value.value
-    return float(value) if isinstance(value, Fraction) else value
-
-
-def _evaluated(tensor: Tensor, inputs: Sequence[Input], values: Sequence[np.ndarray]) -> np.ndarray:
-    from gradc.evaluate import evaluate
-
-    return np.asarray(evaluate(Graph(tuple(inputs), (tensor,)), list(values))[0])
 
 
 def _surface() -> Any:
