@@ -24,6 +24,7 @@ Batching = Callable[[Sequence[Tensor], Mapping[Tensor, Tensor], Extent], tuple[T
 _rules: list[Batching] = []
 #: A function that can't be called once for all is called at most this often: each call adds its own operations.
 _MOST_CALLS = 1024
+_FEW_CALLS = 64
 
 
 def batch_with(rules: Batching) -> None:
@@ -36,12 +37,15 @@ def _mapped(
 ) -> tuple[list[TracedArray], bool]:
     """The function over the leading axes of the arrays, and whether it returned a tuple: each result with these axes.
 
-    It is called once, for all entries; where that needs a value (an entry that is known, and branched on), for each entry.
+    It is called once, for all entries; where that needs a value, or a few known entries differ (and may be branched on),
+    for each entry.
     """
     count = math.prod(shape)
     flat = [reshape(x, (count, *x.shape[len(shape) :])) for x in arrays]
-    known = all(literal_value(x) is not None for x in flat)
-    if known or not _rules:
+    known = [literal_value(x) for x in flat]
+    differ = any(value is not None and value.size and (value != value.flat[0]).any() for value in known)
+    few = isinstance(flat[0].extents[0], int) and flat[0].extents[0] <= _FEW_CALLS
+    if not _rules or all(value is not None for value in known) or (differ and few):
         results, several = _called_for_each(function, flat, what)
     else:
         try:
