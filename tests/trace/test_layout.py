@@ -44,6 +44,9 @@ def written(view: Callable[[Any], Any]) -> Callable[[Any], Any]:
         lambda b: np.asfortranarray(b),
         lambda b: b.T.copy().ravel(),
         lambda b: np.zeros_like(b).ravel(),
+        lambda b: np.einsum("ij->ji", b),
+        lambda b: np.einsum("ii->i", b[:, :3]),
+        lambda b: np.einsum("ij,->ij", b, 1.0),
     ],
 )
 def test_certain_views_and_copies(view: Callable[[Any], Any]) -> None:

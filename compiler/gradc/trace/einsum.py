@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from gradc.ir.algebra import conjunction, equal
+from gradc.ir.scalar import index
 from gradc.trace.context import dtype_error, located, shape_error
 from gradc.trace.contraction import contracted, labelled
 from gradc.trace.elementwise import array_dtype, astype
 from gradc.trace.outputs import deliver
 from gradc.trace.registry import implements
+from gradc.trace.storage import Region, box_of
 from gradc.trace.tracer import TracedArray, lift
 
 #: The axes of an operand are labelled by a letter or number each, or by where in an ellipsis they are, from its end.
@@ -41,11 +44,27 @@ def einsum(
                     f"einsum: operand {number} of {x.dtype} does not go into dtype={np.dtype(dtype)} by the rule "
                     f"{casting!r}; use casting='same_kind', or x.astype"
                 )
+    if len(arrays) == 1 and dtype is None and out is None and _is_view(arrays[0], labels[0], output):
+        return _view(arrays[0], labels[0], output)
     common = np.dtype(dtype) if dtype is not None else array_dtype(arrays)
     cast = [x if x.dtype == common else astype(x, common) for x in arrays]
     extents = labelled(cast, labels, "einsum", within=True)
     ordered = {label: extents[label] for label in [*output, *[n for n in extents if n not in output]]}
     return deliver(out, contracted(cast, labels, output, ordered, common))
+
+
+def _is_view(x: TracedArray, labels: Labels, output: Labels) -> bool:
+    """Whether nothing is summed: axes come in another order, or the diagonal of some is taken. NumPy gives a view then."""
+    same = all(x.extents[k] == x.extents[labels.index(label)] for k, label in enumerate(labels))
+    return set(labels) == set(output) and same and not x.immutable
+
+
+def _view(x: TracedArray, labels: Labels, output: Labels) -> TracedArray:
+    first = {label: labels.index(label) for label in output}
+    forward = tuple(index(output.index(label)) for label in labels)
+    inside = conjunction(*[equal(index(first[label]), index(k)) for k, label in enumerate(labels) if k != first[label]])
+    shape, backward = tuple(x.extents[first[label]] for label in output), tuple(index(first[label]) for label in output)
+    return x.part(Region(shape, forward, inside, backward, box_of(shape, forward)))
 
 
 def parsed(operands: Sequence[Any]) -> tuple[list[TracedArray], list[Labels], Labels | None]:
