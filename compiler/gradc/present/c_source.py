@@ -11,6 +11,7 @@ from gradc.ir.conjugates import has_complex_numbers
 from gradc.ir.scalar import TRUE, Load, Size
 from gradc.ir.tensor import Call, Compute, Constant, Extent, Graph, Input, MultiNode, Tensor, extent_scalar
 from gradc.ir.walk import graph_order, post_order
+from gradc.ops.extern import spelled_out
 from gradc.present.c_source_scalars import HELPERS, Body, literal, type_of
 from gradc.present.signature import Signature
 
@@ -29,12 +30,12 @@ def c_source(graph: Graph, signature: Signature, formula: str = "") -> str:
     """A C99 function that computes the outputs of the graph.
 
     Arrays are row-major pointers, numbers are values, named extents come first as ``size_t``; results are written through
-    the last parameters. ``formula`` goes into the comment above. Raises `ArgumentError` for library calls, structured
-    control flow and complex numbers.
+    the last parameters. ``formula`` goes into the comment above. Raises `ArgumentError` for library calls that can't be
+    written out, structured control flow and complex numbers.
     """
     if has_complex_numbers(graph):
         raise ArgumentError("complex numbers have no C source; write the function of real and imaginary parts")
-    return Writer(graph, signature).source(formula)
+    return Writer(spelled_out(graph), signature).source(formula)
 
 
 class Writer:
