@@ -14,7 +14,7 @@ from gradc.ir.algebra import Substitution, reindexed
 from gradc.ir.rewrite import reprojected
 from gradc.ir.scalar import Apply, Index, Load, Number, Scalar, index, is_apply, load
 from gradc.ir.source import carry_lines
-from gradc.ir.tensor import Compute, Projection, Tensor, compute
+from gradc.ir.tensor import Compute, Projection, Shape, Tensor, compute
 from gradc.ir.walk import free_indices, graph_order, loads_of, operands_of, post_order
 from gradc.simplify.patterns import is_pattern, is_view
 
@@ -59,9 +59,9 @@ def _operations(producer: Compute) -> tuple[int, float]:
     return known
 
 
-def may_inline(item: Load, single_use: bool, consumer_rank: int) -> bool:
-    """Whether the load's producer is written into a consumer whose iteration space has ``consumer_rank`` axes."""
-    producer = item.tensor
+def may_inline(item: Load, single_use: bool, extents: Shape) -> bool:
+    """Whether the load's producer is written into a consumer over these extents."""
+    producer, consumer_rank = item.tensor, len(extents)
     if not isinstance(producer, Compute) or producer.reducer is not None:
         return False
     if is_view(producer) or _is_scaled_view(producer) or is_pattern(producer):
@@ -69,9 +69,10 @@ def may_inline(item: Load, single_use: bool, consumer_rank: int) -> bool:
     count, cost = _operations(producer)
     if count > _LARGEST_BODY:
         return False
-    if _same_space(item, consumer_rank) and count <= _SHARED_BODY:
-        return True
+    # over other extents a costly body would be computed twice: for this consumer, and for who reads the rest
     small = count <= _SMALL_BODY and cost <= _CHEAP * _SMALL_BODY
+    if _same_space(item, consumer_rank) and count <= _SHARED_BODY and (small or producer.shape == extents):
+        return True
     if not (single_use or small):
         return False
     return _visits_once(item, consumer_rank)
@@ -113,7 +114,7 @@ def inline_producers(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
             images[node] = reprojected(node, images)
         if not isinstance(node, Compute):
             continue
-        write_in = _Inliner(images, single, len(node.extents))
+        write_in = _Inliner(images, single, node.extents)
         image = compute(
             node.shape,
             write_in(node.body),
@@ -130,15 +131,15 @@ def inline_producers(outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
 class _Inliner:
     """Writes producers into one body (and its domain)."""
 
-    def __init__(self, images: dict[Tensor, Tensor], single: dict[Tensor, bool], rank: int) -> None:
-        self._images, self._single, self._rank = images, single, rank
+    def __init__(self, images: dict[Tensor, Tensor], single: dict[Tensor, bool], extents: Shape) -> None:
+        self._images, self._single, self._extents = images, single, extents
         self._replace = Substitution({})
 
     def __call__(self, body: Scalar) -> Scalar:
         for item in loads_of(body):
             image = self._images.get(item.tensor, item.tensor)
             renamed = load(image, [self._replace(i) for i in item.indices])
-            if may_inline(renamed, self._single.get(image, False), self._rank):
+            if may_inline(renamed, self._single.get(image, False), self._extents):
                 assert isinstance(image, Compute)
                 self._replace.put(item, reindexed(image.body, renamed.indices))
             elif renamed is not item:
