@@ -184,7 +184,7 @@ def test_a_dtype_is_the_object_that_numpy_has(dtype):
 def test_quotients_of_known_floats_are_floats():
     x = np.ones(3)
     assert_like_numpy(lambda x: np.full(3, 0.5) // np.ones(3), x)
-    assert_like_numpy(lambda x: (np.int32(1) // np.full(3, 2, np.int32)), x)
+    assert_like_numpy(lambda x: np.int32(1) // np.full(3, 2, np.int32), x)
     assert_like_numpy(lambda x: np.full(3, 0.5) % np.full(3, 2.0), x)
     assert_like_numpy(lambda x: x // 0.7 // 0.6 // 0.5, x)
 
@@ -216,3 +216,27 @@ def test_dtypes_that_are_not_supported(dtype):
 def test_integers_have_no_gradient():
     with pytest.raises(DTypeError, match="int"):
         grad(lambda n: (n * 2.0).sum())(np.array([1, 2]))
+
+
+DIVIDED, DIVISORS, NONPOSITIVE = np.array([7, -7, 13, -100]), np.array([2, -2, 3, -3]), np.array([-2, 2, -3, 0])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a, b, c: a // 2 // -2,
+        lambda a, b, c: a // -2 // 3,
+        lambda a, b, c: a // b // c,
+        lambda a, b, c: (a % -6) // 3,
+        lambda a, b, c: (a // 2) % -3,
+        lambda a, b, c: (a * 4 + 1) // 8 % 3,
+        lambda a, b, c: (a * 6 + b) // -12,
+        lambda a, b, c: a // 2**40 // 2**40,
+        lambda a, b, c: c // c + c % c,
+        lambda a, b, c: (c * a + b) // c,
+        lambda a, b, c: np.arange(4) // np.arange(4) + a,
+    ],
+)
+def test_quotients_of_quotients_of_integers(function):
+    """Divisors are negative, zero, and so large that their product is no integer of 64 bits."""
+    assert_like_numpy(function, DIVIDED, DIVISORS, NONPOSITIVE)

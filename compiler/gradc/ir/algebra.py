@@ -33,7 +33,7 @@ from gradc.ir.scalar import (
     load,
     number,
 )
-from gradc.ir.walk import post_order
+from gradc.ir.walk import loads_of, post_order
 
 Operand = Scalar | int | float | Fraction
 
@@ -515,7 +515,7 @@ def rebuild(node: Scalar, children: Sequence[Scalar]) -> Scalar:
     assert isinstance(node, Apply)
     special = _REBUILD.get(node.op.name)
     if special is not None and (
-        node.op.name in _ALWAYS_CANONICAL or is_index_predicate(node) or _is_index_division(node, children)
+        node.op.name in _ALWAYS_CANONICAL or is_index_predicate(node) or is_index_division(node, children)
     ):
         return special(children, node.dtype)
     return apply(node.op, *children, dtype=node.dtype if node.op.name == "convert" else None)
@@ -538,12 +538,17 @@ _REBUILD: dict[str, Callable[[Sequence[Scalar], DType], Scalar]] = {
 _ALWAYS_CANONICAL = frozenset(_REBUILD) - {"equal", "not_equal", "less_equal", "floordiv", "mod"}
 
 
-def _is_index_division(node: Apply, children: Sequence[Scalar]) -> bool:
-    """Whether ``//`` or ``%`` is index algebra: floats, narrow integers and divisors <= 0 are the user's own."""
-    if node.op.name not in ("floordiv", "mod") or any(c.dtype != INT64 for c in children):
+def is_index_division(node: Scalar, children: Sequence[Scalar]) -> bool:
+    """Whether a node with these children is a ``//`` or ``%`` of index algebra, whose divisor is at least 1.
+
+    Floats, narrow integers, and divisors that are negative or not known are the user's own: NumPy has 0 for a division by 0.
+    """
+    if not (is_apply(node, "floordiv") or is_apply(node, "mod")) or any(c.dtype != INT64 for c in children):
         return False
     divisor = children[1]
-    return not isinstance(divisor, Number) or divisor.value > 0  # type: ignore[operator]
+    if isinstance(divisor, Number):
+        return divisor.value > 0  # type: ignore[operator]
+    return not divisor.free and not loads_of(divisor)
 
 
 class Substitution:

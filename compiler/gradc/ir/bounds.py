@@ -14,6 +14,7 @@ from gradc.ir.algebra import (
     disjunction,
     floor_divide,
     from_linear,
+    is_index_division,
     is_index_predicate,
     linear_terms,
     modulo,
@@ -67,6 +68,8 @@ def _atom_bound(atom: Scalar, upper: bool, extents: Sequence[Extent]) -> Scalar 
     if isinstance(atom, Load):
         count = _positions_in(atom)
         return None if count is None else sum_of(extent_scalar(count), -1) if upper else number(0)
+    if not is_apply(atom, "prod") and not is_index_division(atom, atom.children):
+        return None
     if is_apply(atom, "mod"):
         return sum_of(atom.children[1], -1) if upper else number(0)
     if is_apply(atom, "floordiv"):
@@ -184,8 +187,8 @@ def tidy_node(node: Scalar, extents: Sequence[Extent]) -> Scalar:
     if is_index_predicate(node):
         return decide(node, extents)
     if is_apply(node, "floordiv") or is_apply(node, "mod"):
-        if node.dtype != INT64:
-            return node  # floats and narrow integers are the user's own
+        if not is_index_division(node, node.children):
+            return node
         inner, divisor = node.children
         below = never_positive(sum_of(inner, 1, product_of(number(-1), divisor)), extents)
         if below and never_positive(product_of(number(-1), inner), extents):
@@ -200,8 +203,10 @@ def _split_digits(node: Scalar, extents: Sequence[Extent]) -> Scalar:
     Quotients of quotients are one: ``a // g // c`` is ``a // (g c)``.
     """
     inner, divided_by = node.children
-    if is_apply(node, "floordiv") and is_apply(inner, "floordiv"):
-        return tidy_node(floor_divide(inner.children[0], product_of(inner.children[1], divided_by)), extents)
+    if is_apply(node, "floordiv") and is_apply(inner, "floordiv") and is_index_division(inner, inner.children):
+        product = product_of(inner.children[1], divided_by)
+        if not isinstance(product, Number) or product.value < 2**63:  # type: ignore[operator]
+            return tidy_node(floor_divide(inner.children[0], product), extents)
     if not isinstance(divided_by, Number) or not isinstance(divided_by.value, int):
         return node
     divisor, (terms, literal) = divided_by.value, linear_terms(inner)
