@@ -20,6 +20,7 @@ from gradc.trace import (
     applying,
     index_tricks,
     joining,
+    mathematics,
     polynomial_objects,
     reductions,
     shaping,
@@ -32,7 +33,7 @@ from gradc.trace.elementwise import where
 from gradc.trace.environment import never_traced
 from gradc.trace.registry import FUNCTIONS
 from gradc.trace.selected import Selection, selection_among
-from gradc.trace.tracer import TracedArray, concrete, extent_value, lift
+from gradc.trace.tracer import TracedArray, extent_value, known_value, lift
 from gradc.trace.ufunc_methods import UFUNC_METHODS
 
 #: These give traced arrays whatever their arguments: the function may write traced numbers into them.
@@ -167,38 +168,28 @@ def _numpy_module(module: types.ModuleType) -> StandInModule:
 
 def _math_function(module: str, function: Callable[..., Any]) -> Callable[..., Any]:
     name = function.__name__
-    numpy_name = _MATH_TO_NUMPY.get(name, name)
-    there = f"np.{numpy_name}" if hasattr(np, numpy_name) else "a NumPy function"
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        what = f"{module}.{name}"
-        return function(*[_known_number(a, what, there) for a in args], **kwargs)
+        given = [_known_number(a) for a in args]
+        options = {key: _known_number(value) for key, value in kwargs.items()}
+        if _holds(given, TracedArray) or _holds(options, TracedArray):
+            return mathematics.traced_function(module, name, tuple(given), options)
+        return function(*given, **options)
 
     return checked
 
 
-_MATH_TO_NUMPY = {
-    "fabs": "abs",
-    "pow": "power",
-    "atan2": "arctan2",
-    "fsum": "sum",
-    "dist": "linalg.norm",
-    "asin": "arcsin",
-    "acos": "arccos",
-    "atan": "arctan",
-    "asinh": "arcsinh",
-    "acosh": "arccosh",
-    "atanh": "arctanh",
-}
-
-
-def _known_number(value: Any, what: str, there: str) -> Any:
+def _known_number(value: Any) -> Any:
+    """The number that a traced one is known to be; others as they are."""
     if isinstance(value, list | tuple):
-        return type(value)(_known_number(item, what, there) for item in value)
+        return type(value)(_known_number(item) for item in value)
     if not isinstance(value, TracedArray):
         return value
-    return concrete(value, what, f"use {there}").item()
+    if value.extents:
+        return value
+    known = known_value(value)
+    return value if known is None else known.item()
 
 
 @functools.cache

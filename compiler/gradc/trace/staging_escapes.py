@@ -1,13 +1,14 @@
 """Leaving early: ``return`` in branches and loops, ``break`` and ``continue``, written as branches and flags.
 
-Where one side of an `if` always leaves, what follows moves to the other side; then no flag is needed. Otherwise leaving sets a
-flag, and what follows stands under ``if not flag``. A ``return`` that ends a function stays one: when both sides of an `if`
-return, the choice between them is the function's result.
+Where one side of an `if` always leaves, what follows moves to the other side; where it is short, to both. Then no flag is
+needed. Otherwise leaving sets a flag, and what follows stands under ``if not flag``. A ``return`` that ends a function stays
+one: when both sides of an `if` return, the choice between them is the function's result.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from gradc.trace.staging_names import own_nodes
 #: The flag of a return inside a loop, and what is returned. No identifier of the user's is like these.
 RETURNED, VALUE = "@returned", "@value"
 _BROKEN, _SKIPPED = "@broken", "@skipped"
+
+#: What follows an `if` that leaves on some paths only is repeated on both sides, if it has no more nodes than this.
+_REPEATED = 150
 
 _LOOPS = (ast.While, ast.For)
 _OPAQUE = (ast.Try, ast.Match, ast.AsyncFor, ast.AsyncWith, *([ast.TryStar] if hasattr(ast, "TryStar") else []))
@@ -65,7 +69,16 @@ def _always(node: ast.stmt) -> bool:
         return True
     if isinstance(node, ast.If):
         return always_leaves(node.body) and always_leaves(node.orelse)
+    if isinstance(node, ast.While):
+        return _is_endless(node)
     return isinstance(node, ast.With) and always_leaves(node.body)
+
+
+def _is_endless(node: ast.stmt) -> bool:
+    """Whether a loop is only left by a return."""
+    if not (isinstance(node, ast.While) and isinstance(node.test, ast.Constant) and node.test.value):
+        return False
+    return not any(_breaks(s, ast.Break) for s in node.body)
 
 
 def obstacle(nodes: Sequence[ast.AST]) -> str | None:
@@ -145,8 +158,13 @@ class Lowering:
             if isinstance(node, ast.With) and always_leaves(node.body):
                 node.body = self._tail(node.body)
                 return [*done, node]
+            if isinstance(node, ast.If) and _size(rest) <= _REPEATED:
+                return [*done, self._returning(node, rest)]
             done.append(_set(RETURNED, False, node))
+            endless = _is_endless(node)
             done.extend(self._statement(node, None))
+            if endless:
+                return [*done, ast.copy_location(ast.Return(name(VALUE, node)), node)]
             left = ast.copy_location(ast.Return(name(VALUE, node)), node)
             test = ast.copy_location(ast.If(name(RETURNED, node), [left], []), node)
             return [*done, self._returning(test, rest)]
@@ -154,7 +172,7 @@ class Lowering:
 
     def _returning(self, node: ast.If, rest: list[ast.stmt]) -> ast.stmt:
         body = self._ended(node.body + ([] if always_leaves(node.body) else rest), node)
-        orelse = self._ended(node.orelse + ([] if always_leaves(node.orelse) else rest), node)
+        orelse = self._ended(node.orelse + ([] if always_leaves(node.orelse) else copy.deepcopy(rest)), node)
         return _if(Returning, node.test, body, orelse, node)
 
     def _ended(self, statements: list[ast.stmt], where: ast.AST) -> list[ast.stmt]:
@@ -181,10 +199,11 @@ class Lowering:
             if not leaves([node]) or obstacle([node]):
                 done.extend(self._inside(node))
                 continue
-            if isinstance(node, ast.If) and (always_leaves(node.body) or always_leaves(node.orelse)):
+            settled = isinstance(node, ast.If) and (always_leaves(node.body) or always_leaves(node.orelse))
+            if isinstance(node, ast.If) and (settled or _size(rest) <= _REPEATED):
                 body = self._suite(node.body + ([] if always_leaves(node.body) else rest), flags)
-                orelse = self._suite(node.orelse + ([] if always_leaves(node.orelse) else rest), flags)
-                return [*done, _if(ast.If, node.test, body, orelse, node)]
+                again = [] if always_leaves(node.orelse) else copy.deepcopy(rest)
+                return [*done, _if(ast.If, node.test, body, self._suite(node.orelse + again, flags), node)]
             done.extend(self._statement(node, flags))
             if rest:
                 done.append(_if(ast.If, self._goes_on(flags, node), self._suite(rest, flags), [], node))
@@ -249,6 +268,10 @@ class Lowering:
         return [_if(ast.If, test, self._suite(after, None), [], node)]
 
 
+def _size(statements: Sequence[ast.stmt]) -> int:
+    return sum(1 for statement in statements for _ in ast.walk(statement))
+
+
 def _pass(where: ast.AST) -> ast.stmt:
     return ast.copy_location(ast.Pass(), where)
 
@@ -261,12 +284,14 @@ def _continues(node: ast.AST) -> bool:
     return any(_continues(child) for child in ast.iter_child_nodes(node))
 
 
-def _breaks(node: ast.AST) -> bool:
-    """Whether a return, or a break of the loop around, is in a statement."""
-    if isinstance(node, ast.Return | ast.Break):
+def _breaks(node: ast.AST, *kinds: type[ast.stmt]) -> bool:
+    """Whether a return, or a break of the loop around, is in a statement; or one of the kinds alone."""
+    wanted = kinds or (ast.Return, ast.Break)
+    if isinstance(node, wanted):
         return True
     if _is_definition(node):
         return False
     if isinstance(node, (*_LOOPS, ast.AsyncFor)):
-        return any(isinstance(n, ast.Return) for n in own_nodes([node])) or any(_breaks(s) for s in node.orelse)
-    return any(_breaks(child) for child in ast.iter_child_nodes(node))
+        returns = ast.Return in wanted and any(isinstance(n, ast.Return) for n in own_nodes([node]))
+        return returns or any(_breaks(s, *kinds) for s in node.orelse)
+    return any(_breaks(child, *kinds) for child in ast.iter_child_nodes(node))

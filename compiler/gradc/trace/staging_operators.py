@@ -22,8 +22,10 @@ from gradc.trace.tracer import TracedArray, known_value, size_expression
 
 #: A loop over a fixed range of more trips than this is one node where its body can be.
 ROLLED = 100
-#: A loop over a fixed range that a traced condition ends early goes through at most so many trips, of which those after the
-#: end do nothing: so it has a reverse mode. A longer one stops there.
+#: A loop over a fixed range of at most so many trips is written out trip by trip, also where a traced condition ends it.
+UNROLLED = 16
+#: A loop over a longer fixed range that a traced condition ends early goes through all of its trips if they are so many at
+#: most, of which those after the end do nothing: so it has a reverse mode. One of more trips stops there.
 MASKED = 1000
 
 
@@ -256,7 +258,7 @@ def iterated_over(iterable: Any, body: Callable[[Any], None], *names: Any) -> No
             if ended:
                 return
             body(item)
-        elif isinstance(iterable, range):
+        elif isinstance(iterable, range) and len(iterable) > UNROLLED:
             _rest(loop, body, range(item, iterable.stop, iterable.step))
             return
         else:

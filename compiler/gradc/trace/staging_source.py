@@ -29,6 +29,7 @@ _FUTURES = functools.reduce(
     lambda flags, name: flags | getattr(__future__, name).compiler_flag, __future__.all_feature_names, 0
 )
 _FILES_KEPT = 64
+_ALONE = "@function"
 
 
 def staged_code(function: types.FunctionType) -> types.CodeType:
@@ -161,7 +162,7 @@ def _compiled(node: _Function, code: types.CodeType, owner: str) -> types.CodeTy
     node.args.defaults = [ast.copy_location(ast.Constant(None), node) for _ in node.args.defaults]
     node.args.kw_defaults = [d and ast.copy_location(ast.Constant(None), node) for d in node.args.kw_defaults]
     if isinstance(node, ast.FunctionDef):
-        node.decorator_list, node.returns = [], None
+        node.name, node.decorator_list, node.returns = _ALONE, [], None  # its own name is a global, or a free variable
         for argument in ast.walk(node.args):
             if isinstance(argument, ast.arg):
                 argument.annotation = None
@@ -172,7 +173,8 @@ def _compiled(node: _Function, code: types.CodeType, owner: str) -> types.CodeTy
     module = ast.fix_missing_locations(ast.Module([ast.copy_location(factory, node)], []))
     outer = compile(module, code.co_filename, "exec", flags=code.co_flags & _FUTURES, dont_inherit=True)
     made = next(c for c in outer.co_consts if isinstance(c, types.CodeType))
-    return next(c for c in made.co_consts if isinstance(c, types.CodeType) and c.co_name == code.co_name)
+    called = _ALONE if isinstance(node, ast.FunctionDef) else "<lambda>"
+    return next(c for c in made.co_consts if isinstance(c, types.CodeType) and c.co_name == called)
 
 
 class _Mangling(ast.NodeTransformer):

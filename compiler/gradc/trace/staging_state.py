@@ -41,6 +41,8 @@ class Undefined:
         raise TraceError(self._why)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         self.refuse()
 
     def __repr__(self) -> str:

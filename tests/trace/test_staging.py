@@ -1,0 +1,1167 @@
+"""Plain Python control flow on traced values: what users write gives what Python gives, with its derivatives."""
+
+# Programs as users write them:
+# ruff: noqa: RET503, RET505, SIM108, SIM201, F821, F841, FURB163
+
+from __future__ import annotations
+
+import cmath
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradc
+from gradc.errors import TraceError
+from gradc.ir.tensor import MultiNode
+from gradc.ir.walk import graph_order
+from gradc.trace import trace
+from gradc.trace.staging_source import staged_code
+
+V = np.array([0.7, -1.3, 0.4, 2.1, -0.2])
+LIMIT = 1.5
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function, points to try it at, and whether it has a reverse mode."""
+
+    function: Callable[..., Any]
+    points: tuple[tuple[Any, ...], ...]
+    reverse: bool = True
+    differentiable: bool = True
+
+
+CASES: list[Case] = []
+
+
+def case(
+    *points: Any, reverse: bool = True, differentiable: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a function with its points: each the only argument, or a tuple of them; the first is differentiated."""
+
+    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+        given = tuple(p if isinstance(p, tuple) else (p,) for p in points)
+        CASES.append(Case(function, given, reverse, differentiable))
+        return function
+
+    return enter
+
+
+# ---------------------------------------------------------------- branches
+
+
+@case(1.5, -0.5)
+def absolute(x):
+    if x < 0:
+        x = -x
+    return x**2 * x
+
+
+@case(1.5, -0.5)
+def leaky_relu(x):
+    if x > 0:
+        return x
+    else:
+        return 0.1 * x
+
+
+@case(0.3, 2.5, -2.5)
+def huber(r, delta=1.0):
+    if abs(r) <= delta:
+        return 0.5 * r**2
+    return delta * (abs(r) - 0.5 * delta)
+
+
+@case(-3.0, -0.5, 0.5, 4.0)
+def piecewise(x):
+    if x < -1:
+        y = x**2
+    elif x < 0:
+        y = -x
+    elif x < 1:
+        y = np.sin(x)
+    else:
+        y = np.log(x)
+    return 2 * y
+
+
+@case(-3.0, 0.2, 3.0)
+def clipped(x):
+    if x < -1:
+        x = -1.0
+    if x > 1:
+        x = 1.0
+    return x * x + x
+
+
+@case(-2.0, 0.5, 2.0)
+def early(x):
+    if x < -1:
+        return -x
+    y = x * 2
+    if y > 3:
+        return y * y
+    return y + 1
+
+
+@case((0.5, 0.2), (0.5, 0.9), (-0.5, 0.2), (-0.5, -0.9))
+def nested(x, y):
+    if x > 0:
+        if y > x:
+            z = x * y
+        else:
+            z = x + y
+    else:
+        if y > 0:
+            return x - y
+        z = x * x
+    return z * 3
+
+
+@case((0.5, 0.2), (0.5, 0.9), (-0.5, 0.2), (-0.5, -0.9))
+def partial_returns(x, y):
+    z = 0.0
+    if x > 0:
+        if y > x:
+            return x * y
+        z = x + y
+    else:
+        if y < 0:
+            return x - y
+        z = x * x
+    z = z + 1
+    return z * 3
+
+
+@case((0.5, V), (-0.5, V))
+def arrays(x, v):
+    if x > 0:
+        w = v * x
+        u = np.cumsum(w)
+    else:
+        w = v + x
+        u = w**2
+    return np.sum(w * u)
+
+
+@case((0.5, V), (-0.5, V))
+def written_in_a_branch(x, v):
+    y = v * x
+    if x > 0:
+        y[1] = x
+        y[2:] *= 2
+    return np.sum(y**2)
+
+
+@case((0.5, V), (-0.5, V))
+def view_written_in_a_branch(x, v):
+    y = np.outer(v, v) * x
+    row = y[1]
+    if x > 0:
+        row[2] = x * x
+    return np.sum(y**2)
+
+
+@case(1.5, -1.5)
+def several_results(x):
+    if x > 0:
+        return {"a": x, "b": (x * 2, 1)}
+    return {"a": -x, "b": (x * 3, 2)}
+
+
+@case((2.0, 1), (2.0, 0))
+def plain_condition(x, flag):
+    if flag == 1:
+        return x * 2
+    return x * 3
+
+
+@case(1.0, -1.0)
+def temporaries(x):
+    if x > 0:
+        scratch = np.zeros(3)
+        y = x + scratch.sum()
+    else:
+        scratch = "nothing"
+        y = x * 2
+    return y
+
+
+@case(0.5, -0.5)
+def passes(x):
+    if x > 0:
+        pass
+    else:
+        x = x * 2
+    return x
+
+
+@case(0.5, 3.0, -2.0)
+def augmented(x):
+    total = 1.0
+    if x > 0:
+        total += x
+        total *= 2
+    else:
+        total -= x
+    return total
+
+
+@case((0.5, 0.3), (-0.5, 0.3))
+def swapped(a, b):
+    if a < b:
+        a, b = b, a
+    return a - 2 * b
+
+
+# ---------------------------------------------------------------- connectives and conditional expressions
+
+
+@case(0.5, -0.5)
+def conditional(x):
+    return np.sqrt(x) if x > 0 else -x
+
+
+@case(0.5, -0.5, 1.5, 2.5)
+def chained(x):
+    return x**2 if 0 < x < 1 else (x if 1 <= x <= 2 else -x)
+
+
+@case((0.5, 0.3), (-0.5, 0.3), (0.5, -0.3), (-0.5, -0.3))
+def conjunction(x, y):
+    if x > 0 and y > 0:
+        return x * y
+    if x > 0 or y > 0:
+        return x + y
+    return x - y
+
+
+@case((0.5, 0.3), (-0.5, 0.3), (0.5, -0.3))
+def negation(x, y):
+    if not (x > 0 and not y > 0):
+        return x * 2 + y
+    return x - y
+
+
+@case((0.5, 0.0), (0.7, 0.5), (0.3, 0.2))
+def value_of_connectives(x, y):
+    return (x or 2.0) * 3 + (y and x + 1.0)
+
+
+@case((V, 0), (V, 2))
+def short_circuit(v, n):
+    i = int(np.sum(v > 10)) + n
+    if i >= 1 and v[i - 1] < 0:
+        return v[0] * 2
+    return v[0] * v[2]
+
+
+first_or_second = lambda x: x**2 if x > 0 else -3 * x  # noqa: E731
+both_signs = [lambda x: x if 0 < x < 1 or x > 5 else x * x, lambda x: (not x > 0) * x + x]
+case(0.5, -0.5)(first_or_second)
+case(0.5, 3.0, 6.0, -1.0)(both_signs[0])
+case(0.5, -0.5)(both_signs[1])
+
+
+@case(2.0, 0.3, -1.0)
+def largest(x):
+    return max(x, 0.5) + min(x, 1.0) * 2 + max([x, -x, 0.1])
+
+
+@case(2.3, -1.7)
+def builtins_of_numbers(x):
+    return abs(x) + pow(x, 2) + sum([x, x * x, 1.0]) + divmod(x, 1.0)[1] + round(x, 1) * 0
+
+
+@case(0.5, -0.5)
+def walrus(x):
+    if (y := x * 2) > 0.5:
+        return y**2
+    return y
+
+
+# ---------------------------------------------------------------- while
+
+
+@case(7, 27, differentiable=False)
+def collatz(n):
+    n = np.int64(n) * np.int64(1)
+    steps = 0
+    while n != 1:
+        if n % 2 == 0:
+            n = n // 2
+        else:
+            n = 3 * n + 1
+        steps += 1
+    return steps
+
+
+@case(2.0, 10.0, reverse=False)
+def newton(a):
+    x = a
+    while abs(x * x - a) > 1e-13 * a:
+        x = 0.5 * (x + a / x)
+    return x
+
+
+@case(2.0, 10.0, reverse=False)
+def newton_with_break(a):
+    x = a
+    while True:
+        new = 0.5 * (x + a / x)
+        if abs(new - x) < 1e-14 * a:
+            break
+        x = new
+    return new
+
+
+@case(2.0, 5.0, differentiable=False)
+def bisection(a):
+    low, high = 0.0, a + 1
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        if middle**3 < a:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@case((48, 36), (17, 5), differentiable=False)
+def gcd(a, b):
+    a, b = np.int64(a) + 0, np.int64(b) + 0
+    while b:
+        a, b = b, a % b
+    return a
+
+
+@case(100.0, 0.3, reverse=False)
+def halved(x):
+    count = 0
+    while x > 1 and count < 20:
+        x = x / 2
+        count += 1
+    return x + count
+
+
+@case((np.array([[2.0, 0.5], [0.5, 1.0]]),), reverse=False)
+def power_iteration(a):
+    v = np.ones(2) / np.sqrt(2)
+    value = 0.0
+    while True:
+        w = a @ v
+        new = v @ w
+        v = w / np.sqrt(w @ w)
+        if abs(new - value) < 1e-14:
+            return new
+        value = new
+
+
+@case(V * 2, reverse=False)
+def shrunk_in_place(v):
+    x = v.copy()
+    n = 0
+    while np.sum(x**2) > 1:
+        x *= 0.7
+        n += 1
+    return np.sum(x**3) + n
+
+
+@case(0.53, 3.57, reverse=False)
+def continued(x):
+    total = 0.0
+    k = 0
+    while k < 10 * x:
+        k += 1
+        if k % 2 == 1:
+            continue
+        total += x / k
+    return total
+
+
+@case(0.5, 3.5, reverse=False)
+def while_else(x):
+    total = x
+    while total < 10:
+        total = total * 2
+        if total > 7.5:
+            break
+    else:
+        total = total + 100
+    return total
+
+
+@case(2.0, 30.0, reverse=False)
+def return_in_while(x):
+    y = x
+    while y > 1:
+        if y > 20:
+            return y * 2
+        y = y - 0.7
+    return y
+
+
+@case((3.0, 2.0), (0.5, 2.0), reverse=False)
+def nested_whiles(x, y):
+    total = 0.0
+    while x > 1:
+        z = y
+        while z > 0.5:
+            z = z * 0.6
+            total += z * x
+        x = x - 0.9
+    return total
+
+
+@case((np.array([3.0, 1.0, 2.0, 5.0, 0.0, 4.0]),), reverse=False)
+def insertion_sort(values):
+    x = values.copy()
+    for i in range(1, len(x)):
+        j = i
+        while j > 0 and x[j - 1] > x[j]:
+            x[j], x[j - 1] = x[j - 1], x[j]
+            j -= 1
+    return x * np.arange(6.0)
+
+
+def _swap(x, i, j):
+    x[i], x[j] = x[j], x[i]
+
+
+@case((np.array([3.0, 1.0, 2.0, 5.0, 0.0]),))
+def bubble_sort_by_a_helper(values):
+    x = values.copy()
+    for i in range(len(x)):
+        for j in range(len(x) - 1 - i):
+            if x[j] > x[j + 1]:
+                _swap(x, j, j + 1)
+    return x * np.arange(5.0)
+
+
+@case((np.array([0.1, 0.4, 0.5, 0.8, 0.9]), 0.45), (np.array([0.1, 0.4, 0.5, 0.8, 0.9]), 0.95), reverse=False)
+def binary_search(x, wanted):
+    low, high = 0, len(x)
+    while low < high:
+        middle = (low + high) // 2
+        if x[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low + 0.0 * x[0]
+
+
+@case(1.0, 4.0, reverse=False)
+def series(x):
+    total, term, n = 1.0, 1.0, 1
+    while abs(term) > 1e-16:
+        term = term * x / n
+        total += term
+        n += 1
+    return total
+
+
+# ---------------------------------------------------------------- for
+
+
+@case(0.3 + 0.5j, 0.5 + 0.5j, -1.0 + 0.1j, differentiable=False)
+def mandelbrot(c):
+    z = 0j
+    for k in range(50):
+        if abs(z) > 2:
+            return k
+        z = z * z + c
+    return 50
+
+
+@case(0.3, 1.4)
+def horner(x):
+    total = 0.0
+    for c in (3.0, -1.0, 2.0):
+        total = total * x + c
+    return total
+
+
+@case((V,))
+def positive_sum(v):
+    total = 0.0
+    for x in v:
+        if x > 0:
+            total += x**2
+    return total
+
+
+@case((V,))
+def enumerated(v):
+    total = 0.0
+    for k, x in enumerate(v):
+        if x > 0:
+            total += k * x
+        elif k % 2:
+            total -= x
+    return total
+
+
+@case((V,))
+def first_negative(v):
+    for x in v:
+        if x < 0:
+            return x * 2
+    return v[0]
+
+
+@case((V,), (-V,))
+def break_over_an_array(v):
+    total = 0.0
+    for x in v:
+        if x < 0:
+            break
+        total += x * x
+    else:
+        total = total + 10
+    return total
+
+
+@case((V,))
+def skips_by_continue(v):
+    total = 1.0
+    for i in range(len(v)):
+        if v[i] < 0:
+            continue
+        total *= 1 + v[i]
+    return total
+
+
+@case((2.6,), (0.4,), reverse=False)
+def traced_count(x):
+    n = int(x * 4)
+    total = 0.0
+    for i in range(n):
+        total += x**2 / (i + 1)
+    return total
+
+
+@case((V, 2), (V, 4), reverse=False)
+def traced_bounds_and_step(v, n):
+    n = int(np.sum(v > 0)) + n
+    total = 0.0
+    for i in range(n - 1, 0, -2):
+        total = total + i * v[i % 5]
+    return total
+
+
+@case((V,), reverse=False)
+def traced_count_with_break(v):
+    n = int(np.sum(v**2))
+    total = 0.0
+    for i in range(n):
+        total += v[i % 5] ** 2
+        if total > 3:
+            break
+    return total
+
+
+@case((V,))
+def nested_loops_with_break(v):
+    total = 0.0
+    for i in range(5):
+        for j in range(5):
+            if v[i] * v[j] < -1.0:
+                break
+            total += v[i] * v[j]
+    return total
+
+
+@case((V,))
+def find_pair(v):
+    best = v[0] * 0
+    for i in range(4):
+        for j in range(i + 1, 5):
+            if v[i] + v[j] > 2.4:
+                return v[i] * v[j]
+            best = best + v[j]
+    return best
+
+
+@case((V,))
+def running_maximum(v):
+    out = np.zeros(5)
+    top = v[0]
+    for i in range(5):
+        if v[i] > top:
+            top = v[i]
+        out[i] = top
+    return out
+
+
+@case(1.5)
+def long_recurrence(x):
+    total = x
+    for i in range(150):
+        total = total + 0.01 * np.sin(total) - 0.001 * i
+    return total
+
+
+@case((np.linspace(-1.0, 1.2, 120), 0.9))
+def long_filter(x, a):
+    y = np.zeros_like(x)
+    y[0] = x[0]
+    for t in range(1, len(x)):
+        y[t] = a * y[t - 1] + x[t]
+    return y[::7]
+
+
+@case((np.linspace(-1.0, 1.3, 120),))
+def long_over_entries(x):
+    total = 0.0
+    for v in x:
+        if v > 0.3:
+            total += v * v
+        else:
+            total -= 0.1 * v
+    return total
+
+
+@case(1.5)
+def long_with_last_value(x):
+    for i in range(150):
+        y = x * i
+    return y + i
+
+
+@case(1.5)
+def long_with_list(x):
+    parts = []
+    for i in range(130):
+        parts.append(x * i)
+    return np.sum(np.array(parts))
+
+
+@case((np.linspace(0.1, 1.0, 11),))
+def heat(u):
+    u = u.copy()
+    for _ in range(120):
+        u[1:-1] = u[1:-1] + 0.2 * (u[2:] - 2 * u[1:-1] + u[:-2])
+    return u
+
+
+@case((0.4, 0.8))
+def long_with_swap(a, b):
+    for _ in range(150):
+        a, b = b, 0.5 * a + 0.3 * np.sin(b)
+    return a - b
+
+
+@case((np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]),), differentiable=False)
+def game_of_life(grid):
+    new = grid.copy()
+    for i in range(3):
+        for j in range(3):
+            count = -grid[i, j]
+            for k in (-1, 0, 1):
+                for m in (-1, 0, 1):
+                    count += grid[(i + k) % 3, (j + m) % 3] if 0 <= i + k < 3 and 0 <= j + m < 3 else 0
+            if grid[i, j] == 1 and (count < 2 or count > 3):
+                new[i, j] = 0
+            elif grid[i, j] == 0 and count == 3:
+                new[i, j] = 1
+    return new
+
+
+# ---------------------------------------------------------------- functions around and within
+
+
+def helper(x):
+    if x > LIMIT:
+        return LIMIT
+    return x
+
+
+@case(0.5, 2.5)
+def calls_a_helper(x):
+    return helper(x) * x
+
+
+@case(0.4, 2.5)
+def closure(x):
+    bound = 1.0
+
+    def inner(y):
+        if y > bound:
+            return bound + 0.1 * (y - bound)
+        return y * scale
+
+    scale = 3.0
+    return inner(x) + inner(2 * x)
+
+
+@case(0.5, 2.5, -1.0)
+def recursion(x, depth=3):
+    if depth == 0:
+        return x
+    if x > 0:
+        return recursion(x - 1, depth - 1) * 2
+    return recursion(x + 0.3, depth - 1) * x
+
+
+class Model:
+    """A method, a property and a private attribute."""
+
+    def __init__(self, scale):
+        self.scale, self.__offset = scale, 0.25
+
+    @property
+    def limit(self):
+        return self.scale if self.scale > 1 else 1.0
+
+    def __call__(self, x):
+        if x > self.limit:
+            return self.__offset + x
+        return self.scale * x
+
+
+class Steeper(Model):
+    def __call__(self, x):
+        if x < 0:
+            return super().__call__(x) * 2
+        return super().__call__(x)
+
+
+case(0.5, 2.5)(Model(1.5).__call__)
+case(0.5, 2.5, -1.0)(Steeper(0.5).__call__)
+
+
+@case(0.5, -0.5)
+def gradient_inside(x):
+    def cost(y):
+        if y > 0:
+            return y**3
+        return y**2
+
+    return gradc.grad(cost)(x) * x
+
+
+@case(0.5, -0.5)
+def mapped(x):
+    def one(y):
+        return y * x if y > 0 else y + x
+
+    return np.sum(gradc.vmap(one)(V))
+
+
+@case(0.5, 5.5, -2.0)
+def handled(x):
+    with np.errstate(all="ignore"):
+        if x > 5:
+            return x
+        return np.log(abs(x))
+
+
+@case(0.5, -0.5)
+def multiline(x):
+    text = """several
+    lines"""
+    y = (
+        x * 2
+        if x > 0
+        else x * 3
+    )  # fmt: skip
+    return y * len(text)
+
+
+# ---------------------------------------------------------------- the table
+
+
+NAMES = [c.function.__qualname__.replace("<lambda>", f"lambda{k}") for k, c in enumerate(CASES)]
+EACH = pytest.mark.parametrize("each", CASES, ids=NAMES)
+DIFFERENTIABLE = pytest.mark.parametrize(
+    "each",
+    [c for c in CASES if c.differentiable],
+    ids=[n for n, c in zip(NAMES, CASES, strict=True) if c.differentiable],
+)
+
+
+def leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in leaves(item)]
+    if isinstance(value, tuple | list):
+        return [leaf for item in value for leaf in leaves(item)]
+    return [value]
+
+
+def fresh(point: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(p.copy() if isinstance(p, np.ndarray) else p for p in point)
+
+
+def test_there_are_many() -> None:
+    assert len(CASES) >= 60
+
+
+@EACH
+def test_values(each: Case) -> None:
+    compiled = gradc.jit(each.function)
+    for point in each.points:
+        expected, actual = each.function(*fresh(point)), compiled(*fresh(point))
+        for a, e in zip(leaves(actual), leaves(expected), strict=True):
+            np.testing.assert_allclose(a, e, rtol=1e-12, atol=1e-14)
+
+
+def scalar(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x, *rest: sum(np.sum(leaf) for leaf in leaves(function(x, *rest)))
+
+
+def difference(function: Callable[..., Any], x: Any, rest: tuple[Any, ...], direction: Any, step: float) -> float:
+    return (function(x + step * direction, *rest) - function(x - step * direction, *rest)) / (2 * step)
+
+
+@DIFFERENTIABLE
+def test_derivatives(each: Case) -> None:
+    function = scalar(each.function)
+    for x, *rest in map(fresh, each.points):
+        if isinstance(x, int):
+            continue
+        direction = np.cos(np.arange(np.size(x)) + 0.3).reshape(np.shape(x)) if np.ndim(x) else 1.0
+        wanted = difference(function, x, tuple(rest), direction, 1e-6)
+        _, forward = gradc.jvp(lambda y, rest=rest: function(y, *rest), (x,), (direction,))
+        np.testing.assert_allclose(forward, wanted, rtol=2e-6, atol=1e-7)
+        if each.reverse:
+            slope = gradc.grad(function)(x, *rest)
+            np.testing.assert_allclose(np.sum(slope * direction), wanted, rtol=2e-6, atol=1e-7)
+
+
+SECOND = [c for c in CASES if c.differentiable and all(isinstance(p[0], float) for p in c.points) and c.reverse]
+
+
+@pytest.mark.parametrize("each", SECOND[::3], ids=lambda c: c.function.__qualname__)
+def test_second_derivatives(each: Case) -> None:
+    slope = gradc.grad(scalar(each.function))
+    for x, *rest in each.points:
+        wanted = difference(slope, x, tuple(rest), 1.0, 1e-5)
+        np.testing.assert_allclose(gradc.grad(slope)(x, *rest), wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "function", [leaky_relu, piecewise, early, conjunction, clipped, newton_with_break, long_recurrence, series]
+)
+def test_many_at_once(function: Callable[..., Any]) -> None:
+    points = np.array([0.2, 0.7, 1.9, 3.1])
+    rest = [np.full(4, 0.6)] if function is conjunction else []
+    wanted = [function(x, *[r[0] for r in rest]) for x in points]
+    np.testing.assert_allclose(gradc.vmap(function)(points, *rest), wanted, rtol=1e-12)
+
+
+# ---------------------------------------------------------------- what can't be staged
+
+
+def raises(x):
+    if x > 0:
+        raise ValueError("positive")
+    return x
+
+
+def half_defined(x):
+    if x > 0:
+        y = 2 * x
+    return y
+
+
+def other_shapes(v):
+    if v[0] > 0:
+        y = v
+    else:
+        y = v[:1]
+    return y
+
+
+def appends(x):
+    parts = [x]
+    if x > 0:
+        parts.append(x)
+    return sum(parts)
+
+
+def appends_by_a_helper(x):
+    parts = [x]
+
+    def note(value):
+        parts.append(value)
+
+    if x > 0:
+        note(x)
+    return sum(parts)
+
+
+def texts(x):
+    if x > 0:
+        mode = "a"
+    else:
+        mode = "b"
+    return x if mode == "a" else -x
+
+
+def nothing(x):
+    if x > 0:
+        return x
+
+
+def asserts(x):
+    assert x > 0
+    return x
+
+
+def tries(x):
+    while x > 1:
+        try:
+            if x > 3:
+                break
+        except ValueError:
+            pass
+        x = x / 2
+    return x
+
+
+def grows(v):
+    while np.sum(v) < 100:
+        v = np.concatenate([v, v])
+    return v
+
+
+def unset_after_a_loop(x):
+    n = 0
+    while n < x:
+        y = n + 1
+        n = y
+    return y
+
+
+def unset_in_the_first_trip(x):
+    n = x
+    while n < 10:
+        if n > 5:
+            n = n + before
+        before = n
+        n = n + 1
+    return n
+
+
+COUNT = 0
+
+
+def sets_a_global(x):
+    global COUNT
+    if x > 0:
+        COUNT = 1
+    return x
+
+
+class Counter:
+    def __init__(self):
+        self.seen = 1.0
+
+    def count(self, x):
+        if x > 0:
+            self.seen = x
+        return self.seen * x
+
+
+def comprehends(v):
+    return sum([x for x in v if x > 0])
+
+
+def range_in_a_list(x):
+    return sum([x for _ in range(int(x))])
+
+
+def generates(x):
+    def each():
+        if x > 0:
+            yield x
+
+    return sum(each())
+
+
+def arrays_have_no_truth(v):
+    if v > 0:
+        return v
+    return -v
+
+
+def another_name_is_written(v):
+    y = v
+    if v[0] > 0:
+        y = v * 2
+    y[0] = 1.0
+    return y
+
+
+def factorial(x):
+    return math.factorial(int(x * 2))
+
+
+EXECUTED = "def without_source(x):\n    if x > 0:\n        return x\n    return -x\n"
+exec(EXECUTED)
+
+REFUSED = [
+    (raises, 1.0, 2, "can't be raised"),
+    (half_defined, 1.0, 1, "`y` has a value on one side"),
+    (other_shapes, V, 1, r"`y` has shape \(5,\).*\(1,\)"),
+    (appends, 1.0, 2, "a list is changed"),
+    (appends_by_a_helper, 1.0, 6, "a list is changed"),
+    (texts, 1.0, 1, "`mode` is 'a' where.*'b'"),
+    (nothing, 1.0, 1, "None where"),
+    (asserts, 1.0, 1, "assertion"),
+    (tries, 9.0, 1, "inside `try`"),
+    (grows, V, 1, r"`v` of shape \(10,\) from one of shape \(5,\)"),
+    (unset_after_a_loop, 5.0, 2, "`y` gets its value inside a loop"),
+    (unset_in_the_first_trip, 5.0, 2, "`before` has no value in the first trip"),
+    (sets_a_global, 1.0, 2, "global variable `COUNT`"),
+    (Counter().count, 1.0, 1, "an object is changed"),
+    (comprehends, V, 1, "np.where"),
+    (range_in_a_list, 3.0, 1, "Python int"),
+    (generates, 1.0, 2, "generators"),
+    (arrays_have_no_truth, V, 1, "ambiguous"),
+    (another_name_is_written, V, 4, "copy"),
+    (factorial, 3.0, 1, "math.factorial"),
+]
+
+
+@pytest.mark.parametrize(("function", "argument", "line", "words"), REFUSED, ids=[r[0].__name__ for r in REFUSED])
+def test_what_cannot_be_staged_names_the_line(
+    function: Callable[..., Any], argument: Any, line: int, words: str
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=words) as caught:
+        gradc.jit(function)(argument)
+    assert f"test_staging.py:{function.__code__.co_firstlineno + line}" in str(caught.value)
+    assert gradc.jit(leaky_relu)(2.0) == 2.0  # nothing is left behind
+
+
+def test_without_source() -> None:
+    with pytest.raises(TraceError, match="whose source can be read"):
+        gradc.jit(globals()["without_source"])(1.0)
+
+
+# ---------------------------------------------------------------- plain code
+
+
+def test_known_conditions_are_decided_while_tracing() -> None:
+    """A branch on a plain value, or on a captured one, leaves no trace in the graph."""
+
+    def function(x, deep):
+        if deep == 2 and LIMIT > 1 and not x.ndim == 3:
+            y = x * 2
+        else:
+            y = x.undefined
+        for k in range(3):
+            y = y + k if k else y
+        return y
+
+    text = str(trace(lambda x: function(x, 2), [2.0]).graph)
+    assert "where" not in text
+    assert "cond" not in text
+    assert "loop" not in text
+
+
+def test_a_long_loop_is_one_node() -> None:
+    graph = trace(long_recurrence, [1.5]).graph
+    assert [type(n).__name__ for n in graph_order(graph.outputs) if isinstance(n, MultiNode)] == ["Loop"]
+    assert len(graph_order(graph.outputs)) < 10
+
+
+def test_code_without_control_flow_stays_what_it_is() -> None:
+    def plain(x):
+        return [np.sin(v) for v in (x, x * 2)]
+
+    assert staged_code(plain) is plain.__code__
+    assert staged_code(leaky_relu) is not leaky_relu.__code__
+
+
+def test_names_and_lines_of_rewritten_code() -> None:
+    code = staged_code(piecewise)
+    pending, names, lines = [code], set(), set()
+    while pending:
+        inner = pending.pop()
+        names.add(inner.co_name)
+        lines.update(line for *_, line in inner.co_lines() if line)
+        pending.extend(c for c in inner.co_consts if hasattr(c, "co_code"))
+    assert names == {"piecewise"}
+    first = piecewise.__code__.co_firstlineno
+    assert min(lines) >= first
+    assert max(lines) == first + 10
+
+
+def test_source_that_changed_is_not_taken(tmp_path: Any) -> None:
+    file = tmp_path / "changing.py"
+    file.write_text("def f(x):\n    if x > 0:\n        return x * 2\n    return x\n")
+    scope: dict[str, Any] = {"__name__": "changing"}
+    exec(compile(file.read_text(), str(file), "exec"), scope)
+    file.write_text("def f(x):\n    if x > 0:\n        return x * 5\n    return x\n")
+    with pytest.raises(TraceError, match="source"):
+        gradc.jit(scope["f"])(1.0)
+
+
+def test_arrays_of_the_caller_are_left_as_python_leaves_them() -> None:
+    def function(v, x):
+        while x < 3:
+            v[0] += x
+            x = x + 1
+        return v.sum()
+
+    one, other = V.copy(), V.copy()
+    assert function(one, 0.5) == pytest.approx(gradc.jit(function)(other, 0.5))
+    np.testing.assert_allclose(one, other)
+
+
+# ---------------------------------------------------------------- math
+
+
+NUMBERS_OF_MATH = {
+    **dict.fromkeys(
+        "acos asin atan atanh sin cos tan sinh cosh tanh exp exp2 expm1 log log10 log1p log2 sqrt cbrt degrees radians "
+        "fabs isfinite isinf isnan erf erfc gamma lgamma floor ceil trunc frexp modf asinh".split(),
+        (0.6,),
+    ),
+    "acosh": (1.6,), "atan2": (0.6, -0.3), "copysign": (0.6, -2.0), "fmod": (5.3, -2.0), "hypot": (0.3, 0.4, 1.0),
+    "pow": (0.6, 2.5), "ldexp": (0.6, 3), "nextafter": (0.6, 1.0), "remainder": (5.3, 2.0), "isclose": (1.0, 1.0 + 1e-10),
+    "isqrt": (26,), "gcd": (12, 18), "lcm": (4, 6, 10),
+}  # fmt: skip
+INTEGERS_OF_MATH = {"isqrt", "gcd", "lcm"}
+
+
+@pytest.mark.parametrize("name", [n for n in NUMBERS_OF_MATH if hasattr(math, n)])
+def test_functions_of_math(name: str) -> None:
+    function, numbers = getattr(math, name), NUMBERS_OF_MATH[name]
+    expected = function(*numbers)
+    given = np.array(numbers, dtype=int if name in INTEGERS_OF_MATH else float)
+    whole = {1} if name == "ldexp" else set()
+
+    def applied(v):
+        return getattr(math, name)(*[int(a) if k in whole else a for k, a in enumerate(v)])
+
+    np.testing.assert_allclose(gradc.jit(applied)(given), expected, rtol=1e-14)
+
+
+def test_functions_of_math_have_derivatives() -> None:
+    def function(x):
+        angle = math.atan2(math.sin(x), math.cos(2 * x)) + math.dist([x, 1.0], [0.5, x]) + math.hypot(x, 2.0)
+        return angle * math.log(x, 2) + math.fsum([x, x**2]) * math.prod([x, 2.0], start=3) + math.gamma(x + 1)
+
+    wanted = difference(function, 0.7, (), 1.0, 1e-6)
+    np.testing.assert_allclose(gradc.grad(function)(0.7), wanted, rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "name", "acos acosh asin asinh atan atanh cos cosh exp log log10 sin sinh sqrt tan tanh phase polar".split()
+)
+def test_functions_of_cmath(name: str) -> None:
+    def applied(z):
+        return getattr(cmath, name)(z)
+
+    np.testing.assert_allclose(gradc.jit(applied)(0.3 + 0.4j), applied(0.3 + 0.4j), rtol=1e-13)
+
+
+def test_sum_of_a_long_array_is_one_reduction() -> None:
+    graph = trace(lambda v: sum(v), [np.linspace(0.0, 1.0, 500)]).graph
+    assert len(graph_order(graph.outputs)) < 5
