@@ -86,8 +86,8 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init: Any) -> Any:
     """``x = init; for i in range(lower, upper): x = body_fun(i, x)``; the last x.
 
-    What is carried keeps its structure, shapes and dtypes. Bounds that are known while tracing, ints and extents of arrays,
-    allow reverse mode; bounds that are computed from arguments make it a `while_loop`.
+    What is carried keeps its structure, shapes and dtypes. Bounds that are known while tracing (ints, also those of closures,
+    and extents of arrays) allow reverse mode; bounds that are computed from arguments make it a `while_loop`.
 
     >>> import numpy as np
     >>> import gradc
@@ -98,11 +98,17 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init:
     """
     _check_callable("fori_loop", body_fun=body_fun)
     if active_trace() is not None:
-        return _traced().fori_loop(lower, upper, body_fun, init)
+        return _traced().fori_loop(_settled(lower), _settled(upper), body_fun, init)
     state = init
     for i in range(lower, upper):
         state = body_fun(i, state)
     return state
+
+
+def _settled(bound: Any) -> Any:
+    """A bound that is an int of a closure, a default or a module: its value, so that the trips are known."""
+    value = known_value(bound) if isinstance(bound, TracedArray) and bound.dtype.kind in "iu" else None
+    return bound if value is None or value.ndim else int(value)
 
 
 def scan(

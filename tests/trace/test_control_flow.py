@@ -73,6 +73,15 @@ def extent_as_bound(x: Any) -> Any:
     return gradc.fori_loop(1, len(x), lambda i, s: s + x[i] * x[i - 1], 0.0)
 
 
+def power_of(count: int) -> Callable[..., Any]:
+    return lambda x: gradc.fori_loop(0, count, lambda i, s: s * x[0], 1.0)
+
+
+def test_a_bound_may_be_an_int_of_a_closure() -> None:
+    for count in (3, 5):
+        np.testing.assert_allclose(gradc.grad(power_of(count))(X), [count * X[0] ** (count - 1), 0, 0], rtol=1e-14)
+
+
 def bound_from_values(x: Any) -> Any:
     count = np.sum(x > 0)
     return gradc.fori_loop(0, count, lambda i, s: s * x[0], 1.0)
