@@ -101,6 +101,7 @@ def reductions_of_python(x: Any) -> Any:
 
 
 FORMS = [
+    form("more.python", lambda x: x if x[0] > 0 else -x, X),
     form("ndarray.all ndarray.any", lambda x: ((x > 0).all(axis=0), (x > 5).any(), x.any(axis=1, keepdims=True)), A),
     form("ndarray.argmax ndarray.argmin", lambda x: (x.argmax(), x.argmin(axis=1), x.argmax(0, keepdims=True)), A),
     form(
@@ -168,12 +169,10 @@ REFUSED = [
     form("ndarray.tobytes", lambda x: x.tobytes(), X),
     form("ndarray.tofile", lambda x: x.tofile("array.bin"), X),
     form("ndarray.view", lambda x: x.view(np.int64), X),
-    form("more.python", lambda x: x if x[0] > 0 else -x, X),
     form("more.python", lambda x: [v for v in x if v > 0], X),
     form("more.python", lambda x: x * (0.7 in x), X),
     form("more.python", lambda x: f"{x[0]:.3f}", X),
     form("more.python", lambda x: {v: 2 * v for v in x}, X),
     form("more.python", lambda x: range(int(x[0])), X),
     form("more.python", lambda x: __import__("pickle").dumps(x), X),
-    form("more.python", lambda x: __import__("math").sin(x[0]), X),
 ]
