@@ -31,6 +31,7 @@ CASES = (
     "network",
     "products",
     "regression",
+    "loops",
     "memory",
     "import_time",
 )
