@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from gradc.errors import ArgumentError, GradcError
 from gradc.trace import (
     applying,
     attributes,
@@ -43,12 +45,12 @@ from gradc.trace import (
     windows,
 )
 from gradc.trace.containers import flatten, unflatten
-from gradc.trace.context import dtype_error, shape_error, trace_error
+from gradc.trace.context import dtype_error, located, shape_error, trace_error
 from gradc.trace.elementwise import astype
 from gradc.trace.indexing import assign
 from gradc.trace.joining import stacked
 from gradc.trace.outputs import deliver
-from gradc.trace.registry import ATTRIBUTES, FUNCTIONS, METHODS, NAMED_FUNCTIONS
+from gradc.trace.registry import ATTRIBUTES, FUNCTIONS, METHODS, NAMED_FUNCTIONS, Implementation
 from gradc.trace.selected import Selection, selection_among
 from gradc.trace.tracer import TracedArray, constant_array, known_value, lift
 from gradc.trace.ufunc_methods import call_ufunc
@@ -94,10 +96,24 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
     implementation = FUNCTIONS.get(function) or NAMED_FUNCTIONS.get(f"numpy.{full_name(function)}")
     if implementation is None:
         return _on_known_values(function, args, kwargs)
-    out = kwargs.get("out")
+    name, out = f"np.{full_name(function)}", kwargs.get("out")
     if out is None:
+        return _served(name, implementation, args, kwargs)
+    return deliver(out, _served(name, implementation, args, {k: v for k, v in kwargs.items() if k != "out"}))
+
+
+def _served(name: str, implementation: Implementation, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """``implementation(*args, **kwargs)``; arguments that it doesn't take are told by the name that the user called."""
+    try:
         return implementation(*args, **kwargs)
-    return deliver(out, implementation(*args, **{k: v for k, v in kwargs.items() if k != "out"}))
+    except TypeError as error:
+        if not isinstance(error, GradcError):
+            taken = inspect.signature(implementation)
+            try:
+                taken.bind(*args, **kwargs)
+            except TypeError as refused:
+                raise ArgumentError(located(f"{name}: {refused}; give it {', '.join(taken.parameters)}")) from None
+        raise
 
 
 def _on_known_values(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -130,7 +146,7 @@ def method(x: TracedArray, name: str) -> Any:
         return property_of(x)
     implementation = METHODS.get(name)
     if implementation is not None:
-        return lambda *args, **kwargs: implementation(x, *args, **kwargs)
+        return lambda *args, **kwargs: _served(f"x.{name}", implementation, (x, *args), kwargs)
     if hasattr(np.ndarray, name):
         value = known_value(x)
         if value is not None:
