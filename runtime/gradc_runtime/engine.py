@@ -88,6 +88,10 @@ def _lesser(llvm: Any, name: str) -> Host:
     return Host(name, "", triple, level.vector_bits, level.has_fma)
 
 
+#: What a module with arrays on the stack has in it.
+_STACK = "= alloca ["
+
+
 class Library:
     """Linked object code; `address` gives its entry points."""
 
@@ -160,7 +164,7 @@ class Engine:
             self.last_used = time.monotonic()
         with self._lock, self._fewer_passes(level):
             machine = self._machine(level)
-            code = bytes(machine.emit_object(self._parse(text, machine)))
+            code = bytes(machine.emit_object(self._prepared(text, machine)))
         if waited_for:
             self.last_used = time.monotonic()
         return code
@@ -169,7 +173,7 @@ class Engine:
         """The machine's assembly of a module, for reading."""
         with self._lock, self._fewer_passes(level):
             machine = self._machine(level)
-            return str(machine.emit_assembly(self._parse(text, machine)))
+            return str(machine.emit_assembly(self._prepared(text, machine)))
 
     @contextmanager
     def _fewer_passes(self, level: int) -> Iterator[None]:
@@ -182,6 +186,18 @@ class Engine:
         finally:
             for option in options:
                 self._llvm.set_option("", f"-{option}=false")
+
+    def _prepared(self, text: str, machine: Any) -> Any:
+        """The module; small arrays on the stack, which only loops and branches have, become registers."""
+        module = self._parse(text, machine)
+        if _STACK in text:
+            passes = self._llvm.create_new_function_pass_manager()
+            passes.add_sroa_pass()
+            builder = self._llvm.create_pass_builder(machine, self._llvm.create_pipeline_tuning_options())
+            for function in module.functions:
+                if not function.is_declaration:
+                    passes.run(function, builder)
+        return module
 
     def _parse(self, text: str, machine: Any) -> Any:
         module = self._llvm.parse_assembly(text, context=self._llvm.create_context())
