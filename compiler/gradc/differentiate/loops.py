@@ -9,11 +9,12 @@ Both give a loop that does all that the original does, and more; `simplify` take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from gradc.differentiate.activity import moved_by, moving_states, needed_states
+from gradc.differentiate.products_of_steps import entries_of, factors_left_behind, over_steps
 from gradc.errors import TraceError
 from gradc.ir.algebra import sum_of
 from gradc.ir.intern import Node
@@ -171,24 +172,25 @@ class _Adjoint:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         node, directions, states = self._node, self._directions, len(self._states)
         inputs = node.body.inputs[1:]
-        first, second = node.state_count, node.state_count + node.sequence_count
+        second = node.state_count + node.sequence_count
         sequences = [k for k in self._rest if k < second]
-        captured = [k for k in self._rest if k >= second]
-        totals = {k: self._bar(inputs[k], directions + inputs[k].shape) for k in captured}
         found = dict(zip((*self._states, *self._rest), adjoints, strict=True))
+        given = self._for_every_step(bars, slices)
+        products = self._products(found, given, entries_of(list(slices)))
+        captured = [k for k in self._rest if k >= second and k not in products]
+        totals = {k: self._bar(inputs[k], directions + inputs[k].shape) for k in captured}
         added = [_added(totals[k], found[k]) for k in captured]
-        results = (*adjoints[:states], *added, *[found[k] for k in sequences])
+        factors = list(dict.fromkeys(t for left in products.values() for t in left))
+        results = (*adjoints[:states], *added, *[found[k] for k in sequences], *factors)
         read = set(graph_order(results))
-        x_read = [k for k in range(first, second) if inputs[k] in read]
+        stepwise = [t for t in given if t in read and isinstance(t, Input)]
         c_read = [k for k in range(second, len(inputs)) if inputs[k] in read]
         body = Graph(
             (
                 node.body.inputs[0],
                 *[bars[k] for k in self._states],
                 *totals.values(),
-                *slices.values(),
-                *[inputs[k] for k in x_read],
-                *[bars[k] for k in self._stacks],
+                *stepwise,
                 *[inputs[k] for k in c_read],
             ),
             results,
@@ -197,19 +199,38 @@ class _Adjoint:
             body,
             trip=node.trip,
             init=[*[self._last(k) for k in self._states], *[self._zero(k) for k in captured]],
-            sequences=[
-                *self._forward_stacks(list(slices)),
-                *[node.operands[k] for k in x_read],
-                *[moved_axis(self._cotangents[k], len(directions), 0) for k in self._stacks],
-            ],
+            sequences=[given[t] for t in stepwise],
             captured=[node.operands[k] for k in c_read],
             reverse=not node.reverse,
         )
         for place, k in enumerate((*self._states, *captured)):
             yield node.operands[k], projection(reverse, place)
-        for place, k in enumerate(sequences):
-            stack = projection(reverse, states + len(captured) + place)
-            yield node.operands[k], moved_axis(stack, 0, len(directions))
+        for place, k in enumerate(sequences, states + len(captured)):
+            yield node.operands[k], moved_axis(projection(reverse, place), 0, len(directions))
+        left_behind = {t: projection(reverse, place - len(factors)) for place, t in enumerate(factors, len(results))}
+        assert node.trip is not None
+        for k in products:
+            yield node.operands[k], over_steps(found[k], {**given, **left_behind}, node.trip)
+
+    def _for_every_step(self, bars: Mapping[int, Input], slices: Mapping[Tensor, Input]) -> dict[Tensor, Tensor]:
+        """What the sweep is given at each step, as inputs of its body, and where it has that from."""
+        node = self._node
+        first, second = node.state_count, node.state_count + node.sequence_count
+        given: dict[Tensor, Tensor] = dict(zip(slices.values(), self._forward_stacks(list(slices)), strict=True))
+        given |= {t: node.operands[first + at] for at, t in enumerate(node.body.inputs[first + 1 : second + 1])}
+        return given | {bars[k]: moved_axis(self._cotangents[k], len(self._directions), 0) for k in self._stacks}
+
+    def _products(
+        self, found: Mapping[int, Tensor], given: Collection[Tensor], allowance: int
+    ) -> dict[int, list[Tensor]]:
+        """The captured tensors whose cotangents are added up after the loop, each with the factors to leave behind."""
+        second = self._node.state_count + self._node.sequence_count
+        products: dict[int, list[Tensor]] = {}
+        for k in self._rest:
+            left = factors_left_behind(found[k], given, allowance) if k >= second else None
+            if left is not None:
+                products[k] = left
+        return products
 
     def _last(self, k: int) -> Tensor:
         """The cotangent of a final state."""
