@@ -112,8 +112,8 @@ def outcomes() -> list[tuple[Form, dict[str, str]]]:
 
 def page() -> str:
     """The whole page."""
-    rows = outcomes()
-    refused = [(row, refusal(row)) for row in REFUSED]
+    rows = sorted(outcomes(), key=lambda pair: pair[0].names[0].lower())
+    refused = sorted([(row, refusal(row)) for row in REFUSED], key=lambda pair: pair[0].names[0].lower())
     home = public_names()
     titles = [*dict.fromkeys(home.values()), "more"]
     lines = [_HEAD, *_counts(rows)]
