@@ -1070,6 +1070,32 @@ def test_a_long_loop_is_one_node() -> None:
     assert len(graph_order(graph.outputs)) < 10
 
 
+def test_loops_in_loops_are_not_written_out_whole() -> None:
+    def function(x):
+        for i in range(40):
+            for j in range(40):
+                x = x + 0.001 * np.sin(x * i - j)
+        return x
+
+    graph = trace(function, [0.5]).graph
+    assert len(graph_order(graph.outputs)) < 200
+    assert gradc.jit(function)(0.5) == pytest.approx(function(0.5), rel=1e-12)
+
+
+def test_swaps_in_a_long_sort_touch_two_entries() -> None:
+    def bubble(values):
+        x = values.copy()
+        for _ in range(len(x)):
+            for j in range(len(x) - 1):
+                if x[j] > x[j + 1]:
+                    x[j], x[j + 1] = x[j + 1], x[j]
+        return x
+
+    x = np.cos(np.arange(150.0) ** 2)
+    np.testing.assert_array_equal(gradc.jit(bubble)(x), np.sort(x))
+    assert "cond(" not in str(trace(bubble, [x]).graph)
+
+
 def test_code_without_control_flow_stays_what_it_is() -> None:
     def plain(x):
         return [np.sin(v) for v in (x, x * 2)]

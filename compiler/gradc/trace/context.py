@@ -63,6 +63,8 @@ class Trace:
         #: the user's line that made a node in this trace: other functions may make the same node
         self.lines: dict[Node, SourceLine] = {}
         self.volatile = False
+        #: how often the body that runs is written out by the plain loops around it
+        self.repeats = 1
         #: the bodies of loops and branches that are being run, innermost last
         self.bodies: list[Body] = []
         #: the functions with derivative rules whose rules are being run, innermost last

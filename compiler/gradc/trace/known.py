@@ -11,7 +11,7 @@ import numpy as np
 from gradc.ir.intern import Node
 from gradc.ir.scalar import NamedConstant, Number, Size
 from gradc.ir.tensor import Compute, Constant, Graph, Input, Tensor
-from gradc.ir.walk import graph_order, post_order
+from gradc.ir.walk import graph_order, operands_of, post_order
 from gradc.trace.context import Trace, current_trace, trace_error
 from gradc.trace.storage import literal_of
 
@@ -44,6 +44,18 @@ def known_value(array: TracedArray) -> np.ndarray | None:
     if any(not _settled(trace, node) for node in inputs) or _depends_on_sizes(order):
         return None
     return _evaluated(tensor, inputs, [_pinned_value(trace, node) for node in inputs])
+
+
+def reaches_unknown(array: TracedArray) -> bool:
+    """Whether a way down along first or last operands ends at an input that is not known: a quick look at a long history."""
+    trace = current_trace()
+    for last in (0, -1):
+        node: Node = array.tensor
+        while operands_of(node):
+            node = operands_of(node)[last]
+        if isinstance(node, Input) and not _settled(trace, node):
+            return True
+    return False
 
 
 def _settled(trace: Trace, node: Input) -> bool:

@@ -33,6 +33,7 @@ from gradc.trace.staging_state import (
     settle,
     values_of,
 )
+from gradc.trace.staging_writes import Writes, write_where
 from gradc.trace.storage import Storage, axes
 from gradc.trace.tracer import TracedArray, lift
 
@@ -48,7 +49,7 @@ class Outcome:
 
     result: Any
     values: dict[str, Any]
-    written: dict[Storage, Tensor]
+    written: dict[Storage, Writes]
     owned: set[int]
 
     @staticmethod
@@ -157,14 +158,14 @@ def staged_choice(
             made[name] = _half_defined(name, all(unset))
         else:
             made[name] = merge.value(one.values[name], other.values[name], name if name == VALUE else f"`{name}`")
-    contents = _contents(merge, outcomes)
+    writes = _writes(merge, outcomes, flag, outside)
     merged = merge.finish()
     for name, make in made.items():
         value = make(merged)
         if value is not UNBOUND:
             cells[name].cell_contents = value
-    for storage, pick in contents.items():
-        overwrite(storage, pick(merged))
+    for write in writes:
+        write(merged)
     return None if result is None else result(merged)
 
 
@@ -177,17 +178,44 @@ def _half_defined(name: str, nowhere: bool) -> Callable[[Sequence[TracedArray]],
     return lambda merged: Undefined(why)
 
 
-def _contents(
-    merge: Merge, outcomes: Sequence[Outcome]
-) -> dict[Storage, Callable[[Sequence[TracedArray]], TracedArray]]:
-    """The arrays from before that a side writes to."""
-    storages = dict.fromkeys(storage for side in outcomes for storage in side.written)
-    made = {}
-    for storage in storages:
-        tensors = [side.written.get(storage) for side in outcomes]
-        one, other = (TracedArray(storage.current() if t is None else t) for t in tensors)
-        made[storage] = merge.pair(one, other, "an array")
-    return made
+Write = Callable[[Sequence[TracedArray]], None]
+
+
+def _writes(merge: Merge, outcomes: Sequence[Outcome], flag: TracedArray, outside: frozenset[Node]) -> list[Write]:
+    """How the arrays from before that a side writes to are written to."""
+    found: list[Write] = []
+    for storage in dict.fromkeys(storage for side in outcomes for storage in side.written):
+        sides = [side.written.get(storage) for side in outcomes]
+        if any(side is not None and side.pieces is None for side in sides):
+            contents = [storage.current() if side is None else side.content for side in sides]
+            found.append(_whole_write(merge, storage, *contents))
+            continue
+        for side, taken in zip(sides, (flag, ~flag), strict=True):
+            if side is not None:
+                found.append(_piecewise(merge, storage, side, taken, outside, first=taken is flag))
+    return found
+
+
+def _whole_write(merge: Merge, storage: Storage, one: Tensor, other: Tensor) -> Write:
+    pick = merge.pair(TracedArray(one), TracedArray(other), "an array")
+    return lambda merged: overwrite(storage, pick(merged))
+
+
+def _piecewise(
+    merge: Merge, storage: Storage, side: Writes, taken: TracedArray, outside: frozenset[Node], *, first: bool
+) -> Write:
+    """The writes of one side; what they read from inside it is zero on the other side."""
+    picks = {}
+    for tensor in side.needs(outside):
+        made, zeros = TracedArray(tensor), zeros_like(TracedArray(tensor))
+        one, other = (made, zeros) if first else (zeros, made)
+        picks[tensor] = merge.pair(one, other, "an array")
+
+    def write(merged: Sequence[TracedArray]) -> None:
+        images = {tensor: pick(merged).tensor for tensor, pick in picks.items()}
+        write_where(taken, storage, side.pieces or (), images)
+
+    return write
 
 
 def overwrite(storage: Storage, content: TracedArray) -> None:

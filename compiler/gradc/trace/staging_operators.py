@@ -9,19 +9,23 @@ from __future__ import annotations
 import builtins
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from gradc.trace import control
 from gradc.trace.context import active_trace, current_body, trace_error
 from gradc.trace.elementwise import truth
+from gradc.trace.known import known_value, reaches_unknown
 from gradc.trace.staging_choice import Block, staged_choice
 from gradc.trace.staging_loops import Names, StagedLoop
 from gradc.trace.staging_state import Cells, cells_of, read
-from gradc.trace.tracer import TracedArray, known_value, size_expression
+from gradc.trace.tracer import TracedArray, size_expression
 
 #: A loop over a fixed range of more trips than this is one node where its body can be.
 ROLLED = 100
+#: So is a shorter one inside others that are written out, where there would be more copies of its body than this.
+NESTED = 400
 #: A loop over a fixed range of at most so many trips is written out trip by trip, also where a traced condition ends it.
 UNROLLED = 16
 #: A loop over a longer fixed range that a traced condition ends early goes through all of its trips if they are so many at
@@ -35,7 +39,7 @@ def decided(value: Any) -> bool | TracedArray:
         return bool(value)
     if (value.extents and value.size != 1) or active_trace() is None:
         return bool(value)
-    known = known_value(value)
+    known = None if reaches_unknown(value) else known_value(value)
     return truth(value.reshape(()) if value.extents else value) if known is None else bool(known)
 
 
@@ -252,6 +256,12 @@ def iterated_over(iterable: Any, body: Callable[[Any], None], *names: Any) -> No
         return
     if _is_long(iterable) and _rolled(loop, body, iterable):
         return
+    with _written_out(iterable):
+        _one_by_one(loop, iterable, body)
+
+
+def _one_by_one(loop: _Loop, iterable: Any, body: Callable[[Any], None]) -> None:
+    """Go through the trips until the loop ends, or a traced condition may have ended it."""
     for item in iterable:
         ended = loop.ended()
         if not isinstance(ended, TracedArray):
@@ -310,10 +320,33 @@ def _counted(loop: _Loop, body: Callable[[Any], None], numbers: TracedRange) -> 
 # ---------------------------------------------------------------- long loops over fixed ranges
 
 
-def _is_long(iterable: Any) -> bool:
+def _trips(iterable: Any) -> int:
+    """How many trips a loop over something takes that can be indexed by a traced number; else 1."""
     if isinstance(iterable, TracedArray):
-        return bool(iterable.extents) and isinstance(iterable.extents[0], int) and iterable.extents[0] > ROLLED
-    return isinstance(iterable, range) and len(iterable) > ROLLED
+        return iterable.extents[0] if iterable.extents and isinstance(iterable.extents[0], int) else 1
+    return len(iterable) if isinstance(iterable, range) else 1
+
+
+def _is_long(iterable: Any) -> bool:
+    trace, trips = active_trace(), _trips(iterable)
+    return trace is not None and (
+        trips > ROLLED or (trips > 4 and trace.repeats > 1 and trace.repeats * trips > NESTED)
+    )
+
+
+@contextmanager
+def _written_out(iterable: Any) -> Iterator[None]:
+    """Within, a loop goes trip by trip."""
+    trace = active_trace()
+    if trace is None:
+        yield
+        return
+    before = trace.repeats
+    trace.repeats = before * max(_trips(iterable), 1)
+    try:
+        yield
+    finally:
+        trace.repeats = before
 
 
 def _rolled(loop: _Loop, body: Callable[[Any], None], iterable: Any) -> bool:

@@ -12,10 +12,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from gradc.errors import TraceError
-from gradc.ir.tensor import Input, Tensor
+from gradc.ir.tensor import Input
 from gradc.trace.containers import flatten
 from gradc.trace.context import Body, current_trace, note_line, trace_error
 from gradc.trace.objects import ObjectProxy
+from gradc.trace.staging_writes import Writes
 from gradc.trace.storage import Content, Storage, axes, read_only
 from gradc.trace.tracer import TracedArray
 
@@ -151,9 +152,9 @@ class Recorder(Body):
         return handle._storage.body is self and handle.region() is None
 
     @property
-    def written(self) -> dict[Storage, Tensor]:
-        """What the arrays from before hold in the end."""
-        return {storage: storage.current() for storage in self.before}
+    def written(self) -> dict[Storage, Writes]:
+        """What has been written to the arrays from before."""
+        return {storage: Writes.to(storage, content) for storage, content in self.before.items()}
 
     def undo(self) -> None:
         """Let the arrays from before hold what they held."""
