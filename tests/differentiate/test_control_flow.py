@@ -239,6 +239,21 @@ def test_reverse_keeps_what_the_adjoint_reads_and_nothing_else() -> None:
     assert [t.shape for t in stacks] == [(4, 3), (4, 3)]
 
 
+@pytest.mark.parametrize("width", [3, 20])
+def test_a_long_reduction_of_what_comes_in_is_kept_too(width: int) -> None:
+    """What tanh is applied to holds a product with the input: a short one is computed again."""
+    body = graph_of(lambda t, h, v, w: (h * np.tanh(w @ v),), T, array(3), array(width), array(3, width))
+    x = inputs((3,), (4, width), (3, width))
+    outputs = results(loop(body, trip=4, init=[x[0]], sequences=[x[1]], captured=[x[2]]))
+    bars, _ = weights_of(outputs)
+    backward = max(loops_of(gradient(outputs, bars, x)), key=lambda node: node.reverse)
+    assert sum(_reduces_over(node, width) for node in graph_order(backward.body.outputs)) == (2 if width < 16 else 0)
+
+
+def _reduces_over(node: Any, width: int) -> bool:
+    return isinstance(node, Compute) and node.reducer is not None and node.reduce_extents == (width,)
+
+
 def test_a_checkpoint_keeps_its_arguments_only() -> None:
     x = inputs((3,), (3, 3))
     outputs = recomputed(x)

@@ -31,6 +31,8 @@ Pullback = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor], Shape
 
 #: A value of at most this cost per entry is computed again rather than stored at every step.
 _LIGHT = 6.0
+#: A reduction over at least so many entries is stored even where it could be computed again.
+_HEAVY = 16
 
 
 def fresh_input(like: Tensor, mark: str, shape: Shape, taken: set[str]) -> Input:
@@ -158,7 +160,9 @@ class _Adjoint:
         wrt = [inputs[k] for k in (*self._states, *self._rest)]
         asked = [outputs[k] for k in bars]
         adjoints = pull(asked, list(bars.values()), wrt, directions)
-        kept = residuals(adjoints, set(bars.values()), set(inputs[: node.state_count]))
+        sequences = inputs[node.state_count : node.state_count + node.sequence_count]
+        carried = {*inputs[: node.state_count], *heavy(adjoints, sequences)}
+        kept = residuals(adjoints, set(bars.values()), carried)
         adjoints, kept = narrowed(adjoints, kept)
         slices = {t: self._bar(t, t.shape) for t in kept}
         adjoints = replace_tensors(adjoints, slices)
@@ -275,8 +279,8 @@ def moved_axis(tensor: Tensor, source: int, target: int) -> Tensor:
     return compute([tensor.shape[axis] for axis in order], load(tensor, [places[k] for k in range(tensor.rank)]))
 
 
-def residuals(adjoints: Sequence[Tensor], bars: set[Tensor], states: set[Tensor]) -> list[Tensor]:
-    """What an adjoint reads of the forward run: tensors that depend on states and on no cotangent.
+def residuals(adjoints: Sequence[Tensor], bars: set[Tensor], states: Collection[Tensor]) -> list[Tensor]:
+    """What an adjoint reads of the forward run: tensors that depend on states (or what counts as such) and on no cotangent.
 
     The sweep can have everything else: the step number, sequences, captured tensors. What is light to compute from others
     is computed again.
@@ -295,6 +299,16 @@ def residuals(adjoints: Sequence[Tensor], bars: set[Tensor], states: set[Tensor]
             continue
         pending.extend(reversed(operands_of(node)))
     return list(found)
+
+
+def heavy(adjoints: Sequence[Tensor], sequences: Collection[Tensor]) -> list[Tensor]:
+    """Reductions of what comes in at each step that cost much more than reading their result."""
+    moving = depending(adjoints, sequences)
+    return [n for n in graph_order(adjoints) if n in moving and isinstance(n, Compute) and _work(n) >= _HEAVY]
+
+
+def _work(node: Compute) -> float:
+    return prod(float(e) if isinstance(e, int) else _ANY for e in node.reduce_extents)
 
 
 def _is_light(tensor: Tensor) -> bool:
