@@ -166,6 +166,25 @@ def view_written_in_a_branch(x, v):
     return np.sum(y**2)
 
 
+@case((0.5, V), (-0.5, V))
+def written_here_and_new_there(x, v):
+    y = v.copy()
+    if x > 0:
+        y[1] = x
+        return y
+    y = y + x
+    return y
+
+
+@case((0.5, V), (-0.5, V), reverse=False)
+def written_and_kept_under_another_name(x, v):
+    y, z = v.copy(), v * x
+    while np.sum(y) < 9:
+        y[1] += x * x + 0.5
+        z = y
+    return z
+
+
 @case(1.5, -1.5)
 def several_results(x):
     if x > 0:

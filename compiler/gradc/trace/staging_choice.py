@@ -51,6 +51,12 @@ class Outcome:
     values: dict[str, Any]
     written: dict[Storage, Writes]
     owned: set[int]
+    contents: dict[int, Tensor]
+
+    def frozen(self, leaf: Any) -> TracedArray:
+        """A number or array that the block gave, with the content it had in the end."""
+        content = self.contents.get(id(leaf))
+        return lift(leaf) if content is None else TracedArray(content, weak=leaf.weak, immutable=leaf.immutable)
 
     @staticmethod
     def of(block: Block | None, cells: Cells) -> Outcome:
@@ -61,10 +67,11 @@ class Outcome:
                 result = block() if block is not None else None
                 values = values_of(cells)
                 leaves = [leaf for leaf in flatten((result, values))[0] if isinstance(leaf, TracedArray)]
-                for leaf in leaves:
-                    _ = leaf.tensor  # views are read here
+                contents = {
+                    id(leaf): leaf.tensor for leaf in leaves
+                }  # afterwards, arrays from before hold what they held
                 owned = {id(leaf) for leaf in leaves if recorder.owns(leaf)}
-                return Outcome(result, values, recorder.written, owned)
+                return Outcome(result, values, recorder.written, owned, contents)
             finally:
                 recorder.undo()
 
@@ -103,7 +110,8 @@ class Merge:
                 "is not known while tracing, so only numbers and arrays can depend on it"
             )
         owned = all(id(x) in side.owned for x, side in zip((one, other), self._sides, strict=True))
-        return self.pair(lift(one), lift(other), what, seal=not owned)
+        left, right = (side.frozen(x) for x, side in zip((one, other), self._sides, strict=True))
+        return self.pair(left, right, what, seal=not owned)
 
     def pair(
         self, one: TracedArray, other: TracedArray, what: str, *, seal: bool = False

@@ -19,6 +19,7 @@ from gradc.trace.staging_state import (
     Recorder,
     Undefined,
     check_unchanged,
+    frozen,
     is_numeric,
     kept,
     read,
@@ -110,7 +111,7 @@ class StagedLoop:
             before = self._install(state)
             try:
                 with current_trace().body(recorder):
-                    return condition()
+                    return frozen(condition())
             finally:
                 recorder.undo()
                 self._put_back(before)
@@ -170,7 +171,7 @@ class StagedLoop:
         values = {name: read(self._names.carried[name]) for name in self._values}
         for name, value in values.items():
             self._check(name, value, recorder)
-        return values, [TracedArray(storage.current()) for storage in self._storages]
+        return frozen(values), [TracedArray(storage.current()) for storage in self._storages]
 
     def _found_late(self) -> bool:
         """Variables that the body sets for the first time, where they are known to be set afterwards."""

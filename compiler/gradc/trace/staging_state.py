@@ -13,7 +13,7 @@ import numpy as np
 
 from gradc.errors import TraceError
 from gradc.ir.tensor import Input
-from gradc.trace.containers import flatten
+from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import Body, current_trace, note_line, trace_error
 from gradc.trace.objects import ObjectProxy
 from gradc.trace.staging_writes import Writes
@@ -118,6 +118,16 @@ def is_numeric(value: Any) -> bool:
 def stays_in_place(value: Any) -> bool:
     """Whether a value holds an array that ``+=`` would leave where it is."""
     return any(isinstance(leaf, TracedArray) and not leaf.immutable for leaf in flatten(value)[0])
+
+
+def frozen(value: Any) -> Any:
+    """Values with the content that their arrays have at this moment."""
+    leaves, tree = flatten(value)
+    made = [
+        TracedArray(leaf.tensor, weak=leaf.weak, immutable=leaf.immutable) if isinstance(leaf, TracedArray) else leaf
+        for leaf in leaves
+    ]
+    return unflatten(tree, made)
 
 
 def sealed(handle: TracedArray) -> TracedArray:
