@@ -201,7 +201,13 @@ def test_nodes_with_several_results():
         [ResultType((n,), FLOAT64), ResultType((n, n), FLOAT64)],
         [("lower", True), ("mode", "a b"), ("k", -1)],
     )
-    outputs = (projection(halving, 1), projection(back, 1), projection(kept, 0), projection(values, 1), projection(values, 0))
+    outputs = (
+        projection(halving, 1),
+        projection(back, 1),
+        projection(kept, 0),
+        projection(values, 1),
+        projection(values, 0),
+    )
     assert_round_trip(Graph((A,), outputs))
 
 

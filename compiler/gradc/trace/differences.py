@@ -111,7 +111,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         if isinstance(length, int) and length < edge_order + 1:
             raise ValueError(
                 located(
-                    "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required."
+                    "Shape of array too small to calculate a numerical gradient, "
+                    "at least (edge_order + 1) elements are required."
                 )
             )
         results.append(astype(_slope(values, place, spacing, edge_order), values.dtype))
