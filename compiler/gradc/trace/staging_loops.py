@@ -55,10 +55,17 @@ class StagedLoop:
     """One loop: what it carries is found by running its body, until that is all it changes."""
 
     def __init__(
-        self, block: Callable[..., None], names: Names, functions: Sequence[Any], *, trips_known: bool
+        self,
+        block: Callable[..., None],
+        names: Names,
+        functions: Sequence[Any],
+        *,
+        trips_known: bool,
+        optional: bool = False,
     ) -> None:
         self._block, self._names, self._functions = block, names, functions
-        self._trips_known = trips_known
+        self._trips_known, self._optional = trips_known, optional
+        self._shared: set[str] = set()
         settle(functions)
         self._values: dict[str, Any] = {}
         self._late: set[str] = set()
@@ -91,7 +98,7 @@ class StagedLoop:
 
     def _deliver(self, values: dict[str, Any], contents: Sequence[TracedArray]) -> None:
         for name, value in values.items():
-            if not self._trips_known:
+            if not self._trips_known or name in self._shared:
                 for leaf in flatten(value)[0]:
                     sealed(leaf)
             self._names.carried[name].cell_contents = value
@@ -193,8 +200,10 @@ class StagedLoop:
             raise trace_error(_not_a_number(name, value))
         arrays = [leaf for leaf in flatten(value)[0] if isinstance(leaf, TracedArray) and leaf.extents]
         apart = len({id(x._storage) for x in arrays}) == len(arrays) and all(map(recorder.owns, arrays))
-        if self._trips_known and not apart:
+        if not apart and self._optional and name != VALUE:
             raise trace_error(f"`{name}` is another name of an array after a trip of a loop; begin with a copy")
+        if not apart:
+            self._shared.add(name)
 
 
 def _unset(name: str) -> Undefined:

@@ -213,13 +213,17 @@ class _Loop:
         """Whether a break or return has come."""
         return False if self._flag is None else decided(read(self._flag))
 
-    def staged(self, block: Callable[..., None], *, trips_known: bool) -> StagedLoop:
+    def staged(self, block: Callable[..., None], *, trips_known: bool, optional: bool = False) -> StagedLoop:
         """The rest of it, as a node."""
         names = _variables(self._carried, self._functions)
         cells: Cells = cells_of(self._functions, names)
         local = cells_of(self._functions, self._local)
         return StagedLoop(
-            block, Names(cells, frozenset(self._rebound), local), self._functions, trips_known=trips_known
+            block,
+            Names(cells, frozenset(self._rebound), local),
+            self._functions,
+            trips_known=trips_known,
+            optional=optional,
         )
 
     def guarded(self, ended: TracedArray, block: Block) -> None:
@@ -268,8 +272,7 @@ def _one_by_one(loop: _Loop, iterable: Any, body: Callable[[Any], None]) -> None
             if ended:
                 return
             body(item)
-        elif isinstance(iterable, range) and len(iterable) > UNROLLED:
-            _rest(loop, body, range(item, iterable.stop, iterable.step))
+        elif isinstance(iterable, range) and _rest(loop, body, range(item, iterable.stop, iterable.step)):
             return
         else:
             loop.guarded(ended, functools.partial(body, item))
@@ -281,11 +284,13 @@ def _number(numbers: range | TracedRange, k: Any) -> Any:
     return offset if isinstance(numbers.start, int) and numbers.start == 0 else numbers.start + offset
 
 
-def _rest(loop: _Loop, body: Callable[[Any], None], numbers: range) -> None:
-    """The trips of a fixed range after one that may have ended the loop."""
+def _rest(loop: _Loop, body: Callable[[Any], None], numbers: range) -> bool:
+    """The trips of a fixed range after one that may have ended the loop; False where they have to be written out."""
+    if len(numbers) <= UNROLLED:
+        return False
     if len(numbers) > MASKED:
         _counted(loop, body, TracedRange(numbers.start, numbers.stop, numbers.step))
-        return
+        return True
 
     def trip(k: Any) -> None:
         ended = decided(loop.ended())
@@ -295,8 +300,7 @@ def _rest(loop: _Loop, body: Callable[[Any], None], numbers: range) -> None:
         elif not ended:
             body(item)
 
-    staged = loop.staged(trip, trips_known=True)
-    staged.run(lambda init: control.fori_loop(0, len(numbers), lambda k, state: staged.step(state, k), init))
+    return _as_node(loop.staged(trip, trips_known=True), len(numbers))
 
 
 def _counted(loop: _Loop, body: Callable[[Any], None], numbers: TracedRange) -> None:
@@ -357,9 +361,13 @@ def _rolled(loop: _Loop, body: Callable[[Any], None], iterable: Any) -> bool:
     def trip(k: Any) -> None:
         body(iterable[k] if isinstance(iterable, TracedArray) else _number(iterable, k))
 
+    return _as_node(loop.staged(trip, trips_known=True, optional=True), len(iterable))
+
+
+def _as_node(staged: StagedLoop, trips: int) -> bool:
+    """Whether so many trips could be made one node; if not, nothing has happened."""
     try:
-        staged = loop.staged(trip, trips_known=True)
-        staged.run(lambda init: control.fori_loop(0, len(iterable), lambda k, state: staged.step(state, k), init))
+        staged.run(lambda init: control.fori_loop(0, trips, lambda k, state: staged.step(state, k), init))
     except Exception:
         return False
     return True

@@ -32,8 +32,6 @@ class Undefined:
     The error says why, and names the line of the branch or loop that left the variable so.
     """
 
-    __slots__ = ("_why",)
-
     def __init__(self, why: str) -> None:
         self._why = why
 
@@ -83,8 +81,16 @@ def cells_of(functions: Sequence[Callable[..., Any] | None], names: Iterable[str
     return {name: found[name] for name in names if name in found}
 
 
+class _Unbound(Undefined):
+    """The error names the line that uses the variable."""
+
+    def refuse(self) -> NoReturn:
+        """Raise the error."""
+        raise trace_error(self._why)
+
+
 #: The value of a variable that has none.
-UNBOUND = Undefined("a variable is used before it has a value; set it before the branch or loop")
+UNBOUND = _Unbound("a variable is used before it has a value; set it before the branch or loop")
 
 
 def read(cell: types.CellType) -> Any:
