@@ -52,6 +52,8 @@ def test_every_case_runs_and_agrees_with_what_is_written_by_hand():
         "Hessian",
         "Gaussian",
         "network",
+        "RK4",
+        "recursive filter",
     ):
         assert f"| {case}" in out
 

@@ -253,7 +253,7 @@ def programs(quick: bool) -> list[Program]:
 
 
 def run(systems: Collection[str], effort: Effort) -> list[Row]:
-    """Each program, and from a program never seen before to its first result; two independent systems must agree."""
+    """Each program, and from a program never seen before to its first result."""
     rows = []
     every = programs(effort.is_quick)
     for program in every:
