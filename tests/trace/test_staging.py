@@ -173,7 +173,7 @@ def written_here_and_new_there(x, v):
         y[1] = x
         return y
     y = y + x
-    return y
+    return y  # noqa: RET504
 
 
 @case((0.5, V), (-0.5, V), reverse=False)

@@ -290,10 +290,11 @@ def _output(leaf: Any, function: Root) -> TracedArray:
         if hasattr(type(leaf), "__array__"):
             raise
         kind, instead = type(leaf).__name__, "return tuples, lists, dicts or dataclasses of them"
+        shown = "" if " at 0x" in repr(leaf) else f" {leaf!r:.80}"
         if isinstance(leaf, Iterable):
             instead = "return its entries, list(...)"
         raise TraceError(
-            f"a traced function returns arrays and numbers, not a {kind}: {leaf!r:.80}; {instead}{_place_of(function)}"
+            f"a traced function returns arrays and numbers, not a {kind}{shown}; {instead}{_place_of(function)}"
         ) from None
 
 
