@@ -21,7 +21,7 @@ class Term:
     >>> from gradc.ir.tensor import input_tensor
     >>> x = Term(load(input_tensor("x", (), "f8"), ()))
     >>> (1 + x * x / 2).scalar
-    sum(prod(1/2, power(x[], 2.)), 1.)
+    1. + 1/2 * x[] ^ 2.
     """
 
     __slots__ = ("scalar",)

@@ -22,7 +22,7 @@ INSTEAD = {
     "hankel2": "use jv and yv: its real and minus its imaginary part",
     "hankel1e": "use jve and yve",
     "hankel2e": "use jve and yve",
-    "_lambertw": "for x > 0 the real branch is scipy.special.wrightomega(np.log(x))",
+    "_lambertw": "for x > 0 use scipy.special.wrightomega(np.log(x)), the real branch",
 }
 
 
