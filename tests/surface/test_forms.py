@@ -73,3 +73,11 @@ def test_every_public_function_is_in_the_table() -> None:
 def test_no_form_is_there_twice() -> None:
     keys = Counter((row.covers, row.text, row.inputs) for row in FORMS)
     assert [key for key, count in keys.items() if count > 1] == []
+
+
+def test_the_readme_tells_the_size_of_the_page() -> None:
+    found = re.search(r"^(\d+) public functions; (\d+) forms", table.PAGE.read_text("utf-8"), re.MULTILINE)
+    assert found is not None
+    readme = " ".join((table.PAGE.parents[1] / "README.md").read_text("utf-8").split())
+    assert f"({found[1]} with SciPy's), {int(found[2]):,} forms" in readme
+    assert int(found[2]) == len(FORMS)
