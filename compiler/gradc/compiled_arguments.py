@@ -22,7 +22,7 @@ def leaf_key(leaf: Any) -> tuple[Hashable, bool, bool]:
     if kind is float or kind is int or kind is complex:
         return (kind,), True, True
     if kind is np.ndarray:
-        return (leaf.dtype, leaf.shape), True, False
+        return _array_key(leaf), True, False
     if isinstance(leaf, Spec):
         return leaf, True, leaf.weak
     spec = leaf_spec(leaf)
@@ -48,7 +48,7 @@ def signature_of(
             keys.append(float)
             leaves.append(value)
         elif kind is np.ndarray:
-            keys.append((value.dtype, value.shape))
+            keys.append(_array_key(value))
             leaves.append(value)
             numbers = False
         elif kind is np.float64:
@@ -64,6 +64,13 @@ def signature_of(
             continue
         numbers &= _add_tree(value, keys, leaves)
     return tuple(keys), leaves, numbers
+
+
+def _array_key(array: np.ndarray) -> Hashable:
+    """Dtype and shape; memory order where ``reshape`` may not be a view, which is another meaning for what is written."""
+    if array.ndim < 2 or array.flags.c_contiguous:
+        return (array.dtype, array.shape)
+    return (array.dtype, array.shape, "not by rows")
 
 
 def _static_key(value: Any) -> Hashable:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradc.api import jit
+from gradc.api import grad, jit
 from gradc.errors import TraceError
 
 A = np.arange(12.0).reshape(3, 4) / 7 - 0.6
@@ -84,3 +84,30 @@ def test_uncertain_views_are_read_as_long_as_it_is_all_one() -> None:
 
     with pytest.raises(TraceError, match="copy"):
         jit(read_late)(A)
+
+
+def _through_a_reshape(x: Any) -> Any:
+    y = x.reshape(-1)
+    y[1] = 100.0
+    return np.sum(x * np.arange(6.0).reshape(2, 3))
+
+
+@pytest.mark.parametrize("transform", [jit, grad], ids=["jit", "grad"])
+def test_an_argument_that_lies_by_columns_is_not_taken_to_lie_by_rows(transform: Callable[..., Any]) -> None:
+    """Under NumPy the reshape is a view of one and a copy of the other; a call with either comes first."""
+    by_rows = np.arange(6.0).reshape(2, 3)
+    by_columns = np.asfortranarray(by_rows)
+    assert _through_a_reshape(by_rows.copy()) != _through_a_reshape(by_columns.copy(order="F"))
+    function = transform(_through_a_reshape)
+    for _ in range(3):
+        function(by_rows.copy())
+        with pytest.raises(TraceError, match=r"a view or a copy depends on .* x\.copy\(\)"):
+            function(by_columns.copy(order="F"))
+
+
+def test_reading_a_reshape_of_an_argument_works_in_any_order() -> None:
+    rows = np.arange(12.0).reshape(3, 4)
+    function = jit(lambda x: (x.reshape(-1)[::5], np.ravel(x * 2)))
+    for x in (rows, np.asfortranarray(rows), rows[:, ::2], rows.T, rows[::-1]):
+        for actual, expected in zip(function(x), (x.reshape(-1)[::5], np.ravel(x * 2)), strict=True):
+            np.testing.assert_array_equal(actual, expected)

@@ -104,6 +104,7 @@ def _captured(value: Any, path: Path) -> Any:
     tensor = trace.capture(path, value, weak)
     handle = TracedArray(tensor, weak=weak, immutable=not isinstance(value, np.ndarray))
     handle._storage.body = None  # it is from outside, also where it is first met inside a loop or branch
+    handle.is_row_major = weak or value.ndim < 2 or bool(value.flags.c_contiguous)
     trace.handles.append((tensor, handle))
     return handle
 

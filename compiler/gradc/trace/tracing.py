@@ -151,6 +151,7 @@ def lift_arguments(
             if isinstance(leaf, TracedArray) and not floats:
                 trace.aliases[tensor] = leaf
             made.append(TracedArray(tensor, weak=spec.weak, immutable=_immutable(leaf, spec)))
+            made[-1].is_row_major = _lies_by_rows(leaf)
         return unflatten(tree, made)
 
     new_args = tuple(
@@ -162,6 +163,12 @@ def lift_arguments(
         for name, value in kwargs.items()
     }
     return Lifted(new_args, new_kwargs, tuple(inputs), tuple(given))
+
+
+def _lies_by_rows(leaf: Any) -> bool:
+    if isinstance(leaf, TracedArray):
+        return leaf.is_row_major
+    return not isinstance(leaf, np.ndarray) or leaf.ndim < 2 or bool(leaf.flags.c_contiguous)
 
 
 def _immutable(leaf: Any, spec: Spec) -> bool:
@@ -226,7 +233,9 @@ def written_of(handles: Iterable[tuple[Input, TracedArray]]) -> tuple[tuple[Inpu
 def _handle(trace: Trace, leaf: Any, path: str) -> Any:
     """A handle of the call's own, so that what the function writes stays inside it."""
     if isinstance(leaf, TracedArray):
-        return TracedArray(leaf.tensor, weak=leaf.weak, immutable=leaf.immutable)
+        own = TracedArray(leaf.tensor, weak=leaf.weak, immutable=leaf.immutable)
+        own.is_row_major = leaf.is_row_major
+        return own
     if isinstance(leaf, Spec):
         return TracedArray(trace.argument(path, leaf.shape, leaf.dtype), weak=leaf.weak, immutable=not leaf.shape)
     return leaf
