@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from gradc.compiled import Record, lock
+from gradc.compiled import Record, lock, prepared
 from gradc.compiled_arguments import copy_results, run_into, shown, signature_of, value_of
-from gradc.errors import ArgumentError, TraceError
+from gradc.errors import ArgumentError
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.showing import Shown
@@ -116,8 +116,6 @@ class Table:
 
 #: Records of one signature that differ by what was captured or pinned; signatures of one function.
 _RECORDS_KEPT = 16
-#: How often a trace is repeated where another thread has replaced what it captured.
-_ATTEMPTS = 10
 _SIGNATURES_KEPT = 512
 
 _tables: OrderedDict[Hashable, Table] = OrderedDict()
@@ -347,15 +345,13 @@ class Function(FastCallable, Shown):
                     if captured is not None:
                         self._note_last(record)
                         return record, captured
-        for _ in range(_ATTEMPTS):
-            record = self._derived(args, kwargs)
-            captured = record.captured(function)
-            if captured is not None:
-                self._note_last(record)
-                if not record.volatile:
-                    self._table.keep_record(key, record)
-                return record, captured
-        raise TraceError(f"what {self!r} takes from its surroundings changes its type or shape while it is traced")
+        # Another thread may replace what the function reaches by itself at any moment: the values that the trace has seen
+        # are of the right types and shapes, what a second look finds need not be.
+        record, seen = self._derived(args, kwargs)
+        self._note_last(record)
+        if not record.volatile:
+            self._table.keep_record(key, record)
+        return record, seen
 
     def _note_last(self, record: Record) -> None:
         self._last = record
@@ -373,8 +369,11 @@ class Function(FastCallable, Shown):
         listed = self.transform.parameters([known.of(k, count) for k in range(count)])
         return [listed[k] if k < len(listed) else known.of(k, count) for k in range(count)]
 
-    def _derived(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Record:
-        """Trace and transform: the whole way from the user's function to the graph of the new one."""
+    def _derived(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Record, list[np.ndarray]]:
+        """Trace and transform: the whole way from the user's function to the graph of the new one.
+
+        Also gives the values of the captures, as the trace has seen them.
+        """
         self._table.traces += 1
         count = len(args)
         with tracing(Trace(self.function)) as trace:
@@ -403,7 +402,8 @@ class Function(FastCallable, Shown):
             written = tuple(Written(t.name, order[t], c) for t, c in changed.items() if t in order)
             conditions = conditions_of(trace)
             is_stored = type(self.transform) is Transform
-            return Record(tuple(calls), graph, tree, captures, conditions, pins, trace.volatile, written, is_stored)
+            record = Record(tuple(calls), graph, tree, captures, conditions, pins, trace.volatile, written, is_stored)
+            return record, [prepared(trace.values[c.input], c.input) for c in captures]
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments given by name go to their position where those before it are given."""

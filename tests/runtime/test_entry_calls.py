@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from entry_support import assert_same, by_plan, in_python
 
+import gradc.function
 from gradc.api import grad, jit, value_and_grad
 from gradc.trace.context import Trace, tracing
 from gradc_runtime.entry_plan import STACK_WORKSPACE
@@ -206,6 +207,22 @@ def test_captures_that_another_thread_replaces(monkeypatch: pytest.MonkeyPatch) 
         sys.setswitchinterval(interval)
         stop.set()
         thread.join()
+
+
+def test_a_capture_that_is_replaced_at_the_end_of_every_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the trace has seen is what counts: NumPy, too, would have read the array once."""
+    monkeypatch.setattr(sys.modules[__name__], "SOURCE", Source())
+    function = jit(lambda x: np.sum(x * SOURCE.values))
+    collect, sizes = gradc.function.conditions_of, iter(range(5, 100))
+
+    def replacing(trace: Trace) -> Any:
+        found = collect(trace)
+        SOURCE.values = np.ones((next(sizes), 1))
+        return found
+
+    monkeypatch.setattr(gradc.function, "conditions_of", replacing)
+    assert function(np.ones(4)) == 4.0
+    assert function(np.ones(4)) == 20.0
 
 
 # ---------------------------------------------------------------- references
