@@ -11,7 +11,7 @@ from gradc.compiled import Record, prepared
 from gradc.errors import ArgumentError, DTypeError, ShapeError
 from gradc.ir.tensor import Input, Tensor
 from gradc.trace.containers import flatten
-from gradc.trace.specs import Spec
+from gradc.trace.specs import Spec, lies_by_rows
 from gradc.trace.standins import IMMUTABLE
 from gradc.trace.tracing import leaf_spec
 
@@ -68,7 +68,7 @@ def signature_of(
 
 def _array_key(array: np.ndarray) -> Hashable:
     """Dtype and shape; memory order where ``reshape`` may not be a view, which is another meaning for what is written."""
-    if array.ndim < 2 or array.flags.c_contiguous:
+    if lies_by_rows(array):
         return (array.dtype, array.shape)
     return (array.dtype, array.shape, "not by rows")
 

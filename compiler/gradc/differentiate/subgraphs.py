@@ -7,14 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from gradc.differentiate.activity import moving_outputs
 from gradc.differentiate.loops import Pullback, Pushforward, fresh_input, zeros
 from gradc.ir.tensor import Call, Cond, Graph, Input, MultiNode, Shape, Tensor, call, cond, projection
+from gradc.ir.text import sub_graphs
 from gradc.ir.walk import graph_order
 
 _HELD = "stop_gradient"
-
-
-def _graphs(node: MultiNode) -> tuple[Graph, ...]:
-    assert isinstance(node, Cond | Call)
-    return (node.true_graph, node.false_graph) if isinstance(node, Cond) else (node.graph,)
 
 
 def _arguments(node: MultiNode) -> tuple[Tensor, ...]:
@@ -39,12 +35,12 @@ def pushed_through_subgraphs(
     given = tangents[len(tangents) - len(_arguments(node)) :]
     places = [k for k, tangent in enumerate(given) if tangent is not None]
     moving = [False] * len(node.results)
-    for graph in _graphs(node):
+    for graph in sub_graphs(node):
         found = moving_outputs(graph, [graph.inputs[k] for k in places])
         moving = [a or b for a, b in zip(moving, found, strict=True)]
     asked = [k for k, moves in enumerate(moving) if moves]
     joint = []
-    for graph in _graphs(node):
+    for graph in sub_graphs(node):
         taken = {t.name for t in graph.inputs}
         wrt = [graph.inputs[k] for k in places]
         along = [fresh_input(t, "d", t.shape + directions, taken) for t in wrt]
@@ -64,7 +60,7 @@ def pulled_through_subgraphs(
     arguments = _arguments(node)
     skipped = len(node.operands) - len(arguments)
     asked = [k for k, t in enumerate(arguments) if wanted[skipped + k] and t.dtype.kind in "fc"]
-    adjoint = [_adjoint(graph, cotangents, directions, asked, pull) for graph in _graphs(node)]
+    adjoint = [_adjoint(graph, cotangents, directions, asked, pull) for graph in sub_graphs(node)]
     read = {k for graph in adjoint for k, t in enumerate(graph.inputs[: len(arguments)]) if _reads(graph, t)}
     graphs = [_without(graph, len(arguments), read) for graph in adjoint]
     given = [t for k, t in enumerate(arguments) if k in read]

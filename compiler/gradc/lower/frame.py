@@ -85,17 +85,19 @@ class Frame:
             assert slot is not None, "only threads of a shared loop have copies"
             step = emitter.extent(placement.copy_bytes[tensor])
             pointer = moved(builder, pointer, builder.multiply_integers(slot, step))
-        emitter.store_at(tensor, Storage(pointer, self._strides(emitter, tensor)))
+        kept = placement.kept_axes.get(tensor, tuple(range(tensor.rank)))
+        emitter.store_at(tensor, Storage(pointer, strides(emitter, tensor, kept)))
 
-    def _strides(self, emitter: ExpressionEmitter, tensor: Tensor) -> tuple[Value | None, ...]:
-        kept = self.placement.kept_axes.get(tensor, tuple(range(tensor.rank)))
-        strides: list[Value | None] = [None] * tensor.rank
-        step = literal(1, INT64)
-        for axis in reversed(kept):
-            strides[axis] = step
-            if axis != kept[0]:
-                step = emitter.builder.multiply_integers(step, emitter.extent(tensor.shape[axis]))
-        return tuple(strides)
+
+def strides(emitter: ExpressionEmitter, tensor: Tensor, kept: Sequence[int]) -> tuple[Value | None, ...]:
+    """The strides, in entries, of a buffer of some of a tensor's axes."""
+    found: list[Value | None] = [None] * tensor.rank
+    step = literal(1, INT64)
+    for axis in reversed(kept):
+        found[axis] = step
+        if axis != kept[0]:
+            step = emitter.builder.multiply_integers(step, emitter.extent(tensor.shape[axis]))
+    return tuple(found)
 
 
 def moved(builder: FunctionBuilder, pointer: Value, count: Value) -> Value:

@@ -70,8 +70,7 @@ class MatricesAtPlace:
         """Copy so many entries."""
         builder = self.e.builder
         size = builder.multiply_integers(count, literal(self.dtype.itemsize, INT64))
-        builder.module.declare("llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", "i64", "i1 immarg"])
-        builder.line(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {start}, i64 {size.text}, i1 false)")
+        builder.copy_bytes(target, start, size)
 
     def called(self, routine: str, *arguments: str | Value) -> Value:
         """LAPACK's routine; each argument is an address, a letter or an integer. Its last result is the outcome."""

@@ -120,12 +120,12 @@ class _Pool:
                 if size >= count:
                     del self._fixed[place]
                     if size > count:
-                        insort(self._fixed, (size - count, _plus(offset, count)), key=lambda block: block[0])
+                        insort(self._fixed, (size - count, plus(offset, count)), key=lambda block: block[0])
                     return offset
         elif self._symbolic.get(count):
             return self._symbolic[count].pop()
         offset = self.total
-        self.total = _plus(offset, count)
+        self.total = plus(offset, count)
         return offset
 
     def give_back(self, offset: Extent, count: Extent) -> None:
@@ -136,5 +136,6 @@ class _Pool:
             self._symbolic.setdefault(count, []).append(offset)
 
 
-def _plus(a: Extent, b: Extent) -> Extent:
+def plus(a: Extent, b: Extent) -> Extent:
+    """The sum of two extents."""
     return a + b if isinstance(a, int) and isinstance(b, int) else extent(sum_of(extent_scalar(a), extent_scalar(b)))

@@ -14,6 +14,7 @@ from gradc.ir.scalar import BOOL, INT64, load
 from gradc.ir.tensor import Call, Cond, Extent, Loop, Tensor
 from gradc.lower.counting import step_operations
 from gradc.lower.expression import ExpressionEmitter
+from gradc.lower.frame import moved, strides
 from gradc.lower.memory import Storage
 from gradc.lower.plan import byte_count
 from gradc.lower.subprograms import StructuredStatement, SubProgram, is_small, scratch_bytes
@@ -76,25 +77,15 @@ class _Writer:
 
     def stack(self, tensor: Tensor) -> Value:
         """Room on the stack for a tensor of fixed, small size."""
-        size = byte_count(tensor)
+        return self._room(byte_count(tensor))
+
+    def _room(self, size: Extent) -> Value:
         return Value(self.e.builder.instruction(f"alloca [{size} x i8], align 64", 0), INT64, 0)
 
     def copy(self, target: Value, source: Value, size: Value) -> None:
         """Move so many bytes."""
-        builder = self.e.builder
-        if size.literal == 0:
-            return
-        builder.module.declare("llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", "i64", "i1 immarg"])
-        arguments = f"ptr {target.text}, ptr {source.text}, i64 {size.text}, i1 false"
-        builder.line(f"call void @llvm.memcpy.p0.p0.i64({arguments})")
-
-    def moved(self, pointer: Value, count: Value) -> Value:
-        """An address so many bytes further on."""
-        if count.literal == 0:
-            return pointer
-        depth = max(pointer.depth, count.depth)
-        text = f"getelementptr i8, ptr {pointer.text}, i64 {count.text}"
-        return Value(self.e.builder.instruction(text, depth), INT64, depth)
+        if size.literal != 0:
+            self.e.builder.copy_bytes(target.text, source.text, size)
 
     # ------------------------------------------------------------ sub-graphs
 
@@ -127,16 +118,13 @@ class _Writer:
         for tensor, axes in kept.items():
             if tensor in program.layout.offsets:
                 assert self.statement.scratch is not None
-                start = self.moved(self.pointer(self.statement.scratch), self.e.extent(self._start_of(number)))
-                place = self.moved(start, self.e.extent(program.layout.offsets[tensor]))
+                before = self.e.extent(scratch_bytes(self.statement.programs[:number]))
+                start = moved(self.e.builder, self.pointer(self.statement.scratch), before)
+                place = moved(self.e.builder, start, self.e.extent(program.layout.offsets[tensor]))
             else:
-                size = byte_count(tensor, axes)
-                place = Value(self.e.builder.instruction(f"alloca [{size} x i8], align 64", 0), INT64, 0)
+                place = self._room(byte_count(tensor, axes))
             inner.store_at(tensor, Storage(place, strides(inner, tensor, axes)))
             inner.note_write(place)
-
-    def _start_of(self, number: int) -> Extent:
-        return scratch_bytes(self.statement.programs[:number])
 
     def inline(self, number: int, arguments: Sequence[Tensor]) -> None:
         """A sub-graph from operands to results."""
@@ -157,16 +145,6 @@ class _Writer:
                 return []
 
             e.builder.branch(predicate, taken, [])
-
-
-def strides(e: ExpressionEmitter, tensor: Tensor, kept: Sequence[int]) -> tuple[Value | None, ...]:
-    """The strides, in entries, of a buffer of some of the axes."""
-    result: list[Value | None] = [None] * tensor.rank
-    step = literal(1, INT64)
-    for axis in reversed(kept):
-        result[axis] = step
-        step = e.builder.multiply_integers(step, e.extent(tensor.shape[axis]))
-    return tuple(result)
 
 
 class _LoopWriter:
@@ -300,7 +278,7 @@ class _LoopWriter:
         """Where the part of a sequence for one step is."""
         builder = self.e.builder
         size = self.e.extent(byte_count(tensor, range(1, tensor.rank)))
-        return self.w.moved(self.w.pointer(tensor), builder.multiply_integers(position, size))
+        return moved(builder, self.w.pointer(tensor), builder.multiply_integers(position, size))
 
 
 def look_for_signals(e: ExpressionEmitter) -> None:

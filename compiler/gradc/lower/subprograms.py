@@ -12,12 +12,12 @@ from functools import cached_property
 
 import numpy as np
 
-from gradc.ir.algebra import sum_of
 from gradc.ir.intern import digest_of
 from gradc.ir.scalar import TRUE, DType, Scalar, number
-from gradc.ir.tensor import Call, Cond, Constant, Extent, Graph, Loop, MultiNode, Shape, Tensor, extent, extent_scalar
+from gradc.ir.tensor import Constant, Extent, Graph, Loop, MultiNode, Shape, Tensor
+from gradc.ir.text import sub_graphs
 from gradc.lower.library import CutGraph, LibraryResult, cut
-from gradc.lower.plan import Layout, aligned, byte_count, plan
+from gradc.lower.plan import Layout, aligned, byte_count, plan, plus
 from gradc.lower.schedule import Schedule, scheduled
 from gradc.lower.tree import Item, Statement
 from gradc.lower.updates import Rewritten, rewritten
@@ -159,9 +159,12 @@ def cut_whole(graph: Graph) -> CutGraph:
 
 def structured_call(node: MultiNode, operands: tuple[int | Tensor, ...], number_of: int) -> StructuredCall:
     """The plan of a loop, a branch or a kept call."""
-    times = float(node.trip) if isinstance(node, Loop) and isinstance(node.trip, int) else _MANY
+    times = 1.0
+    if isinstance(node, Loop):
+        times = float(node.trip) if isinstance(node.trip, int) else _MANY
     body = rewritten(node.body, node.state_count) if isinstance(node, Loop) else None
-    programs = tuple(SubProgram.of(g, times if isinstance(node, Loop) else 1.0) for g in _graphs(node, body))
+    graphs = sub_graphs(node) if body is None else (body.graph, *sub_graphs(node)[1:])
+    programs = tuple(SubProgram.of(graph, times) for graph in graphs)
     results = tuple(
         _made(f"{type(node).__name__.lower()} {number_of}.{k}", r.shape, r.dtype, node.digest, k)
         for k, r in enumerate(node.results)
@@ -189,26 +192,12 @@ def is_small(tensor: Tensor) -> bool:
 _MANY = 1000.0
 
 
-def _graphs(node: MultiNode, body: Rewritten | None) -> list[Graph]:
-    if isinstance(node, Loop):
-        assert body is not None
-        return [body.graph] if node.condition is None else [body.graph, node.condition]
-    if isinstance(node, Cond):
-        return [node.true_graph, node.false_graph]
-    assert isinstance(node, Call)
-    return [node.graph]
-
-
 def scratch_bytes(programs: Sequence[SubProgram]) -> Extent:
     """The bytes that the programs keep, each at a place of its own."""
     total: Extent = 0
     for program in programs:
-        total = _plus(total, aligned(program.layout.total))
+        total = plus(total, aligned(program.layout.total))
     return total
-
-
-def _plus(a: Extent, b: Extent) -> Extent:
-    return a + b if isinstance(a, int) and isinstance(b, int) else extent(sum_of(extent_scalar(a), extent_scalar(b)))
 
 
 def _made(name: str, shape: Shape, dtype: DType, digest: bytes, position: int) -> LibraryResult:

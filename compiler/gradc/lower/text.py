@@ -171,6 +171,11 @@ class FunctionBuilder:
         """Add a line without a result to the innermost scope."""
         self.scopes[-1].lines.append(f"  {text}")
 
+    def copy_bytes(self, target: str, source: str, size: Value) -> None:
+        """Copy so many bytes between addresses, in the innermost scope."""
+        self.module.declare("llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", "i64", "i1 immarg"])
+        self.line(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size.text}, i1 false)")
+
     def open(self, prefix: str, conditional: bool) -> Scope:
         """Begin a scope in a block of its own."""
         scope = Scope(len(self.scopes), self.fresh(prefix), conditional)

@@ -53,7 +53,7 @@ class _Carry:
         ]
         return inputs, unflatten(self.tree, handles)
 
-    def takes(self, body: Body, tree: Any, leaves: Sequence[TracedArray], what: str) -> bool:
+    def takes(self, tree: Any, leaves: Sequence[TracedArray], what: str) -> bool:
         """Whether the next carry is what this one is; where dtypes are wider, the leaves are widened and it is False."""
         if tree != self.tree:
             raise trace_error(
@@ -128,8 +128,9 @@ def scan(
             items = [leaf.fresh() for leaf in slices]
             x = unflatten(x_tree, [handle(item, False, False) for item in items])
             body = run(_pair(function, what), [given, x], [counter, *states, *items])
-        after, ys, y_tree = _split(body, carry)
-        if carry.takes(body, body_carry_tree(body), after, what):
+        carry_tree, y_tree = body.tree.children()
+        after, ys = body.leaves[: carry_tree.num_leaves], body.leaves[carry_tree.num_leaves :]
+        if carry.takes(carry_tree, after, what):
             break
     outputs = [*carry.converted(after), *[y.tensor for y in ys]]
     (graph,), captured = closed([(outputs, body.inputs)], outside)
@@ -156,17 +157,6 @@ def _pair(function: Callable[..., Any], what: str) -> Callable[..., Any]:
         return result
 
     return checked
-
-
-def body_carry_tree(body: Body) -> Any:
-    """The structure of the first of the two results."""
-    return body.tree.children()[0]
-
-
-def _split(body: Body, carry: _Carry) -> tuple[list[TracedArray], list[TracedArray], Any]:
-    first, second = body.tree.children()
-    count = first.num_leaves
-    return list(body.leaves[:count]), list(body.leaves[count:]), second
 
 
 def _trip(sequences: Sequence[TracedArray], paths: Sequence[str], length: Any) -> Extent:
@@ -206,7 +196,7 @@ def _counted(function: Callable[..., Any], begin: TracedArray, length: Any, init
             step = TracedArray(counter, weak=True)
             position = step if begin.tensor is lift(0).tensor else step + begin
             body = run(function, [position, given], [counter, *states])
-        if carry.takes(body, body.tree, body.leaves, "fori_loop's body"):
+        if carry.takes(body.tree, body.leaves, "fori_loop's body"):
             break
     (graph,), captured = closed([(carry.converted(body.leaves), body.inputs)], outside)
     node = loop(graph, trip=extent_of(length, "the trips"), init=carry.operands(), captured=captured)
@@ -241,7 +231,7 @@ def while_loop(condition: Callable[..., Any], function: Callable[..., Any], init
         with current_trace().body():
             states, given = carry.fresh()
             body = run(function, [given], [counter, *states])
-        if carry.takes(body, body.tree, body.leaves, "while_loop's body"):
+        if carry.takes(body.tree, body.leaves, "while_loop's body"):
             break
     count = current_trace().argument("step", (), INT64)
     with current_trace().body():

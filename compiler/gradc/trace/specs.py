@@ -50,6 +50,11 @@ def supported(dtype: DType) -> bool:
     return dtype.char in _SUPPORTED
 
 
+def lies_by_rows(array: np.ndarray) -> bool:
+    """Whether ``reshape`` gives a view of an array whatever the shape."""
+    return array.ndim < 2 or bool(array.flags.c_contiguous)
+
+
 def scalar(dtype: DType | type | str | None = None) -> Spec:
     """A single number: a Python ``float``, or a NumPy scalar where a dtype is given.
 

@@ -37,7 +37,7 @@ from gradc.trace.modules import (
 )
 from gradc.trace.objects import is_proxy, other_stand_in, rely_on_numbers
 from gradc.trace.paths import equal_to, identical, same_kind
-from gradc.trace.specs import supported
+from gradc.trace.specs import lies_by_rows, supported
 from gradc.trace.staging_rewriting import OPERATORS
 from gradc.trace.staging_source import staged_code
 from gradc.trace.tracer import TracedArray
@@ -104,7 +104,7 @@ def _captured(value: Any, path: Path) -> Any:
     tensor = trace.capture(path, value, weak)
     handle = TracedArray(tensor, weak=weak, immutable=not isinstance(value, np.ndarray))
     handle._storage.body = None  # it is from outside, also where it is first met inside a loop or branch
-    handle.is_row_major = weak or value.ndim < 2 or bool(value.flags.c_contiguous)
+    handle.is_row_major = not isinstance(value, np.ndarray) or lies_by_rows(value)
     trace.handles.append((tensor, handle))
     return handle
 

@@ -23,7 +23,7 @@ from gradc.trace.context import Trace, trace_error, tracing
 from gradc.trace.objects import rely_on_numbers
 from gradc.trace.paths import root_path
 from gradc.trace.records import Argument, Capture, Traced
-from gradc.trace.specs import Spec, supported
+from gradc.trace.specs import Spec, lies_by_rows, supported
 from gradc.trace.standins import is_copy, stand_in, static_leaf
 from gradc.trace.tracer import TracedArray, check_array, lift
 
@@ -168,7 +168,7 @@ def lift_arguments(
 def _lies_by_rows(leaf: Any) -> bool:
     if isinstance(leaf, TracedArray):
         return leaf.is_row_major
-    return not isinstance(leaf, np.ndarray) or leaf.ndim < 2 or bool(leaf.flags.c_contiguous)
+    return not isinstance(leaf, np.ndarray) or lies_by_rows(leaf)
 
 
 def _immutable(leaf: Any, spec: Spec) -> bool:
