@@ -9,9 +9,9 @@ import numpy as np
 
 from gradc.errors import ArgumentError
 from gradc.function import Function, Transform
+from gradc.trace.arrays.tracer import TracedArray
 from gradc.trace.containers import flatten, unflatten
-from gradc.trace.elementwise import elementwise
-from gradc.trace.tracer import TracedArray
+from gradc.trace.elements.elementwise import elementwise
 from gradc.transforms import (
     Argnums,
     ElementwiseGrad,

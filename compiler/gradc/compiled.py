@@ -17,9 +17,9 @@ from gradc.ir.tensor import Extern, Graph, Input
 from gradc.ir.walk import graph_order
 from gradc.simplify import simplify
 from gradc.stages import CertifiedKernel, observed, report
-from gradc.trace.access import Root
-from gradc.trace.conditions import Condition
 from gradc.trace.records import Capture, Traced
+from gradc.trace.surroundings.access import Root
+from gradc.trace.surroundings.conditions import Condition
 from gradc.written import Written
 from gradc_runtime.entry import at_fork
 

@@ -12,7 +12,7 @@ from gradc.errors import ArgumentError, DTypeError, ShapeError
 from gradc.ir.tensor import Input, Tensor
 from gradc.trace.containers import flatten
 from gradc.trace.specs import Spec, lies_by_rows
-from gradc.trace.standins import IMMUTABLE
+from gradc.trace.surroundings.standins import IMMUTABLE
 from gradc.trace.tracing import leaf_spec
 
 

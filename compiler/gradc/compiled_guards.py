@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from gradc.trace import access
-from gradc.trace.access import Path
-from gradc.trace.conditions import (
+from gradc.trace.surroundings import access
+from gradc.trace.surroundings.access import Path
+from gradc.trace.surroundings.conditions import (
     Condition,
     Equals,
     HasCode,

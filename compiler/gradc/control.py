@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from gradc.errors import ArgumentError
+from gradc.trace.arrays.tracer import TracedArray, known_value
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import active_trace, current_trace
-from gradc.trace.tracer import TracedArray, known_value
 
 
 def _traced() -> Any:
@@ -243,7 +243,7 @@ class custom_derivative:
 
     def __gradc_stand_in__(self, path: Any, stand_in: Any) -> custom_derivative:
         """The same function over traced copies; the rule may call it by its name."""
-        from gradc.trace.paths import identical
+        from gradc.trace.surroundings.paths import identical
 
         identical(self, path)
         twin = custom_derivative(stand_in(self._function, path.attribute("_function")))

@@ -17,14 +17,14 @@ from gradc.errors import ArgumentError
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.showing import Shown
-from gradc.trace.conditions import Satisfies
+from gradc.trace.arrays.tracer import TracedArray, lift, wrap
 from gradc.trace.containers import unflatten
 from gradc.trace.context import Trace, active_trace, current_trace, trace_error, tracing
-from gradc.trace.elementwise import astype
-from gradc.trace.paths import StandInOf, constant_path, root_path
+from gradc.trace.elements.elementwise import astype
 from gradc.trace.records import Capture, Traced
 from gradc.trace.specs import scalar
-from gradc.trace.tracer import TracedArray, lift, wrap
+from gradc.trace.surroundings.conditions import Satisfies
+from gradc.trace.surroundings.paths import StandInOf, constant_path, root_path
 from gradc.trace.tracing import (
     Lifted,
     conditions_of,

@@ -10,9 +10,9 @@ from typing import Any
 from gradc.errors import ArgumentError, ParseError
 from gradc.function import Function, Transform
 from gradc.trace.context import active_trace
-from gradc.trace.sympy_graph import sympy_graph
-from gradc.trace.sympy_matrices import entries
-from gradc.trace.sympy_nodes import described, free_names
+from gradc.trace.sympy_graphs.graph import sympy_graph
+from gradc.trace.sympy_graphs.matrices import entries
+from gradc.trace.sympy_graphs.nodes import described, free_names
 
 
 class SympyFunction:

@@ -16,11 +16,11 @@ from gradc.ir.scalar import FLOAT64, DType, Scalar, index, load, number
 from gradc.ir.source import lines_of
 from gradc.ir.tensor import Extent, Shape, Tensor, compute
 from gradc.simplify import simplify_outputs
-from gradc.trace.applying import batch_with
+from gradc.trace.arrays.tracer import TracedArray
 from gradc.trace.containers import NAMESPACE, flatten, leaf_paths, optree, unflatten
+from gradc.trace.movement.applying import batch_with
 from gradc.trace.records import Argument, Traced
 from gradc.trace.specs import Spec
-from gradc.trace.tracer import TracedArray
 
 Argnums = int | tuple[int, ...]
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from gradc.errors import ArgumentError
 from gradc.ir.tensor import Tensor
-from gradc.trace.access import Root
 from gradc.trace.records import Capture
+from gradc.trace.surroundings.access import Root
 
 #: How much work it may be to tell whether two arrays share memory; above it they are taken to.
 _WORK = 10_000

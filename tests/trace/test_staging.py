@@ -19,7 +19,7 @@ from gradc.errors import TraceError
 from gradc.ir.tensor import MultiNode
 from gradc.ir.walk import graph_order
 from gradc.trace import trace
-from gradc.trace.staging_source import staged_code
+from gradc.trace.staging.source import staged_code
 
 V = np.array([0.7, -1.3, 0.4, 2.1, -0.2])
 LIMIT = 1.5

@@ -13,7 +13,7 @@ from gradc.ir.algebra import is_index_predicate, linear_terms
 from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, Size, is_apply
 from gradc.ir.tensor import Compute, Constant, Graph, Input, Tensor, extent_scalar
 from gradc.ir.walk import post_order, tensors_of
-from gradc.trace.sympy_nodes import is_small
+from gradc.trace.sympy_graphs.nodes import is_small
 
 if TYPE_CHECKING:
     import sympy

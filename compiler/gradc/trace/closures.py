@@ -11,9 +11,9 @@ from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import DType
 from gradc.ir.tensor import Compute, Graph, Input, Shape, Tensor, input_tensor
 from gradc.ir.walk import depending, operands_of
+from gradc.trace.arrays.tracer import TracedArray, lift
 from gradc.trace.containers import flatten, leaf_paths, unflatten
 from gradc.trace.context import current_trace, trace_error
-from gradc.trace.tracer import TracedArray, lift
 
 
 @dataclass(frozen=True)

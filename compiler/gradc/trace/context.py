@@ -17,9 +17,9 @@ from gradc.errors import DTypeError, ShapeError, TraceError
 from gradc.ir.intern import Node
 from gradc.ir.source import SourceLine, record_line
 from gradc.ir.tensor import Input, input_tensor
-from gradc.trace.access import Path, Root
-from gradc.trace.conditions import Condition
 from gradc.trace.records import Capture
+from gradc.trace.surroundings.access import Path, Root
+from gradc.trace.surroundings.conditions import Condition
 from gradc_runtime.entry import suspended_calls
 
 #: Folders whose frames are not the user's, as code objects spell them.

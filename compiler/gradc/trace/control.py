@@ -20,11 +20,11 @@ from gradc.ir.tensor import (
     loop,
     projection,
 )
+from gradc.trace.arrays.tracer import TracedArray, extent_of, lift, size_expression
 from gradc.trace.closures import Body, Leaf, closed, handle, known_before, lifted_leaves, rebuilt, run
 from gradc.trace.containers import unflatten
 from gradc.trace.context import current_trace, dtype_error, note_line, shape_error, trace_error
-from gradc.trace.elementwise import array_dtype, astype, truth
-from gradc.trace.tracer import TracedArray, extent_of, lift, size_expression
+from gradc.trace.elements.elementwise import array_dtype, astype, truth
 
 
 def results_of(node: MultiNode) -> list[Tensor]:

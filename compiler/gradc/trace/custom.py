@@ -13,11 +13,11 @@ from gradc.ir.tensor import Call, Graph, Input, Tensor, call, compute, projectio
 from gradc.ir.text import sub_graphs
 from gradc.ir.walk import graph_order
 from gradc.ops.custom import CustomRule, entered, is_own, own_policy
+from gradc.trace.arrays.tracer import TracedArray, lift
 from gradc.trace.closures import Body, Leaf, closed, handle, known_before, lifted_leaves, rebuilt, run
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import current_trace, shape_error, trace_error
 from gradc.trace.control import results_of
-from gradc.trace.tracer import TracedArray, lift
 
 Rule = Callable[..., Any]
 

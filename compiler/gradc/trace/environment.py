@@ -10,11 +10,11 @@ from gradc.errors import TraceError
 from gradc.ir.algebra import product_of, sum_of
 from gradc.ir.scalar import Scalar, number
 from gradc.ir.tensor import compute
+from gradc.trace.arrays.storage import whole
+from gradc.trace.arrays.tracer import TracedArray, known_value, lift
 from gradc.trace.context import trace_error
-from gradc.trace.elementwise import result_dtype
+from gradc.trace.elements.elementwise import result_dtype
 from gradc.trace.registry import implements
-from gradc.trace.storage import whole
-from gradc.trace.tracer import TracedArray, known_value, lift
 
 _TEXT = "its values are not known before the function runs; return it and print it outside the function"
 _FILE = "its values are not known before the function runs; return it and save it outside the function"

@@ -9,8 +9,8 @@ from typing import Any
 from gradc.ir.intern import Node
 from gradc.ir.source import SourceLine
 from gradc.ir.tensor import Graph, Input, Tensor
-from gradc.trace.access import Path, Root
-from gradc.trace.conditions import Condition
+from gradc.trace.surroundings.access import Path, Root
+from gradc.trace.surroundings.conditions import Condition
 
 
 @dataclass(frozen=True)

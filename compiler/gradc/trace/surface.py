@@ -9,52 +9,36 @@ from typing import Any
 import numpy as np
 
 from gradc.errors import ArgumentError, GradcError
-from gradc.trace import (
+from gradc.trace import environment
+from gradc.trace.arrays import attributes
+from gradc.trace.arrays.indexing import assign
+from gradc.trace.arrays.selected import Selection, selection_among
+from gradc.trace.arrays.tracer import TracedArray, constant_array, known_value, lift
+from gradc.trace.containers import flatten, unflatten
+from gradc.trace.context import dtype_error, located, shape_error, trace_error
+from gradc.trace.elements import bits, closeness, composed, phases, selection, tapers
+from gradc.trace.elements.elementwise import astype
+from gradc.trace.elements.ufunc_methods import call_ufunc
+from gradc.trace.elements.ufuncs import operate
+from gradc.trace.movement import (
     applying,
-    attributes,
-    binning,
-    bits,
-    closeness,
-    composed,
     creation,
     diagonals,
-    differences,
-    eigenvalues,
-    einsum,
-    environment,
     flat,
     flipping,
-    fourier,
     joining,
-    linear_algebra,
-    missing,
-    norms,
-    order_statistics,
     padding,
-    phases,
-    polynomials,
     positions,
     ranges,
     repeating,
-    selection,
-    sliding,
-    sorting,
-    statistics,
     taking,
-    tapers,
     windows,
 )
-from gradc.trace.containers import flatten, unflatten
-from gradc.trace.context import dtype_error, located, shape_error, trace_error
-from gradc.trace.elementwise import astype
-from gradc.trace.indexing import assign
-from gradc.trace.joining import stacked
-from gradc.trace.outputs import deliver
+from gradc.trace.movement.joining import stacked
+from gradc.trace.movement.outputs import deliver
+from gradc.trace.products import eigenvalues, einsum, fourier, linear_algebra, polynomials, sliding
+from gradc.trace.reducing import binning, differences, missing, norms, order_statistics, sorting, statistics
 from gradc.trace.registry import ATTRIBUTES, FUNCTIONS, METHODS, NAMED_FUNCTIONS, Implementation
-from gradc.trace.selected import Selection, selection_among
-from gradc.trace.tracer import TracedArray, constant_array, known_value, lift
-from gradc.trace.ufunc_methods import call_ufunc
-from gradc.trace.ufuncs import operate
 
 #: What there is instead of functions that can't be traced.
 _INSTEAD: dict[str, str] = {

@@ -16,16 +16,16 @@ from gradc.errors import DTypeError, TraceError
 from gradc.ir.scalar import FLOAT64, DType
 from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.ir.walk import graph_order
-from gradc.trace.access import Path, Root
-from gradc.trace.conditions import Condition, HasContent
+from gradc.trace.arrays.tracer import TracedArray, check_array, lift
 from gradc.trace.containers import container_classes, flatten, keeping, leaf_paths, unflatten
 from gradc.trace.context import Trace, trace_error, tracing
-from gradc.trace.objects import rely_on_numbers
-from gradc.trace.paths import root_path
 from gradc.trace.records import Argument, Capture, Traced
 from gradc.trace.specs import Spec, lies_by_rows, supported
-from gradc.trace.standins import is_copy, stand_in, static_leaf
-from gradc.trace.tracer import TracedArray, check_array, lift
+from gradc.trace.surroundings.access import Path, Root
+from gradc.trace.surroundings.conditions import Condition, HasContent
+from gradc.trace.surroundings.objects import rely_on_numbers
+from gradc.trace.surroundings.paths import root_path
+from gradc.trace.surroundings.standins import is_copy, stand_in, static_leaf
 
 
 @dataclass(frozen=True)

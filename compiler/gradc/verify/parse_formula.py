@@ -101,7 +101,7 @@ def function_from_sympy(expression: Any, parameters: Sequence[str], extents: Col
 
     ``x0`` or ``x_0`` is entry 0 of a parameter x when there is no parameter of that name, as SymPy formulas write it.
     """
-    from gradc.trace.sympy_nodes import described
+    from gradc.trace.sympy_graphs.nodes import described
     from gradc.verify.sympy_expression import sympy_function
 
     several = isinstance(expression, list | tuple)

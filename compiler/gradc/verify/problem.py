@@ -15,9 +15,9 @@ from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
 from gradc.simplify import simplify_outputs
 from gradc.trace.containers import flatten
 from gradc.trace.context import Trace, tracing
-from gradc.trace.paths import root_path
 from gradc.trace.records import Argument, Capture, Traced
 from gradc.trace.specs import Spec
+from gradc.trace.surroundings.paths import root_path
 from gradc.trace.tracing import lift_arguments, traced_call
 from gradc.verify.arguments import arguments_of, check_signature, names_of, positions, title_of
 from gradc.verify.at_point import exact_values

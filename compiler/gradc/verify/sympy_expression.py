@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradc.errors import ParseError
-from gradc.trace.sympy_graph import sympy_graph
-from gradc.trace.sympy_matrices import entries
-from gradc.trace.sympy_nodes import free_names
+from gradc.trace.sympy_graphs.graph import sympy_graph
+from gradc.trace.sympy_graphs.matrices import entries
+from gradc.trace.sympy_graphs.nodes import free_names
 
 #: ``x0`` or ``x_0`` is entry 0 of a parameter x.
 _ENTRY = re.compile(r"(.+?)_?(\d+)")

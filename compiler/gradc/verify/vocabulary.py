@@ -131,8 +131,8 @@ def call(name: str, *args: Any, **keywords: Any) -> Any:
 
 def symbolic(value: float) -> Any:
     """A number as a traced constant, while there is a trace."""
+    from gradc.trace.arrays.tracer import lift
     from gradc.trace.context import active_trace
-    from gradc.trace.tracer import lift
 
     return value if active_trace() is None else lift(float(value))
 

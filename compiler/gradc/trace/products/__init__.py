@@ -1,0 +1,1 @@
+"""Products of arrays: contractions, convolutions, polynomials, linear algebra, Fourier transforms."""

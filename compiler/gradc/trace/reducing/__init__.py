@@ -1,0 +1,1 @@
+"""What goes along axes: sums, statistics, cumulative forms, sorting and counting."""

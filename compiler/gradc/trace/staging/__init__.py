@@ -1,0 +1,1 @@
+"""Plain Python ``if``, ``while`` and ``for`` on traced values, rewritten from source to loops and branches."""

@@ -1,0 +1,282 @@
+"""A choice by a traced condition: what two blocks give and change, merged into values that depend on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradc.ir.intern import Node
+from gradc.ir.scalar import TRUE, Number, load, number
+from gradc.ir.tensor import Compute, Input, Tensor, compute, cond
+from gradc.ir.walk import loads_of, operands_of
+from gradc.trace.arrays.storage import Storage, axes
+from gradc.trace.arrays.tracer import TracedArray, lift
+from gradc.trace.closures import closed, known_before
+from gradc.trace.containers import flatten, leaf_paths, unflatten
+from gradc.trace.context import current_trace, located, shape_error, trace_error
+from gradc.trace.control import agreed, results_of
+from gradc.trace.elements.elementwise import where
+from gradc.trace.staging.escapes import VALUE
+from gradc.trace.staging.state import (
+    UNBOUND,
+    Cells,
+    Containers,
+    Recorder,
+    Undefined,
+    check_defined,
+    check_unchanged,
+    is_numeric,
+    kept,
+    sealed,
+    settle,
+    values_of,
+)
+from gradc.trace.staging.writes import Writes, write_where
+
+#: Choices between sides of so few scalar operations compute both.
+_CHEAP = 24
+
+Block = Callable[[], Any]
+
+
+@dataclass
+class Outcome:
+    """What a block gave, and what it changed."""
+
+    result: Any
+    values: dict[str, Any]
+    written: dict[Storage, Writes]
+    owned: set[int]
+    contents: dict[int, Tensor]
+
+    def frozen(self, leaf: Any) -> TracedArray:
+        """A number or array that the block gave, with the content it had in the end."""
+        content = self.contents.get(id(leaf))
+        return lift(leaf) if content is None else TracedArray(content, weak=leaf.weak, immutable=leaf.immutable)
+
+    @staticmethod
+    def of(block: Block | None, cells: Cells) -> Outcome:
+        """Run a block; afterwards all is what it was."""
+        recorder = Recorder()
+        with current_trace().body(recorder), kept(cells):
+            try:
+                result = block() if block is not None else None
+                values = values_of(cells)
+                leaves = [leaf for leaf in flatten((result, values))[0] if isinstance(leaf, TracedArray)]
+                contents = {
+                    id(leaf): leaf.tensor for leaf in leaves
+                }  # afterwards, arrays from before hold what they held
+                owned = {id(leaf) for leaf in leaves if recorder.owns(leaf)}
+                return Outcome(result, values, recorder.written, owned, contents)
+            finally:
+                recorder.undo()
+
+
+class Merge:
+    """Pairs of values, one of each side, that become one node."""
+
+    def __init__(self, flag: TracedArray, sides: Sequence[Outcome], outside: frozenset[Node]) -> None:
+        self._flag, self._sides, self._outside = flag, sides, outside
+        self._pairs: list[tuple[TracedArray, TracedArray]] = []
+
+    def value(self, one: Any, other: Any, what: str) -> Callable[[Sequence[TracedArray]], Any]:
+        """How a value is made of the merged ones. ``what`` is its name in errors."""
+        if one is other:
+            return lambda merged: one
+        if what == VALUE:
+            one, other = _filled(one, other), _filled(other, one)
+            what = "the result"
+        check_defined([one, other])
+        (left, tree), (right, other_tree) = flatten(one), flatten(other)
+        if tree != other_tree:
+            raise trace_error(
+                f"{what} is {_kind(one)} where the condition holds and {_kind(other)} where it does not; "
+                "the condition is not known while tracing: let both sides give the same kind of value"
+            )
+        paths = leaf_paths(tree, what)
+        picks = [self._leaf(a, b, path) for a, b, path in zip(left, right, paths, strict=True)]
+        return lambda merged: unflatten(tree, [pick(merged) for pick in picks])
+
+    def _leaf(self, one: Any, other: Any, what: str) -> Callable[[Sequence[TracedArray]], Any]:
+        if one is other or _is_equal(one, other):
+            return lambda merged: one
+        if not (is_numeric(one) and is_numeric(other)):
+            raise trace_error(
+                f"{what} is {_kind(one)} where the condition holds and {_kind(other)} where it does not; the condition "
+                "is not known while tracing, so only numbers and arrays can depend on it"
+            )
+        owned = all(id(x) in side.owned for x, side in zip((one, other), self._sides, strict=True))
+        left, right = (side.frozen(x) for x, side in zip((one, other), self._sides, strict=True))
+        return self.pair(left, right, what, seal=not owned)
+
+    def pair(
+        self, one: TracedArray, other: TracedArray, what: str, *, seal: bool = False
+    ) -> Callable[[Sequence[TracedArray]], TracedArray]:
+        """How two arrays become one."""
+        if one.extents != other.extents:
+            raise shape_error(
+                f"{what} has shape {one.shape} where the condition holds and {other.shape} where it does not; the condition "
+                "is not known while tracing: give both the same shape"
+            )
+        self._pairs.append((one, other))
+        position = len(self._pairs) - 1
+        return lambda merged: sealed(merged[position]) if seal else merged[position]
+
+    def finish(self) -> list[TracedArray]:
+        """The merged values."""
+        if not self._pairs:
+            return []
+        outputs, weak = agreed([a for a, _ in self._pairs], [b for _, b in self._pairs])
+        if _is_cheap([*outputs[0], *outputs[1]], self._outside):
+            return [
+                TracedArray(where(self._flag, TracedArray(a), TracedArray(b)).tensor, weak=w, immutable=True)
+                for a, b, w in zip(*outputs, weak, strict=True)
+            ]
+        graphs, captured = closed([(found, ()) for found in outputs], self._outside)
+        node = cond(self._flag.tensor, graphs[0], graphs[1], captured)
+        return [
+            TracedArray(tensor, weak=w, immutable=not tensor.shape)
+            for tensor, w in zip(results_of(node), weak, strict=True)
+        ]
+
+
+def staged_choice(
+    flag: TracedArray, sides: Sequence[Block | None], cells: Cells, unused: Cells, *, gives: bool = False
+) -> Any:
+    """``sides[0]() if flag else sides[1]()`` with all that they change: variables and arrays."""
+    settle(sides)
+    outside = known_before()
+    every = cells | unused
+    containers = Containers(sides)
+    outcomes = []
+    for side in sides:
+        outcomes.append(Outcome.of(side, every))
+        check_unchanged(containers, "a branch whose condition is traced")
+    merge = Merge(flag, outcomes, outside)
+    one, other = outcomes
+    result = merge.value(one.result, other.result, "the result") if gives else None
+    made: dict[str, Callable[[Sequence[TracedArray]], Any]] = {}
+    for name in cells:
+        unset = [isinstance(side.values[name], Undefined) for side in outcomes]
+        if all(unset) or (any(unset) and name != VALUE):
+            made[name] = _half_defined(name, all(unset))
+        else:
+            made[name] = merge.value(one.values[name], other.values[name], name if name == VALUE else f"`{name}`")
+    writes = _writes(merge, outcomes, flag, outside)
+    merged = merge.finish()
+    for name, make in made.items():
+        value = make(merged)
+        if value is not UNBOUND:
+            cells[name].cell_contents = value
+    for write in writes:
+        write(merged)
+    return None if result is None else result(merged)
+
+
+def _half_defined(name: str, nowhere: bool) -> Callable[[Sequence[TracedArray]], Any]:
+    if nowhere:
+        return lambda merged: UNBOUND
+    why = located(
+        f"`{name}` has a value on one side of a branch only, whose condition is traced; set it on both, or before"
+    )
+    return lambda merged: Undefined(why)
+
+
+Write = Callable[[Sequence[TracedArray]], None]
+
+
+def _writes(merge: Merge, outcomes: Sequence[Outcome], flag: TracedArray, outside: frozenset[Node]) -> list[Write]:
+    """How the arrays from before that a side writes to are written to."""
+    found: list[Write] = []
+    for storage in dict.fromkeys(storage for side in outcomes for storage in side.written):
+        sides = [side.written.get(storage) for side in outcomes]
+        if any(side is not None and side.pieces is None for side in sides):
+            contents = [storage.current() if side is None else side.content for side in sides]
+            found.append(_whole_write(merge, storage, *contents))
+            continue
+        for side, taken in zip(sides, (flag, ~flag), strict=True):
+            if side is not None:
+                found.append(_piecewise(merge, storage, side, taken, outside, first=taken is flag))
+    return found
+
+
+def _whole_write(merge: Merge, storage: Storage, one: Tensor, other: Tensor) -> Write:
+    pick = merge.pair(TracedArray(one), TracedArray(other), "an array")
+    return lambda merged: overwrite(storage, pick(merged))
+
+
+def _piecewise(
+    merge: Merge, storage: Storage, side: Writes, taken: TracedArray, outside: frozenset[Node], *, first: bool
+) -> Write:
+    """The writes of one side; what they read from inside it is zero on the other side."""
+    picks = {}
+    for tensor in side.needs(outside):
+        made, zeros = TracedArray(tensor), zeros_like(TracedArray(tensor))
+        one, other = (made, zeros) if first else (zeros, made)
+        picks[tensor] = merge.pair(one, other, "an array")
+
+    def write(merged: Sequence[TracedArray]) -> None:
+        images = {tensor: pick(merged).tensor for tensor, pick in picks.items()}
+        write_where(taken, storage, side.pieces or (), images)
+
+    return write
+
+
+def overwrite(storage: Storage, content: TracedArray) -> None:
+    """Write to all of an array."""
+    tensor = content.tensor
+    storage.write(TRUE, load(tensor, axes(len(tensor.shape))), None)
+
+
+def _filled(value: Any, like: Any) -> Any:
+    """A value for what is never read: zeros like the other's."""
+    if not isinstance(value, Undefined) or isinstance(like, Undefined):
+        return value
+    leaves, tree = flatten(like)
+    return unflatten(tree, [zeros_like(leaf) if is_numeric(leaf) else leaf for leaf in leaves])
+
+
+def zeros_like(value: Any) -> TracedArray:
+    """Zeros of the shape, dtype and kind of a value."""
+    x = lift(value)
+    zero = compute(x.extents, number(0, x.dtype))
+    return TracedArray(zero, weak=x.weak, immutable=x.immutable)
+
+
+def _is_equal(one: Any, other: Any) -> bool:
+    if type(one) is not type(other) or isinstance(one, TracedArray | np.ndarray):
+        return False
+    if isinstance(one, float):
+        return one == other and math.copysign(1, one) == math.copysign(1, other)
+    try:
+        return bool(one == other)
+    except Exception:
+        return False
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, TracedArray):
+        return "an array" if value.extents else "a number"
+    if isinstance(value, bool | int | float | complex | str | None):
+        return repr(value)
+    return f"a {type(value).__name__}"
+
+
+def _is_cheap(outputs: Sequence[Tensor], outside: frozenset[Node]) -> bool:
+    """Whether the outputs are few scalar operations that can't fail: then both are computed and one is taken."""
+    pending, seen = list(outputs), set[Node]()
+    while pending:
+        node = pending.pop()
+        if node in seen or node in outside or isinstance(node, Input):
+            continue
+        seen.add(node)
+        if not isinstance(node, Compute) or node.shape or node.reducer is not None or len(seen) > _CHEAP:
+            return False
+        if any(not isinstance(place, Number) for read in loads_of(node.body) for place in read.indices):
+            return False
+        pending.extend(operand for operand in operands_of(node) if isinstance(operand, Tensor))
+    return not any(tensor.shape for tensor in outputs)
