@@ -30,3 +30,9 @@ def private_cache() -> Iterator[None]:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20)
+
+
+@pytest.fixture
+def plain_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels that do not certify themselves: they get plans, and long loops are not interpreted beside them."""
+    monkeypatch.delenv("GRADC_CHECK", raising=False)

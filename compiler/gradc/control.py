@@ -65,8 +65,9 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
 def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any) -> Any:
     """``x = init; while cond_fun(x): x = body_fun(x)``; the last x.
 
-    What is carried, an array, a number or a container of them, keeps its structure, shapes and dtypes. Forward mode works
-    (``jvp``, ``jacfwd``); the number of steps is not known beforehand, so reverse mode does not: use `fori_loop` or `scan`.
+    What is carried, an array, a number or a container of them, keeps its structure, shapes and dtypes. Derivatives of any
+    order and mode exist; they are those of the steps that were taken: that a small change would alter their number isn't
+    seen. Reverse mode keeps what each step leaves behind on a tape that grows with the steps.
 
     >>> import gradc
     >>> halvings = gradc.jit(lambda x: gradc.while_loop(lambda s: s[0] > 1, lambda s: (s[0] / 2, s[1] + 1), (x, 0))[1])
@@ -86,8 +87,8 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init: Any) -> Any:
     """``x = init; for i in range(lower, upper): x = body_fun(i, x)``; the last x.
 
-    What is carried keeps its structure, shapes and dtypes. Bounds that are known while tracing (ints, also those of closures,
-    and extents of arrays) allow reverse mode; bounds that are computed from arguments make it a `while_loop`.
+    What is carried keeps its structure, shapes and dtypes. Bounds that are computed from arguments, and not known while
+    tracing (as ints are, also those of closures, and extents of arrays), make it a `while_loop`.
 
     >>> import numpy as np
     >>> import gradc

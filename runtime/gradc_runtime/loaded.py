@@ -17,6 +17,7 @@ from gradc_runtime.engine import Library, engine
 from gradc_runtime.extents import Extent, ShapeRule, SizeMismatch, evaluate, resolve
 from gradc_runtime.layout import DATA_OFFSET, objects_are_readable
 from gradc_runtime.routines import routines
+from gradc_runtime.tapes import TOO_SHORT, Tapes, check_room
 
 OK, INDEX_ERROR = 0, 1
 #: What a matrix was that linear algebra refuses, as NumPy says it.
@@ -136,6 +137,7 @@ class LoadedKernel:
         readable = objects_are_readable()
         self._address: Callable[[np.ndarray], int] = _read_data_pointer if readable else _data_pointer
         self._is_fixed = not signature.size_names
+        self._tapes = Tapes(signature.size_names)
         self._input_count = len(signature.inputs)
         self._input_checks = [(spec.dtype, spec.shape if self._is_fixed else None) for spec in signature.inputs]
         fixed_workspace = signature.workspace if isinstance(signature.workspace, int) else 0
@@ -145,6 +147,13 @@ class LoadedKernel:
 
     def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
         """The results for these arguments, in new arrays or in those of ``out``."""
+        while True:
+            results = self._ran(values, out)
+            if results is not None:
+                return results
+
+    def _ran(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None) -> list[np.ndarray] | None:
+        """The results; None where a tape was too short, which is longer afterwards."""
         if len(values) != self._input_count:
             raise WrongDType(f"the kernel takes {self._input_count} arrays, not {len(values)}")
         for value, (dtype, shape) in zip(values, self._input_checks):  # noqa: B905 - counted above, and strict costs
@@ -181,6 +190,9 @@ class LoadedKernel:
             interrupts.raise_what_waits(error)
         if workspace:
             self.workspaces.give_back(block)
+        if status == TOO_SHORT:
+            self._tapes.lengthen(slots[self.signature.status_slot], sizes[len(sizes) - self._tapes.count :])
+            return None
         if status:
             self._raise(status, slots)
         self._pool.give_back(frame)
@@ -210,14 +222,18 @@ class LoadedKernel:
         raise RuntimeError(f"kernel status {status}")
 
     def _resolve(self, values: Sequence[np.ndarray]) -> Call:
-        shapes = tuple(value.shape for value in values)
+        lengths = self._tapes.lengths
+        shapes = (*[value.shape for value in values], lengths)
         known = self._resolved.get(shapes)
         if known is None:
-            sizes = resolve(self._rules, shapes, self.signature.size_names)
+            names = self.signature.size_names
+            sizes = (*resolve(self._rules, shapes[:-1], names[: len(names) - len(lengths)]), *lengths)
             makers: Makers = [
                 (tuple(evaluate(e, sizes) for e in spec.shape), spec.dtype) for spec in self.signature.outputs
             ]
             known = makers, evaluate(self.signature.workspace, sizes), sizes
+            if lengths:
+                check_room(known[1])
             if len(self._resolved) > 256:
                 self._resolved.clear()
             self._resolved[shapes] = known

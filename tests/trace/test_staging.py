@@ -27,25 +27,22 @@ LIMIT = 1.5
 
 @dataclass(frozen=True)
 class Case:
-    """A function, points to try it at, and whether it has a reverse mode."""
+    """A function, points to try it at, and whether it has a derivative there."""
 
     function: Callable[..., Any]
     points: tuple[tuple[Any, ...], ...]
-    reverse: bool = True
     differentiable: bool = True
 
 
 CASES: list[Case] = []
 
 
-def case(
-    *points: Any, reverse: bool = True, differentiable: bool = True
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def case(*points: Any, differentiable: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter a function with its points: each the only argument, or a tuple of them; the first is differentiated."""
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
         given = tuple(p if isinstance(p, tuple) else (p,) for p in points)
-        CASES.append(Case(function, given, reverse, differentiable))
+        CASES.append(Case(function, given, differentiable))
         return function
 
     return enter
@@ -176,7 +173,7 @@ def written_here_and_new_there(x, v):
     return y  # noqa: RET504
 
 
-@case((0.5, V), (-0.5, V), reverse=False)
+@case((0.5, V), (-0.5, V))
 def written_and_kept_under_another_name(x, v):
     y, z = v.copy(), v * x
     while np.sum(y) < 9:
@@ -319,7 +316,7 @@ def collatz(n):
     return steps
 
 
-@case(2.0, 10.0, reverse=False)
+@case(2.0, 10.0)
 def newton(a):
     x = a
     while abs(x * x - a) > 1e-13 * a:
@@ -327,7 +324,7 @@ def newton(a):
     return x
 
 
-@case(2.0, 10.0, reverse=False)
+@case(2.0, 10.0)
 def newton_with_break(a):
     x = a
     while True:
@@ -358,7 +355,7 @@ def gcd(a, b):
     return a
 
 
-@case(100.0, 0.3, reverse=False)
+@case(100.0, 0.3)
 def halved(x):
     count = 0
     while x > 1 and count < 20:
@@ -367,7 +364,7 @@ def halved(x):
     return x + count
 
 
-@case((np.array([[2.0, 0.5], [0.5, 1.0]]),), reverse=False)
+@case((np.array([[2.0, 0.5], [0.5, 1.0]]),))
 def power_iteration(a):
     v = np.ones(2) / np.sqrt(2)
     value = 0.0
@@ -380,7 +377,7 @@ def power_iteration(a):
         value = new
 
 
-@case(V * 2, reverse=False)
+@case(V * 2)
 def shrunk_in_place(v):
     x = v.copy()
     n = 0
@@ -390,7 +387,7 @@ def shrunk_in_place(v):
     return np.sum(x**3) + n
 
 
-@case(0.53, 3.57, reverse=False)
+@case(0.53, 3.57)
 def continued(x):
     total = 0.0
     k = 0
@@ -402,7 +399,7 @@ def continued(x):
     return total
 
 
-@case(0.5, 3.5, reverse=False)
+@case(0.5, 3.5)
 def while_else(x):
     total = x
     while total < 10:
@@ -414,7 +411,7 @@ def while_else(x):
     return total
 
 
-@case(2.0, 30.0, reverse=False)
+@case(2.0, 30.0)
 def return_in_while(x):
     y = x
     while y > 1:
@@ -424,7 +421,7 @@ def return_in_while(x):
     return y
 
 
-@case((3.0, 2.0), (0.5, 2.0), reverse=False)
+@case((3.0, 2.0), (0.5, 2.0))
 def nested_whiles(x, y):
     total = 0.0
     while x > 1:
@@ -436,7 +433,7 @@ def nested_whiles(x, y):
     return total
 
 
-@case((np.array([3.0, 1.0, 2.0, 5.0, 0.0, 4.0]),), reverse=False)
+@case((np.array([3.0, 1.0, 2.0, 5.0, 0.0, 4.0]),))
 def insertion_sort(values):
     x = values.copy()
     for i in range(1, len(x)):
@@ -461,7 +458,7 @@ def bubble_sort_by_a_helper(values):
     return x * np.arange(5.0)
 
 
-@case((np.array([0.1, 0.4, 0.5, 0.8, 0.9]), 0.45), (np.array([0.1, 0.4, 0.5, 0.8, 0.9]), 0.95), reverse=False)
+@case((np.array([0.1, 0.4, 0.5, 0.8, 0.9]), 0.45), (np.array([0.1, 0.4, 0.5, 0.8, 0.9]), 0.95))
 def binary_search(x, wanted):
     low, high = 0, len(x)
     while low < high:
@@ -473,7 +470,7 @@ def binary_search(x, wanted):
     return low + 0.0 * x[0]
 
 
-@case(1.0, 4.0, reverse=False)
+@case(1.0, 4.0)
 def series(x):
     total, term, n = 1.0, 1.0, 1
     while abs(term) > 1e-16:
@@ -554,7 +551,7 @@ def skips_by_continue(v):
     return total
 
 
-@case((2.6,), (0.4,), reverse=False)
+@case((2.6,), (0.4,))
 def traced_count(x):
     n = int(x * 4)
     total = 0.0
@@ -563,7 +560,7 @@ def traced_count(x):
     return total
 
 
-@case((V, 2), (V, 4), reverse=False)
+@case((V, 2), (V, 4))
 def traced_bounds_and_step(v, n):
     n = int(np.sum(v > 0)) + n
     total = 0.0
@@ -572,7 +569,7 @@ def traced_bounds_and_step(v, n):
     return total
 
 
-@case((V,), reverse=False)
+@case((V,))
 def traced_count_with_break(v):
     n = int(np.sum(v**2))
     total = 0.0
@@ -846,12 +843,11 @@ def test_derivatives(each: Case) -> None:
         wanted = difference(function, x, tuple(rest), direction, 1e-6)
         _, forward = gradc.jvp(lambda y, rest=rest: function(y, *rest), (x,), (direction,))
         np.testing.assert_allclose(forward, wanted, rtol=2e-6, atol=1e-7)
-        if each.reverse:
-            slope = gradc.grad(function)(x, *rest)
-            np.testing.assert_allclose(np.sum(slope * direction), wanted, rtol=2e-6, atol=1e-7)
+        slope = gradc.grad(function)(x, *rest)
+        np.testing.assert_allclose(np.sum(slope * direction), wanted, rtol=2e-6, atol=1e-7)
 
 
-SECOND = [c for c in CASES if c.differentiable and all(isinstance(p[0], float) for p in c.points) and c.reverse]
+SECOND = [c for c in CASES if c.differentiable and all(isinstance(p[0], float) for p in c.points)]
 
 
 @pytest.mark.parametrize("each", SECOND[::3], ids=lambda c: c.function.__qualname__)

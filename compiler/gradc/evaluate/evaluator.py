@@ -15,6 +15,7 @@ from gradc.evaluate.numbers import NUMPY, Array, NumberSystem
 from gradc.ir.algebra import linear_terms
 from gradc.ir.intern import Node
 from gradc.ir.scalar import INT64, Scalar, Size
+from gradc.ir.tape import tape_names
 from gradc.ir.tensor import (
     Call,
     Compute,
@@ -29,6 +30,7 @@ from gradc.ir.tensor import (
     Tensor,
 )
 from gradc.ir.walk import graph_order, operands_of, post_order
+from gradc_runtime.tapes import FIRST
 
 Sizes = Mapping[str, int]
 
@@ -51,7 +53,19 @@ def evaluate(
     with np.errstate(all="ignore"):
         arrays = [numbers.array(value, node.dtype) for node, value in zip(graph.inputs, values, strict=True)]
         known = _sizes_of(graph.inputs, arrays, dict(sizes or {}))
-        return _run(graph, arrays, numbers, known)
+        known |= {name: FIRST for name in tape_names(graph) if name not in known}
+        while True:
+            try:
+                return _run(graph, arrays, numbers, known)
+            except _TapeTooShort as short:
+                known[short.name] *= 2
+
+
+class _TapeTooShort(Exception):
+    """A loop takes more steps than its tape has rows."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 def _sizes_of(inputs: Sequence[Input], arrays: Sequence[Array], known: dict[str, int]) -> dict[str, int]:
@@ -132,14 +146,16 @@ def _loop(node: MultiNode, operands: list[Array], numbers: NumberSystem, sizes: 
     first, second = node.state_count, node.state_count + node.sequence_count
     states, sequences, captured = operands[:first], operands[first:second], operands[second:]
     stacks: list[list[Array]] = [[] for _ in node.results[first:]]
-    trip = None if node.trip is None else extent_value(node.trip, sizes)
-    steps = itertools.count() if trip is None else range(trip)
+    trip = 0 if node.trip is None else extent_value(node.trip, sizes)
+    steps = range(trip) if node.condition is None else itertools.count()
     for step in reversed(steps) if node.reverse and isinstance(steps, range) else steps:
         count = np.asarray(step, INT64)
         if node.condition is not None:
             (going,) = _run(node.condition, [count, *states, *captured], numbers, sizes)
             if not bool(going):
                 break
+            if isinstance(node.trip, Size) and step >= trip:
+                raise _TapeTooShort(node.trip.name)
         slices = [sequence[step] for sequence in sequences]
         slices = [piece if isinstance(piece, np.ndarray) else _cell(piece) for piece in slices]
         outputs = _run(node.body, [count, *states, *slices, *captured], numbers, sizes)
@@ -148,7 +164,7 @@ def _loop(node: MultiNode, operands: list[Array], numbers: NumberSystem, sizes: 
             stack.append(output)
     if node.reverse:
         stacks = [stack[::-1] for stack in stacks]
-    stacked = [_stacked(s, r, numbers, sizes) for s, r in zip(stacks, node.results[first:], strict=True)]
+    stacked = [_stacked(s, r, trip, numbers, sizes) for s, r in zip(stacks, node.results[first:], strict=True)]
     return [*states, *stacked]
 
 
@@ -158,10 +174,16 @@ def _cell(value: Any) -> Array:
     return cell
 
 
-def _stacked(pieces: list[Array], result: Any, numbers: NumberSystem, sizes: Sizes) -> Array:
-    if pieces:
+def _stacked(pieces: list[Array], result: Any, rows: int, numbers: NumberSystem, sizes: Sizes) -> Array:
+    """The pieces, and behind them rows of zeros that nobody reads where a tape has more."""
+    if len(pieces) == rows and pieces:
         return np.stack(pieces)
-    return numbers.empty((0, *(extent_value(e, sizes) for e in result.shape[1:])), result.dtype)
+    shape = tuple(extent_value(e, sizes) for e in result.shape[1:])
+    stack = numbers.empty((rows, *shape), pieces[0].dtype if pieces else result.dtype)
+    stack[len(pieces) :] = 0
+    for k, piece in enumerate(pieces):
+        stack[k] = piece
+    return stack
 
 
 def _cond(node: MultiNode, operands: list[Array], numbers: NumberSystem, sizes: Sizes) -> list[Array]:

@@ -28,6 +28,7 @@ from gradc.ir.scalar import (
     number,
 )
 from gradc.ir.source import lines_of
+from gradc.ir.tape import tape_names
 from gradc.ir.tensor import (
     Call,
     Compute,
@@ -56,7 +57,7 @@ class _Fault(Exception):
 
 def check(graph: Graph) -> Graph:
     """Give back ``graph`` if it is well formed, else raise an `InternalError` that names the node."""
-    sizes = _sizes_in(e for t in graph.inputs for e in t.shape)
+    sizes = _sizes_in(e for t in graph.inputs for e in t.shape) | set(tape_names(graph))
     for inner in inner_graphs(graph):
         _check_inputs(inner)
         known = frozenset(inner.inputs)
@@ -305,12 +306,12 @@ def _check_loop(node: MultiNode) -> None:
     step = ResultType((), INT64)
     _expect("the loop body's inputs", node.body.inputs, [step, *states, *slices, *captured])
     _expect("the loop body's next states", node.body.outputs[:first], states)
-    if (node.trip is None) != (node.condition is not None):
-        raise _Fault("a loop has either a trip count or a condition")
-    if node.trip is None and (slices or len(node.body.outputs) != first):
-        raise _Fault("a while loop has neither sequences nor stacked results")
-    if node.trip is None and node.reverse:
-        raise _Fault("a while loop can't be reversed")
+    if node.trip is None and node.condition is None:
+        raise _Fault("a loop has a trip count or a condition")
+    if node.trip is None and len(node.body.outputs) != first:
+        raise _Fault("stacked results need a trip count")
+    if node.condition is not None and (slices or node.reverse):
+        raise _Fault("a loop with a condition has no sequences and can't be reversed")
     if node.condition is not None:
         _expect("the condition's inputs", node.condition.inputs, [step, *states, *captured])
         _expect_flag("the condition", node.condition.outputs)

@@ -135,9 +135,10 @@ class Loop(MultiNode):
     """``state = init; for t in range(trip) [while condition(state)]: state, y[t] = body(t, state, xs[t], captured)``.
 
     The body's inputs are: the step number t (int64, rank 0), each state, a slice of each sequence, each captured tensor;
-    its outputs: each next state, then each y. The results are the final states, then the stacked ys. A ``while`` has
-    ``trip`` None, no sequences, and a condition graph with inputs (t, states, captured) and one bool output. A ``reverse``
-    loop takes t from trip - 1 down to 0.
+    its outputs: each next state, then each y. The results are the final states, then the stacked ys. A ``reverse`` loop
+    takes t from trip - 1 down to 0. A ``while`` has no sequences, and a condition graph with inputs (t, states, captured) and
+    one bool output. Its ``trip`` is None, or where there are ys the rows of a tape (`gradc.ir.tape`): more steps than that
+    are an error of whoever runs it, and the rows beyond the last step are not to be read.
     """
 
     __slots__ = ("body", "captured_count", "condition", "reverse", "sequence_count", "state_count", "trip")

@@ -58,7 +58,9 @@ def _structured_name(statement: StructuredStatement) -> str:
     if isinstance(node, Loop):
         order = " backwards" if node.reverse else ""
         return (
-            "loop while a condition holds" if node.trip is None else f"loop of {_extent_text(node.trip)} steps{order}"
+            "loop while a condition holds"
+            if node.trip is None or node.condition is not None
+            else f"loop of {_extent_text(node.trip)} steps{order}"
         )
     return "call that is kept whole"
 

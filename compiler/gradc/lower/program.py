@@ -19,6 +19,7 @@ from gradc.lower.tree import Item, Nest, Statement
 from gradc_runtime import extents as runtime_extents
 from gradc_runtime.engine import Host
 from gradc_runtime.loaded import ArraySpec, Signature
+from gradc_runtime.tapes import PREFIX as TAPE
 
 #: Operations in one function before the next is begun: LLVM's time grows faster than a function's length.
 FUNCTION_LIMIT = 500
@@ -30,7 +31,7 @@ _EXTENT_OPS = {name: name for name in ("sum", "prod", "power", "floordiv", "mod"
 
 
 def size_names(graph: Graph, ordered: Sequence[Statement]) -> tuple[str, ...]:
-    """The named sizes that the program mentions, inputs' first."""
+    """The named sizes that the program mentions: inputs' first, tapes last."""
     names: dict[str, None] = {}
     extents = [e for t in graph.inputs for e in t.shape] + [e for s in ordered for e in s.tensor.extents]
     for part in dict.fromkeys(e for e in extents if isinstance(e, Scalar)):
@@ -40,7 +41,7 @@ def size_names(graph: Graph, ordered: Sequence[Statement]) -> tuple[str, ...]:
         if isinstance(node_of, Loop) and isinstance(node_of.trip, Scalar):
             names.update((node.name, None) for node in post_order([node_of.trip]) if isinstance(node, Size))
         names.update((node.name, None) for node in statement.nodes if isinstance(node, Size))
-    return tuple(names)
+    return tuple(sorted(names, key=lambda name: name.startswith(TAPE)))
 
 
 def runtime_extent(value: Extent, names: Sequence[str]) -> runtime_extents.Extent:

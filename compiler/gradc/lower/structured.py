@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gradc.ir.scalar import BOOL, INT64, load
+from gradc.ir.scalar import BOOL, INT64, Size, load
 from gradc.ir.tensor import Call, Cond, Extent, Loop, Tensor
 from gradc.lower.counting import step_operations
 from gradc.lower.expression import ExpressionEmitter
@@ -22,6 +22,8 @@ from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Item, Statement
 from gradc.lower.updates import items_of
 from gradc_runtime.interrupts import FUNCTIONS, INTERRUPTED, PREFIX
+from gradc_runtime.tapes import PREFIX as TAPE
+from gradc_runtime.tapes import TOO_SHORT
 
 #: Floating-point operations from which on a loop looks for signals, and about how many there are between two looks.
 LONG, BETWEEN = 1e6, 2e5
@@ -35,7 +37,7 @@ def is_long(statement: Statement) -> bool:
     if not isinstance(node, Loop):
         return False
     assert isinstance(statement, StructuredStatement)
-    if not isinstance(node.trip, int):
+    if not isinstance(node.trip, int):  # as that of a loop with a condition
         return True
     return node.trip * (step_operations(statement) + _STEP) >= LONG
 
@@ -186,9 +188,10 @@ class _LoopWriter:
 
     def _steps(self) -> None:
         counter = Value(self.e.builder.instruction("alloca i64, align 8", 0), INT64, 0)
-        if self.node.trip is None:
+        if self.node.condition is not None:
             self._while(counter)
         else:
+            assert self.node.trip is not None
             self._for(counter, self.e.extent(self.node.trip))
 
     def _for(self, counter: Value, trip: Value) -> None:
@@ -241,7 +244,9 @@ class _LoopWriter:
             return self.e.both(Value(inside, BOOL, builder.depth), going())
 
         def do() -> None:
-            self._step(counter, ZERO)
+            if self.stacks:
+                self._look_for_a_row(count())
+            self._step(counter, count() if self.stacks else ZERO)
             after = builder.instruction(f"add i64 {count().text}, 1", builder.depth)
             builder.line(f"store i64 {after}, ptr {counter.text}")
 
@@ -252,6 +257,17 @@ class _LoopWriter:
             builder.repeat_while(going_in_this_run, do)
 
         builder.repeat_while(going, run)
+
+    def _look_for_a_row(self, step: Value) -> None:
+        """End the kernel where the tape has no row for this step: the runtime makes it longer."""
+        e, trip = self.e, self.node.trip
+        assert isinstance(trip, Size)
+        which = [name for name in e.sizes if name.startswith(TAPE)].index(trip.name)
+        there = e.extent(trip)
+        full = Value(
+            e.builder.instruction(f"icmp sge i64 {step.text}, {there.text}", e.builder.depth), BOOL, e.builder.depth
+        )
+        e.builder.fail(full, [literal(which, INT64)], TOO_SHORT, e.status_slot, e.builder.depth)
 
     def _step(self, counter: Value, position: Value) -> None:
         w, body = self.w, self.body

@@ -101,7 +101,9 @@ def _graphs_contain(
 
 
 def _loop_contains(large: Loop, small: Loop) -> list[int] | None:
-    if (large.trip, large.reverse, large.body.inputs[0]) != (small.trip, small.reverse, small.body.inputs[0]):
+    if (large.reverse, large.body.inputs[0]) != (small.reverse, small.body.inputs[0]):
+        return None
+    if large.trip != small.trip and (small.trip is not None or small.condition is None):
         return None
     bigger, smaller = _roles(large), _roles(small)
     if any(bigger.get(t) != role for t, role in smaller.items()):
@@ -202,7 +204,7 @@ class _Trimmed:
         states = [inputs[k] for k in self.states]
         made = loop(
             Graph((node.body.inputs[0], *states, *sequences, *captured, *brought), body.outputs),
-            trip=node.trip,
+            trip=node.trip if self.stacks or node.condition is None else None,
             init=[operands[t] for t in states],
             sequences=[operands[t] for t in sequences],
             captured=[*[operands[t] for t in captured], *[hoisted[t] for t in brought]],

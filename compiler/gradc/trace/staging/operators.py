@@ -28,9 +28,6 @@ ROLLED = 100
 NESTED = 400
 #: A loop over a fixed range of at most so many trips is written out trip by trip, also where a traced condition ends it.
 UNROLLED = 16
-#: A loop over a longer fixed range that a traced condition ends early goes through all of its trips if they are so many at
-#: most, of which those after the end do nothing: so it has a reverse mode. One of more trips stops there.
-MASKED = 1000
 
 
 def decided(value: Any) -> bool | TracedArray:
@@ -288,19 +285,8 @@ def _rest(loop: _Loop, body: Callable[[Any], None], numbers: range) -> bool:
     """The trips of a fixed range after one that may have ended the loop; False where they have to be written out."""
     if len(numbers) <= UNROLLED:
         return False
-    if len(numbers) > MASKED:
-        _counted(loop, body, TracedRange(numbers.start, numbers.stop, numbers.step))
-        return True
-
-    def trip(k: Any) -> None:
-        ended = decided(loop.ended())
-        item = _number(numbers, k)
-        if isinstance(ended, TracedArray):
-            loop.guarded(ended, functools.partial(body, item))
-        elif not ended:
-            body(item)
-
-    return _as_node(loop.staged(trip, trips_known=True), len(numbers))
+    _counted(loop, body, TracedRange(numbers.start, numbers.stop, numbers.step))
+    return True
 
 
 def _counted(loop: _Loop, body: Callable[[Any], None], numbers: TracedRange) -> None:
