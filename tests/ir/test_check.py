@@ -124,7 +124,11 @@ is_small = Graph((t, s), (compute((), apply("less", load(s), number(1.0))),))
 BAD_NODES = {
     "the loop body's inputs": loop(identity, trip=3, init=[s]),
     "next states: number 0 is float32": loop(Graph((t, s), single.outputs), trip=3, init=[s]),
-    "either a trip count or a condition": loop(stepping, trip=None, init=[s]),
+    "a trip count or a condition": loop(stepping, trip=None, init=[s]),
+    "stacked results need a trip count": loop(
+        Graph(stepping.inputs, (*stepping.outputs, *stepping.outputs)), trip=None, init=[s], condition=is_small
+    ),
+    "can't be reversed": loop(stepping, trip=3, init=[s], condition=is_small, reverse=True),
     "the condition is not one bool": loop(stepping, trip=None, init=[s], condition=stepping),
     "can't be read 4 times": loop(stepping, trip=4, init=[], sequences=[x]),
     "the true branch's inputs: 1 where 2": cond(flag, identity, identity, [s, s]),

@@ -1097,6 +1097,7 @@ def test_loops_in_loops_are_not_written_out_whole() -> None:
     assert gradc.jit(function)(0.5) == pytest.approx(function(0.5), rel=1e-12)
 
 
+@pytest.mark.usefixtures("plain_kernels")
 def test_swaps_in_a_long_sort_touch_two_entries() -> None:
     def bubble(values):
         x = values.copy()
