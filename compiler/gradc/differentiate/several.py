@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeGuard
 
-from gradc.differentiate import custom, library, loops, subgraphs
+from gradc.differentiate import custom, library, loops, subgraphs, tapes
 from gradc.differentiate.batch import batch
 from gradc.differentiate.loops import Pullback, Pushforward
 from gradc.ir.source import carry_lines
@@ -42,7 +42,7 @@ def pulled_back(
     if isinstance(node, Extern):
         return library.pulled_back(node, cotangents, directions, wanted)
     if isinstance(node, Loop):
-        return loops.pulled_through_loop(node, cotangents, directions, wanted, pull)
+        return tapes.pulled_through_loop(node, cotangents, directions, wanted, pull)
     if is_custom(node):
         return custom.pulled_through_rule(node, cotangents, directions, wanted, batch, pull)
     return subgraphs.pulled_through_subgraphs(node, cotangents, directions, wanted, pull)
