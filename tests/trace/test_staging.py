@@ -173,6 +173,70 @@ def written_here_and_new_there(x, v):
     return y  # noqa: RET504
 
 
+@case((V, 0.5), (V, -0.5))
+def another_name_is_written(v, x):
+    y = v.copy()
+    z = y
+    if x > 0:
+        y = v * 2
+    y[0] = x
+    z[1] = v[0] * 3
+    return y, z
+
+
+@case((V, 0.5), (V, -0.5))
+def another_name_sees_writes(v, x):
+    y = v.copy()
+    z = y
+    if x > 0:
+        z = v * 2
+    y[0] = 3 * v[1]
+    return z
+
+
+@case((V, 0.5), (V, -0.5))
+def rebound_and_written(v, x):
+    y = v.copy()
+    if x > 0:
+        y = y * 2
+        y[0] = x
+    else:
+        y[1] = 3.0
+    y[2] += 1
+    y[1:4] *= v[:3]
+    return y
+
+
+@case((V, 0.5, 1.0), (V, -0.5, 1.0), (V, 0.5, -1.0), (V, -0.5, -1.0))
+def alternatives_of_alternatives(v, x, u):
+    a, b = v.copy(), v * 2
+    if x > 0:
+        a, b = b, a
+        if u > 0:
+            c = b[1:3]
+        else:
+            a = a + 1
+            c = a[:2]
+    else:
+        c = b[::3]
+        if u > 0:
+            b = np.sin(b)
+    c[0] = x * v[0]
+    a[1] += c[0]
+    b[2:] -= a[2:]
+    return a, b, c
+
+
+@case((V, 0.5), (V, -0.5))
+def one_array_under_two_names(v, x):
+    y = z = v.copy()
+    if x > 0:
+        y = v * 2
+        z = y
+    y[0] = 1.0
+    return y + z
+
+
 @case((0.5, V), (-0.5, V))
 def written_and_kept_under_another_name(x, v):
     y, z = v.copy(), v * x
@@ -409,6 +473,50 @@ def while_else(x):
     else:
         total = total + 100
     return total
+
+
+@case(5.5, 0.3)
+def walrus_in_while(x):
+    total = 0.0
+    while (y := x * x) > 1 and x < 50:
+        total += y
+        x = x * 0.5
+    return total + y
+
+
+@case(5.5, 1.7)
+def walrus_in_while_else(x):
+    total = 0.0
+    while (y := x * 0.5) > 1:
+        total += y
+        x = x - 0.6
+        if total > 5:
+            break
+    else:
+        total = total + 10 * y
+    return total + y
+
+
+@case((V,))
+def rebound_and_written_in_a_loop(v):
+    y = v * v
+    while np.sum(y) < 50:
+        y[0] += y[1] * 0.5
+        y = y * 1.5
+        y[2] = y[1]
+    y[3] = 1.0
+    return y
+
+
+@case((V,))
+def swapped_in_a_loop(v):
+    old, fresh = v * v, np.zeros(5)
+    while np.sum(old) > 1e-3:
+        fresh[0] = old[4] * 0.4
+        for i in range(1, 5):
+            fresh[i] = 0.5 * old[i - 1]
+        old, fresh = fresh, old
+    return old + 2 * fresh
 
 
 @case(2.0, 30.0)
@@ -1004,14 +1112,6 @@ def arrays_have_no_truth(v):
     return -v
 
 
-def another_name_is_written(v):
-    y = v
-    if v[0] > 0:
-        y = v * 2
-    y[0] = 1.0
-    return y
-
-
 def factorial(x):
     return math.factorial(int(x * 2))
 
@@ -1019,7 +1119,29 @@ def factorial(x):
 EXECUTED = "def without_source(x):\n    if x > 0:\n        return x\n    return -x\n"
 exec(EXECUTED)
 
+
+def another_name_in_a_loop(v):
+    y, z, total = v.copy(), v * 0, 0.0
+    while y[0] < 5:
+        y[0] += 0.5
+        total += z[0]
+        z = y
+    return total
+
+
+def another_name_before_a_loop(v):
+    y = v.copy()
+    z, total = y, 0.0
+    while y[0] < 5:
+        y[0] += 0.5
+        total += z[0]
+        z = y.copy()
+    return total
+
+
 REFUSED = [
+    (another_name_in_a_loop, V, 2, "`z` is another name"),
+    (another_name_before_a_loop, V, 3, "`z` is another name"),
     (raises, 1.0, 2, "can't be raised"),
     (half_defined, 1.0, 1, "`y` has a value on one side"),
     (other_shapes, V, 1, r"`y` has shape \(5,\).*\(1,\)"),
@@ -1038,7 +1160,6 @@ REFUSED = [
     (range_in_a_list, 3.0, 1, "Python int"),
     (generates, 1.0, 2, "generators"),
     (arrays_have_no_truth, V, 1, "ambiguous"),
-    (another_name_is_written, V, 4, "copy"),
     (factorial, 3.0, 1, "math.factorial"),
 ]
 

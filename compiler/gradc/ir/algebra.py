@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,6 +37,9 @@ from gradc.ir.scalar import (
 from gradc.ir.walk import loads_of, post_order
 
 Operand = Scalar | int | float | Fraction
+
+#: Negations that are remembered: a connective asks for those of its parts, which are made of those of their parts.
+_NEGATIONS_KEPT = 4096
 
 
 def as_scalar(value: Operand, dtype: DType = INT64) -> Scalar:
@@ -340,6 +344,7 @@ def _without_implied(predicates: dict[Scalar, None], strongest: bool) -> dict[Sc
     return {p: None for p in predicates if p in kept or p not in bounds}
 
 
+@lru_cache(maxsize=_NEGATIONS_KEPT)
 def negation(predicate: Scalar) -> Scalar:
     """Not the predicate. A float comparison keeps its ``not``: ``not (x < y)`` holds for NaN, ``x >= y`` does not."""
     if isinstance(predicate, Number):

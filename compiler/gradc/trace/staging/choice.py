@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from gradc.trace.containers import flatten, leaf_paths, unflatten
 from gradc.trace.context import current_trace, located, shape_error, trace_error
 from gradc.trace.control import agreed, results_of
 from gradc.trace.elements.elementwise import where
+from gradc.trace.staging.alternatives import Exports, Make, either_of, once, storages_of
 from gradc.trace.staging.escapes import VALUE
 from gradc.trace.staging.state import (
     UNBOUND,
@@ -50,7 +53,9 @@ class Outcome:
     result: Any
     values: dict[str, Any]
     written: dict[Storage, Writes]
+    #: arrays that the block made, no views, which have one name only
     owned: set[int]
+    #: what arrays and storages held in the end: afterwards, those from before hold what they held
     contents: dict[int, Tensor]
 
     def frozen(self, leaf: Any) -> TracedArray:
@@ -67,10 +72,12 @@ class Outcome:
                 result = block() if block is not None else None
                 values = values_of(cells)
                 leaves = [leaf for leaf in flatten((result, values))[0] if isinstance(leaf, TracedArray)]
-                contents = {
-                    id(leaf): leaf.tensor for leaf in leaves
-                }  # afterwards, arrays from before hold what they held
-                owned = {id(leaf) for leaf in leaves if recorder.owns(leaf)}
+                contents = {id(leaf): leaf.tensor for leaf in leaves}
+                arrays = [leaf for leaf in leaves if not leaf.immutable]
+                storages = [storage for leaf in arrays for storage in storages_of(leaf)]
+                contents |= {id(storage): storage.current() for storage in storages}
+                names = Counter(storages)
+                owned = {id(leaf) for leaf in arrays if recorder.owns(leaf) and names[leaf._storage] == 1}
                 return Outcome(result, values, recorder.written, owned, contents)
             finally:
                 recorder.undo()
@@ -82,6 +89,10 @@ class Merge:
     def __init__(self, flag: TracedArray, sides: Sequence[Outcome], outside: frozenset[Node]) -> None:
         self._flag, self._sides, self._outside = flag, sides, outside
         self._pairs: list[tuple[TracedArray, TracedArray]] = []
+        self._exports = [
+            Exports(outside, side.contents, partial(self._from_one_side, first=side is sides[0])) for side in sides
+        ]
+        self._known: dict[tuple[int, int], Callable[[Sequence[TracedArray]], Any]] = {}
 
     def value(self, one: Any, other: Any, what: str) -> Callable[[Sequence[TracedArray]], Any]:
         """How a value is made of the merged ones. ``what`` is its name in errors."""
@@ -109,13 +120,31 @@ class Merge:
                 f"{what} is {_kind(one)} where the condition holds and {_kind(other)} where it does not; the condition "
                 "is not known while tracing, so only numbers and arrays can depend on it"
             )
-        owned = all(id(x) in side.owned for x, side in zip((one, other), self._sides, strict=True))
-        left, right = (side.frozen(x) for x, side in zip((one, other), self._sides, strict=True))
-        return self.pair(left, right, what, seal=not owned)
+        if (id(one), id(other)) not in self._known:
+            self._known[id(one), id(other)] = self._merged(one, other, what)
+        return self._known[id(one), id(other)]
 
-    def pair(
-        self, one: TracedArray, other: TracedArray, what: str, *, seal: bool = False
-    ) -> Callable[[Sequence[TracedArray]], TracedArray]:
+    def _merged(self, one: Any, other: Any, what: str) -> Make:
+        left, right = (side.frozen(x) for x, side in zip((one, other), self._sides, strict=True))
+        content = self.pair(left, right, what)
+        arrays = [x for x in (one, other) if isinstance(x, TracedArray) and x.extents and not x.immutable]
+        if not arrays or all(id(x) in side.owned for x, side in zip((one, other), self._sides, strict=True)):
+            return content
+        first, second = (self._exported(x, k) for k, x in enumerate((one, other)))
+        if first is None or second is None or one.dtype != other.dtype:
+            return lambda merged: sealed(content(merged))
+        return once(either_of(lambda merged: self._flag, (first, second), content))
+
+    def _exported(self, x: Any, side: int) -> Make | None:
+        is_array = isinstance(x, TracedArray) and x.extents and not x.immutable
+        return self._exports[side].of(x) if is_array else None
+
+    def _from_one_side(self, x: TracedArray, *, first: bool) -> Make:
+        """What one side made; zeros after the other one."""
+        zeros = zeros_like(x)
+        return self.pair(x, zeros, "an array") if first else self.pair(zeros, x, "an array")
+
+    def pair(self, one: TracedArray, other: TracedArray, what: str) -> Make:
         """How two arrays become one."""
         if one.extents != other.extents:
             raise shape_error(
@@ -124,7 +153,7 @@ class Merge:
             )
         self._pairs.append((one, other))
         position = len(self._pairs) - 1
-        return lambda merged: sealed(merged[position]) if seal else merged[position]
+        return lambda merged: merged[position]
 
     def finish(self) -> list[TracedArray]:
         """The merged values."""
@@ -168,12 +197,12 @@ def staged_choice(
             made[name] = merge.value(one.values[name], other.values[name], name if name == VALUE else f"`{name}`")
     writes = _writes(merge, outcomes, flag, outside)
     merged = merge.finish()
+    for write in writes:  # before the variables are set: an array that is one of two holds what these hold
+        write(merged)
     for name, make in made.items():
         value = make(merged)
         if value is not UNBOUND:
             cells[name].cell_contents = value
-    for write in writes:
-        write(merged)
     return None if result is None else result(merged)
 
 

@@ -16,7 +16,7 @@ from gradc.trace.staging.names import own_nodes
 
 #: The flag of a return inside a loop, and what is returned. No identifier of the user's is like these.
 RETURNED, VALUE = "@returned", "@value"
-_BROKEN, _SKIPPED = "@broken", "@skipped"
+_BROKEN, _SKIPPED, _RAN_OUT = "@broken", "@skipped", "@ran out"
 
 #: What follows an `if` that leaves on some paths only is repeated on both sides, if it has no more nodes than this.
 _REPEATED = 150
@@ -110,7 +110,7 @@ def function(called: str, parameters: Sequence[str], body: Sequence[ast.stmt]) -
 
 def is_flag(identifier: str) -> bool:
     """Whether a name is a flag that loops look at when they run."""
-    return identifier == RETURNED or identifier.startswith(_BROKEN)
+    return identifier == RETURNED or identifier.startswith((_BROKEN, _RAN_OUT))
 
 
 def name(identifier: str, where: ast.AST) -> ast.Name:
@@ -245,6 +245,8 @@ class Lowering:
 
     def _loop(self, node: ast.While | ast.For) -> list[ast.stmt]:
         """A loop whose body sets flags, and what follows it; it carries the name of the flag that ends it."""
+        if isinstance(node, ast.While) and any(isinstance(n, ast.NamedExpr) for n in own_nodes([node.test])):
+            return self._tested_within(node)
         self._count += 1
         ends = any(_leaves(s, False) and _breaks(s) for s in node.body)
         skips = any(_continues(s) for s in node.body)
@@ -256,6 +258,23 @@ class Lowering:
             return [node, *self._suite_after(node, None)]
         node.ended_by = flags.broken  # type: ignore[union-attr]
         return [_set(flags.broken, False, node), node, *self._suite_after(node, flags.broken)]
+
+    def _tested_within(self, node: ast.While) -> list[ast.stmt]:
+        """``while (y := f(x)) > 1`` with the test in the body, so that what it assigns is carried as well."""
+        test, after, where = node.test, node.orelse, node.test
+        failed = ast.copy_location(ast.UnaryOp(ast.copy_location(ast.Not(), where), test), where)
+        left: list[ast.stmt] = [ast.copy_location(ast.Break(), where)]
+        if not after:
+            node.body.insert(0, _if(ast.If, failed, left, [], where))
+            node.test = ast.copy_location(ast.Constant(True), where)
+            return self._loop(node)
+        self._count += 1
+        ran_out = f"{_RAN_OUT}{self._count}"
+        left.insert(0, _set(ran_out, True, where))
+        node.body.insert(0, _if(ast.If, failed, left, [], where))
+        node.test, node.orelse = ast.copy_location(ast.Constant(True), where), []
+        after_all = _if(ast.If, name(ran_out, node), self._suite(after, None), [], node)
+        return [_set(ran_out, False, where), *self._loop(node), after_all]
 
     def _suite_after(self, node: ast.While | ast.For, broken: str | None) -> list[ast.stmt]:
         """What stands under the loop's ``else``."""

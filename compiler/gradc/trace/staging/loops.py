@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from gradc.trace.arrays.storage import Content, Storage
 from gradc.trace.arrays.tracer import TracedArray
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import current_trace, located, trace_error
+from gradc.trace.staging.alternatives import storages_of
 from gradc.trace.staging.choice import overwrite, zeros_like
 from gradc.trace.staging.escapes import VALUE
 from gradc.trace.staging.state import (
@@ -20,8 +22,11 @@ from gradc.trace.staging.state import (
     Containers,
     Recorder,
     Undefined,
+    arrays_in,
+    check_defined,
     check_unchanged,
     frozen,
+    has_one_name,
     is_numeric,
     kept,
     read,
@@ -66,7 +71,10 @@ class StagedLoop:
         self._block, self._names, self._functions = block, names, functions
         self._trips_known, self._optional = trips_known, optional
         self._shared: set[str] = set()
+        #: variables that are other names of arrays that the body writes to, with what is to be said where they are read
+        self._aliases: dict[str, Undefined] = {}
         settle(functions)
+        self._alone = {name for name, cell in names.carried.items() if has_one_name(cell)}
         self._values: dict[str, Any] = {}
         self._late: set[str] = set()
         self._early: set[str] = set()
@@ -98,7 +106,7 @@ class StagedLoop:
 
     def _deliver(self, values: dict[str, Any], contents: Sequence[TracedArray]) -> None:
         for name, value in values.items():
-            if not self._trips_known or name in self._shared:
+            if name in self._shared or not (self._trips_known or name in self._alone):
                 for leaf in flatten(value)[0]:
                     sealed(leaf)
             self._names.carried[name].cell_contents = value
@@ -115,7 +123,7 @@ class StagedLoop:
         """Whether the loop goes on in this state."""
         recorder = Recorder(self._storages)
         with kept(self._names.carried | self._names.local):
-            before = self._install(state)
+            before = self._install(state, recorder)
             try:
                 with current_trace().body(recorder):
                     return frozen(condition())
@@ -126,11 +134,10 @@ class StagedLoop:
     def step(self, state: Any, *given: Any) -> Any:
         """The state after a trip from this one."""
         containers = Containers(self._functions)
-        refused = {leaf._storage: name for name, value in state[0].items() for leaf in flatten(value)[0]}
-        recorder = Recorder(self._storages, refused)
+        recorder = Recorder(self._storages)
         cells = self._names.carried | self._names.local
         with kept(cells):
-            before = self._install(state)
+            before = self._install(state, recorder)
             for cell in self._names.local.values():
                 cell.cell_contents = UNBOUND
             for name in self._late | (self._early - {VALUE}):
@@ -146,10 +153,12 @@ class StagedLoop:
                 if changed is not None:
                     check_unchanged(containers, "a loop that is traced as a whole")
 
-    def _install(self, state: Any) -> dict[Storage, Content]:
+    def _install(self, state: Any, recorder: Recorder) -> dict[Storage, Content]:
         values, contents = state
         for name, value in values.items():
-            self._names.carried[name].cell_contents = value
+            given = self._aliases[name] if name in self._aliases else frozen(value)
+            recorder.hand_over(name, given, may_write=name in self._alone)
+            self._names.carried[name].cell_contents = given
         before = {storage: storage.content() for storage in self._storages}
         for storage, content in zip(self._storages, contents, strict=True):
             storage.replace(content.tensor)
@@ -178,6 +187,7 @@ class StagedLoop:
         values = {name: read(self._names.carried[name]) for name in self._values}
         for name, value in values.items():
             self._check(name, value, recorder)
+        self._check_apart(values, recorder)
         return frozen(values), [TracedArray(storage.current()) for storage in self._storages]
 
     def _found_late(self) -> bool:
@@ -194,20 +204,41 @@ class StagedLoop:
         return found
 
     def _check(self, name: str, value: Any, recorder: Recorder) -> None:
+        if name in self._aliases:
+            check_defined(value)
         if isinstance(value, Undefined):
             raise trace_error(f"`{name}` has no value after some trips of a loop; set it in each of them")
         if not is_numeric(value):
             raise trace_error(_not_a_number(name, value))
-        arrays = [leaf for leaf in flatten(value)[0] if isinstance(leaf, TracedArray) and leaf.extents]
-        apart = len({id(x._storage) for x in arrays}) == len(arrays) and all(map(recorder.owns, arrays))
-        if not apart and self._optional and name != VALUE:
-            raise trace_error(f"`{name}` is another name of an array after a trip of a loop; begin with a copy")
-        if not apart:
-            self._shared.add(name)
+
+    def _check_apart(self, values: dict[str, Any], recorder: Recorder) -> None:
+        """Find the variables that are other names of arrays: they are carried as values, so no write may be seen in them."""
+        names = Counter(s for value in values.values() for x in arrays_in(value) for s in storages_of(x))
+        again = False
+        for name, value in values.items():
+            arrays = arrays_in(value)
+            if not all(recorder.owns(x) and names[x._storage] == 1 for x in arrays):
+                if self._optional and name != VALUE:
+                    raise trace_error(f"`{name}` is another name of an array after a trip of a loop; begin with a copy")
+                self._shared.add(name)
+                again = again or name in self._alone
+                self._alone.discard(name)
+            shared = {s for x in (*arrays, *arrays_in(self._values[name])) for s in storages_of(x)}
+            if name not in self._aliases and name != VALUE and not shared.isdisjoint(self._storages):
+                self._aliases[name] = _alias(name)
+                again = True
+        if again:
+            raise _Again
 
 
 def _unset(name: str) -> Undefined:
     return Undefined(located(f"`{name}` gets its value inside a loop that may not run at all; set it before the loop"))
+
+
+def _alias(name: str) -> Undefined:
+    return Undefined(
+        located(f"`{name}` is another name of an array that a loop writes to; let it be a copy of that array, y.copy()")
+    )
 
 
 def _too_early(name: str) -> Undefined:

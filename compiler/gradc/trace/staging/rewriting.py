@@ -220,14 +220,7 @@ class FunctionRewriter:
         if why is not None or leaves([node, *node.body]) or node.orelse:
             return self._kept(node, why or "an early exit that has to stay one")
         names = self._assigned([node])
-        test = self._test(node, names)
-        return self._loop(node, names, "repeated", test, [node.test])
-
-    def _test(self, node: ast.While, names: Sequence[str]) -> tuple[list[ast.stmt], ast.expr]:
-        if not _binds([node.test]):
-            return [], _later(Expressions().visit(node.test))
-        made, called = self._block("test", [_at(ast.Return(node.test), node.test)], names, node.test)
-        return [made], called
+        return self._loop(node, names, "repeated", _later(Expressions().visit(node.test)), [node.test])
 
     def _for(self, node: ast.For) -> list[ast.stmt]:
         why = obstacle([node])
@@ -242,14 +235,14 @@ class FunctionRewriter:
                 iterable = _operator("iterated", [iterable.func, *iterable.args], iterable)
         taking: ast.stmt = _at(ast.Assign([node.target], ast.Name("@item", ast.Load())), node.target)
         node.body.insert(0, taking)
-        return self._loop(node, names, "iterated_over", ([], iterable), [])
+        return self._loop(node, names, "iterated_over", iterable, [])
 
     def _loop(
         self,
         node: ast.While | ast.For,
         names: Sequence[str],
         operator: str,
-        first: tuple[list[ast.stmt], ast.expr],
+        first: ast.expr,
         tests: list[ast.expr],
     ) -> list[ast.stmt]:
         ended_by = getattr(node, "ended_by", None)
@@ -259,7 +252,7 @@ class FunctionRewriter:
         hard = rebound(node.body)
         body, called = self._block("body", node.body, names, node, given)
         arguments = [
-            first[1],
+            first,
             called,
             _texts(carried),
             _texts([n for n in carried if n in hard]),
@@ -267,7 +260,7 @@ class FunctionRewriter:
             ast.Constant(ended_by),
         ]
         where = node.test if isinstance(node, ast.While) else node.iter
-        return [*first[0], body, _at(ast.Expr(_operator(operator, arguments, where)), where)]
+        return [body, _at(ast.Expr(_operator(operator, arguments, where)), where)]
 
     # ------------------------------------------------------------ names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from gradc.trace.arrays.storage import Content, Storage, axes, read_only
 from gradc.trace.arrays.tracer import TracedArray
 from gradc.trace.containers import flatten, unflatten
 from gradc.trace.context import Body, current_trace, note_line, trace_error
+from gradc.trace.staging.alternatives import Alternative
 from gradc.trace.staging.writes import Writes
 from gradc.trace.surroundings.objects import ObjectProxy
 
@@ -126,6 +128,28 @@ def stays_in_place(value: Any) -> bool:
     return any(isinstance(leaf, TracedArray) and not leaf.immutable for leaf in flatten(value)[0])
 
 
+def arrays_in(value: Any) -> list[TracedArray]:
+    """The arrays that can be written to in a value."""
+    return [leaf for leaf in flatten(value)[0] if isinstance(leaf, TracedArray) and not leaf.immutable]
+
+
+def _references(cell: types.CellType) -> tuple[int, int]:
+    """How many references there are to a variable's array, and to what it holds."""
+    array: Any = cell.cell_contents
+    return sys.getrefcount(array), sys.getrefcount(array._storage)
+
+
+#: As many as there are when the variable is all that knows the array.
+_OF_ONE_NAME = _references(types.CellType(types.SimpleNamespace(_storage=object())))
+
+
+def has_one_name(cell: types.CellType) -> bool:
+    """Whether a variable is surely the only name of its array."""
+    if not isinstance(read(cell), TracedArray) or read(cell).region() is not None:
+        return False
+    return all(count <= least for count, least in zip(_references(cell), _OF_ONE_NAME, strict=True))
+
+
 def frozen(value: Any) -> Any:
     """Values with the content that their arrays have at this moment."""
     leaves, tree = flatten(value)
@@ -149,9 +173,18 @@ def sealed(handle: TracedArray) -> TracedArray:
 class Recorder(Body):
     """The run of a block: it remembers the content of the arrays from before that the block writes to."""
 
-    def __init__(self, carried: Iterable[Storage] = (), refused: dict[Storage, str] | None = None) -> None:
+    def __init__(self, carried: Iterable[Storage] = ()) -> None:
         self.before: dict[Storage, Content] = {}
-        self._carried, self._refused = set(carried), refused or {}
+        self._carried = set(carried)
+        self._refused: dict[Storage, str] = {}
+
+    def hand_over(self, name: str, value: Any, *, may_write: bool) -> None:
+        """The block has a variable's value. It may write to arrays that have no other name, as if it had made them."""
+        for array in arrays_in(value):
+            if may_write:
+                array._storage.body = self
+            else:
+                self._refused[array._storage] = name
 
     def writes_outside(self, storage: Storage) -> None:
         """Note an array from before; one that was handed over as a value is not written to."""
@@ -165,7 +198,8 @@ class Recorder(Body):
 
     def owns(self, handle: TracedArray) -> bool:
         """Whether an array was made by the block, and is no view."""
-        return handle._storage.body is self and handle.region() is None
+        storage = handle._storage
+        return storage.body is self and handle.region() is None and not isinstance(storage, Alternative)
 
     @property
     def written(self) -> dict[Storage, Writes]:
