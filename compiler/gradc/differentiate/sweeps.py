@@ -36,7 +36,8 @@ class Adjoint:
         """Each operand that is wanted, with its cotangent."""
         node, directions = self._node, self._directions
         inputs, outputs = node.body.inputs[1:], node.body.outputs
-        bars = {k: self._bar(outputs[k], directions + outputs[k].shape) for k in (*self._states, *self._stacks)}
+        named = [*inputs[: node.state_count], *outputs[node.state_count :]]  # a state's cotangent is called after it
+        bars = {k: self._bar(named[k], directions + outputs[k].shape) for k in (*self._states, *self._stacks)}
         wrt = [inputs[k] for k in (*self._states, *self._rest)]
         asked = [outputs[k] for k in bars]
         adjoints = pull(asked, list(bars.values()), wrt, directions)

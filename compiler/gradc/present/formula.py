@@ -18,7 +18,9 @@ from gradc.present.notation import Name, Notation
 from gradc.present.origin import Origin
 from gradc.present.page import Layout, NotationName, Page
 from gradc.present.plain import PlainWriter
+from gradc.present.recurring import recurrences
 from gradc.present.symbols import symbols_of
+from gradc.present.unfolding import Unfolded, unfolded
 from gradc.simplify.display import display, display_with_conditions
 
 if TYPE_CHECKING:
@@ -333,6 +335,10 @@ class Formula:
     # ------------------------------------------------------------ layout
 
     @cached_property
+    def _unfolded(self) -> Unfolded:
+        return unfolded(self._graph)
+
+    @cached_property
     def _symbols(self) -> list[Name]:
         return symbols_of(self._input_names, [t.rank for t in self._graph.inputs])
 
@@ -340,8 +346,9 @@ class Formula:
         if notation not in ("auto", "matrix", "index"):
             raise ArgumentError(f"notation is 'auto', 'matrix' or 'index', not {notation!r}")
         if notation not in self._pages:
-            graph, further = near(self._graph)
-            shown = display(graph) if further else self.graph_ir
+            graph, further = near(self._unfolded.graph)
+            plain = not further and self._unfolded.graph is self._graph
+            shown = recurrences(self._unfolded, self.graph_ir if plain else display(graph))
             self._pages[notation] = Layout(shown, self._symbols, further, notation, self._origin).page()
         return self._pages[notation]
 

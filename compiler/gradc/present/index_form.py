@@ -75,6 +75,9 @@ class IndexForm:
     def entry(self, tensor: Tensor, indices: Environment) -> Notation:
         """``tensor[indices]``: the symbol, or the expression of a nameless intermediate."""
         name = self._names.get(tensor)
+        if isinstance(name, n.Trajectory):
+            state = name.at(indices[0])
+            return n.Entry(state, indices[1:]) if indices[1:] else state
         if name is not None:
             return n.Entry(name, indices) if indices else name
         if isinstance(tensor, Compute):
@@ -217,6 +220,8 @@ class IndexForm:
         if isinstance(predicate, Apply) and predicate.op.name in ("and", "or", "not"):
             parts = [self.condition(p, environment) for p in predicate.args]
             return n.Logic(predicate.op.name, tuple(parts))
+        if is_apply(predicate, "where"):
+            return self._either(predicate, environment)
         if isinstance(predicate, Apply) and len(predicate.args) == 2 and predicate.dtype.kind == "b":
             left, right = (self.scalar(a, environment) for a in predicate.args)
             return n.Relation(predicate.op.name, left, right)
@@ -226,6 +231,16 @@ class IndexForm:
             indices = tuple(self.scalar(i, environment) for i in predicate.indices)
             return self.entry(predicate.tensor, indices)
         return n.Literal(int(is_number(predicate, True)))
+
+    def _either(self, node: Scalar, environment: Environment) -> Notation:
+        """``held if asked else other``: ``asked and held`` where the other is false, ``asked or other``."""
+        asked, held, other = node.children
+        first, second, third = (self.condition(p, environment) for p in (asked, held, other))
+        if other is asked or is_number(other, False):
+            return n.Logic("and", (first, second))
+        if held is asked or is_number(held, True):
+            return n.Logic("or", (first, third))
+        return n.Logic("or", (n.Logic("and", (first, second)), n.Logic("and", (n.opposite(first), third))))
 
     def _index_relation(self, predicate: Scalar, environment: Environment) -> Notation:
         assert isinstance(predicate, Apply)

@@ -24,14 +24,6 @@ _RELATIONS = {
     "not_equal": r"\ne",
     "in": r"\in",
 }
-_OPPOSITES = {
-    "less": "greater_equal",
-    "less_equal": "greater",
-    "greater": "less_equal",
-    "greater_equal": "less",
-    "equal": "not_equal",
-    "not_equal": "equal",
-}
 _TURNED = {"less": "greater", "less_equal": "greater_equal", "greater": "less", "greater_equal": "less_equal"}
 #: Functions that take a symbol without parentheses.
 _NAMED = frozenset("sin cos tan sinh cosh tanh arcsin arccos arctan log".split())
@@ -120,7 +112,20 @@ class LatexWriter(Writer):
         latex = in_bold(node.latex) if self._bold and node.rank and not node.integer else node.latex
         return Text(latex, Binding.POWER if "^" in latex else Binding.ATOM)
 
+    def _stepped(self, node: n.Stepped) -> Text:
+        if not node.raised:
+            return self._entry(n.Entry(node.stem, node.steps))
+        base = self._name(node.stem).text
+        written = (self.text(step) for step in node.steps)
+        steps = ",".join(step if "\\" in step else step.replace(" ", "") for step in written)
+        return Text(rf"{{{base}}}^{{({steps})}}" if "^" in base else f"{base}^{{({steps})}}", Binding.POWER)
+
+    def _trajectory(self, node: n.Trajectory) -> Text:
+        return self._stepped(replace(node.state, steps=(*node.state.steps, n.Name(r"\cdot", ":"))))
+
     def _entry(self, node: n.Entry) -> Text:
+        if isinstance(node.base, n.Stepped) and not node.base.raised:
+            return self._entry(n.Entry(node.base.stem, (*node.base.steps, *node.indices)))
         base = self.write(
             replace(node.base, rank=0) if isinstance(node.base, n.Name) else node.base
         )  # a number: not bold
@@ -128,7 +133,8 @@ class LatexWriter(Writer):
         separator = "" if all(re.fullmatch(r"[a-z]", i) for i in indices) else ","
         plain_name = isinstance(node.base, n.Name) and not node.base.subscripted
         written = base.text if plain_name else self.parenthesised(base).text
-        return Text(f"{written}_{{{separator.join(indices)}}}")
+        raised = isinstance(node.base, n.Stepped)
+        return Text(f"{written}_{{{separator.join(indices)}}}", Binding.POWER if raised else Binding.ATOM)
 
     # ------------------------------------------------------------ arithmetic
 
@@ -306,9 +312,9 @@ class LatexWriter(Writer):
 
     def _logic(self, node: n.Logic) -> Text:
         if node.name == "not" and isinstance(node.arguments[0], n.Relation):
-            relation = node.arguments[0]
-            if relation.name in _OPPOSITES:
-                return self.write(n.Relation(_OPPOSITES[relation.name], relation.left, relation.right))
+            turned = n.opposite(node.arguments[0])
+            if turned != node:
+                return self.write(turned)
         if node.name == "not":
             return Text(rf"\lnot {self.parenthesised(self.write(node.arguments[0])).text}")
         between = _between(node)
@@ -347,6 +353,8 @@ class LatexWriter(Writer):
         return Text(" ".join(w.text for w in written), Binding.PRODUCT, any(w.tall for w in written))
 
     def _transposed(self, node: n.Transposed) -> Text:
+        if isinstance(node.base, n.Stepped) and node.base.raised:
+            return Text(self.text(node.base).removesuffix("}") + r"\top}", Binding.POWER)
         written = self.enclosed(node.base, Binding.ATOM)
         return Text(rf"{written.text}^\top", Binding.POWER, written.tall)
 
@@ -379,6 +387,8 @@ class LatexWriter(Writer):
 LatexWriter.rows = {
     n.Literal: LatexWriter._literal,
     n.Name: LatexWriter._name,
+    n.Stepped: LatexWriter._stepped,
+    n.Trajectory: LatexWriter._trajectory,
     n.Entry: LatexWriter._entry,
     n.Sum: LatexWriter._sum,
     n.Product: LatexWriter._product,

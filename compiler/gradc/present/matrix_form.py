@@ -8,7 +8,7 @@ inner products, traces and diagonal matrices (`gradc.present.contraction`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from gradc.ir.algebra import floor_divide, linear_terms, modulo
@@ -26,10 +26,11 @@ from gradc.ir.scalar import (
     is_number,
 )
 from gradc.ir.tensor import Compute, Constant, Projection, Tensor, extent_scalar
+from gradc.ir.walk import loads_of
 from gradc.present import matrix_algebra as m
 from gradc.present import notation as n
 from gradc.present.contraction import Contraction
-from gradc.present.index_form import applied, size_name, times, written_constant
+from gradc.present.index_form import IndexForm, applied, size_name, times, written_constant
 from gradc.present.library import written_call
 from gradc.present.matrix_sums import signed, summed
 from gradc.present.notation import Notation
@@ -81,7 +82,7 @@ class MatrixForm:
         """A tensor of rank 2 at most."""
         name = self._names.get(tensor)
         if name is not None:
-            if isinstance(name, n.Name) and name.rank > 2:
+            if isinstance(name, n.Trajectory) or (isinstance(name, n.Name) and name.rank > 2):
                 raise NoMatrixFormError
             return name
         if tensor not in self._tensors:
@@ -90,6 +91,24 @@ class MatrixForm:
                 return written
             self._tensors[tensor] = self._compute(tensor) if isinstance(tensor, Compute) else self._call(tensor)
         return self._tensors[tensor]
+
+    def at_step(self, item: Load) -> n.Stepped | None:
+        """``x[t, :]`` as ``x_t``, where t is the number of a step: what a loop reads of an array at one step."""
+        name = self._names.get(item.tensor)
+        free = [k for k, i in enumerate(item.indices) if i.free]
+        count = free[0] if free else len(item.indices)
+        axes = [i for i in item.indices[count:] if isinstance(i, Index)]
+        steps = [self._names.get(s.tensor) for i in item.indices[:count] for s in loads_of(i)]
+        if len(set(axes)) < item.tensor.rank - count or not count or len(axes) > 2 or not all(map(is_letter, steps)):
+            return None
+        if not steps:
+            return None
+        places = tuple(IndexForm(self._names, ()).scalar(i, ()) for i in item.indices[:count])
+        if isinstance(name, n.Trajectory):
+            return name.at(places[0]) if count == 1 else None
+        if isinstance(name, n.Stepped) or not isinstance(name, n.Name):
+            return None
+        return n.Stepped(name.latex, name.plain, name.rank, steps=places, raised=False)
 
     def vectorised(self, tensor: Tensor) -> Notation:
         """The derivative of a matrix by a matrix, as the matrix that takes vec of a change to vec of the effect.
@@ -134,6 +153,11 @@ class MatrixForm:
             if sorted(inner.axes) == list(reduced):
                 return n.Function(node.reducer, (inner.notation,))
         raise NoMatrixFormError
+
+
+def is_letter(name: Notation | None) -> bool:
+    """Whether this is the letter of an integer: of the number of a step."""
+    return isinstance(name, n.Name) and name.integer
 
 
 def _entrywise_power(base: Notation, exponent: int | float | Fraction) -> Notation:
@@ -256,6 +280,10 @@ class _Body:
         return View(m.entrywise([array, bracket]) if axes else times(array, bracket), axes)
 
     def _load(self, item: Load) -> View:
+        at_step = self._form.at_step(item)
+        if at_step is not None:
+            axes = tuple(i.position for i in item.indices if isinstance(i, Index))
+            return View(replace(at_step, rank=len(axes)), axes)
         array = self._form.tensor(item.tensor)
         if all(isinstance(i, Number) for i in item.indices) and item.indices:
             indices = tuple(n.Literal(i.value) for i in item.indices if isinstance(i, Number))

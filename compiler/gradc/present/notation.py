@@ -7,7 +7,7 @@ factors in the order a person would; `latex` and `plain` write them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
 from gradc.ir.scalar import NamedConstant, NumberValue
@@ -51,6 +51,45 @@ class Name(Notation):
     def subscripted(self) -> bool:
         """Whether the symbol carries a subscript of its own."""
         return "_" in self.latex
+
+
+@dataclass(frozen=True)
+class Stepped(Name):
+    """A symbol at a step of a loop: ``h^{(t)}``, or, where it is no state but an array over the steps, ``x_t``.
+
+    ``latex``, ``plain`` and ``rank`` are those of the symbol; ``steps`` the numbers of the steps, of outer loops first.
+    """
+
+    steps: tuple[Notation, ...] = ()
+    raised: bool = True
+
+    @property
+    def stem(self) -> Name:
+        """The symbol alone."""
+        return Name(self.latex, self.plain, self.rank, self.integer)
+
+
+@dataclass(frozen=True)
+class Trajectory(Notation):
+    """The values of a state at all steps as an array: its entry ``k`` is the state at step ``k + shift``."""
+
+    state: Stepped
+    shift: int
+
+    def at(self, step: Notation) -> Stepped:
+        """The state at one step."""
+        return replace(self.state, steps=(*self.state.steps, shifted(step, self.shift)))
+
+
+def shifted(step: Notation, shift: int) -> Notation:
+    """``step + shift``."""
+    terms = step.terms if isinstance(step, Sum) else (step,)
+    total = shift + sum(t.value for t in terms if isinstance(t, Literal) and isinstance(t.value, int))
+    others = tuple(t for t in terms if not (isinstance(t, Literal) and isinstance(t.value, int)))
+    if not others:
+        return Literal(total)
+    summed = (*others, Literal(total)) if total else others
+    return Sum(summed) if len(summed) > 1 else summed[0]
 
 
 @dataclass(frozen=True)
@@ -211,6 +250,25 @@ class Ellipsis(Notation):
     """Something left out, said in words."""
 
     words: str
+
+
+_OPPOSITES = {
+    "less": "greater_equal",
+    "less_equal": "greater",
+    "greater": "less_equal",
+    "greater_equal": "less",
+    "equal": "not_equal",
+    "not_equal": "equal",
+}
+
+
+def opposite(condition: Notation) -> Notation:
+    """The condition that holds where this one does not."""
+    if isinstance(condition, Relation) and condition.name in _OPPOSITES:
+        return Relation(_OPPOSITES[condition.name], condition.left, condition.right)
+    if isinstance(condition, Logic) and condition.name in ("and", "or"):
+        return Logic("or" if condition.name == "and" else "and", tuple(map(opposite, condition.arguments)))
+    return condition.arguments[0] if isinstance(condition, Logic) else Logic("not", (condition,))
 
 
 ZERO, ONE = Literal(0), Literal(1)

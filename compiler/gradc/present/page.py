@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ import numpy as np
 from gradc.ir.algebra import is_index_predicate
 from gradc.ir.scalar import Apply, Guard, Scalar, Size, load
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
-from gradc.ir.walk import free_indices, loads_of, post_order
+from gradc.ir.walk import free_indices, graph_order, loads_of, post_order
 from gradc.present import notation as n
 from gradc.present.functions import IDENTITIES
 from gradc.present.index_form import IndexForm
@@ -23,7 +23,11 @@ from gradc.present.origin import Origin
 from gradc.present.piece_names import PieceNames
 from gradc.present.pieces import LARGEST_WHERE, Pieces, split
 from gradc.present.plain import PlainWriter
+from gradc.present.recurring import Recurrences
+from gradc.present.sweep_names import SweepNames
+from gradc.present.sweep_rows import Definition, Steps, SweepRows
 from gradc.present.symbols import fresh_letters, in_bold, symbol
+from gradc.present.unfolding import steps_below
 from gradc.simplify.display import display
 from gradc.simplify.display_search import Search
 
@@ -31,16 +35,10 @@ NotationName = Literal["auto", "matrix", "index"]
 
 #: Arrays of at most this many entries, each with a formula of its own, are printed entry by entry.
 _LARGEST_ENTRYWISE = 9
+#: A page with loops defines this many more.
+_MORE_FOR_LOOPS = 16
 #: A sum of more printed symbols is broken into several rows.
 _LONGEST_ROW = 85
-
-
-@dataclass(frozen=True)
-class Definition:
-    """``name = value``, entry by entry where ``name`` has indices."""
-
-    name: Notation
-    value: Notation
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,8 @@ class Page:
         rows = rows or [f"& {line}" for line in broken]
         for position, definition in enumerate(self.definitions):
             where = r"\text{where} \quad " if position == 0 else ""
-            rows.append(f"{where}{write(definition.name)} &= {_broken(definition.value, write)}")
+            steps = "" if definition.steps is None else rf", \quad {_steps(definition.steps, write)}"
+            rows.append(f"{where}{write(definition.name)} &= {_broken(definition.value, write)}{steps}")
         for position, identity in enumerate(identities):
             where = "" if position or self.definitions else r"\text{where} \quad "
             rows.append(where + identity.replace("=", "&=", 1))
@@ -138,7 +137,7 @@ class Page:
             lines = [f"{name:{width}} = {line}" for name, line in zip(left, lines, strict=True)]
         if self.definitions:
             lines.append("where")
-        lines += [f"    {write(d.name)} = {write(d.value)}" for d in self.definitions]
+        lines += [f"    {write(d.name)} = {write(d.value)}{plain_steps(d.steps, write)}" for d in self.definitions]
         if self.left_out:
             lines.append(f"    {self._rest()}")
         return "\n".join(lines)
@@ -146,6 +145,24 @@ class Page:
     def _rest(self) -> str:
         more = "more intermediates" if self.left_out > 1 else "more intermediate"
         return f"... and {self.left_out} {more} left out"
+
+
+def _steps(steps: Steps, write: Callable[[Notation], str]) -> str:
+    r"""``t = 0, \dots, T - 1``, and how long it goes on."""
+    listed = ", ".join(r"\dots" if step is None else write(step) for step in steps.listed)
+    numbers = f"{write(steps.letter)} = {listed}"
+    if steps.until is None:
+        return numbers
+    return rf"{numbers} \text{{ until }} {write(steps.until)} \text{{ at }} {write(steps.letter)} = {write(steps.last)}"
+
+
+def plain_steps(steps: Steps | None, write: Callable[[Notation], str]) -> str:
+    """``  for t = 0, ..., T - 1``; nothing where there are no steps."""
+    if steps is None:
+        return ""
+    listed = ", ".join("..." if step is None else write(step) for step in steps.listed)
+    until = "" if steps.until is None else f" until {write(steps.until)} at {write(steps.letter)} = {write(steps.last)}"
+    return f"  for {write(steps.letter)} = {listed}{until}"
 
 
 def _broken(tree: Notation, write: Callable[[Notation], str]) -> str:
@@ -169,23 +186,28 @@ def _continued(terms: Sequence[Notation], write: Callable[[Notation], str], firs
 
 
 class Layout:
-    """Lays out the display form of a graph; ``further`` are inputs that stand for what is not shown."""
+    """Lays out the display form of a graph, its loops as recurrences; ``further`` stand for what is not shown."""
 
     def __init__(
         self,
-        graph: Graph,
+        recurrences: Recurrences,
         symbols: Sequence[Name],
         further: Sequence[Input],
         notation: NotationName,
         origin: Origin | None = None,
     ) -> None:
-        self._graph = graph
+        graph = self._graph = recurrences.graph
         naming = PieceNames(origin)
         self._pieces = split(graph, further, naming.named)
+        self._recurrences = recurrences.over(self._pieces.outputs)
         self._notation = notation
         self._search = Search()
+        named = [*symbols, *map(symbol, _extent_names(graph))]
+        self._sweep_names = SweepNames(self._recurrences, named)
         names: dict[Tensor, Notation] = dict(zip(graph.inputs, symbols, strict=False))
-        names |= naming.names(self._pieces, [*symbols, *map(symbol, _extent_names(graph))])
+        names |= self._sweep_names.names
+        named += [name for name in self._sweep_names.names.values() if isinstance(name, Name)]
+        names |= self._at_their_steps(naming.names(self._pieces, named))
         names |= {t: n.Ellipsis(words) for t, words in self._pieces.ellipses.items()}
         taken = [name.plain for name in names.values() if isinstance(name, Name)]
         letters = fresh_letters(taken + _extent_names(graph))
@@ -196,11 +218,57 @@ class Layout:
 
     def page(self) -> Page:
         """The page."""
-        lines = tuple(self._line(self._polished(t)) for t in self._pieces.outputs)
-        defined = [t for t in self._pieces.named if isinstance(t, Compute)][:LARGEST_WHERE]
-        definitions = tuple(self._definition(t, self._polished(t)) for t in defined)
+        named = [t for t in self._pieces.named if isinstance(t, Compute)]
+        rows = SweepRows(self._recurrences, self._sweep_names, self._definitions(named), self._written, self._condition)
+        defined = [*rows.rows(), *self._definitions(named)(self._recurrences.outputs)]
+        if not self._recurrences.sweeps:
+            defined = [self._definition(t, self._polished(t)) for t in named[:LARGEST_WHERE]]
+        lines = tuple(self._made(rows, t) or self._line(self._polished(t)) for t in self._recurrences.outputs)
+        definitions = tuple(defined[: LARGEST_WHERE + _MORE_FOR_LOOPS * bool(self._recurrences.sweeps)])
+        of_loops = len(defined) - len(named) if self._recurrences.sweeps else 0
         symbols = tuple(name for name in self._names.values() if isinstance(name, Name))
-        return Page(lines, definitions, len(self._pieces.named) - len(defined), symbols)
+        return Page(lines, definitions, len(self._pieces.named) + of_loops - len(definitions), symbols)
+
+    def _at_their_steps(self, names: Mapping[Tensor, Name]) -> dict[Tensor, Name]:
+        """The names of intermediates; those of the steps of a loop with the numbers of the steps."""
+        sweeps = self._recurrences.sweeps
+        steps = steps_below(self._pieces.outputs, sweeps) if sweeps else {}
+        found: dict[Tensor, Name] = {}
+        for tensor, name in names.items():
+            places = tuple(self._sweep_names.letters[step] for step in steps.get(tensor, ()))
+            found[tensor] = n.Stepped(name.latex, name.plain, name.rank, steps=places) if places else name
+        return found
+
+    def _definitions(self, named: Sequence[Tensor]) -> Callable[[Sequence[Tensor]], Iterator[Definition]]:
+        """Gives the definitions of the named intermediates below some tensors, each once."""
+        pending = set(named)
+
+        def below(roots: Sequence[Tensor]) -> Iterator[Definition]:
+            for tensor in graph_order(roots):
+                if tensor in pending:
+                    pending.discard(tensor)
+                    yield self._definition(tensor, self._polished(tensor))
+
+        return below
+
+    def _made(self, rows: SweepRows, output: Tensor) -> Line | None:
+        """The line of an output that a loop makes step by step."""
+        found = rows.line(output)
+        return None if found is None else Line(*found)
+
+    def _written(self, tensor: Tensor, by_entries: bool) -> tuple[Notation, tuple[Name, ...]]:
+        """A tensor in the notation that is shorter, with the letters of its entry where it is by entries."""
+        shown = self._polished(tensor)
+        if by_entries:
+            letters = self._index_form.letters(shown.rank)
+            return self._index_form.output(shown, letters), letters
+        matrix = self._matrix(shown)
+        value = self._chosen(matrix, shown)
+        return value, () if value is matrix else self._index_form.letters(shown.rank)
+
+    def _condition(self, tensor: Tensor) -> Notation:
+        """A truth value as a condition."""
+        return self._index_form.condition(tensor.body if isinstance(tensor, Compute) else load(tensor), ())
 
     def _line(self, output: Tensor) -> Line:
         matrix = self._matrix(output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from gradc.ir.scalar import NamedConstant
@@ -39,7 +40,15 @@ class PlainWriter(Writer):
     def _name(self, node: n.Name) -> Text:
         return Text(node.plain)
 
+    def _stepped(self, node: n.Stepped) -> Text:
+        return Text(f"{node.plain}[{', '.join(map(self.text, node.steps))}]")
+
+    def _trajectory(self, node: n.Trajectory) -> Text:
+        return self._stepped(replace(node.state, steps=(*node.state.steps, n.Name(":", ":"))))
+
     def _entry(self, node: n.Entry) -> Text:
+        if isinstance(node.base, n.Stepped) and not node.base.raised:
+            return self._entry(n.Entry(node.base.stem, (*node.base.steps, *node.indices)))
         base = self.enclosed(node.base, Binding.ATOM)
         return Text(f"{base.text}[{', '.join(self.text(i) for i in node.indices)}]")
 
@@ -166,6 +175,8 @@ class PlainWriter(Writer):
 PlainWriter.rows = {
     n.Literal: PlainWriter._literal,
     n.Name: PlainWriter._name,
+    n.Stepped: PlainWriter._stepped,
+    n.Trajectory: PlainWriter._trajectory,
     n.Entry: PlainWriter._entry,
     n.Sum: PlainWriter._sum,
     n.Product: PlainWriter._product,

@@ -7,12 +7,12 @@ on a grid of characters.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from gradc.present import notation as n
 from gradc.present.notation import Notation
-from gradc.present.page import Page
+from gradc.present.page import Page, plain_steps
 from gradc.present.plain import PlainWriter
 from gradc.present.unicode_names import unicode_name
 from gradc.present.writer import Binding, numerator_and_denominator
@@ -136,6 +136,10 @@ _TALLEST_EXPONENT = 5
 _SUBSCRIPTS = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 
 
+#: No letter for T: that is the transpose.
+_SUPERSCRIPTS = dict(zip("0123456789+-(),tksjlrimn", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾’ᵗᵏˢʲˡʳⁱᵐⁿ", strict=True))
+
+
 class PrettyWriter:
     """Writes blocks by a table from kinds of notation to methods."""
 
@@ -163,7 +167,22 @@ class PrettyWriter:
     def _name(self, node: n.Name) -> Block:
         return text(unicode_name(node.plain))
 
+    def _stepped(self, node: n.Stepped) -> Block:
+        if not node.raised:
+            return self._entry(n.Entry(node.stem, node.steps))
+        base = self._name(node.stem)
+        steps = beside(*_separated([self.write(step) for step in node.steps], ","))
+        plain = f"({steps.lines[0].replace(' ', '')})"
+        if steps.height == 1 and all(c in _SUPERSCRIPTS for c in plain):
+            return text(base.lines[0] + "".join(_SUPERSCRIPTS[c] for c in plain), Binding.ATOM)
+        return raised(base, fenced(steps))
+
+    def _trajectory(self, node: n.Trajectory) -> Block:
+        return self._stepped(replace(node.state, steps=(*node.state.steps, n.Name(":", ":"))))
+
     def _entry(self, node: n.Entry) -> Block:
+        if isinstance(node.base, n.Stepped) and not node.base.raised:
+            return self._entry(n.Entry(node.base.stem, (*node.base.steps, *node.indices)))
         base = self.enclosed(node.base, Binding.ATOM)
         letters = [self.write(i) for i in node.indices]
         small = "".join(_subscript(block) or "?" for block in letters)
@@ -338,6 +357,8 @@ class PrettyWriter:
 PrettyWriter.rows = {
     n.Literal: PrettyWriter._literal,
     n.Name: PrettyWriter._name,
+    n.Stepped: PrettyWriter._stepped,
+    n.Trajectory: PrettyWriter._trajectory,
     n.Entry: PrettyWriter._entry,
     n.Sum: PrettyWriter._sum,
     n.Product: PrettyWriter._product,
@@ -409,7 +430,8 @@ def pretty_page(page: Page, names: Sequence[str], columns: int = 100) -> str:
         blocks.append(text("where"))
     for definition in page.definitions:
         left = beside(text("  "), PrettyWriter().write(definition.name), text(" = "))
-        blocks += _broken(left, definition.value, columns)
+        rows = _broken(left, definition.value, columns)
+        blocks += [*rows[:-1], beside(rows[-1], text(plain_steps(definition.steps, PlainWriter().text)))]
     if page.left_out:
         blocks.append(text(f"  ... and {page.left_out} more left out"))
     tall = any(block.height > 1 for block in blocks)

@@ -18,21 +18,22 @@ from gradc.trace.context import current_trace, trace_error
 
 @dataclass(frozen=True)
 class Leaf:
-    """What is handed to a sub-graph in the place of a value."""
+    """What is handed to a sub-graph in the place of a value; ``name`` is what the sub-graph's function calls it."""
 
     path: str
     shape: Shape
     dtype: DType
     weak: bool
+    name: str = ""
 
     @staticmethod
-    def like(value: TracedArray, path: str) -> Leaf:
+    def like(value: TracedArray, path: str, name: str = "") -> Leaf:
         """A leaf of the shape and dtype of a value."""
-        return Leaf(path, value.extents, value.dtype, value.weak)
+        return Leaf(path, value.extents, value.dtype, value.weak, name)
 
     def fresh(self) -> Input:
         """An input of its own for it."""
-        return current_trace().argument(self.path, self.shape, self.dtype)
+        return current_trace().argument(self.name or self.path, self.shape, self.dtype)
 
 
 def handle(item: Input, weak: bool, immutable: bool) -> TracedArray:
@@ -93,7 +94,7 @@ def closed(
     for outputs, _ in groups:
         for node in _reached(outputs, own, outside):
             if node not in captured:
-                name = current_trace().unique_name("captured")
+                name = current_trace().unique_name(node.name if isinstance(node, Input) else "captured")
                 captured[node] = input_tensor(name, node.shape, node.dtype)
     if done:
         current_trace().local |= own

@@ -25,6 +25,7 @@ from gradc.trace.closures import Body, Leaf, closed, handle, known_before, lifte
 from gradc.trace.containers import unflatten
 from gradc.trace.context import current_trace, dtype_error, note_line, shape_error, trace_error
 from gradc.trace.elements.elementwise import array_dtype, astype, truth
+from gradc.trace.parameter_names import leaf_names, parameter_name
 
 
 def results_of(node: MultiNode) -> list[Tensor]:
@@ -41,9 +42,11 @@ def results_of(node: MultiNode) -> list[Tensor]:
 class _Carry:
     """What a loop carries: leaves of fixed shapes, whose dtypes Python numbers give way in."""
 
-    def __init__(self, value: Any, name: str) -> None:
-        self.start, self.tree, paths = lifted_leaves(value, name)
-        self.leaves = [Leaf.like(x, path) for x, path in zip(self.start, paths, strict=True)]
+    def __init__(self, value: Any, function: Callable[..., Any], position: int) -> None:
+        """What the function's argument number ``position`` begins with."""
+        self.start, self.tree, paths = lifted_leaves(value, "init")
+        names = leaf_names(function, position, self.tree, "init")
+        self.leaves = [Leaf.like(*entry) for entry in zip(self.start, paths, names, strict=True)]
 
     def fresh(self) -> tuple[list[Input], Any]:
         """Inputs for the leaves, and the container of handles on them."""
@@ -69,7 +72,7 @@ class _Carry:
             dtype = self._common(leaf, after, what)
             weak = leaf.weak and after.weak
             if (dtype, weak) != (leaf.dtype, leaf.weak):
-                self.leaves[k] = Leaf(leaf.path, leaf.shape, dtype, weak)
+                self.leaves[k] = Leaf(leaf.path, leaf.shape, dtype, weak, leaf.name)
                 same = False
         return same
 
@@ -118,11 +121,15 @@ def scan(
     """``carry, y = function(carry, x)`` for each x, as one node."""
     sequences, x_tree, paths = lifted_leaves(xs, "xs")
     trip = _trip(sequences, paths, length)
-    carry = _Carry(init, "init")
+    carry = _Carry(init, function, 0)
+    names = leaf_names(function, 1, x_tree, "xs")
     while True:
         outside = known_before()
         counter = current_trace().argument("step", (), INT64)
-        slices = [Leaf(path, x.extents[1:], x.dtype, False) for x, path in zip(sequences, paths, strict=True)]
+        slices = [
+            Leaf(path, x.extents[1:], x.dtype, False, name)
+            for x, path, name in zip(sequences, paths, names, strict=True)
+        ]
         with current_trace().body():
             states, given = carry.fresh()
             items = [leaf.fresh() for leaf in slices]
@@ -187,10 +194,11 @@ def fori_loop(lower: Any, upper: Any, function: Callable[..., Any], init: Any) -
 
 
 def _counted(function: Callable[..., Any], begin: TracedArray, length: Any, init: Any) -> Any:
-    carry = _Carry(init, "init")
+    carry = _Carry(init, function, 1)
+    letter = parameter_name(function, 0, "i")
     while True:
         outside = known_before()
-        counter = current_trace().argument("i", (), INT64)
+        counter = current_trace().argument(letter, (), INT64)
         with current_trace().body():
             states, given = carry.fresh()
             step = TracedArray(counter, weak=True)
@@ -224,7 +232,7 @@ def _dynamic_for(lower: Any, upper: Any, function: Callable[..., Any], init: Any
 
 def while_loop(condition: Callable[..., Any], function: Callable[..., Any], init: Any) -> Any:
     """``while condition(x): x = function(x)``, as one node."""
-    carry = _Carry(init, "init")
+    carry = _Carry(init, function, 0)
     while True:
         outside = known_before()
         counter = current_trace().argument("step", (), INT64)
