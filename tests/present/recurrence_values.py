@@ -58,7 +58,7 @@ class Reader:
         paths: dict[Any, Any] = {s.before: [self.value(s.start, outer)] for s in sweep.states}
         self._runs[key] = paths
         t = 0
-        trips = 10**6 if sweep.trip is None else int(sweep.trip)
+        trips = self._trips(sweep)
         order = range(trips - 1, -1, -1) if sweep.reverse else range(trips)
         for t in order:
             here = {**outer, sweep.step: t}
@@ -74,6 +74,14 @@ class Reader:
                 value = value + step if total.kind == "sum" else value * step
             paths[total.state.final] = [value]
         return paths
+
+    def _trips(self, sweep: Sweep) -> int:
+        """How many steps there are, at most where a condition ends them; the reverse of such a loop has as many as it."""
+        if sweep.condition is not None or isinstance(sweep.trip, int):
+            return sweep.trip if isinstance(sweep.trip, int) else 10**6
+        owners = self._owners.values()
+        forward, totals = next((s, t) for s, t in owners if s.trip == sweep.trip and s.condition is not None)
+        return self._run(forward, totals, {})["trips"]  # type: ignore[return-value]
 
     def _following(self, sweep: Sweep, paths: dict[Any, Any], here: Steps) -> list[tuple[Tensor, Any]]:
         """What the states become; one that is read by another as it is after the step comes first."""

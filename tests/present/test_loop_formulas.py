@@ -157,6 +157,17 @@ def test_a_while_loop_goes_on_until():
     assert str(formula).endswith("for t = 0, 1, ... until abs(x[t]**2 - a) <= 1e-12 at t = T")
 
 
+def test_the_adjoint_of_a_while_loop_takes_its_steps_backwards():
+    assert str(gradc.grad(newton).formula(2.0)).splitlines() == [
+        "sum(x_bar[t + 1]/(2*x[t]) for t in range(T))",
+        "where",
+        "    x[0] = 1",
+        "    x[t + 1] = 1/2*x[t] + a/(2*x[t])  for t = 0, 1, ... until abs(x[t]**2 - a) <= 1e-12 at t = T",
+        "    x_bar[T] = 1",
+        "    x_bar[t] = (x[t]**2 - a)*x_bar[t + 1]/(2*x[t]**2)  for t = T - 1, ..., 0",
+    ]
+
+
 def test_no_step_has_the_letter_of_a_state():
     assert str(gradc.jit(halving).formula(1.0)).splitlines()[-1] == (
         "    t[k + 1] = 1/2*t[k]  for k = 0, 1, ... until t[k] <= 0.001 or n[k] >= 100 at k = T"

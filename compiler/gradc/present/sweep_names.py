@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gradc.ir.algebra import sum_of
 from gradc.ir.scalar import Load, index
+from gradc.ir.tape import is_tape
 from gradc.ir.tensor import Input, Tensor, extent_scalar
 from gradc.present import notation as n
 from gradc.present.index_form import IndexForm
@@ -35,8 +37,7 @@ class SweepNames:
             self.letters[sweep.step] = Name(letter, letter, integer=True)
         self.names: dict[Tensor, Notation] = dict(self.letters.items())
         self.starts: dict[Tensor, Stepped] = {}
-        end = next(c for c in ("T", "N", "K", "T_*") if c not in self._plain)
-        self._end = Name(end, end, integer=True)
+        self._ends = self._unknown_counts()
         for sweep, totals in zip(recurrences.sweeps, recurrences.totals, strict=True):
             outer = tuple(self.letters[step] for step in sweep.outer)
             for state in sweep.states:
@@ -49,14 +50,24 @@ class SweepNames:
 
     def count(self, sweep: Sweep) -> Notation:
         """How many steps there are."""
-        if sweep.trip is None:
-            return self._end
+        if sweep.trip is None or is_tape(sweep.trip):
+            return self._ends[sweep.trip if sweep.trip is not None else sweep.step]
         return IndexForm({}, ()).scalar(sum_of(extent_scalar(sweep.trip)), ())
 
     def last(self, sweep: Sweep) -> Notation:
         """The number of the last step."""
         assert sweep.trip is not None
+        if is_tape(sweep.trip):
+            return n.shifted(self.count(sweep), -1)
         return IndexForm({}, ()).scalar(sum_of(extent_scalar(sweep.trip), -1), ())
+
+    def _unknown_counts(self) -> dict[object, Name]:
+        """A letter for the number of steps of each loop that ends by a condition: a sweep, or the tape that it leaves."""
+        open_ended = [s for s in self._recurrences.sweeps if s.trip is None or is_tape(s.trip)]
+        keys = dict.fromkeys(s.step if s.trip is None else s.trip for s in open_ended)
+        letters = [c for c in ("T", "N", "K") if c not in self._plain]
+        letters += [f"T_{k}" for k in range(1, len(keys) + 1)]
+        return {key: replace(symbol(letter), integer=True) for key, letter in zip(keys, letters, strict=False)}
 
     @staticmethod
     def _at(name: Name, steps: tuple[Notation, ...]) -> Stepped:

@@ -31,6 +31,7 @@ from gradc.ir.tensor import (
     projection,
 )
 from gradc.ir.walk import depending, graph_order, operands_of, post_order
+from gradc.present.counted_steps import counted_steps, is_counter
 from gradc.present.step_ranges import StepRanges
 from gradc.present.symbols import leaf_name
 
@@ -138,6 +139,7 @@ def unfolded(graph: Graph) -> Unfolded:
     counts = {s.step: {other.trip for other in making.sweeps if other.step is s.step} for s in making.sweeps}
     ranges = StepRanges({step: trip for step, trip in steps.items() if len(counts[step]) == 1})
     everything = ranges([*outputs, *[root for sweep in making.sweeps for root in sweep.roots]])
+    everything = making.with_entries(making.with_entries(everything))
     outputs, roots = everything[: len(outputs)], everything[len(outputs) :]
     placeholders = dict.fromkeys(t for sweep in making.sweeps for t in sweep.placeholders)
     inputs = (*graph.inputs, *placeholders)
@@ -160,6 +162,8 @@ class _Unfolding:
     sweeps: list[Sweep] = field(default_factory=list)
     #: whole stack -> the number of the step that made it, and the entry at that step
     _stacks: dict[Tensor, tuple[Input, Tensor]] = field(default_factory=dict)
+    #: what counts the steps of a loop -> the number of its step
+    _counters: dict[Tensor, Input] = field(default_factory=dict)
     _count: int = 0
 
     def outputs(self, graph: Graph, given: Mapping[Tensor, Tensor], outer: tuple[Input, ...]) -> tuple[Tensor, ...]:
@@ -189,7 +193,14 @@ class _Unfolding:
 
     def _swept(self, node: Loop, operands: Sequence[Tensor], outer: tuple[Input, ...]) -> Sequence[Tensor]:
         self._count += 1
-        step = self._step(node.body.inputs, outer)
+        counted = counted_steps(node, operands, self._counters)
+        if counted is not None:
+            return self._carried_out(counted.node, counted.node.operands, outer, counted.step)
+        return self._carried_out(node, operands, outer, self._step(node.body.inputs, outer))
+
+    def _carried_out(
+        self, node: Loop, operands: Sequence[Tensor], outer: tuple[Input, ...], step: Input
+    ) -> Sequence[Tensor]:
         inputs = node.body.inputs[1:]
         first, second = node.state_count, node.state_count + node.sequence_count
         places: list[list[Tensor]] = [
@@ -213,6 +224,8 @@ class _Unfolding:
         states = [State(*parts) for k, parts in enumerate(carried) if k not in fixed]
         stacks = map(Stack, ["y"] * len(wholes), wholes, found[first:])
         self.sweeps.append(Sweep(step, outer, node.trip, node.reverse, tuple(states), tuple(stacks), condition))
+        if node.condition is not None:
+            self._counters |= {s.final: step for s in states if is_counter(s.start, s.following, s.before)}
         self._stacks |= {whole: (step, value) for whole, value in zip(wholes, found[first:], strict=True)}
         return [*[fixed.get(k, t) for k, t in enumerate(places[2])], *wholes]
 
@@ -224,10 +237,21 @@ class _Unfolding:
     def _step(self, inputs: Sequence[Input], outer: tuple[Input, ...]) -> Input:
         """The number of a step, by the user's letter where that is free."""
         wanted, *others = (stem_of(t.name) for t in inputs)
+        wanted = re.sub(r"(_bar|_dot)+$", "", wanted)
         own = (wanted,) if wanted not in _UNNAMED and not wanted.startswith("_") else ()
         used = {step_letter(step) for step in outer} | self.taken | {name.partition("_")[0] for name in others}
         letter = next((c for c in (*own, *_STEPS) if c not in used), f"t_{len(outer)}")
         return input_tensor(f"{_STEP}{letter}", (), INT64)
+
+    def with_entries(self, roots: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The tensors with what a loop left behind read as what it is, where it is read at the number of the step."""
+
+        def entry(item: Load, indices: Sequence[Scalar]) -> Scalar | None:
+            step, value = self._stacks.get(item.tensor, (None, None))
+            at_step = step is not None and value is not None and indices[0] is load(step)
+            return load(value, indices[1:]) if at_step and value is not None else None
+
+        return replace_tensors(roots, {}, entry) if self._stacks else tuple(roots)
 
     def at_step(self, sequence: Tensor, step: Input) -> Tensor:
         """The entry of an array at a step; what a loop with the same steps left behind there is what it made there."""
