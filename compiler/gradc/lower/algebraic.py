@@ -1,17 +1,19 @@
 """Mathematical sums, products and powers as machine code: in which order, what is shared, what is fused.
 
 These come from differentiation and index algebra, which say what is to be computed but not how (see `gradc.ir.algebra`).
-What a user wrote is computed as written and never comes here.
+What a user wrote is computed as written; only in the bodies of loops, some of its products are multiplied and added in one
+operation (see `gradc.lower.fused`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, TypeGuard
 
 from gradc.ir.scalar import Apply, Scalar, is_apply
+from gradc.lower.contraction import Fused
 from gradc.lower.memory import MemoryEmitter
 from gradc.lower.monomials import Factor, Monomials, Pair, Token, shared_monomials
 from gradc.lower.powers import powers_of, signed, signed_terms, small_power
@@ -28,6 +30,9 @@ class AlgebraicEmitter(MemoryEmitter):
         #: what was evaluated, where an unrolled loop will want to forget some of it
         self._log: list[Scalar | Token] | None = None
         self._monomials = Monomials()
+        #: whether the code is in the body of a loop; and which additions, as written, take products with them
+        self.is_in_loop = False
+        self.fused: Mapping[Scalar, Fused] = {}
 
     def value(self, root: Scalar) -> Value:
         """The value of a scalar."""
@@ -101,11 +106,16 @@ class AlgebraicEmitter(MemoryEmitter):
             left, right = (self.convert(self.value(arg), body.dtype) for arg in body.args)
             return self.fused_multiply_add(left, right, total)
         product: Apply = body
-        if not self._is_fusible(product, product):
+        if not self._is_fusible(product, product) or self._is_shared(product):
             return None
         for base, _ in powers_of(product):
             self.value(base)
         return self._multiply_add(product, total)
+
+    def _is_shared(self, product: Apply) -> bool:
+        """Whether a product is part of others: it is multiplied anyway, and an addition alone costs less."""
+        above = self._monomials.of(product).above
+        return len(above) == 1 and isinstance(above[0], Pair)
 
     def _total(self, terms: list[tuple[Value, int]], node: Apply) -> Value:
         if node.dtype.kind == "f":
@@ -124,6 +134,17 @@ class AlgebraicEmitter(MemoryEmitter):
         if s == t:
             return self.add(x, y), s
         return self.subtract(x, y), s
+
+    def _emit_fused(self, fused: Fused, node: Apply) -> Value:
+        """An addition as written, with its products."""
+        value = self._as(fused.start, node)
+        if fused.sign < 0:
+            value = self.negate(value)
+        for step in fused.steps:
+            factor = self._power_by_multiplication(self._as(step.factor, node), Fraction(step.exponent))
+            addend = self._as(step.addend, node)
+            value = self.fused_multiply_add(value, factor, addend if step.sign > 0 else self.negate(addend))
+        return value
 
     # ------------------------------------------------------------ products and powers
 

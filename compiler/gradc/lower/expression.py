@@ -189,6 +189,8 @@ class ExpressionEmitter(AlgebraicEmitter):
         if isinstance(node, Load):
             flat = self._flat(node)
             return node.indices if flat is None else [position for position, _ in flat]
+        if node in self.fused:
+            return self.fused[node].operands
         if isinstance(node, Apply):
             name = node.op.name
             if name in ("and", "or"):
@@ -213,6 +215,8 @@ class ExpressionEmitter(AlgebraicEmitter):
         if isinstance(node, Guard):
             return self._guard(node)
         assert isinstance(node, Apply)
+        if node in self.fused:
+            return self._emit_fused(self.fused[node], node)
         special = getattr(self, f"_emit_{node.op.name}", None)
         if special is not None:
             return special(node)  # type: ignore[no-any-return]

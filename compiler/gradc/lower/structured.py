@@ -102,6 +102,9 @@ class _Writer:
         """A sub-graph, given where its inputs are and where its outputs go; ``written`` changes from run to run."""
         e, program = self.e, self.statement.programs[number]
         inner = ExpressionEmitter(e.builder, dict(e.sizes), e.status_slot, e.vector_bits, e.has_fma)
+        inner.is_in_loop = e.is_in_loop or isinstance(self.statement.node, Loop)
+        if inner.is_in_loop and e.has_fma:
+            inner.fused = program.fused
         inner.know_writes_of(e)
         places = zip((*program.graph.inputs, *program.graph.outputs), (*inputs, *outputs), strict=True)
         for tensor, pointer in places:

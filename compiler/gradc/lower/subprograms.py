@@ -16,6 +16,8 @@ from gradc.ir.intern import digest_of
 from gradc.ir.scalar import TRUE, DType, Scalar, number
 from gradc.ir.tensor import Constant, Extent, Graph, Loop, MultiNode, Shape, Tensor
 from gradc.ir.text import sub_graphs
+from gradc.lower.contraction import Fused
+from gradc.lower.fused import fused_additions
 from gradc.lower.library import CutGraph, LibraryResult, cut
 from gradc.lower.plan import Layout, aligned, byte_count, plan, plus
 from gradc.lower.schedule import Schedule, scheduled
@@ -46,6 +48,11 @@ class SubProgram:
     def constants(self) -> list[Constant]:
         """The literal arrays that it reads, those of its own sub-programs included."""
         return [t for t in self.schedule.tensors if isinstance(t, Constant)]
+
+    @cached_property
+    def fused(self) -> Mapping[Scalar, Fused]:
+        """The additions that take products with them, where the machine can."""
+        return fused_additions(self.schedule.ordered)
 
     @staticmethod
     def of(graph: Graph, times: float = 1.0) -> SubProgram:
