@@ -136,7 +136,7 @@ def _letter(e: ExpressionEmitter, transposed: bool) -> str:
 
 def _cell(e: ExpressionEmitter, kind: str, text: str) -> str:
     """A stack cell, made at the entry of the function, that holds a value here."""
-    cell = e.builder.instruction(f"alloca {kind}", 0)
+    cell = e.builder.on_stack(kind)
     e.builder.line(f"store {kind} {text}, ptr {cell}")
     return cell
 

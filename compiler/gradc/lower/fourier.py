@@ -58,7 +58,7 @@ def _write(e: ExpressionEmitter, statement: CallStatement, name: str, is_complex
     lengths = [e.extent(shape[-1]) for shape in shapes]
     steps = [literal(size * (1 + kind), INT64) for kind in is_complex]
     whole = [builder.multiply_integers(length, step) for length, step in zip(lengths, steps, strict=True)]
-    factor = builder.instruction("alloca double", 0)
+    factor = builder.on_stack("double")
     builder.line(f"store {'double' if size == 8 else 'float'} 1.0, ptr {factor}")
     operand, result = (e.storage(tensor).pointer.text for tensor in tensors)
     arrays = _filled(e, "ptr", [operand, factor, result])
@@ -79,7 +79,7 @@ def _write(e: ExpressionEmitter, statement: CallStatement, name: str, is_complex
 def _filled(e: ExpressionEmitter, kind: str, values: list[str]) -> str:
     """The address of an array on the stack with this content."""
     builder = e.builder
-    start = builder.instruction(f"alloca [{len(values)} x {kind}], align 8", 0)
+    start = builder.on_stack(f"[{len(values)} x {kind}], align 8")
     for position, value in enumerate(values):
         where = builder.instruction(f"getelementptr {kind}, ptr {start}, i64 {position}", builder.depth)
         builder.line(f"store {kind} {value}, ptr {where}, align 8")

@@ -75,7 +75,7 @@ class MatricesAtPlace:
     def called(self, routine: str, *arguments: str | Value) -> Value:
         """LAPACK's routine; each argument is an address, a letter or an integer. Its last result is the outcome."""
         builder = self.e.builder
-        outcome = builder.instruction("alloca i32", 0)
+        outcome = builder.on_stack("i32")
         builder.line(f"store i32 0, ptr {outcome}")
         given = [self._argument(a) for a in arguments] + [outcome]
         name = PREFIX + ("d" if self.dtype.itemsize == 8 else "s") + routine
@@ -95,7 +95,7 @@ class MatricesAtPlace:
             text = argument.text
             if argument.literal is None:
                 text = builder.instruction(f"trunc i64 {argument.text} to i32", builder.depth)
-        cell = builder.instruction(f"alloca {kind}", 0)
+        cell = builder.on_stack(kind)
         builder.line(f"store {kind} {text}, ptr {cell}")
         return cell
 

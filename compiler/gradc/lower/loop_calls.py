@@ -85,10 +85,10 @@ class LoopCalls:
     def _made(self, letters: str, lanes: int) -> _Room:
         builder, lines = self._builder, self._builder.scopes[0].lines
         dtypes = [np.dtype(letter) for letter in letters]
-        cells = tuple(builder.instruction(f"alloca {llvm_type(d, lanes)}, align 64", 0) for d in dtypes)
-        addresses = builder.instruction(f"alloca [{len(cells)} x ptr]", 0)
-        steps = builder.instruction(f"alloca [{len(cells)} x i64]", 0)
-        count = builder.instruction("alloca i64", 0)
+        cells = tuple(builder.on_stack(f"{llvm_type(d, lanes)}, align 64") for d in dtypes)
+        addresses = builder.on_stack(f"[{len(cells)} x ptr]")
+        steps = builder.on_stack(f"[{len(cells)} x i64]")
+        count = builder.on_stack("i64")
         lines.append(f"  store i64 {lanes}, ptr {count}")
         places = []
         for position, dtype in enumerate(dtypes):

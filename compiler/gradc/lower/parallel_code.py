@@ -39,7 +39,7 @@ def write_shared(module: Module, frame: Frame, name: str, nest: Nest) -> None:
     module.declare(PARALLEL_FOR, "i64", ["ptr", "ptr", "i64", "i64", "i64"])
     arguments = f"i64 {chunks.text}, i64 {length.text}, i64 {_most_threads(e, frame, nest).text}"
     records = _records(e, frame, record)
-    data = builder.instruction("alloca [2 x ptr]", 0)
+    data = builder.on_stack("[2 x ptr]")
     builder.line(f"store ptr %frame, ptr {data}")
     builder.line(f"store ptr {records.text}, ptr {moved(builder, Value(data, INT64), _RECORDS).text}")
     outcome = builder.instruction(f"call i64 @{PARALLEL_FOR}(ptr @{name}_chunk, ptr {data}, {arguments})", 0)
@@ -107,7 +107,7 @@ def _records(e: ExpressionEmitter, frame: Frame, record: Record) -> Value:
     """Where the chunks leave their records, one after the other."""
     if not record.on_stack:
         return frame.workspace(e, frame.placement.records)
-    return Value(e.builder.instruction(f"alloca [{record.total} x i8], align 64", 0), INT64)
+    return Value(e.builder.on_stack(f"[{record.total} x i8], align 64"), INT64)
 
 
 def _write_chunk(module: Module, frame: Frame, name: str, nest: Nest, record: Record) -> None:

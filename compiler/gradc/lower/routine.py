@@ -25,7 +25,7 @@ class Routine(FunctionBuilder):
 
     def finished(self) -> str:
         """The text of the function."""
-        body = "\n".join(["entry:", *self.scopes[0].lines, "  ret void"])
+        body = "\n".join([*self.beginning, *self.scopes[0].lines, "  ret void"])
         arguments = ", ".join(f"{kind} {'noalias ' * (kind == 'ptr')}%{name}" for kind, name in self._arguments)
         return f"define internal void @{self.name}({arguments}) #0 {{\n{body}\n}}"
 
@@ -122,7 +122,7 @@ class Routine(FunctionBuilder):
     def panel(self, dtype: DType, count: int) -> str:
         """Room on the stack for ``count`` numbers; asking again gives the same."""
         if self._panel is None:
-            self._panel = self.instruction(f"alloca [{count} x {llvm_type(dtype)}], align 64", 0)
+            self._panel = self.on_stack(f"[{count} x {llvm_type(dtype)}], align 64")
         return self._panel
 
     # ------------------------------------------------------------ vectors

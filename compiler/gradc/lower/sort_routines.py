@@ -126,7 +126,7 @@ class _Argsort:
 
     def _by_counting(self) -> list[Value]:
         r, lanes = self.r, self.lanes
-        keys = r.instruction(f"alloca [{SHORT} x i64], align 64", 0)
+        keys = r.on_stack(f"[{SHORT} x i64], align 64")
         whole = r.rounded_up(self.n, lanes)
 
         def copy(k: Value, _: list[Value]) -> list[Value]:
@@ -178,7 +178,7 @@ class _Argsort:
 
     def _by_digits(self) -> list[Value]:
         r, digits = self.r, self.dtype.itemsize
-        counters = r.instruction(f"alloca [{digits * _DIGIT_VALUES} x i64], align 64", 0)
+        counters = r.on_stack(f"[{digits * _DIGIT_VALUES} x i64], align 64")
         r.module.declare("llvm.memset.p0.i64", "void", ["ptr", "i8", "i64", "i1 immarg"])
         r.line(f"call void @llvm.memset.p0.i64(ptr {counters}, i8 0, i64 {8 * digits * _DIGIT_VALUES}, i1 false)")
 

@@ -82,7 +82,7 @@ class _Writer:
         return self._room(byte_count(tensor))
 
     def _room(self, size: Extent) -> Value:
-        return Value(self.e.builder.instruction(f"alloca [{size} x i8], align 64", 0), INT64, 0)
+        return Value(self.e.builder.on_stack(f"[{size} x i8], align 64"), INT64, 0)
 
     def copy(self, target: Value, source: Value, size: Value) -> None:
         """Move so many bytes."""
@@ -190,7 +190,7 @@ class _LoopWriter:
                 w.copy(w.pointer(final), place, w.bytes_of(final))
 
     def _steps(self) -> None:
-        counter = Value(self.e.builder.instruction("alloca i64, align 8", 0), INT64, 0)
+        counter = Value(self.e.builder.on_stack("i64, align 8"), INT64, 0)
         if self.node.condition is not None:
             self._while(counter)
         else:
@@ -229,8 +229,8 @@ class _LoopWriter:
     def _while(self, counter: Value) -> None:
         builder = self.e.builder
         builder.line(f"store i64 0, ptr {counter.text}")
-        flag = Value(builder.instruction("alloca i8, align 8", 0), INT64, 0)
-        limit = Value(builder.instruction("alloca i64, align 8", 0), INT64, 0)
+        flag = Value(builder.on_stack("i8, align 8"), INT64, 0)
+        limit = Value(builder.on_stack("i64, align 8"), INT64, 0)
 
         def count() -> Value:
             return Value(builder.instruction(f"load i64, ptr {counter.text}", builder.depth), INT64, builder.depth)

@@ -139,6 +139,8 @@ class FunctionBuilder:
         self._shifted: dict[str, tuple[Value, int]] = {}
         self._integers: dict[tuple[str, str, str], Value] = {}
         self.scopes = [Scope(0, "entry", conditional=False)]
+        #: what makes room on the stack
+        self._stack: list[str] = []
 
     # ------------------------------------------------------------ names, lines, scopes
 
@@ -165,6 +167,15 @@ class FunctionBuilder:
         self._count += 1
         name = f"%v{self._count}"
         self.scopes[depth].lines.append(f"  {name} = {text}")
+        return name
+
+    def on_stack(self, kind: str) -> str:
+        """The address of room on the stack for a value of this type, which may say how it is aligned.
+
+        It is made where the function begins, before any jump: only of such room does LLVM make registers.
+        """
+        name = f"%{self.fresh()}"
+        self._stack.append(f"  {name} = alloca {kind}")
         return name
 
     def line(self, text: str) -> None:
@@ -458,11 +469,16 @@ class FunctionBuilder:
 
     # ------------------------------------------------------------ the end
 
+    @property
+    def beginning(self) -> list[str]:
+        """The lines before the first scope's."""
+        return ["entry:", *self._stack]
+
     def finish(self) -> None:
         """Close the function and give it to the module."""
         scope = self.scopes[0]
         scope.complete()
         scope.lines.append("  ret i32 0")
         cold = [line for _, block in self._cold for line in block]
-        body = "\n".join(["entry:", *scope.lines, *cold])
+        body = "\n".join([*self.beginning, *scope.lines, *cold])
         self.module.functions.append(f"define i32 @{self.name}({self._parameters}) {self._attributes}{{\n{body}\n}}")
