@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gradc.ir.algebra import Reindexing, convert, from_linear, guarded, linear_terms, negated, negation
+from gradc.ir.algebra import Reindexing, convert, from_linear, guarded, linear_terms, negated, negation, sum_of
 from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, index, is_apply, load, number
 from gradc.ir.tensor import Compute, Extent, Graph, Input, Tensor, compute
 from gradc.ir.walk import free_indices, graph_order, loads_of
@@ -43,7 +43,7 @@ def update_of(output: Tensor, state: Input) -> Update | None:
     if not isinstance(output, Compute) or output.reducer is not None or not output.rank:
         return None
     cleared: list[Change] = []
-    added: list[Change] = []
+    added: dict[tuple[tuple[int, Scalar], ...], list[Scalar]] = {}
     bases = 0
     for facts, leaf in _terms(output.body, ()):
         if _is_itself(leaf, state):
@@ -53,11 +53,13 @@ def update_of(output: Tensor, state: Input) -> Update | None:
                 return None
             cleared += [Change(place, None) for place in places if place is not None]
         else:
-            change = _addition(output, facts, leaf)
-            if change is None:
+            addition = _addition(output, facts, leaf)
+            if addition is None:
                 return None
-            added.append(change)
-    return Update(state, (*cleared, *added)) if bases else None
+            place, value = addition
+            added.setdefault(tuple(sorted(place.items())), []).append(value)
+    together = [_values(output, dict(place), terms) for place, terms in added.items()]
+    return Update(state, (*cleared, *together)) if bases else None
 
 
 def _terms(scalar: Scalar, facts: tuple[Scalar, ...]) -> Iterator[tuple[tuple[Scalar, ...], Scalar]]:
@@ -109,8 +111,8 @@ def _fixed(bracket: Scalar) -> tuple[int, Scalar] | None:
     return axis.position, rest if sign < 0 else negated(rest)
 
 
-def _addition(output: Compute, facts: Sequence[Scalar], leaf: Scalar) -> Change | None:
-    """A term as values over the axes that its brackets leave free."""
+def _addition(output: Compute, facts: Sequence[Scalar], leaf: Scalar) -> tuple[Place, Scalar] | None:
+    """Where a term is added, and its value over the axes that its brackets leave free."""
     place: dict[int, Scalar] = {}
     rest: list[Scalar] = []
     for fact in facts:
@@ -121,12 +123,21 @@ def _addition(output: Compute, facts: Sequence[Scalar], leaf: Scalar) -> Change 
             rest.append(fact)
     if not place:
         return None
-    free = [axis for axis in range(output.rank) if axis not in place]
-    move = Reindexing({**place, **{axis: index(k) for k, axis in enumerate(free)}})
+    move = Reindexing({**place, **{axis: index(k) for k, axis in enumerate(_free_axes(output, place))}})
     value = move(leaf)
     for fact in reversed(rest):
         value = guarded(move(fact), value)
-    return Change(place, compute([output.shape[axis] for axis in free], convert(value, output.dtype)))
+    return place, convert(value, output.dtype)
+
+
+def _values(output: Compute, place: Place, terms: Sequence[Scalar]) -> Change:
+    """All that is added at one place."""
+    shape = [output.shape[axis] for axis in _free_axes(output, place)]
+    return Change(place, compute(shape, sum_of(*terms, dtype=output.dtype) if len(terms) > 1 else terms[0]))
+
+
+def _free_axes(output: Compute, place: Place) -> list[int]:
+    return [axis for axis in range(output.rank) if axis not in place]
 
 
 # ---------------------------------------------------------------- in a loop's body
