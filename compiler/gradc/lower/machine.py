@@ -11,7 +11,9 @@ from gradc.ir.scalar import BOOL, INT64, DType
 from gradc.lower import mathematics
 from gradc.lower.integer_routines import COMMON_DIVISOR, POWER
 from gradc.lower.loop_calls import LoopCalls
-from gradc.lower.text import FunctionBuilder, Value, intrinsic_suffix, literal, llvm_type
+from gradc.lower.packed_code import Surroundings, packed
+from gradc.lower.straight import RoutineCall
+from gradc.lower.text import FunctionBuilder, Scope, Value, intrinsic_suffix, literal, llvm_type
 from gradc.ops.loops import Loop
 
 _FLOAT_RELATIONS = {
@@ -356,9 +358,20 @@ class Machine:
             self.builder.module.declare(*declaration)
         operands = ", ".join(f"{kind} {{{k}}}" for k in range(len(args)))
         result = self._operation(f"call {routine.kind} @{routine.name}({operands})", dtype, *args)
+        scope = self.builder.scopes[result.depth]
+        scope.calls[result.text] = RoutineCall(name, tuple(arg.text for arg in args), dtype.itemsize)
+        scope.arrange = self._join_lanes
         if routine.position is None:
             return result
         return self._operation(f"extractelement {routine.kind} {{0}}, i32 {routine.position}", dtype, result)
+
+    def _join_lanes(self, scope: Scope) -> None:
+        """Make vectors of a scope's calls for one lane."""
+        builder = self.builder
+        around = Surroundings(
+            builder.module, lambda: builder.fresh("p"), lambda text: builder.aside(scope.depth, text), self.vector_bits
+        )
+        scope.lines[:], scope.label = packed(scope.lines, scope.calls, builder.places, around)
 
     def _formula(self, definition: mathematics.Definition, args: tuple[Value, ...], position: int) -> Value:
         first = args[0]

@@ -179,7 +179,10 @@ class MemoryEmitter(Machine):
         if offset.literal == 0:
             return pointer.text
         kind = memory_type(dtype)
-        return self.builder.instruction(f"getelementptr {kind}, ptr {pointer.text}, i64 {offset.text}", depth)
+        name = self.builder.instruction(f"getelementptr {kind}, ptr {pointer.text}, i64 {offset.text}", depth)
+        base, shift = self.builder.split_offset(offset)
+        self.builder.places[name] = pointer.text, base.text, shift
+        return name
 
     def note_write(self, pointer: Value) -> None:
         """The code at hand writes to this buffer: later reads of it stay behind."""

@@ -79,8 +79,14 @@ class Module:
         """The names declared."""
         return sorted(self._declarations)
 
+    @property
+    def _called(self) -> dict[str, str]:
+        """The helpers that the functions call: lanes that are joined call them no more."""
+        body = "\n".join(self.functions)
+        return {name: text for name, text in self._helpers.items() if f"@{name}(" in body}
+
     def __str__(self) -> str:
-        return self._text([*reversed(self._helpers.values()), *self.functions])
+        return self._text([*reversed(self._called.values()), *self.functions])
 
     def _text(self, functions: Sequence[str], declared: Sequence[str] = ()) -> str:
         """A module of some of the functions, with the declarations that they need."""
@@ -92,9 +98,9 @@ class Module:
 
     def without_helpers(self) -> str:
         """The module with its helpers declared only."""
-        heads = [_INTERNAL.sub(r"declare \1", text.partition("{")[0]) for text in self._helpers.values()]
+        heads = [_INTERNAL.sub(r"declare \1", text.partition("{")[0]) for text in self._called.values()]
         return self._text(self.functions, heads)
 
     def routines(self) -> dict[str, str]:
         """Each helper as a module of its own."""
-        return {name: self._text([_INTERNAL.sub(r"define \1", text)]) for name, text in self._helpers.items()}
+        return {name: self._text([_INTERNAL.sub(r"define \1", text)]) for name, text in self._called.items()}

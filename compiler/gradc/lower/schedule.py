@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gradc.ir.scalar import index, load
 from gradc.ir.tensor import Compute, Graph, Tensor, compute
 from gradc.ir.walk import graph_order
+from gradc.lower.alike import ordered_alike
 from gradc.lower.batches import laid_out, leading_axes, with_own_operands
 from gradc.lower.combined import combine_sums
 from gradc.lower.contractions import fold_scale, vector_products
@@ -60,7 +61,7 @@ def scheduled(
             ordered += statements_of(t, leads.get(t, ()), products.get(t))
         elif isinstance(t, LibraryResult):
             ordered.append(parts.statement(t))
-    functions = divided(written_out(Fusion(ordered, times).tree()))
+    functions = divided(ordered_alike(written_out(Fusion(ordered, times).tree())))
     ordered = [s for items in functions for s in statements(items)]
     needs = storage_needs(functions, graph.outputs)
     needs.kept_axes.update(laid_out(needs.kept_axes, leads, ordered))

@@ -16,6 +16,7 @@ from typing import Any
 
 from gradc.ir.scalar import BOOL, INT64, DType
 from gradc.lower.module import Module, Template, needed_lines
+from gradc.lower.straight import Place, RoutineCall
 
 _TYPES = {
     "f8": "double",
@@ -115,11 +116,17 @@ class Scope:
     remembered: list[tuple[dict[Any, Any], Any]] = field(default_factory=list)
     #: what completes the scope's text before it ends
     closing: list[Callable[[], None]] = field(default_factory=list)
+    #: the calls of elementary functions for one lane in it, by their results
+    calls: dict[str, RoutineCall] = field(default_factory=dict)
+    #: what is done with its lines at the end, if there are such calls
+    arrange: Callable[[Scope], None] | None = None
 
     def complete(self) -> None:
         """Let those who wait for the end of the scope write their code."""
         for action in self.closing:
             action()
+        if self.arrange is not None:
+            self.arrange(self)
 
 
 class FunctionBuilder:
@@ -138,6 +145,8 @@ class FunctionBuilder:
         #: sums of integers: the operand without its literal, and the literal
         self._shifted: dict[str, tuple[Value, int]] = {}
         self._integers: dict[tuple[str, str, str], Value] = {}
+        #: the entries that addresses point to
+        self.places: dict[str, Place] = {}
         self.scopes = [Scope(0, "entry", conditional=False)]
         #: what makes room on the stack
         self._stack: list[str] = []
@@ -181,6 +190,10 @@ class FunctionBuilder:
     def line(self, text: str) -> None:
         """Add a line without a result to the innermost scope."""
         self.scopes[-1].lines.append(f"  {text}")
+
+    def aside(self, depth: int, text: str) -> None:
+        """Add a block out of the way that the scope at ``depth`` leads to."""
+        self._cold.append((depth, [text]))
 
     def copy_bytes(self, target: str, source: str, size: Value) -> None:
         """Copy so many bytes between addresses, in the innermost scope."""

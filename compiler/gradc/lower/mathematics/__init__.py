@@ -103,21 +103,27 @@ def template(definition: Definition, arity: int, itemsize: int, lanes: int, vect
     return formula.template(definition(formula, *[formula.operand(position) for position in range(arity)]))
 
 
+def members(name: str) -> list[str]:
+    """The functions whose results come from the routine of this one, in order."""
+    function = FUNCTIONS[name]
+    if not function.together:
+        return [name]
+    return [other for other, f in FUNCTIONS.items() if f.family is function.family]
+
+
 @lru_cache(maxsize=128)
 def routine(name: str, arity: int, itemsize: int) -> Routine:
     """A function for one lane."""
     function = FUNCTIONS[name]
-    members = {name: function}
-    if function.together:
-        members = {other: f for other, f in FUNCTIONS.items() if f.family is function.family}
+    together = members(name)
     formula = Formula(DOUBLE if itemsize == 8 else SINGLE, 1)
     operands = [Real(formula, f"%x{position}") for position in range(arity)]
     family = function.computed(formula, operands)
-    code = formula.template([family[f.position] for f in members.values()])
-    symbol = f"gradc_{'_'.join(members)}_{formula.suffix}"
-    kind = formula.real if len(members) == 1 else f"<{len(members)} x {formula.real}>"
+    code = formula.template([family[FUNCTIONS[other].position] for other in together])
+    symbol = f"gradc_{'_'.join(together)}_{formula.suffix}"
+    kind = formula.real if len(together) == 1 else f"<{len(together)} x {formula.real}>"
     lines, last = [code.lines], code.results[0]
-    if len(members) > 1:
+    if len(together) > 1:
         last = "poison"
         for position, result in enumerate(code.results):
             lines.append(f"  %r{position} = insertelement {kind} {last}, {formula.real} {result}, i32 {position}")
@@ -125,5 +131,5 @@ def routine(name: str, arity: int, itemsize: int) -> Routine:
     parameters = ", ".join(f"{formula.real} {operand.text}" for operand in operands)
     body = "\n".join([*lines, f"  ret {kind} {last}", code.cold]).replace("#", "").replace("?L", "%entry")
     text = formula.function(f"{kind} @{symbol}({parameters}) #0", symbol, f"{{\nentry:\n{body}\n}}")
-    place = list(members).index(name) if len(members) > 1 else None
+    place = together.index(name) if len(together) > 1 else None
     return Routine(symbol, text, kind, place, code.declarations)
