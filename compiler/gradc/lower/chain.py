@@ -8,6 +8,7 @@ from gradc.config import checking
 from gradc.ir.algebra import product_of, sum_of
 from gradc.ir.tensor import Constant, Graph, Tensor, extent, extent_scalar
 from gradc.lower import calls
+from gradc.lower.blocks import in_blocks
 from gradc.lower.complex_parts import in_parts
 from gradc.lower.counting import cost_of, total_flops
 from gradc.lower.describe import describe
@@ -44,7 +45,7 @@ FEW_OPERATIONS = 5e6
 def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lambda name, graph: None) -> Kernel:
     """Lower a graph of inputs, constants, comprehensions and library calls."""
     declared = graph
-    schedule = scheduled(cut_whole(in_parts(declared)), _functions, observe)
+    schedule = scheduled(cut_whole(in_blocks(in_parts(declared))), _functions, observe)
     parts, tensors, functions, ordered = schedule.parts, schedule.tensors, schedule.functions, schedule.ordered
     needs = schedule.needs
     for items in functions:

@@ -45,8 +45,9 @@ def structured_operations(statement: StructuredStatement) -> float:
 
 
 def step_operations(statement: StructuredStatement) -> float:
-    """The floating-point operations of all its sub-graphs, once each."""
-    return sum(total_flops([program.items])[0] for program in statement.programs)
+    """The floating-point operations of all its sub-graphs, once each; of a block where it runs in blocks."""
+    programs = statement.programs if statement.blocks is None else (statement.blocks.program,)
+    return sum(total_flops([program.items])[0] for program in programs)
 
 
 def cost_of(
@@ -127,6 +128,8 @@ class _Code:
 
 def _code_of(main: Item | None, itemsize: int, vector_bits: int) -> _Code:
     """How the part runs that most of the work is in."""
+    if isinstance(main, StructuredStatement) and main.blocks is not None:
+        return _Code(vector_bits // (8 * itemsize), "")
     if isinstance(main, StructuredStatement):
         return _Code(1, "each step needs the one before" if isinstance(main.node, Loop) else "it has no loop")
     if isinstance(main, Statement):
@@ -177,7 +180,7 @@ class _Operations:
             elif isinstance(item, CallStatement):
                 self._call(item)
             elif isinstance(item, StructuredStatement):
-                self._structured(item)
+                self._structured(item, scopes[-1].times)
             else:
                 self._statement(item, scopes)
 
@@ -212,8 +215,8 @@ class _Operations:
         self.in_products += work
         self._note(statement, work)
 
-    def _structured(self, statement: StructuredStatement) -> None:
-        work = structured_operations(statement)
+    def _structured(self, statement: StructuredStatement, times: int) -> None:
+        work = times * structured_operations(statement)
         self.flops += work
         self._note(statement, work)
 

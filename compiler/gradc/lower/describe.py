@@ -62,6 +62,8 @@ def _structured_name(statement: StructuredStatement) -> str:
             if node.trip is None or node.condition is not None
             else f"loop of {_extent_text(node.trip)} steps{order}"
         )
+    if statement.blocks is not None:
+        return f"block of {statement.blocks.length} examples"
     return "call that is kept whole"
 
 

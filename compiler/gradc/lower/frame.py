@@ -9,6 +9,7 @@ from gradc.ir.scalar import INT64
 from gradc.ir.tensor import Constant, Extent, Input, Tensor
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.memory import Storage
+from gradc.lower.subprograms import Follower
 from gradc.lower.text import FunctionBuilder, Value, literal
 from gradc.lower.tree import Item, statements
 from gradc_runtime.engine import Host
@@ -113,6 +114,8 @@ def mentioned(items: Sequence[Item]) -> Iterator[Tensor]:
     """The tensors that the items read or write."""
     seen: dict[Tensor, None] = {}
     for statement in statements(list(items)):
-        seen[statement.tensor] = None
+        if isinstance(statement, Follower):
+            continue
+        seen.update(dict.fromkeys((statement.tensor, *statement.also_writes)))
         seen.update(dict.fromkeys(statement.reads))
     return iter(seen)

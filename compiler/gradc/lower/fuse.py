@@ -85,7 +85,8 @@ class Fusion:
                     order,
                     statement.descending and statement.first_reduce == depth,
                 )
-                groups.setdefault(group.extent, []).append(group)
+                if not statement.is_in_blocks:  # nothing else is done block by block
+                    groups.setdefault(group.extent, []).append(group)
                 keyed.append(((group.stage, 0, order), group))
             group.members.append(statement)
             group.operations |= statement.operations
@@ -149,6 +150,8 @@ class Fusion:
     def _join(
         self, depth: int, statement: Statement, places: dict[Tensor, _Place], groups: dict[Extent, list[_Group]]
     ) -> _Group | None:
+        if statement.is_in_blocks:
+            return None
         earliest, holders = self._earliest(depth, statement, places)
         descending = statement.descending and statement.first_reduce == depth
         best = None
@@ -173,7 +176,7 @@ class Fusion:
     def _completes(producer: Statement, depth: int, reads: Sequence[tuple[Scalar, ...]]) -> bool:
         if producer.first_reduce <= depth and producer.kind != "scan":
             return False
-        if producer.is_in_strips:
+        if producer.is_in_strips or producer.is_in_blocks:
             return False
         if producer.descending and producer.first_reduce == depth:
             return False
@@ -187,7 +190,7 @@ class Fusion:
         nests = [item for item in nest.items if isinstance(item, Nest)]
         for inner in nests:
             self._mark_unrolled(inner, work)
-        if any(isinstance(item, Statement) and item.is_in_strips for item in nest.items):
+        if any(isinstance(item, Statement) and (item.is_in_strips or item.is_in_blocks) for item in nest.items):
             return
         if isinstance(nest.extent, int) and nest.extent <= UNROLLED_EXTENT and all(n.unrolled for n in nests):
             length = instructions_of(nest.items)

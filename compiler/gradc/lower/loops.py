@@ -316,7 +316,10 @@ class TreeEmitter(LeafEmitter):
             return [finals[copy][k] for k in range(len(phis) // copies) for copy in range(copies)]
 
         flat = [v for s in carried for v, w in zip(starts[s], fresh[s], strict=True) for v in [v] + [w] * (copies - 1)]
-        results = builder.loop(ranged.lower, ranged.upper, flat, body, step=lanes * copies)
+        if ranged.nest.whole and ranged.lower.literal == 0 and ranged.upper.literal == lanes * copies:
+            results = body(ranged.lower, flat)
+        else:
+            results = builder.loop(ranged.lower, ranged.upper, flat, body, step=lanes * copies)
         return {s: self._gathered(s, results[k * copies : (k + 1) * copies]) for k, s in enumerate(carried)}
 
     def _part_vectors(self, ranged: Ranged, starts: dict[Statement, State], lanes: int) -> dict[Statement, State]:

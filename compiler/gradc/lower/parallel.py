@@ -19,10 +19,12 @@ from gradc.ir.scalar import Apply, Index, Load, Scalar, apply, is_apply, number
 from gradc.ir.tensor import Extent, Tensor, extent, extent_scalar
 from gradc.ir.walk import post_order
 from gradc.lower.carried import carried_by, first_totals
+from gradc.lower.counting import structured_operations
 from gradc.lower.fuse import Lifetimes, axis_of_loop
 from gradc.lower.plan import aligned, byte_count
 from gradc.lower.powers import small_power
 from gradc.lower.products import uses_blas
+from gradc.lower.subprograms import StructuredStatement
 from gradc.lower.tree import Item, Nest, Statement, statements
 from gradc_runtime.threads import get_num_threads
 
@@ -76,6 +78,8 @@ def _divides(nest: Nest) -> bool:
 
 def _stands_alone(statement: Statement) -> bool:
     """Whether each iteration of the outermost loop makes entries of its own."""
+    if statement.is_in_blocks:
+        return True
     own = any(isinstance(place, Index) and place.position == 0 for place in statement.target)
     return own and statement.first_reduce > 0 and not uses_blas(statement)
 
@@ -100,7 +104,7 @@ def arrays_of(nest: Nest) -> list[Statement]:
 
 def may_fail(nest: Nest) -> bool:
     """Whether an index that is read from an array may be out of range."""
-    return any(
+    return any(statement.is_in_blocks for statement in statements(nest.items)) or any(
         is_apply(node, "position")
         or (isinstance(node, Load) and any(isinstance(inner, Load) for inner in post_order(list(node.indices))))
         for statement in statements(nest.items)
@@ -145,7 +149,9 @@ def cut_of(nest: Nest) -> Cut:
     entries = sum(prod(e for e in s.tensor.shape if isinstance(e, int)) for s in arrays_of(nest))
     most = MOST_ARRAYS if entries else MOST_CHUNKS
     worth = WORTH + 4 * most * entries * _TRANSFER
-    vectors = all(item.kind != "product" if isinstance(item, Statement) else item.unrolled for item in nest.items)
+    vectors = all(
+        item.kind not in ("product", "library") if isinstance(item, Statement) else item.unrolled for item in nest.items
+    )
     return Cut(tuple(terms), worth, most, vectors)
 
 
@@ -156,6 +162,7 @@ def _work_of(group: Sequence[Statement]) -> int:
     operations += sum(1 + (statement.product is not None) for statement in group if statement.tensor.reducer)
     transfers = sum(isinstance(node, Load) for node in nodes) + sum(statement.kind != "reduce" for statement in group)
     single = sum(map(_is_one_by_one, group))
+    operations += sum(structured_operations(s) for s in group if isinstance(s, StructuredStatement))
     return int(_OPERATION * operations) + _TRANSFER * transfers + _SINGLE * single
 
 
@@ -269,6 +276,10 @@ def _add_copies(nest: Nest, needs: Lifetimes, result: SharedMemory) -> None:
     for statement in statements(nest.items):
         tensor = statement.tensor
         kept = needs.kept_axes.get(tensor)
+        if isinstance(statement, StructuredStatement) and statement.scratch is not None:
+            own[statement.scratch] = aligned(byte_count(statement.scratch))
+        if statement.is_in_blocks:
+            continue
         if kept is not None and statement.first_reduce > 0 and axis_of_loop(statement, 0) not in kept:
             own[tensor] = aligned(byte_count(tensor, kept))
     copies = _copies(list(own.values()))

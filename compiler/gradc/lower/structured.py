@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from gradc.ir.scalar import BOOL, INT64, Size, load
 from gradc.ir.tensor import Call, Cond, Extent, Loop, Tensor
+from gradc.lower.block_graph import last
 from gradc.lower.counting import step_operations
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.frame import moved, strides
 from gradc.lower.memory import Storage
 from gradc.lower.plan import byte_count
-from gradc.lower.subprograms import StructuredStatement, SubProgram, is_small, scratch_bytes
+from gradc.lower.subprograms import Blocks, StructuredStatement, SubProgram, is_small, scratch_bytes
 from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Item, Statement
 from gradc.lower.updates import items_of
@@ -34,6 +35,10 @@ _STEP = 5.0
 def is_long(statement: Statement) -> bool:
     """Whether a statement is a loop that somebody might want to interrupt."""
     node = statement.node if isinstance(statement, StructuredStatement) else None
+    assert node is None or isinstance(statement, StructuredStatement)
+    if isinstance(statement, StructuredStatement) and statement.blocks is not None:
+        count = statement.blocks.count
+        return not isinstance(count, int) or count * step_operations(statement) >= LONG
     if not isinstance(node, Loop):
         return False
     assert isinstance(statement, StructuredStatement)
@@ -42,6 +47,8 @@ def is_long(statement: Statement) -> bool:
     return node.trip * (step_operations(statement) + _STEP) >= LONG
 
 
+#: Where a tensor is: an address, where it lies in order, or with its strides.
+Place = Value | Storage
 WriteItems = Callable[[ExpressionEmitter, Sequence[Item]], None]
 
 
@@ -50,7 +57,9 @@ def write_structured(e: ExpressionEmitter, statement: StructuredStatement, write
     for tensor in (statement.tensor, *statement.also_writes):
         e.note_write(e.storage(tensor).pointer)
     writer = _Writer(e, statement, write)
-    if isinstance(statement.node, Loop):
+    if statement.blocks is not None:
+        writer.blocks(statement.blocks)
+    elif isinstance(statement.node, Loop):
         _LoopWriter(writer, statement.node).write()
     elif isinstance(statement.node, Cond):
         writer.branch()
@@ -94,9 +103,9 @@ class _Writer:
     def run(
         self,
         number: int,
-        inputs: Sequence[Value],
-        outputs: Sequence[Value],
-        written: Sequence[Value],
+        inputs: Sequence[Place],
+        outputs: Sequence[Place],
+        written: Sequence[Place],
         last: Callable[[ExpressionEmitter], None] = lambda inner: None,
     ) -> None:
         """A sub-graph, given where its inputs are and where its outputs go; ``written`` changes from run to run."""
@@ -107,12 +116,13 @@ class _Writer:
             inner.fused = program.fused
         inner.know_writes_of(e)
         places = zip((*program.graph.inputs, *program.graph.outputs), (*inputs, *outputs), strict=True)
-        for tensor, pointer in places:
-            inner.store_at(tensor, Storage(pointer, strides(inner, tensor, range(tensor.rank))))
+        for tensor, place in places:
+            whole = place if isinstance(place, Storage) else Storage(place, strides(inner, tensor, range(tensor.rank)))
+            inner.store_at(tensor, whole)
         for constant in program.constants:
             inner.store_at(constant, e.storage(constant))
-        for pointer in written:
-            inner.note_write(pointer)
+        for place in written:
+            inner.note_write(place.pointer if isinstance(place, Storage) else place)
         self._place_intermediate(inner, number, program)
         self.write_items(inner, program.items)
         last(inner)
@@ -134,6 +144,54 @@ class _Writer:
     def inline(self, number: int, arguments: Sequence[Tensor]) -> None:
         """A sub-graph from operands to results."""
         self.run(number, [self.pointer(t) for t in arguments], [self.pointer(t) for t in self.statement.results], [])
+
+    def entry(self, tensor: Tensor, position: Value, stride: Value) -> Value:
+        """The address of the entry at a position along an axis."""
+        builder = self.e.builder
+        size = builder.multiply_integers(stride, literal(tensor.dtype.itemsize, INT64))
+        return moved(builder, self.pointer(tensor), builder.multiply_integers(position, size))
+
+    def blocks(self, blocks: Blocks) -> None:
+        """The block whose number is the index of the loop around; all at once, where there are too few for a block."""
+        e, builder = self.e, self.e.builder
+        if is_long(self.statement):
+            look_for_signals(e)
+        length = literal(blocks.length, INT64)
+        if blocks.whole is None:
+            self._block(blocks, length)
+            return
+        extent = e.extent(blocks.extent)
+        enough = builder.instruction(f"icmp sge i64 {extent.text}, {length.text}", extent.depth)
+        holds = Value(enough, BOOL, extent.depth)
+
+        def block() -> list[Value]:
+            self._block(blocks, length)
+            return []
+
+        def whole() -> list[Value]:
+            self.inline(1, self.statement.operands)
+            return []
+
+        builder.branch(holds, block, [])
+        builder.branch(e.complement(holds), whole, [])
+
+    def _block(self, blocks: Blocks, length: Value) -> None:
+        e, statement = self.e, self.statement
+        last_one = e.builder.subtract_integers(e.extent(blocks.extent), length)
+        first = e.builder.minimum_integers(e.builder.multiply_integers(e.indices[0], length), last_one)
+
+        def part(tensor: Tensor, axis: int | None) -> Storage:
+            storage = e.storage(tensor)
+            if axis is None:
+                return storage
+            stride = storage.strides[axis]
+            assert stride is not None
+            order = last(storage.strides, axis)
+            return Storage(self.entry(tensor, first, stride), tuple(storage.strides[k] for k in order))
+
+        inputs = [part(t, axis) for t, axis in zip(statement.operands, blocks.operand_axes, strict=True)]
+        outputs = [part(t, axis) for t, axis in zip(statement.results, blocks.result_axes, strict=True)]
+        self.run(0, inputs, outputs, outputs)
 
     def branch(self) -> None:
         """One of two sub-graphs."""
@@ -236,7 +294,7 @@ class _LoopWriter:
             return Value(builder.instruction(f"load i64, ptr {counter.text}", builder.depth), INT64, builder.depth)
 
         def going() -> Value:
-            places = [counter, *self.now, *map(self.w.pointer, self.captured)]
+            places: list[Place] = [counter, *self.now, *map(self.e.storage, self.captured)]
             self.w.run(1, places, [flag], [counter, *self.now, flag])
             byte = builder.instruction(f"load i8, ptr {flag.text}", builder.depth)
             return Value(builder.instruction(f"icmp ne i8 {byte}, 0", builder.depth), BOOL, builder.depth)
@@ -275,14 +333,14 @@ class _LoopWriter:
     def _step(self, counter: Value, position: Value) -> None:
         w, body = self.w, self.body
         slices = [self._slice(t, position) for t in self.sequences]
-        places = dict(self.following)
+        places: dict[int, Place] = dict(self.following)
         places |= {at: self._slice(t, position) for at, t in zip(body.stacked, self.stacks, strict=True)}
-        inputs = [counter, *self.now, *slices, *map(w.pointer, self.captured)]
+        inputs: list[Place] = [counter, *self.now, *slices, *map(self.e.storage, self.captured)]
         outputs = [places[k] for k in range(len(self.outputs))]
         w.run(0, inputs, outputs, [counter, *self.now, *outputs], self._write_changes)
         for k, at in body.whole.items():
             if k not in body.in_place:
-                w.copy(self.now[k], self.following[at], w.bytes_of(self.finals[k]))
+                w.copy(self.now[k], self.following[at], w.bytes_of(self.outputs[at]))
 
     def _write_changes(self, inner: ExpressionEmitter) -> None:
         """What few entries of a state become, written into it."""
@@ -293,11 +351,11 @@ class _LoopWriter:
                 inner.store_at(stand_in, inner.storage(state))
                 self.w.write_items(inner, [item])
 
-    def _slice(self, tensor: Tensor, position: Value) -> Value:
+    def _slice(self, tensor: Tensor, position: Value) -> Storage:
         """Where the part of a sequence for one step is."""
-        builder = self.e.builder
-        size = self.e.extent(byte_count(tensor, range(1, tensor.rank)))
-        return moved(builder, self.w.pointer(tensor), builder.multiply_integers(position, size))
+        (step, *others) = self.e.storage(tensor).strides
+        assert step is not None
+        return Storage(self.w.entry(tensor, position, step), tuple(others))
 
 
 def look_for_signals(e: ExpressionEmitter) -> None:

@@ -12,9 +12,10 @@ from functools import cached_property
 
 import numpy as np
 
+from gradc.ir.algebra import floor_divide, substitute, sum_of
 from gradc.ir.intern import digest_of
-from gradc.ir.scalar import TRUE, DType, Scalar, number
-from gradc.ir.tensor import Constant, Extent, Graph, Loop, MultiNode, Shape, Tensor
+from gradc.ir.scalar import TRUE, DType, Scalar, apply, number
+from gradc.ir.tensor import Call, Constant, Extent, Graph, Loop, MultiNode, Shape, Tensor, extent, extent_scalar
 from gradc.ir.text import sub_graphs
 from gradc.lower.contraction import Fused
 from gradc.lower.fused import fused_additions
@@ -25,7 +26,9 @@ from gradc.lower.tree import Item, Statement
 from gradc.lower.updates import Rewritten, rewritten
 
 #: Results of at most this many bytes are kept on the stack, where LLVM makes registers of them.
-ON_STACK = 512
+ON_STACK = 2048
+#: The policy of calls whose examples are independent of each other, see `gradc.lower.blocks`.
+IN_BLOCKS = "in blocks"
 _BYTE = np.dtype(np.uint8)
 
 
@@ -66,6 +69,42 @@ class SubProgram:
         return SubProgram(whole, schedule, plan(schedule.functions, chosen, needs.kept_axes), small)
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """How something is done for independent examples, block by block; the last block ends with the last example."""
+
+    #: examples, and how many are in a block
+    extent: Extent
+    length: int
+    program: SubProgram
+    #: all of it at once, for fewer examples than a block has, where their number is known when it runs
+    whole: SubProgram | None
+    #: the axis of each operand and result that the program has last; None of what all examples have in common
+    operand_axes: tuple[int | None, ...]
+    result_axes: tuple[int | None, ...]
+
+    @property
+    def count(self) -> Extent:
+        """How many blocks there are."""
+        raised = sum_of(extent_scalar(self.extent), self.length - 1)
+        return extent(floor_divide(raised, number(self.length)))
+
+    @property
+    def programs(self) -> tuple[SubProgram, ...]:
+        """That of a block, and the other one."""
+        return (self.program,) if self.whole is None else (self.program, self.whole)
+
+    @property
+    def scratch_bytes(self) -> Extent:
+        """The bytes that they keep: the other one for few examples."""
+        total = aligned(self.program.layout.total)
+        if self.whole is None:
+            return total
+        few = apply("minimum", extent_scalar(self.extent), number(self.length))
+        most = substitute(extent_scalar(aligned(self.whole.layout.total)), {extent_scalar(self.extent): few})
+        return plus(total, extent(most))
+
+
 @dataclass(eq=False)
 class StructuredStatement(Statement):
     """A loop, a branch or a kept call as a statement."""
@@ -81,6 +120,13 @@ class StructuredStatement(Statement):
     steps: Rewritten | None = None
     #: memory for outputs of that body that are not small, by position
     beside: Mapping[int, Tensor] = field(default_factory=dict)
+    #: of a call that runs in blocks: how; the loop over the blocks is around the statement
+    blocks: Blocks | None = None
+
+    @property
+    def is_in_blocks(self) -> bool:
+        """Whether the loop around it is over blocks of examples."""
+        return self.blocks is not None
 
     @property
     def reads(self) -> dict[Tensor, list[tuple[Scalar, ...]]]:
@@ -118,6 +164,7 @@ class StructuredCall:
     steps: Rewritten | None
     beside: Mapping[int, LibraryResult]
     operands: tuple[int | Tensor, ...]
+    blocks: Blocks | None = None
 
     @cached_property
     def made(self) -> tuple[LibraryResult, ...]:
@@ -131,13 +178,19 @@ class StructuredCall:
 
     def statement(self, result: LibraryResult, operands: tuple[Tensor, ...]) -> Statement:
         """The statement that gives a result."""
-        common = ((), (number(0),) * result.rank, number(0), TRUE, 0)
+        place = (number(0),) * result.rank
         if result is not self.results[0]:
-            return Follower(result, "library", *common, leader=self.results[0])  # type: ignore[arg-type]
+            return Follower(result, "library", (), place, number(0), TRUE, 0, leader=self.results[0])  # type: ignore[arg-type]
+        around = () if self.blocks is None else (self.blocks.count,)
         return StructuredStatement(
             result,  # type: ignore[arg-type]
             "library",
-            *common,
+            around,
+            place,
+            number(0),
+            TRUE,
+            len(around),
+            blocks=self.blocks,
             node=self.node,
             programs=self.programs,
             operands=operands,
@@ -166,21 +219,24 @@ def cut_whole(graph: Graph) -> CutGraph:
 
 def structured_call(node: MultiNode, operands: tuple[int | Tensor, ...], number_of: int) -> StructuredCall:
     """The plan of a loop, a branch or a kept call."""
+    from gradc.lower.blocks import blocks_of
+
+    blocks = blocks_of(node.graph) if isinstance(node, Call) and node.policy == IN_BLOCKS else None
     times = 1.0
     if isinstance(node, Loop):
-        times = float(node.trip) if isinstance(node.trip, int) else _MANY
+        times = float(node.trip) if isinstance(node.trip, int) else MANY
     body = rewritten(node.body, node.state_count) if isinstance(node, Loop) else None
     graphs = sub_graphs(node) if body is None else (body.graph, *sub_graphs(node)[1:])
-    programs = tuple(SubProgram.of(graph, times) for graph in graphs)
+    programs = tuple(SubProgram.of(graph, times) for graph in graphs) if blocks is None else blocks.programs
     results = tuple(
         _made(f"{type(node).__name__.lower()} {number_of}.{k}", r.shape, r.dtype, node.digest, k)
         for k, r in enumerate(node.results)
     )
-    total = scratch_bytes(programs)
+    total = scratch_bytes(programs) if blocks is None else blocks.scratch_bytes
     scratch = None if total == 0 else _made(f"scratch {number_of}", (total,), _BYTE, node.digest, len(results))
     aside = {} if body is None else _kept_aside(body, programs[0].graph)
     beside = {k: _made(f"next {number_of}.{k}", t.shape, t.dtype, node.digest, -1 - k) for k, t in aside.items()}
-    return StructuredCall(node, programs, results, scratch, body, beside, operands)
+    return StructuredCall(node, programs, results, scratch, body, beside, operands, blocks)
 
 
 def _kept_aside(body: Rewritten, graph: Graph) -> dict[int, Tensor]:
@@ -196,7 +252,7 @@ def is_small(tensor: Tensor) -> bool:
 
 
 #: What the trips of a loop that ends by a condition, or after a symbolic number of steps, count as.
-_MANY = 1000.0
+MANY = 1000.0
 
 
 def scratch_bytes(programs: Sequence[SubProgram]) -> Extent:

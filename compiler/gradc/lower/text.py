@@ -82,6 +82,8 @@ class Value:
         """The value without its step."""
         if self.step is None:
             return self
+        if self.text.isdecimal():
+            return literal(int(self.text), self.dtype)
         return Value(self.text, self.dtype, self.depth, self.lanes, self.literal)
 
 

@@ -72,6 +72,11 @@ class Statement:
         return self.product is not None and self.product.strip is not None
 
     @property
+    def is_in_blocks(self) -> bool:
+        """Whether the loop around it is over blocks of what it does."""
+        return False
+
+    @property
     def depth(self) -> int:
         """How many loops are around it."""
         return len(self.extents)
@@ -86,6 +91,8 @@ class Nest:
     items: list[Item] = field(default_factory=list)
     descending: bool = False
     unrolled: bool = False
+    #: whether its vectors are written one after the other, without a jump
+    whole: bool = False
     #: whether several threads share its iterations, see `gradc.lower.parallel`
     shared: bool = False
     #: how many iterations run at a time, known once the code is written

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from gradc.ir.algebra import Reindexing, convert, from_linear, guarded, linear_terms, negated, negation, sum_of
 from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, index, is_apply, load, number
@@ -59,7 +60,21 @@ def update_of(output: Tensor, state: Input) -> Update | None:
             place, value = addition
             added.setdefault(tuple(sorted(place.items())), []).append(value)
     together = [_values(output, dict(place), terms) for place, terms in added.items()]
-    return Update(state, (*cleared, *together)) if bases else None
+    found = Update(state, (*cleared, *together))
+    return found if bases and _part(found) <= 1 else None
+
+
+def _part(update: Update) -> float:
+    """The part of its state that an update touches, entries that it touches twice counting twice."""
+    shape, total = update.state.shape, 0.0
+    for change in update.changes:
+        extents = [shape[axis] for axis in change.place]
+        total += 1 / prod(float(e) if isinstance(e, int) and e else _MANY for e in extents)
+    return total
+
+
+#: What a symbolic extent counts as.
+_MANY = 1e6
 
 
 def _terms(scalar: Scalar, facts: tuple[Scalar, ...]) -> Iterator[tuple[tuple[Scalar, ...], Scalar]]:

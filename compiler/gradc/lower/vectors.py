@@ -62,6 +62,8 @@ def vector_plan(ranged: Ranged, vector_bits: int) -> tuple[int, int]:
         return 1, 1
     lanes = vector_bits // (8 * width)
     extent = nest.extent
+    if nest.whole and isinstance(extent, int) and lanes > 1 and extent % lanes == 0:
+        return lanes, extent // lanes
     if isinstance(extent, int) and _is_short(extent, lanes):
         return 1, 1
     return lanes, _copies(extent, lanes, weight, bool(ranged.carried), vector_bits)
@@ -73,6 +75,11 @@ def obstacle(nest: Nest, vector_bits: int) -> str:
     if not why_not and isinstance(nest.extent, int) and _is_short(nest.extent, vector_bits // (8 * width)):
         return "the loop is short"
     return why_not
+
+
+def is_vector_code(nest: Nest) -> bool:
+    """Whether nothing is in the way of vectors in an innermost loop."""
+    return not _examined(nest)[0]
 
 
 def _examined(nest: Nest) -> tuple[str, int, float]:
@@ -171,6 +178,8 @@ def _order_matters(statement: Statement, nest: Nest) -> str:
         return f"a running {reducer} goes in order"
     if statement.kind == "product":
         return "a matrix product is called in it"
+    if statement.kind == "library":
+        return "what it calls takes one at a time"
     if statement.kind == "accumulate" and not _adds_along(statement, nest.depth):
         return "iterations may add to the same entry"
     carried = statement.kind == "reduce" and statement.first_reduce <= nest.depth
