@@ -16,7 +16,7 @@ import pytest
 
 import gradc
 from gradc.errors import TraceError
-from gradc.ir.tensor import MultiNode
+from gradc.ir.tensor import Loop, MultiNode
 from gradc.ir.walk import graph_order
 from gradc.trace import trace
 from gradc.trace.staging.source import staged_code
@@ -1216,6 +1216,44 @@ def test_loops_in_loops_are_not_written_out_whole() -> None:
     graph = trace(function, [0.5]).graph
     assert len(graph_order(graph.outputs)) < 200
     assert gradc.jit(function)(0.5) == pytest.approx(function(0.5), rel=1e-12)
+
+
+def warped(c):
+    """Dynamic time warping."""
+    n, m = c.shape
+    d = np.full((n + 1, m + 1), np.inf)
+    d[0, 0] = 0.0
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            d[i, j] = abs(c[i - 1, j - 1]) + min(d[i - 1, j], d[i, j - 1], d[i - 1, j - 1])
+    return d[n, m]
+
+
+def test_a_table_of_any_size_is_a_program_of_one_size() -> None:
+    """An outer loop whose inner loop is one node is one too, though it has few trips."""
+    sizes = [len(graph_order(trace(warped, [np.ones(shape)]).outputs)) for shape in ((30, 40), (60, 50))]
+    assert sizes[0] == sizes[1] < 100
+    c = np.cos(np.arange(1500.0) ** 2).reshape(30, 50)
+    np.testing.assert_allclose(gradc.jit(warped)(c), warped(c), rtol=1e-12)
+
+
+def test_trips_that_write_are_not_written_out_for_long() -> None:
+    def smooth(x, a):
+        y = np.zeros_like(x)
+        y[0] = x[0]
+        count = 0
+        for i in range(1, len(x)):
+            y[i] = a * x[i] + (1 - a) * y[i - 1]
+        for k in range(len(x)):
+            y[k] = y[k] + k
+            count += 1
+        return y, np.zeros(count)
+
+    x = np.sin(np.arange(30.0))
+    graph = trace(smooth, [x, 0.3]).graph
+    assert [node.trip for node in graph_order(graph.outputs) if isinstance(node, Loop)] == [28]
+    for found, wanted in zip(gradc.jit(smooth)(x, 0.3), smooth(x, 0.3), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-13)
 
 
 @pytest.mark.usefixtures("plain_kernels")

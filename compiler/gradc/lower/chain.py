@@ -40,6 +40,8 @@ TINY = 32
 LONG_TEXT = 100
 #: ... if a call does less than this outside of products, which have code of their own: a few milliseconds at most.
 FEW_OPERATIONS = 5e6
+#: Lines from which on code stays plain: making it good would keep the compiler busy for many seconds.
+ENDLESS_TEXT = 30_000
 
 
 def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lambda name, graph: None) -> Kernel:
@@ -82,8 +84,10 @@ def _compiled(
 ) -> LoadedKernel:
     """The module as machine code: a long one, where that is allowed, with plain code first and good code later."""
     text = module.without_helpers()
-    in_two_steps = in_two_steps and level == NORMAL and text.count("\n") > LONG_TEXT and not checking()
-    object_code = engine().compile(text, FAST_TO_COMPILE if in_two_steps else level)
+    lines = text.count("\n")
+    in_two_steps = in_two_steps and level == NORMAL and LONG_TEXT < lines < ENDLESS_TEXT and not checking()
+    is_plain = in_two_steps or lines >= ENDLESS_TEXT
+    object_code = engine().compile(text, FAST_TO_COMPILE if is_plain else level)
     constants = [c.value for c in placement.constants]
     loaded = LoadedKernel(object_code, signature, constants, module.declarations, module.routines())
     if in_two_steps:

@@ -65,6 +65,8 @@ class Trace:
         self.volatile = False
         #: how often the body that runs is written out by the plain loops around it
         self.repeats = 1
+        #: how many plain loops over fixed ranges have become a node
+        self.rolled = 0
         #: the bodies of loops and branches that are being run, innermost last
         self.bodies: list[Body] = []
         #: the functions with derivative rules whose rules are being run, innermost last

@@ -7,8 +7,10 @@ goes as in Python. Else branches and loops become nodes of the graph.
 from __future__ import annotations
 
 import builtins
+import dis
 import functools
 import operator
+import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +18,7 @@ from typing import Any
 from gradc.trace import control
 from gradc.trace.arrays.known import known_value, reaches_unknown
 from gradc.trace.arrays.tracer import TracedArray, size_expression
-from gradc.trace.context import active_trace, current_body, trace_error
+from gradc.trace.context import active_trace, current_body, current_trace, trace_error
 from gradc.trace.elements.elementwise import truth
 from gradc.trace.staging.choice import Block, staged_choice
 from gradc.trace.staging.loops import Names, StagedLoop
@@ -28,6 +30,12 @@ ROLLED = 100
 NESTED = 400
 #: A loop over a fixed range of at most so many trips is written out trip by trip, also where a traced condition ends it.
 UNROLLED = 16
+#: The rest of a loop over a fixed range is one node where its trips would make more nodes than this ...
+COSTLY = 1000
+#: ... or than this if they write to arrays: what is written bit by bit gets ever more expensive to read.
+COSTLY_WRITES = 60
+#: After so many trips it is known what one costs.
+_TRIED = 2
 
 
 def decided(value: Any) -> bool | TracedArray:
@@ -186,6 +194,13 @@ def _is_unknown(value: Any) -> bool:
     return size_expression(value.tensor) is None and known_value(value) is None
 
 
+@functools.lru_cache(maxsize=256)
+def _writes(code: types.CodeType) -> bool:
+    """Whether entries are assigned to in some code, or in a function inside it."""
+    inner = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    return any(i.opname == "STORE_SUBSCR" for i in dis.get_instructions(code)) or any(map(_writes, inner))
+
+
 class _Loop:
     """A loop of the user's, in the middle of its run."""
 
@@ -205,6 +220,16 @@ class _Loop:
     def may_end(self) -> bool:
         """Whether there is a break or return in it."""
         return self._flag is not None
+
+    def writes(self) -> bool:
+        """Whether there are assignments to entries in it."""
+        return any(_writes(function.__code__) for function in self._functions)
+
+    def counts(self, item: Any) -> bool:
+        """Whether it carries Python ints, other than its item: made one node, it would turn them into traced numbers."""
+        names = _variables(self._carried, self._functions)
+        values = [read(cell) for name, cell in cells_of(self._functions, names).items() if name in self._rebound]
+        return any(isinstance(value, int) and value is not item for value in values)
 
     def ended(self) -> bool | TracedArray:
         """Whether a break or return has come."""
@@ -262,13 +287,20 @@ def iterated_over(iterable: Any, body: Callable[[Any], None], *names: Any) -> No
 
 
 def _one_by_one(loop: _Loop, iterable: Any, body: Callable[[Any], None]) -> None:
-    """Go through the trips until the loop ends, or a traced condition may have ended it."""
-    for item in iterable:
+    """Go through the trips until the loop ends, a traced condition may have ended it, or it turns out to be costly."""
+    for place, item in enumerate(iterable):
         ended = loop.ended()
         if not isinstance(ended, TracedArray):
             if ended:
                 return
+            before = _made()
             body(item)
+            if (
+                place < _TRIED
+                and _is_costly(loop, iterable, place, item, before)
+                and _rolled(loop, body, iterable[place + 1 :])
+            ):
+                return
         elif isinstance(iterable, range) and _rest(loop, body, range(item, iterable.stop, iterable.step)):
             return
         else:
@@ -339,6 +371,21 @@ def _written_out(iterable: Any) -> Iterator[None]:
         trace.repeats = before
 
 
+def _made() -> tuple[int, int]:
+    """How many nodes there are in the trace that is under way, and how many loops over fixed ranges have become one."""
+    trace = active_trace()
+    return (0, 0) if trace is None else (len(trace.lines), trace.rolled)
+
+
+def _is_costly(loop: _Loop, iterable: Any, place: int, item: Any, before: tuple[int, int]) -> bool:
+    """Whether the trips after one that has just been written out should not be."""
+    left = _trips(iterable) - place - 1
+    if left < 4 or active_trace() is None or loop.counts(item):
+        return False
+    nodes, rolled = (after - earlier for after, earlier in zip(_made(), before, strict=True))
+    return rolled > 0 or nodes * left > (COSTLY_WRITES if loop.writes() else COSTLY)
+
+
 def _rolled(loop: _Loop, body: Callable[[Any], None], iterable: Any) -> bool:
     """Whether the loop could be made one node; if not, nothing has happened."""
     if active_trace() is None or loop.may_end:
@@ -356,4 +403,5 @@ def _as_node(staged: StagedLoop, trips: int) -> bool:
         staged.run(lambda init: control.fori_loop(0, trips, lambda k, state: staged.step(state, k), init))
     except Exception:
         return False
+    current_trace().rolled += 1
     return True
