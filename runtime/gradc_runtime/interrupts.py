@@ -12,7 +12,7 @@ from typing import NoReturn
 
 #: Symbols of these functions in generated code begin with this.
 PREFIX = "gradc_python_"
-INTERRUPTED = 4
+INTERRUPTED = 7
 #: Take the lock, run the handlers of signals (not 0: one has raised something), give the lock back.
 FUNCTIONS = ("PyGILState_Ensure", "PyErr_CheckSignals", "PyGILState_Release")
 

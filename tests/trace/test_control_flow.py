@@ -249,3 +249,16 @@ def test_what_is_not_told_of_loops_is_said(what: str) -> None:
     formula = gradc.grad(lambda x: gradc.fori_loop(0, 3, lambda i, s: s * abs(x), x)).formula()
     with pytest.raises(ArgumentError, match=r"loop|control structure"):
         getattr(formula, what)()
+
+
+@pytest.mark.parametrize("upper", [2.5, np.ones(2), "3"], ids=str)
+def test_bounds_are_integers(upper: Any) -> None:
+    with pytest.raises(DTypeError, match="fori_loop goes from one integer to another: upper is"):
+        gradc.jit(lambda x: gradc.fori_loop(0, upper, lambda i, s: s + x, x))(1.0)
+
+
+def test_a_traced_bound_is_an_integer() -> None:
+    total = gradc.jit(lambda n: gradc.fori_loop(0, n, lambda i, s: s + i, 0))
+    assert total(5) == 10
+    with pytest.raises(DTypeError, match="upper is float64 of shape"):
+        total(5.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -185,7 +186,7 @@ def _trip(sequences: Sequence[TracedArray], paths: Sequence[str], length: Any) -
 
 def fori_loop(lower: Any, upper: Any, function: Callable[..., Any], init: Any) -> Any:
     """``for i in range(lower, upper): x = function(i, x)``, as one node."""
-    first, last = _bound(lower), _bound(upper)
+    first, last = _bound("lower", lower), _bound("upper", upper)
     if first is None or last is None:
         return _dynamic_for(lower, upper, function, init)
     begin, end = (lift(_size(v)) for v in (first, last))
@@ -211,11 +212,21 @@ def _counted(function: Callable[..., Any], begin: TracedArray, length: Any, init
     return rebuilt(carry.tree, results_of(node), [leaf.weak for leaf in carry.leaves])
 
 
-def _bound(value: Any) -> Extent | None:
-    """A bound that is known while tracing, or an expression over named sizes."""
+def _bound(name: str, value: Any) -> Extent | None:
+    """A bound that is known while tracing, or an expression over named sizes; None for one that is computed."""
     if isinstance(value, TracedArray):
+        if value.extents or value.dtype.kind not in "iu":
+            raise dtype_error(
+                f"fori_loop goes from one integer to another: {name} is {value.dtype} of shape {value.shape}; "
+                f"use {name}.astype(int)"
+            )
         return size_expression(value.tensor)
-    return int(value)
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise dtype_error(
+            f"fori_loop goes from one integer to another: {name} is {value!r:.80}; use int(...)"
+        ) from None
 
 
 def _dynamic_for(lower: Any, upper: Any, function: Callable[..., Any], init: Any) -> Any:
