@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from gradc.errors import ArgumentError
 from gradc.ir.conjugates import has_complex_numbers
-from gradc.ir.scalar import TRUE, Load, Size
-from gradc.ir.tensor import Call, Compute, Constant, Extent, Graph, Input, MultiNode, Tensor, extent_scalar
+from gradc.ir.scalar import TRUE, Load, Number, Size
+from gradc.ir.tensor import (
+    Compute,
+    Constant,
+    Extent,
+    Extern,
+    Graph,
+    Input,
+    Loop,
+    MultiNode,
+    Projection,
+    Tensor,
+    extent_scalar,
+)
 from gradc.ir.walk import graph_order, post_order
 from gradc.ops.extern import spelled_out
 from gradc.present.c_source_scalars import HELPERS, Body, literal, type_of
+from gradc.present.c_source_structured import write_structured
 from gradc.present.signature import Signature
 
 _ACCUMULATORS = {
     "sum": "sum", "prod": "product", "max": "largest", "min": "smallest", "argmax": "place", "argmin": "place",
     "any": "found", "all": "holds",
 }  # fmt: skip
+#: Arrays of more entries are allocated.
+_LARGEST_ON_STACK = 1024
 _KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while bool size_t "
@@ -45,16 +61,19 @@ class Writer:
         self._graph, self._signature = graph, signature
         self._sizes = sorted({s.name for t in graph.inputs for e in t.shape for s in _sizes(e)})
         self._taken = {*_KEYWORDS, *HELPERS, *self._sizes}
-        self._names: dict[Tensor, str] = {}
+        self.names: dict[Tensor, str] = {}
         for tensor, path in zip(graph.inputs, signature.inputs, strict=True):
-            self._names[tensor] = self.free(re.sub(r"\W+", "_", path).strip("_") or "x")
+            self.names[tensor] = self.free(re.sub(r"\W+", "_", path).strip("_") or "x")
         self._helpers: set[str] = set()
-        self._lines: list[str] = []
-        self._allocated: list[str] = []
+        self.lines: list[str] = []
+        self.allocated: list[str] = []
+        self._uses_heap = False
+        has_loops = any(isinstance(node, Loop) for node in graph_order(graph.outputs))
+        self._temporary = "v" if has_loops else "t"  # t is the number of a step
 
     def source(self, formula: str) -> str:
         """The whole text."""
-        inputs = dict(self._names)
+        inputs = dict(self.names)
         count = len(self._graph.outputs)
         outs = ["out"] if count == 1 else [f"out_{k}" for k in range(count)]
         self._taken.update(outs)
@@ -64,11 +83,11 @@ class Writer:
         for tensor, out in zip(self._graph.outputs, outs, strict=True):
             if targets.get(tensor) != out:
                 self._copy(tensor, out)
-        self._lines += [f"free({name});" for name in reversed(self._allocated)]
+        self.lines += [f"free({name});" for name in reversed(self.allocated)]
         parameters = [f"size_t {name}" for name in self._sizes]
         parameters += [_parameter(t, inputs[t], "const ") for t in self._graph.inputs]
         parameters += [f"{type_of(t)} *{out}" for t, out in zip(self._graph.outputs, outs, strict=True)]
-        body = "\n".join(f"    {line}" if line else "" for line in self._lines)
+        body = "\n".join(f"    {line}" if line else "" for line in self.lines)
         helpers = [text for name, text in HELPERS.items() if name in self._helpers]
         comment = _comment(formula)
         head = f"void {self._signature.name}({', '.join(parameters)}) {{"
@@ -83,7 +102,8 @@ class Writer:
         wanted += ["stddef.h"]
         types = texts + " ".join(type_of(t) for t in (*self._graph.inputs, *self._graph.outputs))
         wanted += ["stdint.h"] if re.search(r"int\d\d_t", types) else []
-        wanted += ["stdlib.h"] if self._allocated else []
+        wanted += ["stdlib.h"] if self.allocated or self._uses_heap else []
+        wanted += ["string.h"] if "memcpy(" in body else []
         if "bool" in types and "stdbool.h" not in wanted:
             wanted.insert(1, "stdbool.h")
         return [f"#include <{name}>" for name in wanted]
@@ -108,36 +128,98 @@ class Writer:
     # ------------------------------------------------------------ nodes
 
     def _node(self, node: Any, targets: dict[Tensor, str]) -> None:
-        if isinstance(node, Input):
+        if isinstance(node, Input | Projection):
             return
         if isinstance(node, Compute):
             self._compute(node, targets.get(node))
         elif isinstance(node, Constant):
-            name = self._names[node] = self.free("data")
+            name = self.names[node] = self.free("data")
             values = ", ".join(literal(v, node.dtype.kind) for v in node.value.ravel().tolist())
-            self._lines.append(f"static const {type_of(node)} {name}[] = {{{values}}};")
+            self.lines.append(f"static const {type_of(node)} {name}[] = {{{values}}};")
+        elif isinstance(node, Extern):
+            raise ArgumentError(f"{node.name} has no C source: it is a library call; formula.numpy() may have it")
         elif isinstance(node, MultiNode):
-            what = getattr(node, "name", type(node).__name__.lower())
-            if isinstance(node, Call):
-                what = f"call ({node.policy})"
-            raise ArgumentError(
-                f"{what} has no C source: it is a library call or a control structure; formula.numpy() may have it"
-            )
+            write_structured(self, node)
+
+    def body(self, graph: Graph, given: Mapping[Tensor, str]) -> list[str]:
+        """The statements of a sub-graph whose inputs have these names; the names of its outputs."""
+        outer = self.names
+        self.names = {**outer, **given}
+        for node in graph_order(graph.outputs):
+            if node not in given:
+                self._node(node, {})
+        results = [self.names[t] for t in graph.outputs]
+        self.names = outer
+        return results
+
+    @contextmanager
+    def indented(self) -> Iterator[None]:
+        """What is written inside stands one level deeper; what it allocates is freed at its end."""
+        lines, allocated = self.lines, self.allocated
+        self.lines, self.allocated = [], []
+        yield
+        own = [*self.lines, *[f"free({name});" for name in reversed(self.allocated)]]
+        self._uses_heap = self._uses_heap or bool(self.allocated)
+        self.lines, self.allocated = lines, allocated
+        self.lines += [f"    {line}" for line in own]
+
+    def storage(self, tensor: Tensor, wanted: str, shape: Sequence[Extent] | None = None) -> str:
+        """A new variable for a number, or a new array."""
+        shape = tensor.shape if shape is None else shape
+        name = self.free(wanted)
+        if not shape:
+            self.lines.append(f"{type_of(tensor)} {name};")
+        elif all(isinstance(e, int) for e in shape) and 0 < _count(shape) <= _LARGEST_ON_STACK:
+            self.lines.append(f"{type_of(tensor)} {name}[{_count(shape)}];")
+        else:
+            size = " * ".join([*[self.index(e) for e in shape], f"sizeof({type_of(tensor)})"])
+            self.lines.append(f"{type_of(tensor)} *{name} = malloc({size});")
+            self.allocated.append(name)
+        return name
+
+    def started(self, tensor: Tensor, wanted: str, value: str) -> str:
+        """A variable or array of its own that begins with this value."""
+        if tensor.rank:
+            name = self.storage(tensor, wanted)
+            self.assign(tensor, name, value)
+            return name
+        name = self.free(wanted)
+        self.lines.append(f"{type_of(tensor)} {name} = {value};")
+        return name
+
+    def count(self, shape: Sequence[Extent]) -> str:
+        """How many entries there are."""
+        factors = [self.index(e) for e in shape]
+        product = " * ".join(f if re.fullmatch(r"\w+", f) else f"({f})" for f in factors) or "1"
+        return product if len(factors) < 2 else f"({product})"
+
+    def assign(self, tensor: Tensor, name: str, value: str) -> None:
+        """The entries of one variable or array are those of another."""
+        if tensor.rank:
+            size = f"{self.count(tensor.shape)} * sizeof({type_of(tensor)})"
+            self.lines.append(f"memcpy({name}, {value}, {size});")
+        else:
+            self.lines.append(f"{name} = {value};")
 
     def _compute(self, node: Compute, out: str | None) -> None:
         name = out
         if out is None:
-            name = self.free(_ACCUMULATORS.get(node.reducer or "", "t") if not node.rank else "t")
+            if isinstance(node.body, Number) and not node.rank and self._temporary != "t":
+                self.names[node] = literal(node.body.value, node.dtype.kind)
+                return
+            name = self.free(
+                _ACCUMULATORS.get(node.reducer or "", self._temporary) if not node.rank else self._temporary
+            )
             if not node.rank:
                 pass
-            elif all(isinstance(e, int) for e in node.shape) and _count(node.shape) <= 1024:
-                self._lines.append(f"{type_of(node)} {name}[{_count(node.shape)}];")
+            elif all(isinstance(e, int) for e in node.shape) and _count(node.shape) <= _LARGEST_ON_STACK:
+                self.lines.append(f"{type_of(node)} {name}[{_count(node.shape)}];")
             else:
-                size = " * ".join([*[self._index(e) for e in node.shape], f"sizeof({type_of(node)})"])
-                self._lines.append(f"{type_of(node)} *{name} = malloc({size});")
-                self._allocated.append(name)
+                size = " * ".join([*[self.index(e) for e in node.shape], f"sizeof({type_of(node)})"])
+                self.lines.append(f"{type_of(node)} *{name} = malloc({size});")
+                self.allocated.append(name)
         assert name is not None
-        self._names[node] = name
+        self.names[node] = name
         axes = self._axes(len(node.extents))
         for k in range(node.rank):
             self._open(axes[k], node.shape[k], k)
@@ -153,7 +235,7 @@ class Writer:
         for k in reversed(range(node.rank)):
             self._emit(k, ["}"])
         if out is not None and not node.rank:
-            self._names[node] = f"{out}[0]"
+            self.names[node] = f"{out}[0]"
 
     def _axes(self, count: int) -> list[str]:
         letters = [c for c in "ijklmpqrst" if c not in self._taken]
@@ -161,10 +243,10 @@ class Writer:
         return letters[:count]
 
     def _open(self, axis: str, extent: Extent, depth: int) -> None:
-        self._emit(depth, [f"for (size_t {axis} = 0; {axis} < {self._index(extent)}; {axis}++) {{"])
+        self._emit(depth, [f"for (size_t {axis} = 0; {axis} < {self.index(extent)}; {axis}++) {{"])
 
     def _emit(self, depth: int, lines: Sequence[str]) -> None:
-        self._lines += ["    " * depth + line for line in lines]
+        self.lines += ["    " * depth + line for line in lines]
 
     def _reduce(self, node: Compute, axes: list[str], target: str, declared: str) -> None:
         depth = node.rank
@@ -219,16 +301,16 @@ class Writer:
         ]
 
     def _copy(self, tensor: Tensor, out: str) -> None:
-        name = self._names[tensor]
+        name = self.names[tensor]
         if not tensor.rank:
-            self._lines.append(f"{out}[0] = {name};")
+            self.lines.append(f"{out}[0] = {name};")
             return
-        count = " * ".join(self._index(e) for e in tensor.shape)
-        self._lines += [f"for (size_t i = 0; i < {count}; i++) {{", f"    {out}[i] = {name}[i];", "}"]
+        count = " * ".join(self.index(e) for e in tensor.shape)
+        self.lines += [f"for (size_t i = 0; i < {count}; i++) {{", f"    {out}[i] = {name}[i];", "}"]
 
     # ------------------------------------------------------------ places
 
-    def _index(self, extent: Extent) -> str:
+    def index(self, extent: Extent) -> str:
         return str(extent) if isinstance(extent, int) else Body(self, []).inline(extent_scalar(extent))
 
     def _offset(self, places: Sequence[str], shape: Sequence[Extent]) -> str:
@@ -237,14 +319,14 @@ class Writer:
         for place, extent in zip(places[1:], shape[1:], strict=True):
             inner = offset if re.fullmatch(r"[\w.]+(?: \* \w+)*", offset) else f"({offset})"
             outer = place if re.fullmatch(r"[\w.\[\]]+", place) else f"({place})"
-            size = self._index(extent)
+            size = self.index(extent)
             size = size if re.fullmatch(r"\w+", size) else f"({size})"
             offset = f"{inner} * {size} + {outer}"
         return offset
 
     def load(self, node: Load, places: Sequence[str]) -> str:
         """One entry of an array."""
-        name = self._names[node.tensor]
+        name = self.names[node.tensor]
         return f"{name}[{self._offset(places, node.tensor.shape)}]" if places else name
 
     def helper(self, name: str) -> str:

@@ -34,10 +34,13 @@ _FUNCTIONS = {
         "isfinite signbit copysign hypot sign sigmoid softplus logaddexp"
     ).split()},
 }  # fmt: skip
+_OF_INTEGERS = {"maximum": "larger", "minimum": "smaller"}
 #: Functions that libm lacks, written out where they are used.
 HELPERS = {
     "maximum": "static double maximum(double a, double b) { return a >= b || isnan(a) ? a : b; }",
     "minimum": "static double minimum(double a, double b) { return a <= b || isnan(a) ? a : b; }",
+    "larger": "static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }",
+    "smaller": "static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }",
     "sign": "static double sign(double x) { return isnan(x) ? x : (x > 0) - (x < 0); }",
     "sigmoid": "static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }",
     "softplus": "static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }",
@@ -133,7 +136,7 @@ class Body:
             raise ArgumentError(
                 f"{name} has no C source: the C library lacks it; use formula.numpy() or the compiled function"
             )
-        function = _FUNCTIONS[name]
+        function = _OF_INTEGERS.get(name, _FUNCTIONS[name]) if node.dtype.kind in "iu" else _FUNCTIONS[name]
         if function in HELPERS:
             self._writer.helper(function)
         return f"{function}({', '.join(self._texts[a][0] for a in args)})", _ATOM

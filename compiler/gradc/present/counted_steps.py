@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from gradc.ir.algebra import Substitution, linear_terms, rebuild
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import Scalar, is_apply, is_number, load
-from gradc.ir.tape import is_tape
-from gradc.ir.tensor import Compute, Graph, Input, Loop, Tensor, compute, input_tensor, loop
+from gradc.ir.tensor import Compute, Extent, Graph, Input, Loop, Tensor, compute, input_tensor, loop
 from gradc.ir.walk import graph_order, post_order
 
 
@@ -34,14 +33,15 @@ def is_counter(start: Tensor, following: Tensor, before: Tensor) -> bool:
     return linear_terms(following.body) == ({load(before): 1}, 1)
 
 
-def counted_steps(node: Loop, operands: Sequence[Tensor], counters: Mapping[Tensor, Input]) -> Counted | None:
+def counted_steps(
+    node: Loop, operands: Sequence[Tensor], counters: Mapping[Tensor, tuple[Input, Extent]]
+) -> Counted | None:
     """The loop over the steps that one of ``counters`` counted; None where it is none."""
     first = node.state_count
     if node.condition is None or node.trip is not None or node.sequence_count:
         return None
     counts = [k for k in range(first, len(operands)) if operands[k] in counters]
-    tapes = {t.shape[0] for t in operands[first:] if t.rank and is_tape(t.shape[0])}
-    if len(counts) != 1 or len(tapes) != 1:
+    if len(counts) != 1:
         return None
     own, left = (node.condition.inputs[k] for k in (0, counts[0] + 1))
     (going,) = node.condition.outputs
@@ -53,9 +53,9 @@ def counted_steps(node: Loop, operands: Sequence[Tensor], counters: Mapping[Tens
         return None
     if linear_terms(going.body.children[0]) != ({load(own): 1, load(left): -1}, 1):
         return None
-    step = counters[operands[counts[0]]]
+    step, trip = counters[operands[counts[0]]]
     body = _at_steps(node.body, node.body.inputs[counts[0] + 1], step.name)
-    return Counted(loop(body, trip=tapes.pop(), init=operands[:first], captured=operands[first:], reverse=True), step)
+    return Counted(loop(body, trip=trip, init=operands[:first], captured=operands[first:], reverse=True), step)
 
 
 def _at_steps(body: Graph, left: Input, name: str) -> Graph:

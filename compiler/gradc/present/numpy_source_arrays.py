@@ -17,11 +17,13 @@ from gradc.ir.scalar import Guard, Number, Scalar, index, is_apply, is_number, n
 from gradc.ir.tensor import (
     Call,
     Compute,
+    Cond,
     Constant,
     Extent,
     Extern,
     Graph,
     Input,
+    Loop,
     MultiNode,
     Projection,
     Tensor,
@@ -43,7 +45,8 @@ from gradc.present.numpy_source_reading import (
 )
 from gradc.present.numpy_source_scalars import Bodies
 from gradc.present.numpy_source_spaces import Space, conjuncts, diagonal, whole_space, within
-from gradc.present.numpy_source_text import Term, Terms, Value
+from gradc.present.numpy_source_structured import BranchText, LoopText
+from gradc.present.numpy_source_text import Statements, Term, Terms, Value
 
 #: Literal arrays of more entries are not written into the source.
 _LARGEST_LITERAL = 256
@@ -62,6 +65,7 @@ class Arrays:
     def __init__(self, terms: Terms, size: Callable[[str], str]) -> None:
         self._terms = terms
         self._values: dict[Tensor, Value] = {}
+        self._results: dict[MultiNode, list[Term]] = {}
         self._bodies = Bodies(terms, self._values.__getitem__, size)
         self._contractions = Contractions(terms, self._bodies, self._values)
 
@@ -118,16 +122,36 @@ class Arrays:
             return Value(self._terms.atom(f"np.array({' '.join(text.split())})"), axes)
         if isinstance(node, Compute):
             return self._compute(node)
+        if isinstance(node, Projection) and isinstance(node.source, Loop | Cond):
+            return Value(self._structured(node.source)[node.position], axes)
         if isinstance(node, Projection):
             return Value(self._library_call(node.source, node.position), axes)
         assert isinstance(node, Input)
         raise ArgumentError(f"the input {node.name} belongs to another graph")
 
     def _library_call(self, source: MultiNode, position: int) -> Term:
-        if not isinstance(source, Extern):
-            what = type(source).__name__.lower()
-            raise ArgumentError(f"a structured {what} has no NumPy source; the function itself is the best source")
+        assert isinstance(source, Extern)
         return library_call(source, [self._finished(t) for t in source.operands], position, self._terms)
+
+    def _structured(self, node: Loop | Cond) -> list[Term]:
+        """The results of a loop or branch, which has statements of its own."""
+        if node not in self._results:
+            parts = [self._finished(t) for t in node.operands]
+            if isinstance(node, Loop) and node.condition is None:
+                assert node.trip is not None
+                parts.insert(0, self._bodies.value(extent_scalar(node.trip), whole_space(())).term)
+            text = LoopText(node, self._inner) if isinstance(node, Loop) else BranchText(node, self._inner)
+            self._results[node] = self._terms.results(text, parts, len(node.results))
+        return self._results[node]
+
+    def _inner(self, terms: Terms) -> Arrays:
+        """The writer of a sub-graph."""
+        return Arrays(terms, self._bodies.size)
+
+    def shape_text(self, extents: Sequence[Extent], statements: Statements) -> str:
+        """Extents as source: ``n, 3``."""
+        parts = [self._bodies.value(extent_scalar(e), whole_space(())).term for e in extents]
+        return ", ".join(statements.compute(parts))
 
     # ------------------------------------------------------------ comprehensions
 

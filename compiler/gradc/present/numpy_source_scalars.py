@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradc.ir.algebra import from_linear, is_index_predicate, linear_terms, negated, power_of
-from gradc.ir.scalar import Apply, Guard, Index, Load, NamedConstant, Number, Op, Scalar, Size, is_apply, is_number
+from gradc.ir.scalar import (
+    Apply,
+    Guard,
+    Index,
+    Load,
+    NamedConstant,
+    Number,
+    Op,
+    Scalar,
+    Size,
+    is_apply,
+    is_number,
+    number,
+)
 from gradc.ir.walk import post_order
 from gradc.ops.loops import Loop
 from gradc.present.numpy_source_loads import Loads
@@ -19,6 +32,7 @@ from gradc.present.numpy_source_text import PRODUCT, SUM, Term, Terms, Value
 if TYPE_CHECKING:
     from gradc.ir.tensor import Tensor
 
+FALSE = number(False)
 
 _SIGNS = {
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
@@ -121,6 +135,9 @@ class Bodies:
         if name == "prod":
             return self._product(node, space)
         values = [self.value(argument, space) for argument in node.args]
+        if name == "where" and node.dtype.kind == "b" and node.args[2] in (node.args[0], FALSE):  # a and b
+            arguments, axes = self.broadcast(values[:2], space)
+            return Value(self.terms.binary("&", *arguments), axes)
         if name in ("power", "pow"):
             return self._power(node, values, space)
         if name == "convert":

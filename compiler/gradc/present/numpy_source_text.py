@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 #: Python's binding strengths, loosest first.
@@ -25,12 +25,17 @@ _MOST_OF_A_KIND = 4
 _SIMPLE_OPERAND = re.compile(r"-?(?:[A-Za-z_][\w.]*|\d[\w.]*)")
 
 
+#: Adds the statements of a loop or branch whose parts have this source; gives the source of its results.
+Written = Callable[["Statements", Sequence[str]], list[str]]
+
+
 @dataclass(frozen=True, eq=False)
 class Term:
     """Source with holes ``{0}``, ``{1}``, ... for its parts.
 
     ``binding`` is how tightly it holds together, ``needs`` how tightly each part must. A term with ``block`` is computed
-    by statements, in which ``{out}`` is its own name; ``hint`` suggests a name for its value.
+    by statements, in which ``{out}`` is its own name; ``hint`` suggests a name for its value. What is ``written`` has
+    statements of its own, and several results: terms with the ``position`` of one are that.
     """
 
     template: str
@@ -39,6 +44,8 @@ class Term:
     needs: tuple[int, ...] = ()
     block: tuple[str, ...] = ()
     hint: str = "term"
+    written: Written | None = None
+    position: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,11 @@ class Terms:
             wanted = tuple(needs) if needs is not None else (TUPLE,) * len(parts)
             self._known[key] = Term(template, binding, tuple(parts), wanted, tuple(block), hint)
         return self._known[key]
+
+    def results(self, written: Written, parts: Sequence[Term], count: int) -> list[Term]:
+        """The results of what has statements of its own."""
+        whole = Term("", ATOM, tuple(parts), (TUPLE,) * len(parts), written=written)
+        return [Term("", ATOM, (whole,), (TUPLE,), position=k) for k in range(count)]
 
     def atom(self, text: str) -> Term:
         """A name or literal."""
@@ -144,6 +156,27 @@ class Statements:
         self._kinds: Counter[str] = Counter()
         self._text: dict[Term, tuple[str, int]] = {}
         self._uses: dict[Term, int] = {}
+        self._results: dict[Term, list[str]] = {}
+
+    def free(self, wanted: str) -> str:
+        """A name that nothing has."""
+        names = itertools.chain([wanted], (f"{wanted}{k}" for k in itertools.count(2)))
+        name = next(name for name in names if name not in self._taken)
+        self._taken.add(name)
+        return name
+
+    def release(self, name: str) -> None:
+        """Let a name be given again: what it holds isn't read any more."""
+        self._taken.discard(name)
+
+    def indented(self, write: Callable[[Statements], None]) -> list[str]:
+        """The lines that are written into statements of their own, one level deeper."""
+        inner = Statements(self._taken, self._common)
+        inner._given = self._given
+        write(inner)
+        self._taken = inner._taken
+        self._kinds.update(inner._kinds)
+        return [f"    {line}" for line in inner.lines]
 
     def compute(self, roots: Sequence[Term]) -> list[str]:
         """The source of each root, after the lines it needs."""
@@ -155,6 +188,13 @@ class Statements:
         return [self._text[root][0] for root in roots]
 
     def _add(self, term: Term) -> None:
+        if term.written is not None:
+            self._results[term] = term.written(self, [self._part(part, TUPLE) for part in term.parts])
+            self._text[term] = ("", ATOM)
+            return
+        if term.position is not None:
+            self._text[term] = (self._results[term.parts[0]][term.position], ATOM)
+            return
         if term.block:
             name = self._name(term)
             parts = [self._part(part, TUPLE) for part in term.parts]

@@ -76,8 +76,10 @@ def recurrences(unfolded: Unfolded, shown: Graph) -> Recurrences:
 def _alive(outputs: Sequence[Tensor], sweeps: Sequence[Sweep]) -> list[Sweep]:
     """The sweeps with the states and stacks that the outputs are made of."""
     makers: dict[Tensor, tuple[Tensor, ...]] = {}
+    ends = {sweep.trip: sweep.condition for sweep in sweeps if sweep.condition is not None}
     for sweep in sweeps:
-        going = () if sweep.condition is None else (sweep.condition,)
+        ending = ends.get(sweep.trip, sweep.condition)  # as many steps as another loop takes until its condition holds
+        going = () if ending is None else (ending,)
         for s in sweep.states:
             makers |= dict.fromkeys((s.before, s.after, s.final), (s.start, s.following, *going))
         makers |= {s.whole: (s.value, *going) for s in sweep.stacks}

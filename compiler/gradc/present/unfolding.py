@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 
 from gradc.ir.algebra import Substitution
 from gradc.ir.rewrite import as_it_is, replace_tensors
-from gradc.ir.scalar import INT64, TRUE, Load, Scalar, apply, index, load
+from gradc.ir.scalar import INT64, TRUE, Load, Scalar, apply, index, load, size
+from gradc.ir.tape import is_tape
 from gradc.ir.tensor import (
     Call,
     Compute,
@@ -34,6 +35,7 @@ from gradc.ir.walk import depending, graph_order, operands_of, post_order
 from gradc.present.counted_steps import counted_steps, is_counter
 from gradc.present.step_ranges import StepRanges
 from gradc.present.symbols import leaf_name
+from gradc_runtime.tapes import PREFIX
 
 #: A graph with more loops, branches and calls is printed with words in their place.
 LARGEST_UNFOLDED = 60
@@ -135,7 +137,7 @@ def unfolded(graph: Graph) -> Unfolded:
         return Unfolded(graph, len(graph.outputs))
     making = _Unfolding({t.name for t in graph.inputs})
     outputs = making.outputs(graph, {}, ())
-    steps = {s.step: s.trip for s in making.sweeps if s.trip is not None}
+    steps = {s.step: s.trip for s in making.sweeps if s.trip is not None and not is_tape(s.trip)}
     counts = {s.step: {other.trip for other in making.sweeps if other.step is s.step} for s in making.sweeps}
     ranges = StepRanges({step: trip for step, trip in steps.items() if len(counts[step]) == 1})
     everything = ranges([*outputs, *[root for sweep in making.sweeps for root in sweep.roots]])
@@ -163,7 +165,7 @@ class _Unfolding:
     #: whole stack -> the number of the step that made it, and the entry at that step
     _stacks: dict[Tensor, tuple[Input, Tensor]] = field(default_factory=dict)
     #: what counts the steps of a loop -> the number of its step
-    _counters: dict[Tensor, Input] = field(default_factory=dict)
+    _counters: dict[Tensor, tuple[Input, Extent]] = field(default_factory=dict)
     _count: int = 0
 
     def outputs(self, graph: Graph, given: Mapping[Tensor, Tensor], outer: tuple[Input, ...]) -> tuple[Tensor, ...]:
@@ -220,12 +222,13 @@ class _Unfolding:
         found = self.outputs(node.body, given, (*outer, step))
         condition = self._condition(node, [step, *places[0], *operands[second:]], (*outer, step))
         stems = [stem_of(t.name) for t in inputs[:first]]
+        trip = node.trip if node.condition is None else node.trip or size(f"{PREFIX}{self._count}")
         carried = zip(stems, *places, operands[:first], found[:first], strict=True)
         states = [State(*parts) for k, parts in enumerate(carried) if k not in fixed]
         stacks = map(Stack, ["y"] * len(wholes), wholes, found[first:])
-        self.sweeps.append(Sweep(step, outer, node.trip, node.reverse, tuple(states), tuple(stacks), condition))
-        if node.condition is not None:
-            self._counters |= {s.final: step for s in states if is_counter(s.start, s.following, s.before)}
+        self.sweeps.append(Sweep(step, outer, trip, node.reverse, tuple(states), tuple(stacks), condition))
+        if trip is not None and node.condition is not None:
+            self._counters |= {s.final: (step, trip) for s in states if is_counter(s.start, s.following, s.before)}
         self._stacks |= {whole: (step, value) for whole, value in zip(wholes, found[first:], strict=True)}
         return [*[fixed.get(k, t) for k, t in enumerate(places[2])], *wholes]
 
