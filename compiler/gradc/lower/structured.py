@@ -155,7 +155,7 @@ class _Writer:
         """The block whose number is the index of the loop around; all at once, where there are too few for a block."""
         e, builder = self.e, self.e.builder
         if is_long(self.statement):
-            look_for_signals(e)
+            self._look_between_blocks()
         length = literal(blocks.length, INT64)
         if blocks.whole is None:
             self._block(blocks, length)
@@ -174,6 +174,17 @@ class _Writer:
 
         builder.branch(holds, block, [])
         builder.branch(e.complement(holds), whole, [])
+
+    def _look_between_blocks(self) -> None:
+        """Before the first of so many blocks that they are worth it: a power of two."""
+        builder, (number, *_) = self.e.builder, self.e.indices
+        together = 1 << int(BETWEEN / (step_operations(self.statement) + _STEP)).bit_length() >> 1
+        if together <= 1:
+            look_for_signals(self.e)
+            return
+        place = builder.instruction(f"and i64 {number.text}, {together - 1}", number.depth)
+        is_first = builder.instruction(f"icmp eq i64 {place}, 0", number.depth)
+        look_for_signals_where(self.e, Value(is_first, BOOL, number.depth))
 
     def _block(self, blocks: Blocks, length: Value) -> None:
         e, statement = self.e, self.statement
@@ -312,10 +323,11 @@ class _LoopWriter:
             builder.line(f"store i64 {after}, ptr {counter.text}")
 
         def run() -> None:
-            look_for_signals(self.e)
             end = builder.instruction(f"add i64 {count().text}, {self._run_length()}", builder.depth)
             builder.line(f"store i64 {end}, ptr {limit.text}")
             builder.repeat_while(going_in_this_run, do)
+            is_over = builder.instruction(f"icmp eq i64 {count().text}, {end}", builder.depth)
+            look_for_signals_where(self.e, Value(is_over, BOOL, builder.depth))
 
         builder.repeat_while(going, run)
 
@@ -356,6 +368,16 @@ class _LoopWriter:
         (step, *others) = self.e.storage(tensor).strides
         assert step is not None
         return Storage(self.w.entry(tensor, position, step), tuple(others))
+
+
+def look_for_signals_where(e: ExpressionEmitter, holds: Value) -> None:
+    """Look for signals, if that is due."""
+
+    def look() -> list[Value]:
+        look_for_signals(e)
+        return []
+
+    e.builder.branch(holds, look, [])
 
 
 def look_for_signals(e: ExpressionEmitter) -> None:
