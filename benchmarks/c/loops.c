@@ -155,5 +155,94 @@ FUNCTION(filter_gradient) {
     return pair(PyFloat_FromDouble(slope), result);
 }
 
+/* Several initial states of the Lorenz system at a time, a few vectors of each coordinate: they stay in registers. */
+enum { VECTORS = 2, TOGETHER = VECTORS * LANES };
+typedef struct { lanes x[VECTORS], y[VECTORS], z[VECTORS]; } points;
+#define EACH for (int k = 0; k < VECTORS; k++)
+static inline points points_along(points s, double h, points d) {
+    EACH s.x[k] += h * d.x[k], s.y[k] += h * d.y[k], s.z[k] += h * d.z[k];
+    return s;
+}
+static inline points points_field(points s, const double *p) {
+    points d;
+    EACH d.x[k] = p[0] * (s.y[k] - s.x[k]), d.y[k] = s.x[k] * (p[1] - s.z[k]) - s.y[k];
+    EACH d.z[k] = s.x[k] * s.y[k] - p[2] * s.z[k];
+    return d;
+}
+static inline points points_back(points s, const double *p, points w) {
+    points d;
+    EACH d.x[k] = -p[0] * w.x[k] + (p[1] - s.z[k]) * w.y[k] + s.y[k] * w.z[k];
+    EACH d.y[k] = p[0] * w.x[k] - w.y[k] + s.x[k] * w.z[k], d.z[k] = -s.x[k] * w.y[k] - p[2] * w.z[k];
+    return d;
+}
+static inline points points_from(const double *rows) {
+    points s;
+    for (int i = 0; i < TOGETHER; i++)
+        s.x[i / LANES][i % LANES] = rows[3 * i], s.y[i / LANES][i % LANES] = rows[3 * i + 1],
+        s.z[i / LANES][i % LANES] = rows[3 * i + 2];
+    return s;
+}
+static inline void points_to(double *rows, points s) {
+    for (int i = 0; i < TOGETHER; i++)
+        rows[3 * i] = s.x[i / LANES][i % LANES], rows[3 * i + 1] = s.y[i / LANES][i % LANES],
+        rows[3 * i + 2] = s.z[i / LANES][i % LANES];
+}
+static const double LORENZ[3] = {10, 28, 8.0 / 3};
+
+/* The states after so many RK4 steps, of at least TOGETHER initial ones; the last few are done with some before them. */
+FUNCTION(states) {
+    if (!are_arrays(given, count - 2, 1)) return refused();
+    const double *start = data(given[0]), *p = LORENZ, h = PyFloat_AsDouble(given[2]);
+    long steps = PyLong_AsLong(given[1]);
+    PyObject *result = fresh_like(given[0]);
+    npy_intp n = extent(given[0], 0), last = n - TOGETHER;
+    for (npy_intp i = 0; i < n; i += TOGETHER) {
+        npy_intp first = i < last ? i : last;
+        points s = points_from(start + 3 * first);
+        for (long step = 0; step < steps; step++) {
+            points a = points_field(s, p), b = points_field(points_along(s, h / 2, a), p);
+            points c = points_field(points_along(s, h / 2, b), p), d = points_field(points_along(s, h, c), p);
+            s = points_along(points_along(points_along(points_along(s, h / 6, a), h / 3, b), h / 3, c), h / 6, d);
+        }
+        points_to(data(result) + 3 * first, s);
+    }
+    return result;
+}
+
+/* The gradients of their squared lengths to the initial states. */
+FUNCTION(states_gradient) {
+    if (!are_arrays(given, count - 2, 1)) return refused();
+    const double *start = data(given[0]), *p = LORENZ, h = PyFloat_AsDouble(given[2]);
+    long steps = PyLong_AsLong(given[1]);
+    PyObject *result = fresh_like(given[0]);
+    npy_intp n = extent(given[0], 0), last = n - TOGETHER;
+    points *states = malloc((size_t)(steps + 1) * sizeof(points)), none = {0};
+    for (npy_intp i = 0; i < n; i += TOGETHER) {
+        npy_intp first = i < last ? i : last;
+        points s = points_from(start + 3 * first);
+        for (long step = 0; step < steps; step++) {
+            states[step] = s;
+            points a = points_field(s, p), b = points_field(points_along(s, h / 2, a), p);
+            points c = points_field(points_along(s, h / 2, b), p), d = points_field(points_along(s, h, c), p);
+            s = points_along(points_along(points_along(points_along(s, h / 6, a), h / 3, b), h / 3, c), h / 6, d);
+        }
+        points w = points_along(none, 2, s);
+        for (long step = steps - 1; step >= 0; step--) {
+            s = states[step];
+            points second = points_along(s, h / 2, points_field(s, p));
+            points third = points_along(s, h / 2, points_field(second, p));
+            points fourth = points_along(s, h, points_field(third, p));
+            points d = points_back(fourth, p, points_along(none, h / 6, w));
+            points c = points_back(third, p, points_along(points_along(none, h / 3, w), h, d));
+            points b = points_back(second, p, points_along(points_along(none, h / 3, w), h / 2, c));
+            points a = points_back(s, p, points_along(points_along(none, h / 6, w), h / 2, b));
+            w = points_along(points_along(points_along(points_along(w, 1, a), 1, b), 1, c), 1, d);
+        }
+        points_to(data(result) + 3 * first, w);
+    }
+    free(states);
+    return result;
+}
+
 MODULE(loops, METHOD(regression), METHOD(fit), METHOD(network), METHOD(integration), METHOD(filter),
-       METHOD(filter_gradient))
+       METHOD(filter_gradient), METHOD(states), METHOD(states_gradient))

@@ -61,24 +61,51 @@ def network(s: System, rate: str) -> Callable[..., Any]:
     return trained
 
 
-def integration(s: System, h: str) -> Callable[..., Any]:
-    """The gradient of the final state's squared length, after 1,000 RK4 steps, to the initial state and the parameters."""
+def runge_kutta(s: System, state: Any, p: Any, h: float) -> Any:
+    """A step of the Lorenz system."""
 
-    def lorenz(state, p):
+    def lorenz(state):
         x, y, z = state[0], state[1], state[2]
         return s.np.stack([p[0] * (y - x), x * (p[1] - z) - y, x * y - p[2] * z])
 
-    def step(state, p, h):
-        first = lorenz(state, p)
-        second = lorenz(state + h / 2 * first, p)
-        third = lorenz(state + h / 2 * second, p)
-        fourth = lorenz(state + h * third, p)
-        return state + h / 6 * (first + 2 * second + 2 * third + fourth)
+    first = lorenz(state)
+    second = lorenz(state + h / 2 * first)
+    third = lorenz(state + h / 2 * second)
+    fourth = lorenz(state + h * third)
+    return state + h / 6 * (first + 2 * second + 2 * third + fourth)
+
+
+def integration(s: System, h: str) -> Callable[..., Any]:
+    """The gradient of the final state's squared length, after 1,000 RK4 steps, to the initial state and the parameters."""
 
     def energy(state, p):
-        return s.np.sum(s.fori_loop(0, 1000, lambda i, state: step(state, p, float(h)), state) ** 2)
+        final = s.fori_loop(0, 1000, lambda i, state: runge_kutta(s, state, p, float(h)), state)
+        return s.np.sum(final**2)
 
     return s.grad(energy, (0, 1))  # type: ignore[no-any-return]
+
+
+#: The parameters of the Lorenz system where they are literals.
+LORENZ = (10.0, 28.0, 8 / 3)
+
+
+def states(s: System, h: str, steps: int = 1000) -> Callable[..., Any]:
+    """Where so many steps lead from each of many initial states."""
+
+    def final(state):
+        return s.fori_loop(0, steps, lambda i, state: runge_kutta(s, state, LORENZ, float(h)), state)
+
+    return s.vmap(final)  # type: ignore[no-any-return]
+
+
+def states_gradient(s: System, h: str, steps: int = 100) -> Callable[..., Any]:
+    """The gradient of each final state's squared length to its initial state."""
+
+    def energy(state):
+        final = s.fori_loop(0, steps, lambda i, state: runge_kutta(s, state, LORENZ, float(h)), state)
+        return s.np.sum(final**2)
+
+    return s.vmap(s.grad(energy, 0))  # type: ignore[no-any-return]
 
 
 def lstm_loss(s: System, scale: str) -> Callable[..., Any]:
@@ -133,13 +160,17 @@ def filter_gradient(s: System, start: str) -> Callable[..., Any]:
 def _gradc() -> System:
     gradc = load("gradc")
     return System(
-        np=np, fori_loop=gradc.fori_loop, scan=gradc.scan, grad=lambda f, argnums: gradc.grad(f, argnums=argnums)
+        np=np,
+        fori_loop=gradc.fori_loop,
+        scan=gradc.scan,
+        grad=lambda f, argnums: gradc.grad(f, argnums=argnums),
+        vmap=gradc.vmap,
     )
 
 
 def _jax() -> System:
     jax = load("jax")
-    return System(np=jax.numpy, fori_loop=jax.lax.fori_loop, scan=jax.lax.scan, grad=jax.grad)
+    return System(np=jax.numpy, fori_loop=jax.lax.fori_loop, scan=jax.lax.scan, grad=jax.grad, vmap=jax.vmap)
 
 
 def _torch() -> System:
@@ -161,7 +192,7 @@ def _torch() -> System:
     namespace = System(**{name: getattr(torch, name) for name in ("exp", "tanh", "stack", "mean")})
     namespace.zeros = partial(torch.zeros, dtype=torch.float64)
     namespace.sum = numpy_of("torch").sum
-    return System(np=namespace, fori_loop=fori_loop, scan=scan, grad=torch.func.grad)
+    return System(np=namespace, fori_loop=fori_loop, scan=scan, grad=torch.func.grad, vmap=torch.func.vmap)
 
 
 @dataclass(frozen=True)
@@ -220,6 +251,7 @@ def programs(quick: bool) -> list[Program]:
     weights = 2 * rng.random((3, 4)) - 1, 2 * rng.random((4, 1)) - 1
     state, parameters = np.array([1.0, 2.0, 3.0]), np.array([10.0, 28.0, 8 / 3])
     samples = rng.standard_normal(10**3 if quick else 10**6)
+    many = rng.standard_normal((20 if quick else 1000, 3))
     n, m, steps = (4, 3, 5) if quick else (64, 32, 100)
     cell = (
         rng.standard_normal((4 * n, m)) / 10,
@@ -242,6 +274,10 @@ def programs(quick: bool) -> list[Program]:
                 in_c("network", *layers, 10_000), (Target(1.2, "C"),)),
         Program("RK4, 1,000 steps: gradient", integration, "1e-3", (state, parameters),
                 in_c("integration", state, parameters, 1000, 1e-3), (Target(1.3, "C"),)),
+        Program(f"RK4, 1,000 steps from {len(many):,} states", states, "1e-3", (many,),
+                in_c("states", many, 1000, 1e-3), (Target(1.3, "C"),)),
+        Program(f"RK4, 100 steps from {len(many):,} states: gradients", states_gradient, "1e-3", (many,),
+                in_c("states_gradient", many, 100, 1e-3), (Target(1.3, "C"),)),
         Program(f"LSTM {m}-{n}, {steps} steps: loss", lstm_loss, "1.0", cell, eager=True),
         Program(f"LSTM {m}-{n}, {steps} steps: gradient", lstm_gradient, "1.0", cell,
                 targets=(Target(0.48, "jax"),), eager=True),

@@ -10,7 +10,8 @@ import pytest
 
 import gradc
 from gradc import cond, fori_loop, scan, while_loop
-from gradc.lower import parallel
+from gradc.ir.scalar import size
+from gradc.lower import compile_graph, parallel
 
 Array = np.ndarray
 rng = np.random.default_rng(5)
@@ -156,6 +157,20 @@ def swing_of(x: Array, v: Array) -> tuple[Array, Array]:
     for _ in range(50):
         x, v = x + 0.1 * v, v - 0.1 * np.sin(x)
     return x, v
+
+
+@pytest.mark.parametrize("f", [final, shrinking, counted])
+def test_one_kernel_for_any_number_of_examples(f: Callable[..., Any]) -> None:
+    n = size("n")
+    batched = gradc.jit(gradc.vmap(lambda x, xs: f(x, xs, 0.8)))
+    graph = batched.record_for(gradc.matrix("n", 2), gradc.matrix("n", 6)).simplified
+    assert n in graph.inputs[0].shape
+    kernel = compile_graph(graph)
+    assert "examples:" in kernel.lowered
+    for count in (2, 3, 15, 16, 17, 100):
+        x, xs, _ = arguments(count, "f8")
+        for ours, theirs in zip(kernel([x, xs]), one_by_one(f, x, xs, 0.8), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 # ---------------------------------------------------------------- what is not one of these
