@@ -122,11 +122,26 @@ def scan(
     """``carry, y = function(carry, x)`` for each x, as one node."""
     sequences, x_tree, paths = lifted_leaves(xs, "xs")
     trip = _trip(sequences, paths, length)
-    carry = _Carry(init, function, 0)
     names = leaf_names(function, 1, x_tree, "xs")
+    return _scanned(function, _Carry(init, function, 0), (sequences, x_tree, paths, names), trip, reverse, what)
+
+
+def _scanned(
+    function: Callable[..., Any],
+    carry: _Carry,
+    given_xs: tuple[Sequence[TracedArray], Any, Sequence[str], Sequence[str]],
+    trip: Extent,
+    reverse: bool,
+    what: str,
+    *,
+    counted: bool = False,
+) -> tuple[Any, Any]:
+    """The node of a scan. Where it is ``counted``, the function is given the number of the step instead of a slice."""
+    sequences, x_tree, paths, names = given_xs
+    function = _pair(function, what)
     while True:
         outside = known_before()
-        counter = current_trace().argument("step", (), INT64)
+        counter = current_trace().argument("i" if counted else "step", (), INT64)
         slices = [
             Leaf(path, x.extents[1:], x.dtype, False, name)
             for x, path, name in zip(sequences, paths, names, strict=True)
@@ -135,7 +150,8 @@ def scan(
             states, given = carry.fresh()
             items = [leaf.fresh() for leaf in slices]
             x = unflatten(x_tree, [handle(item, False, False) for item in items])
-            body = run(_pair(function, what), [given, x], [counter, *states, *items])
+            x = TracedArray(counter, weak=True) if counted else x
+            body = run(function, [given, x], [counter, *states, *items])
         carry_tree, y_tree = body.tree.children()
         after, ys = body.leaves[: carry_tree.num_leaves], body.leaves[carry_tree.num_leaves :]
         if carry.takes(carry_tree, after, what):
@@ -153,6 +169,12 @@ def scan(
     made = results_of(node)
     final = rebuilt(carry.tree, made[: len(states)], [leaf.weak for leaf in carry.leaves])
     return final, rebuilt(y_tree, made[len(states) :], [False] * len(ys))
+
+
+def collected(function: Callable[[Any, Any], tuple[Any, Any]], trips: int, init: Any) -> tuple[Any, Any]:
+    """``carry, y = function(carry, k)`` for each k in range(trips), as one node: the last carry, and the ys stacked."""
+    nothing = (*lifted_leaves(None, "xs"), ())
+    return _scanned(function, _Carry(init, function, 0), nothing, trips, False, "the loop's body", counted=True)
 
 
 def _pair(function: Callable[..., Any], what: str) -> Callable[..., Any]:

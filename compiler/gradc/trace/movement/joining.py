@@ -13,6 +13,7 @@ from gradc.ir.algebra import conjunction, difference, disjunction, equal, guarde
 from gradc.ir.bounds import decide
 from gradc.ir.scalar import Scalar, index, number
 from gradc.ir.tensor import Shape, compute, extent, extent_scalar
+from gradc.trace.arrays.rows import whole_at_end
 from gradc.trace.arrays.storage import entry
 from gradc.trace.arrays.tracer import TracedArray, concrete, lift, wrap
 from gradc.trace.context import dtype_error, shape_error, trace_error
@@ -120,6 +121,10 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, cas
 
 def stacked(value: Sequence[Any]) -> TracedArray:
     """``np.array`` of a nested list that holds traced numbers or arrays."""
+    before, whole = whole_at_end(value)
+    if whole is not None:
+        parts = [stacked(before), whole] if before else [whole]
+        return TracedArray(concatenate(parts).tensor)
     rows = [stacked(item) if isinstance(item, list | tuple) else lift(item) for item in value]
     if not rows:
         return lift(np.zeros(0))

@@ -23,19 +23,17 @@ from gradc.trace.context import current_trace, located, shape_error, trace_error
 from gradc.trace.control import agreed, results_of
 from gradc.trace.elements.elementwise import where
 from gradc.trace.staging.alternatives import Exports, Make, either_of, once, storages_of
+from gradc.trace.staging.changes import Change, Containers, completed, described, fill, remedy, settle, untouched
 from gradc.trace.staging.escapes import VALUE
 from gradc.trace.staging.state import (
     UNBOUND,
     Cells,
-    Containers,
     Recorder,
     Undefined,
     check_defined,
-    check_unchanged,
     is_numeric,
     kept,
     sealed,
-    settle,
     values_of,
 )
 from gradc.trace.staging.writes import Writes, write_where
@@ -44,6 +42,7 @@ from gradc.trace.staging.writes import Writes, write_where
 _CHEAP = 24
 
 Block = Callable[[], Any]
+Write = Callable[[Sequence[TracedArray]], None]
 
 
 @dataclass
@@ -57,6 +56,8 @@ class Outcome:
     owned: set[int]
     #: what arrays and storages held in the end: afterwards, those from before hold what they held
     contents: dict[int, Tensor]
+    #: the lists, dicts and objects from before that it changed
+    changes: dict[int, Change]
 
     def frozen(self, leaf: Any) -> TracedArray:
         """A number or array that the block gave, with the content it had in the end."""
@@ -64,22 +65,25 @@ class Outcome:
         return lift(leaf) if content is None else TracedArray(content, weak=leaf.weak, immutable=leaf.immutable)
 
     @staticmethod
-    def of(block: Block | None, cells: Cells) -> Outcome:
+    def of(block: Block | None, cells: Cells, containers: Containers) -> Outcome:
         """Run a block; afterwards all is what it was."""
         recorder = Recorder()
         with current_trace().body(recorder), kept(cells):
             try:
                 result = block() if block is not None else None
                 values = values_of(cells)
-                leaves = [leaf for leaf in flatten((result, values))[0] if isinstance(leaf, TracedArray)]
+                changes = containers.changes()
+                entries = [list(change.after.values()) for change in changes.values()]
+                leaves = [leaf for leaf in flatten((result, values, entries))[0] if isinstance(leaf, TracedArray)]
                 contents = {id(leaf): leaf.tensor for leaf in leaves}
                 arrays = [leaf for leaf in leaves if not leaf.immutable]
                 storages = [storage for leaf in arrays for storage in storages_of(leaf)]
                 contents |= {id(storage): storage.current() for storage in storages}
                 names = Counter(storages)
                 owned = {id(leaf) for leaf in arrays if recorder.owns(leaf) and names[leaf._storage] == 1}
-                return Outcome(result, values, recorder.written, owned, contents)
+                return Outcome(result, values, recorder.written, owned, contents, changes)
             finally:
+                containers.restore()
                 recorder.undo()
 
 
@@ -181,10 +185,7 @@ def staged_choice(
     outside = known_before()
     every = cells | unused
     containers = Containers(sides)
-    outcomes = []
-    for side in sides:
-        outcomes.append(Outcome.of(side, every))
-        check_unchanged(containers, "a branch whose condition is traced")
+    outcomes = [Outcome.of(side, every, containers) for side in sides]
     merge = Merge(flag, outcomes, outside)
     one, other = outcomes
     result = merge.value(one.result, other.result, "the result") if gives else None
@@ -195,6 +196,7 @@ def staged_choice(
             made[name] = _half_defined(name, all(unset))
         else:
             made[name] = merge.value(one.values[name], other.values[name], name if name == VALUE else f"`{name}`")
+    fills = _fills(merge, outcomes)
     writes = _writes(merge, outcomes, flag, outside)
     merged = merge.finish()
     for write in writes:  # before the variables are set: an array that is one of two holds what these hold
@@ -203,6 +205,8 @@ def staged_choice(
         value = make(merged)
         if value is not UNBOUND:
             cells[name].cell_contents = value
+    for refill in fills:
+        refill(merged)
     return None if result is None else result(merged)
 
 
@@ -215,7 +219,30 @@ def _half_defined(name: str, nowhere: bool) -> Callable[[Sequence[TracedArray]],
     return lambda merged: Undefined(why)
 
 
-Write = Callable[[Sequence[TracedArray]], None]
+def _fills(merge: Merge, outcomes: Sequence[Outcome]) -> list[Write]:
+    """How the lists, dicts and objects from before that a side changes are filled."""
+    every = {key: change for side in outcomes for key, change in side.changes.items()}
+    return [_fill(merge, change, [side.changes.get(key) for side in outcomes]) for key, change in every.items()]
+
+
+def _fill(merge: Merge, change: Change, sides: Sequence[Change | None]) -> Write:
+    container, before = change.container, change.before
+    one, other = (before if side is None else side.after for side in sides)
+    one, other = completed(container, one, other), completed(container, other, one)
+    if one.keys() != other.keys():
+        made, missing = (one, other) if one.keys() - other.keys() else (other, one)
+        key = next(k for k in made if k not in missing)
+        where_ = "holds" if made is one else "does not hold"
+        raise trace_error(
+            f"{described(container, key)} is there only where a condition {where_} that is not known while tracing; "
+            f"{remedy(container)}"
+        )
+    makes = {key: merge.value(value, other[key], described(container, key)) for key, value in one.items()}
+
+    def refill(merged: Sequence[TracedArray]) -> None:
+        fill(container, untouched(container, change) | {key: make(merged) for key, make in makes.items()})
+
+    return refill
 
 
 def _writes(merge: Merge, outcomes: Sequence[Outcome], flag: TracedArray, outside: frozenset[Node]) -> list[Write]:

@@ -22,7 +22,7 @@ _BROKEN, _SKIPPED, _RAN_OUT = "@broken", "@skipped", "@ran out"
 _REPEATED = 150
 
 _LOOPS = (ast.While, ast.For)
-_OPAQUE = (ast.Try, ast.Match, ast.AsyncFor, ast.AsyncWith, *([ast.TryStar] if hasattr(ast, "TryStar") else []))
+_OPAQUE = (ast.Match, ast.AsyncFor, ast.AsyncWith, *([ast.TryStar] if hasattr(ast, "TryStar") else []))
 
 
 class Returning(ast.If):
@@ -89,7 +89,11 @@ def obstacle(nodes: Sequence[ast.AST]) -> str | None:
         if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith):
             return "an await"
         if isinstance(node, _OPAQUE) and leaves([node]):
-            return f"a return, break or continue inside `{'match' if isinstance(node, ast.Match) else 'try'}`"
+            return (
+                f"a return, break or continue inside `{'match' if isinstance(node, ast.Match) else 'try ... except*'}`"
+            )
+        if isinstance(node, ast.Try) and leaves(node.finalbody):
+            return "a return, break or continue inside `finally`"
         if isinstance(node, _LOOPS) and leaves(node.orelse):
             return "a return, break or continue in the `else` of a loop"
     return None
@@ -228,6 +232,8 @@ class Lowering:
         if isinstance(node, ast.With):
             node.body = self._suite(node.body, flags)
             return [node]
+        if isinstance(node, ast.Try):
+            return self._try(node, flags)
         assert isinstance(node, _LOOPS)
         returns = any(isinstance(n, ast.Return) for n in own_nodes(node.body))
         made = self._loop(node)
@@ -235,13 +241,24 @@ class Lowering:
             made.append(_if(ast.If, name(RETURNED, node), self._break(flags, node), [], node))
         return made
 
+    def _try(self, node: ast.Try, flags: Flags | None) -> list[ast.stmt]:
+        """What stands under ``else`` is skipped where the body has been left."""
+        left = leaves(node.body)
+        node.body, node.finalbody = self._suite(node.body, flags), self._suite(node.finalbody, flags)
+        for handler in node.handlers:
+            handler.body = self._suite(handler.body, flags) or [_pass(node)]
+        node.orelse = self._suite(node.orelse, flags)
+        if left and node.orelse:
+            node.orelse = [_if(ast.If, self._goes_on(flags, node), node.orelse, [], node)]
+        return [node]
+
     def _inside(self, node: ast.stmt) -> list[ast.stmt]:
         """A statement that is not left early; loops within may be."""
         if obstacle([node]):
             return [node]
         if isinstance(node, _LOOPS):
             return self._loop(node)
-        return self._statement(node, None) if isinstance(node, ast.If | ast.With) else [node]
+        return self._statement(node, None) if isinstance(node, ast.If | ast.With | ast.Try) else [node]
 
     def _loop(self, node: ast.While | ast.For) -> list[ast.stmt]:
         """A loop whose body sets flags, and what follows it; it carries the name of the flag that ends it."""

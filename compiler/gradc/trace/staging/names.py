@@ -69,6 +69,19 @@ def rebound(statements: Sequence[ast.stmt]) -> set[str]:
     return set(assigned(node for node in own_nodes(statements) if id(node) not in kept and _is_binding(node)))
 
 
+def only_appended(statements: Sequence[ast.stmt]) -> list[str]:
+    """The names that are there for nothing but ``name.append(value)`` as a statement."""
+    appended: Counter[str] = Counter()
+    for statement in statements:
+        for node in ast.walk(statement):
+            call = node.value if isinstance(node, ast.Expr) else None
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "append":
+                if isinstance(call.func.value, ast.Name) and len(call.args) == 1 and not call.keywords:
+                    appended[call.func.value.id] += 1
+    every = Counter(n.id for s in statements for n in ast.walk(s) if isinstance(n, ast.Name))
+    return [name for name, count in appended.items() if every[name] == count]
+
+
 def _is_binding(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) or bool(_bound_by(node) and not isinstance(node, _DEFINITIONS))
 

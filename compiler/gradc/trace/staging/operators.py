@@ -10,18 +10,28 @@ import builtins
 import dis
 import functools
 import operator
+import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from gradc.errors import TraceError
 from gradc.trace import control
-from gradc.trace.arrays.known import known_value, reaches_unknown
+from gradc.trace.arrays.known import known_value
 from gradc.trace.arrays.tracer import TracedArray, size_expression
 from gradc.trace.context import active_trace, current_body, current_trace, trace_error
-from gradc.trace.elements.elementwise import truth
 from gradc.trace.staging.choice import Block, staged_choice
+from gradc.trace.staging.connectives import both as both
+from gradc.trace.staging.connectives import chosen as chosen
+from gradc.trace.staging.connectives import compared as compared
+from gradc.trace.staging.connectives import decided
+from gradc.trace.staging.connectives import either as either
+from gradc.trace.staging.connectives import negated as negated
 from gradc.trace.staging.loops import Names, StagedLoop
+from gradc.trace.staging.membership import contained as contained
+from gradc.trace.staging.membership import is_sequence as is_sequence
+from gradc.trace.staging.membership import not_contained as not_contained
 from gradc.trace.staging.state import Cells, cells_of, read
 
 #: A loop over a fixed range of more trips than this is one node where its body can be.
@@ -38,58 +48,14 @@ COSTLY_WRITES = 60
 _TRIED = 2
 
 
-def decided(value: Any) -> bool | TracedArray:
-    """Whether a value counts as true; a traced number where that is not known."""
-    if not isinstance(value, TracedArray):
-        return bool(value)
-    if (value.extents and value.size != 1) or active_trace() is None:
-        return bool(value)
-    known = None if reaches_unknown(value) else known_value(value)
-    return truth(value.reshape(()) if value.extents else value) if known is None else bool(known)
-
-
-# ---------------------------------------------------------------- connectives
-
-
-def both(left: Any, right: Block) -> Any:
-    """``left and right()``."""
-    flag = decided(left)
-    if not isinstance(flag, TracedArray):
-        return right() if flag else left
-    return staged_choice(flag, (right, lambda: left), {}, {}, gives=True)
-
-
-def either(left: Any, right: Block) -> Any:
-    """``left or right()``."""
-    flag = decided(left)
-    if not isinstance(flag, TracedArray):
-        return left if flag else right()
-    return staged_choice(flag, (lambda: left, right), {}, {}, gives=True)
-
-
-def negated(value: Any) -> Any:
-    """``not value``."""
-    flag = decided(value)
-    return ~flag if isinstance(flag, TracedArray) else not flag
-
-
-def chosen(test: Any, on_true: Block, on_false: Block) -> Any:
-    """``on_true() if test else on_false()``."""
-    flag = decided(test)
-    if not isinstance(flag, TracedArray):
-        return on_true() if flag else on_false()
-    return staged_choice(flag, (on_true, on_false), {}, {}, gives=True)
-
-
-def compared(left: Any, *links: tuple[str, Block]) -> Any:
-    """``left < a < b``: the pairs, as long as they hold."""
-    (relation, operand), *rest = links
-    right = operand()
-    holds = getattr(operator, relation)(left, right)
-    return both(holds, lambda: compared(right, *rest)) if rest else holds
-
-
 # ---------------------------------------------------------------- branches
+
+
+def check_caught() -> None:
+    """Stands at the beginning of an `except` clause: what can't be traced is not an exception of the user's program."""
+    error = sys.exc_info()[1]
+    if isinstance(error, TraceError):
+        raise error
 
 
 def branch(test: Any, on_true: Block, on_false: Block | None, names: Sequence[str], unused: Sequence[str]) -> None:
@@ -211,9 +177,10 @@ class _Loop:
         rebound: Sequence[str],
         local: Sequence[str],
         ended_by: str | None,
+        appended: Sequence[str],
     ) -> None:
         self._functions = functions
-        self._carried, self._rebound, self._local = carried, rebound, local
+        self._carried, self._rebound, self._local, self._appended = carried, rebound, local, appended
         self._flag = cells_of(functions, [ended_by])[ended_by] if ended_by else None
 
     @property
@@ -242,7 +209,7 @@ class _Loop:
         local = cells_of(self._functions, self._local)
         return StagedLoop(
             block,
-            Names(cells, frozenset(self._rebound), local),
+            Names(cells, frozenset(self._rebound), local, cells_of(self._functions, self._appended)),
             self._functions,
             trips_known=trips_known,
             optional=optional,
@@ -271,7 +238,12 @@ def repeated(test: Block, body: Block, *names: Any) -> None:
             return
         body()
     staged = loop.staged(body, trips_known=False)
-    staged.run(lambda init: control.while_loop(lambda s: staged.test(going, s), staged.step, init))
+    staged.run(
+        lambda init: (
+            control.while_loop(lambda state: staged.test(going, state), lambda state: staged.step(state)[0], init),
+            {},
+        )
+    )
 
 
 def iterated_over(iterable: Any, body: Callable[[Any], None], *names: Any) -> None:
@@ -334,9 +306,9 @@ def _counted(loop: _Loop, body: Callable[[Any], None], numbers: TracedRange) -> 
         return both(state[0] < trips, lambda: staged.test(lambda: negated(loop.ended()), state[1]))
 
     def step(state: Any) -> Any:
-        return state[0] + 1, staged.step(state[1], state[0])
+        return state[0] + 1, staged.step(state[1], state[0])[0]
 
-    staged.run(lambda init: control.while_loop(going, step, (0, init))[1])
+    staged.run(lambda init: (control.while_loop(going, step, (0, init))[1], {}))
 
 
 # ---------------------------------------------------------------- long loops over fixed ranges
@@ -400,7 +372,7 @@ def _rolled(loop: _Loop, body: Callable[[Any], None], iterable: Any) -> bool:
 def _as_node(staged: StagedLoop, trips: int) -> bool:
     """Whether so many trips could be made one node; if not, nothing has happened."""
     try:
-        staged.run(lambda init: control.fori_loop(0, trips, lambda k, state: staged.step(state, k), init))
+        staged.run(lambda init: control.collected(staged.step, trips, init))
     except Exception:
         return False
     current_trace().rolled += 1

@@ -21,7 +21,8 @@ from typing import Any
 
 from gradc.trace.staging.escapes import Lowering, Returning, is_flag, leaves, name, obstacle
 from gradc.trace.staging.escapes import function as new_function
-from gradc.trace.staging.names import assigned, declared, exposed, own_nodes, parameters, reads, rebound
+from gradc.trace.staging.names import assigned, declared, exposed, only_appended, own_nodes, parameters, reads, rebound
+from gradc.trace.staging.patterns import Matches
 
 #: The name under which rewritten code finds the operators, among the builtins.
 OPERATORS = "@operators"
@@ -37,6 +38,7 @@ _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "eq",
     ast.NotEq: "ne",
 }
+_MEMBERSHIP: dict[type[ast.cmpop], str] = {ast.In: "contained", ast.NotIn: "not_contained"}
 _ITERABLES = frozenset({"range", "enumerate", "zip", "reversed"})
 _KEPT_WHOLE = frozenset({"locals", "vars", "exec", "eval", "dir"})
 
@@ -116,8 +118,11 @@ class Expressions(ast.NodeTransformer):
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         """``a < b < c``."""
+        contained = _MEMBERSHIP.get(type(node.ops[0])) if len(node.ops) == 1 else None
         kept = len(node.ops) == 1 or _binds(node.comparators) or any(type(op) not in _COMPARISONS for op in node.ops)
         self.generic_visit(node)
+        if contained is not None:
+            return _operator(contained, [node.left, *node.comparators], node)
         if kept:
             return node
         links = [
@@ -154,6 +159,7 @@ class FunctionRewriter:
         function.decorator_list = [Expressions().visit(d) for d in function.decorator_list]
         if _is_kept(function):
             return function
+        Matches(OPERATORS).within(function)
         body = Lowering().function(function.body)
         self._global = declared(body, ast.Global)
         self._outer = declared(body, ast.Nonlocal)
@@ -186,9 +192,19 @@ class FunctionRewriter:
             return [node]
         if isinstance(node, ast.ClassDef):
             return [node]
+        if isinstance(node, ast.Try):
+            return [self._try(node)]
         if isinstance(node, ast.Raise):
             return [_at(ast.Expr(_operator("check_raise", [], node)), node), Expressions().visit(node)]
         return [Expressions().visit(node)]
+
+    def _try(self, node: ast.Try) -> ast.stmt:
+        node.body, node.orelse = self._suite(node.body), self._suite(node.orelse)
+        node.finalbody = self._suite(node.finalbody)
+        for handler in node.handlers:
+            check: ast.stmt = _at(ast.Expr(_operator("check_caught", [], handler)), handler)
+            handler.body = [check, *self._suite(handler.body)]
+        return node
 
     def _kept(self, node: ast.If | ast.While, why: str) -> list[ast.stmt]:
         """A statement that stays one: its condition must be known."""
@@ -249,7 +265,7 @@ class FunctionRewriter:
         before = exposed([ast.copy_location(ast.Expr(t), node) for t in tests] + list(node.body))
         carried = [n for n in names if n == ended_by or n in before or self._is_read_outside(n, node)]
         given = ["@item"] if isinstance(node, ast.For) else []
-        hard = rebound(node.body)
+        hard, lists = rebound(node.body), only_appended(node.body)
         body, called = self._block("body", node.body, names, node, given)
         arguments = [
             first,
@@ -258,6 +274,7 @@ class FunctionRewriter:
             _texts([n for n in carried if n in hard]),
             _texts([n for n in names if n not in carried]),
             ast.Constant(ended_by),
+            _texts(lists),
         ]
         where = node.test if isinstance(node, ast.While) else node.iter
         return [body, _at(ast.Expr(_operator(operator, arguments, where)), where)]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 import sys
 import types
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -13,14 +11,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from gradc.errors import TraceError
-from gradc.ir.tensor import Input
 from gradc.trace.arrays.storage import Content, Storage, axes, read_only
 from gradc.trace.arrays.tracer import TracedArray
 from gradc.trace.containers import flatten, unflatten
-from gradc.trace.context import Body, current_trace, note_line, trace_error
+from gradc.trace.context import Body, trace_error
 from gradc.trace.staging.alternatives import Alternative
+from gradc.trace.staging.changes import Place
 from gradc.trace.staging.writes import Writes
-from gradc.trace.surroundings.objects import ObjectProxy
 
 _NUMBERS = (TracedArray, bool, int, float, complex, np.generic, np.ndarray)
 
@@ -71,7 +68,8 @@ def check_defined(value: Any) -> None:
             leaf.refuse()
 
 
-Cells = dict[str, types.CellType]
+#: Variables by their names: closure cells, and entries of containers.
+Cells = dict[str, types.CellType | Place]
 
 
 def cells_of(functions: Sequence[Callable[..., Any] | None], names: Iterable[str]) -> Cells:
@@ -95,7 +93,7 @@ class _Unbound(Undefined):
 UNBOUND = _Unbound("a variable is used before it has a value; set it before the branch or loop")
 
 
-def read(cell: types.CellType) -> Any:
+def read(cell: types.CellType | Place) -> Any:
     """The value of a variable."""
     try:
         return cell.cell_contents
@@ -123,9 +121,11 @@ def is_numeric(value: Any) -> bool:
     return all(isinstance(leaf, _NUMBERS) for leaf in leaves)
 
 
-def stays_in_place(value: Any) -> bool:
-    """Whether a value holds an array that ``+=`` would leave where it is."""
-    return any(isinstance(leaf, TracedArray) and not leaf.immutable for leaf in flatten(value)[0])
+def can_change(value: Any) -> bool:
+    """Whether a value can be changed in place: a list, a dict, an array that ``+=`` leaves where it is."""
+    if isinstance(value, tuple):
+        return any(map(can_change, value))
+    return isinstance(value, TracedArray) and not value.immutable if isinstance(value, _NUMBERS) else value is not None
 
 
 def arrays_in(value: Any) -> list[TracedArray]:
@@ -133,21 +133,27 @@ def arrays_in(value: Any) -> list[TracedArray]:
     return [leaf for leaf in flatten(value)[0] if isinstance(leaf, TracedArray) and not leaf.immutable]
 
 
-def _references(cell: types.CellType) -> tuple[int, int]:
-    """How many references there are to a variable's array, and to what it holds."""
-    array: Any = cell.cell_contents
-    return sys.getrefcount(array), sys.getrefcount(array._storage)
+def _references(cell: types.CellType | Place) -> tuple[int, int]:
+    """How many references there are to a variable's value, and to what it holds."""
+    value: Any = cell.cell_contents
+    return sys.getrefcount(value), sys.getrefcount(getattr(value, "_storage", None)) if hasattr(
+        value, "_storage"
+    ) else 0
 
 
-#: As many as there are when the variable is all that knows the array.
+#: As many as there are when the variable is all that knows the value.
 _OF_ONE_NAME = _references(types.CellType(types.SimpleNamespace(_storage=object())))
 
 
-def has_one_name(cell: types.CellType) -> bool:
-    """Whether a variable is surely the only name of its array."""
-    if not isinstance(read(cell), TracedArray) or read(cell).region() is not None:
+def has_one_name(cell: types.CellType | Place) -> bool:
+    """Whether a variable is surely the only name of its array, list or dict."""
+    if not isinstance(read(cell), TracedArray | list | dict) or _is_view(read(cell)):
         return False
     return all(count <= least for count, least in zip(_references(cell), _OF_ONE_NAME, strict=True))
+
+
+def _is_view(value: Any) -> bool:
+    return isinstance(value, TracedArray) and value.region() is not None
 
 
 def frozen(value: Any) -> Any:
@@ -210,119 +216,6 @@ class Recorder(Body):
         """Let the arrays from before hold what they held."""
         for storage, content in self.before.items():
             storage.put_back(content)
-
-
-# ---------------------------------------------------------------- containers
-
-_MOST = 5000
-_COPIED = ("container", "object")
-
-
-def _insides(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    if isinstance(value, list | tuple | deque):
-        return list(value)
-    if issubclass(type(value), ObjectProxy):
-        return [item for name, item in vars(value).items() if name != "__gradc__"]
-    if isinstance(value, types.FunctionType):
-        return [read(cell) for cell in value.__closure__ or ()]
-    if isinstance(value, types.MethodType):
-        return [value.__self__, value.__func__]
-    return ()
-
-
-def _state(value: Any) -> Any:
-    if isinstance(value, dict | list | set | deque):
-        return value.copy()
-    return dict(vars(value)) if issubclass(type(value), ObjectProxy) else None
-
-
-def _reachable(functions: Sequence[Callable[..., Any] | None]) -> Iterator[Any]:
-    """What blocks can reach through their variables, and the copies of the user's containers."""
-    copies = current_trace().copies
-    pending: list[Any] = [copies[key][0] for key in copies if isinstance(key, tuple) and key[0] in _COPIED]
-    pending.extend(f for f in functions if f is not None)
-    seen: set[int] = set()
-    while pending and len(seen) < _MOST:
-        value = pending.pop()
-        if id(value) not in seen:
-            seen.add(id(value))
-            yield value
-            pending.extend(_insides(value))
-
-
-def settle(functions: Sequence[Callable[..., Any] | None]) -> None:
-    """Gather the writes to the arrays that blocks can reach, so that this is not done inside the blocks."""
-    for value in _reachable(functions):
-        if isinstance(value, TracedArray) and value.extents and not isinstance(value.tensor, Input):
-            note_line(value.tensor)
-
-
-class Containers:
-    """The lists, dicts and objects that a block can reach, as they were before it ran."""
-
-    def __init__(self, functions: Sequence[Callable[..., Any] | None]) -> None:
-        states = [(value, _state(value)) for value in _reachable(functions)]
-        self._before = {id(value): (value, state) for value, state in states if state is not None}
-
-    def changed(self) -> Any:
-        """A container that is not what it was; None where there is none."""
-        for value, state in self._before.values():
-            if issubclass(type(value), ObjectProxy):
-                if _is_set(value, state):
-                    return value
-            elif len(value) != len(state) or not all(map(operator.is_, _entries(value), _entries(state))):
-                return value
-        return None
-
-    def restore(self) -> None:
-        """Let all be what it was."""
-        for value, state in self._before.values():
-            if issubclass(type(value), ObjectProxy):
-                if _is_set(value, state):
-                    vars(value).clear()
-                    vars(value).update(state)
-            elif isinstance(value, list):
-                value[:] = state
-            else:
-                value.clear()
-                (value.extend if isinstance(value, deque) else value.update)(state)
-
-
-def _entries(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield item
-    else:
-        yield from value
-
-
-def _is_set(proxy: Any, state: dict[str, Any]) -> bool:
-    """Whether an attribute was set; one that was only looked at is kept with the others, too."""
-    target = state["__gradc__"][0]
-    captures = current_trace().captures
-    for name, value in vars(proxy).items():
-        if name in state:
-            if value is not state[name]:
-                return True
-        elif not hasattr(target, name) or (isinstance(value, TracedArray) and value.tensor not in captures):
-            return True
-    return False
-
-
-def check_unchanged(containers: Containers, what: str) -> None:
-    """Raise the error of a block that changes a list, dict or object."""
-    found = containers.changed()
-    if found is not None:
-        containers.restore()
-        kind = type(found).__name__ if isinstance(found, dict | list | set | deque) else "object"
-        doing = {"list": "append, item assignment", "object": "attribute assignment"}.get(kind, "item assignment")
-        raise trace_error(
-            f"{'an' if kind == 'object' else 'a'} {kind} is changed ({doing}) inside {what}; assign to variables, or to an "
-            "array made before, which are carried, and fill the container afterwards"
-        )
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def other_stand_in(value: Any, path: Path, stand_in: StandInOf) -> Any:
         return identical(value, path)
     if isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType | types.NoneType):
         return identical(value, path)
-    if name in _NAMESPACES or _is_users(kind):
+    if name in _NAMESPACES or is_users(kind):
         return ObjectProxy.of(value, path, stand_in)
     if kind.__module__ in ("fractions", "decimal", "datetime"):
         return equal_to(value, path)
@@ -69,7 +69,7 @@ def _module_of(value: Any) -> str:
 
 
 @functools.cache
-def _is_users(kind: type) -> bool:
+def is_users(kind: type) -> bool:
     """Whether a class is written in Python by the user: not the standard library's, an installed package's, or C code's."""
     for base in kind.__mro__[:-1]:
         top = base.__module__.split(".")[0]
@@ -253,7 +253,7 @@ def _is_plain(kind: type) -> bool:
 
 
 def _class_stand_in(kind: type, path: Path, stand_in: StandInOf) -> Any:
-    if not _is_users(kind) or issubclass(kind, BaseException | enum.Enum):
+    if not is_users(kind) or issubclass(kind, BaseException | enum.Enum):
         return identical(kind, path)
     trace = current_trace()
     known = trace.copies.get(("class", id(kind)))
