@@ -956,17 +956,6 @@ def asserts(x):
     return x
 
 
-def tries(x):
-    while x > 1:
-        try:
-            if x > 3:
-                break
-        except ValueError:
-            pass
-        x = x / 2
-    return x
-
-
 def grows(v):
     while np.sum(v) < 100:
         v = np.concatenate([v, v])
@@ -1059,7 +1048,6 @@ REFUSED = [
     (texts, 1.0, 1, "`mode` is 'a' where.*'b'"),
     (nothing, 1.0, 1, "None where"),
     (asserts, 1.0, 1, "assertion"),
-    (tries, 9.0, 1, "inside `try`"),
     (grows, V, 1, r"`v` of shape \(10,\) from one of shape \(5,\)"),
     (unset_after_a_loop, 5.0, 2, "`y` gets its value inside a loop"),
     (unset_in_the_first_trip, 5.0, 2, "`before` has no value in the first trip"),
