@@ -1130,6 +1130,24 @@ def test_a_table_of_any_size_is_a_program_of_one_size() -> None:
     np.testing.assert_allclose(gradc.jit(warped)(c), warped(c), rtol=1e-12)
 
 
+def test_triangular_loops_become_nodes_when_they_turn_out_to_be_long() -> None:
+    def cholesky(a):
+        n = len(a)
+        lower = np.zeros((n, n))
+        for i in range(n):
+            for j in range(i + 1):
+                s = a[i, j]
+                for k in range(j):
+                    s = s - lower[i, k] * lower[j, k]
+                lower[i, j] = np.sqrt(s) if i == j else s / lower[j, j]
+        return lower
+
+    a = np.cos(np.arange(144.0).reshape(12, 12))
+    a = a @ a.T + np.eye(12)
+    assert len(graph_order(trace(cholesky, [a]).graph.outputs)) < 100
+    np.testing.assert_allclose(gradc.jit(cholesky)(a), np.linalg.cholesky(a), rtol=1e-11, atol=1e-12)
+
+
 def test_trips_that_write_are_not_written_out_for_long() -> None:
     def smooth(x, a):
         y = np.zeros_like(x)

@@ -44,8 +44,8 @@ UNROLLED = 16
 COSTLY = 1000
 #: ... or than this if they write to arrays: what is written bit by bit gets ever more expensive to read.
 COSTLY_WRITES = 60
-#: After so many trips it is known what one costs.
-_TRIED = 2
+#: So often it is tried.
+_TRIES = 2
 
 
 # ---------------------------------------------------------------- branches
@@ -260,6 +260,7 @@ def iterated_over(iterable: Any, body: Callable[[Any], None], *names: Any) -> No
 
 def _one_by_one(loop: _Loop, iterable: Any, body: Callable[[Any], None]) -> None:
     """Go through the trips until the loop ends, a traced condition may have ended it, or it turns out to be costly."""
+    tries = 0
     for place, item in enumerate(iterable):
         ended = loop.ended()
         if not isinstance(ended, TracedArray):
@@ -267,12 +268,10 @@ def _one_by_one(loop: _Loop, iterable: Any, body: Callable[[Any], None]) -> None
                 return
             before = _made()
             body(item)
-            if (
-                place < _TRIED
-                and _is_costly(loop, iterable, place, item, before)
-                and _rolled(loop, body, iterable[place + 1 :])
-            ):
-                return
+            if tries < _TRIES and _is_costly(loop, iterable, place, item, before):
+                if _rolled(loop, body, iterable[place + 1 :]):
+                    return
+                tries += 1
         elif isinstance(iterable, range) and _rest(loop, body, range(item, iterable.stop, iterable.step)):
             return
         else:
