@@ -21,10 +21,10 @@ from tests.present.loop_programs import (
     readouts,
     recurrent,
 )
-from tests.present.recurrence_values import Reader
 
 import gradc
 from gradc.present.formula import Formula
+from gradc.present.recurrence_values import RecurrenceValues
 from gradc.present.recurring import recurrences
 from gradc.present.unfolding import unfolded
 from gradc.simplify.display import display
@@ -46,8 +46,8 @@ def computed(formula: Formula, arguments) -> list[object]:
     data = formula._origin.data if formula._origin else {}
     names = [n for n in formula._input_names if n not in data]
     values = dict(zip(names, arguments, strict=True)) | dict(data)
-    reader = Reader(shown, {t: values[n] for t, n in zip(graph.inputs, formula._input_names, strict=True)})
-    return [reader.value(t, {}) for t in shown.outputs]
+    reader = RecurrenceValues(shown, {t: values[n] for t, n in zip(graph.inputs, formula._input_names, strict=True)})
+    return [reader.value(t) for t in shown.outputs]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

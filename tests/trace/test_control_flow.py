@@ -244,13 +244,6 @@ def test_a_checkpointed_scan_in_a_scan_has_the_gradient_of_one_scan() -> None:
     np.testing.assert_allclose(gradc.grad(in_rows)(x), gradc.grad(flat)(x), rtol=1e-12)
 
 
-@pytest.mark.parametrize("what", ["steps", "kinks"])
-def test_what_is_not_told_of_loops_is_said(what: str) -> None:
-    formula = gradc.grad(lambda x: gradc.fori_loop(0, 3, lambda i, s: s * abs(x), x)).formula()
-    with pytest.raises(ArgumentError, match=r"loop|control structure"):
-        getattr(formula, what)()
-
-
 @pytest.mark.parametrize("upper", [2.5, np.ones(2), "3"], ids=str)
 def test_bounds_are_integers(upper: Any) -> None:
     with pytest.raises(DTypeError, match="fori_loop goes from one integer to another: upper is"):

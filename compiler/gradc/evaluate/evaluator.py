@@ -182,7 +182,7 @@ def _stacked(pieces: list[Array], result: Any, rows: int, numbers: NumberSystem,
     stack = numbers.empty((rows, *shape), pieces[0].dtype if pieces else result.dtype)
     stack[len(pieces) :] = 0
     for k, piece in enumerate(pieces):
-        stack[k] = piece
+        stack[k] = piece if piece.ndim else piece[()]  # an array of objects would hold the cell itself
     return stack
 
 

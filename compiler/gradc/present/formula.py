@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from gradc.errors import ArgumentError
+from gradc.differentiate import jacobian_forward
+from gradc.errors import ArgumentError, InternalError
 from gradc.ir.conjugates import has_complex_numbers
 from gradc.ir.tensor import Graph, Tensor
 from gradc.ir.text import sub_graphs
@@ -21,12 +22,14 @@ from gradc.present.plain import PlainWriter
 from gradc.present.recurring import recurrences
 from gradc.present.symbols import symbols_of
 from gradc.present.unfolding import Unfolded, unfolded
+from gradc.simplify import simplify
 from gradc.simplify.display import display, display_with_conditions
 
 if TYPE_CHECKING:
     from gradc.present.drawing import Drawing
     from gradc.present.kinks import Kinks
     from gradc.present.steps import Derivation
+    from gradc.present.steps.loops import Telling
 
 
 class Formula:
@@ -164,7 +167,9 @@ class Formula:
             raise ArgumentError(f"detail is 'brief', 'normal' or 'full', not {detail!r}")
         if self._origin is None:
             raise ArgumentError("this formula was made from a graph alone; steps() needs the function behind it")
-        self._check_tellable("steps()")
+        self._check_real("steps()")
+        if any(sub_graphs(node) for graph in self._graphs for node in graph_order(graph.outputs)):
+            return self._steps_of_loops(mode)
         symbols: dict[Tensor, Name] = dict(zip(self._graph.inputs, self._symbols, strict=True))
         results = []
         for position, one in enumerate(self if len(self) > 1 else (self,)):
@@ -174,18 +179,49 @@ class Formula:
             results.append(Result(one._graph, left, printed, symbols, self._origin.of(position)))
         return derivation_of(results, mode, detail)
 
-    def _check_tellable(self, what: str) -> None:
-        """Refuse complex numbers, which change in two directions, and loops and branches, which no line shows."""
-        graphs = (self._graph, *(self._origin.functions if self._origin is not None else ()))
-        if any(map(has_complex_numbers, graphs)):
+    @property
+    def _graphs(self) -> tuple[Graph, ...]:
+        return (self._graph, *(self._origin.functions if self._origin is not None else ()))
+
+    def _check_real(self, what: str) -> None:
+        """Refuse complex numbers, which change in two directions."""
+        if any(map(has_complex_numbers, self._graphs)):
             raise ArgumentError(
                 f"{what} tells about functions of real numbers; write the function of real and imaginary parts, "
                 "or use formula() for the derivative itself"
             )
-        if any(sub_graphs(node) for graph in graphs for node in graph_order(graph.outputs)):
-            raise ArgumentError(
-                f"{what} does not look inside loops and branches; ask it of the function that makes one step"
-            )
+
+    def _steps_of_loops(self, mode: Literal["reverse", "forward"]) -> Derivation:
+        """The derivation of a function with loops: its recurrences, and those of its derivatives."""
+        from gradc.present.steps.loops import check_first_derivatives, tell_loops
+        from gradc.present.steps.points import WrongStepError
+
+        assert self._origin is not None
+        labels, functions = self._origin.labels, self._origin.functions or (self._graph,)
+        check_first_derivatives(labels, functions)
+        (function,) = functions
+        value = formula_of(function, output_names=[self._origin.name])
+        is_value = all(kind in ("", "value") for kind, _ in labels)
+        paths = [] if is_value else [wrt for _, (wrt,) in labels]
+        inputs = [next(t for t in (*function.inputs, *self._graph.inputs) if t.name == path) for path in paths]
+        derived = self
+        if mode == "forward" and not is_value:
+            by = tuple(jacobian_forward(function.outputs[0], t) for t in inputs)
+            graph = simplify(Graph(function.inputs, by))
+            derived = Formula(graph, [t.name for t in function.inputs], self._output_names, self._lhs, self._origin)
+        try:
+            return tell_loops(value._telling(), None if is_value else derived._telling(), inputs, mode)
+        except WrongStepError as error:
+            raise InternalError(f"a step of the derivation does not hold: {error}") from error
+
+    def _telling(self) -> Telling:
+        """What a derivation tells of this formula."""
+        from gradc.present.steps.derivation import Side
+        from gradc.present.steps.loops import Telling
+
+        left = tuple(Side(*names) for names in zip(self._output_names, self._lhs, strict=True))
+        shown = recurrences(self._unfolded, display(self._unfolded.graph))
+        return Telling(self._graph, shown, self._page("auto"), left)
 
     def numpy(self) -> str:
         """NumPy source: ``import numpy as np`` and one ``def`` with the user's parameter names.
@@ -247,7 +283,7 @@ class Formula:
         """
         from gradc.present.kinks import Kinks, kinks_of
 
-        self._check_tellable("kinks()")
+        self._check_real("kinks()")
         functions = self._origin.functions if self._origin is not None else (self._graph,)
         asked = {path for _, paths in self._origin.labels for path in paths} if self._origin is not None else set()
         data = self._origin.data if self._origin is not None else {}

@@ -24,7 +24,10 @@ from gradc.present.latex import LatexWriter
 from gradc.present.matrix_form import MatrixForm, NoMatrixFormError
 from gradc.present.notation import Name, Notation, Relation
 from gradc.present.plain import PlainWriter
+from gradc.present.recurring import Recurrences
+from gradc.present.sweep_names import SweepNames
 from gradc.present.symbols import fresh_letters
+from gradc.present.unfolding import Sweep, Unfolded, unfolded
 from gradc.simplify.display import display
 from gradc.simplify.display_domain import visibly_positive
 from gradc.simplify.inline import inline_producers
@@ -119,27 +122,48 @@ def _cells(kink: Kink) -> tuple[Written, ...]:
 def kinks_of(
     graph: Graph, symbols: Sequence[Name], wrt: Sequence[str], lines: Mapping[Node, SourceLine] | None = None
 ) -> Kinks:
-    """The kinks of a function as it was written, in the inputs of these names; ``lines`` are the user's behind its nodes."""
+    """The kinks of a function as it was written, in the inputs of these names; ``lines`` are the user's behind its nodes.
+
+    Those inside a loop are at its values at a step: ``y[t] = 0``. Where the number of steps changes is not among them.
+    """
     for node, line in (lines or {}).items():  # other functions may have made equal nodes since
         record_line(node, line)
-    outputs = inline_producers(graph.outputs)
+    form = unfolded(graph)
+    names = _names(form, graph, symbols)
+    conditions = {sweep.condition for sweep in form.sweeps}
+    outputs = inline_producers([t for t in form.graph.outputs if t not in conditions])
     order = graph_order(outputs)
-    moving = _moving(order, {t for t in graph.inputs if t.dtype.kind == "f" and t.name in wrt})
+    moving = _moving(order, {t for t in graph.inputs if t.dtype.kind == "f" and t.name in wrt}, form.sweeps)
     lengths = _lengths(order)
     memo: dict[tuple[Scalar, Shape], Scalar] = {}
     found: dict[Kink, None] = {}
     for node in order:
         if isinstance(node, Compute) and node in moving:
-            writer = _Writer(graph, symbols, node, lengths, memo)
+            writer = _Writer(form.graph, names, node, lengths, memo)
             found.update(dict.fromkeys(_kinks_in(node, moving, writer)))
     return Kinks(found)
 
 
-def _moving(order: Sequence[Node], inputs: set[Input]) -> set[Node]:
+def _names(form: Unfolded, graph: Graph, symbols: Sequence[Name]) -> dict[Tensor, Notation]:
+    """The symbols of the inputs and of the values of loops."""
+    sweeps = Recurrences(form.graph, form.count, form.sweeps, tuple(() for _ in form.sweeps))
+    return {**dict(zip(graph.inputs, symbols, strict=True)), **SweepNames(sweeps, symbols).names}
+
+
+def _moving(order: Sequence[Node], inputs: set[Input], sweeps: Sequence[Sweep]) -> set[Node]:
+    """What changes with the inputs: of the values of loops, those that anything that changes goes into."""
     moving: set[Node] = set(inputs)
-    for node in order:
-        if any(operand in moving for operand in operands_of(node)):
-            moving.add(node)
+    count = 0
+    while count != len(moving):
+        count = len(moving)
+        for node in order:
+            if any(operand in moving for operand in operands_of(node)):
+                moving.add(node)
+        for sweep in sweeps:
+            for s in sweep.states:
+                if not moving.isdisjoint((s.start, s.following)):
+                    moving.update((s.before, s.after, s.final))
+            moving.update(s.whole for s in sweep.stacks if s.value in moving)
     return moving
 
 
@@ -258,7 +282,7 @@ class _Writer:
     def __init__(
         self,
         graph: Graph,
-        symbols: Sequence[Name],
+        names: Mapping[Tensor, Notation],
         node: Compute,
         lengths: Mapping[Node, int],
         memo: dict[tuple[Scalar, Shape], Scalar],
@@ -267,10 +291,9 @@ class _Writer:
         self._lengths = lengths
         self._line = next((str(line) for line in lines_of(node)[-1:]), "")
         sizes = [s.name for e in node.extents if isinstance(e, Scalar) for s in post_order([e]) if isinstance(s, Size)]
-        letters = fresh_letters([name.plain for name in symbols] + sizes)
+        letters = fresh_letters([name.plain for name in names.values() if isinstance(name, Name)] + sizes)
         self._stand_ins = [input_tensor(name, (), np.float64) for name in ("u", "v", "w")]
-        names: dict[Tensor, Notation] = dict(zip(graph.inputs, symbols, strict=True))
-        names |= {stand_in: Name(stand_in.name, stand_in.name) for stand_in in self._stand_ins}
+        names = {**names, **{stand_in: Name(stand_in.name, stand_in.name) for stand_in in self._stand_ins}}
         self._form = IndexForm(names, letters, lambda tensor: _whole(tensor, names))
         self._graph, self._node = graph, node
         self._letters = self._form.letters(len(node.extents))

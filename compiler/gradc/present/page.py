@@ -103,7 +103,7 @@ class Page:
         rows = rows or [f"& {line}" for line in broken]
         for position, definition in enumerate(self.definitions):
             where = r"\text{where} \quad " if position == 0 else ""
-            steps = "" if definition.steps is None else rf", \quad {_steps(definition.steps, write)}"
+            steps = "" if definition.steps is None else rf", \quad {steps_latex(definition.steps, write)}"
             rows.append(f"{where}{write(definition.name)} &= {_broken(definition.value, write)}{steps}")
         for position, identity in enumerate(identities):
             where = "" if position or self.definitions else r"\text{where} \quad "
@@ -147,7 +147,7 @@ class Page:
         return f"... and {self.left_out} {more} left out"
 
 
-def _steps(steps: Steps, write: Callable[[Notation], str]) -> str:
+def steps_latex(steps: Steps, write: Callable[[Notation], str]) -> str:
     r"""``t = 0, \dots, T - 1``, and how long it goes on."""
     listed = ", ".join(r"\dots" if step is None else write(step) for step in steps.listed)
     numbers = f"{write(steps.letter)} = {listed}"

@@ -11,8 +11,9 @@ import numpy as np
 from gradc.errors import ArgumentError
 from gradc.ir.algebra import is_index_predicate, linear_terms
 from gradc.ir.scalar import TRUE, Apply, Guard, Index, Load, Number, Scalar, Size, is_apply
-from gradc.ir.tensor import Compute, Constant, Graph, Input, Tensor, extent_scalar
-from gradc.ir.walk import post_order, tensors_of
+from gradc.ir.tensor import Compute, Constant, Graph, Input, Loop, Tensor, extent_scalar
+from gradc.ir.text import sub_graphs
+from gradc.ir.walk import graph_order, post_order, tensors_of
 from gradc.trace.sympy_graphs.nodes import is_small
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Arrays of more entries are not written out.
 _LARGEST_ENTRYWISE = 4096
+#: Loops of more steps are not written out.
+_LONGEST_LOOP = 64
 #: More brackets in one expression are left as they are: folding them multiplies the cases.
 _MOST_MERGED = 4
 #: Expressions of more nodes are left as they are: SymPy folds them as trees.
@@ -30,8 +33,10 @@ def sympy_outputs(graph: Graph, names: Sequence[str]) -> list[Any]:
     """Every output as SymPy: an expression for a number, a Matrix for one or two axes, an Array beyond.
 
     A scalar input is the Symbol of its name, an entry of an array ``Indexed``: ``x[0]``. An output over named extents
-    is its entry at the Symbols i, j, ... Raises `ArgumentError` where functions are nested more deeply than SymPy goes.
+    is its entry at the Symbols i, j, ... A short loop is written out. Raises `ArgumentError` where functions are nested more
+    deeply than SymPy goes, and for loops that have no expression of bounded length.
     """
+    _require_short_loops(graph)
     try:
         return _outputs(graph, names)
     except RecursionError:
@@ -39,6 +44,25 @@ def sympy_outputs(graph: Graph, names: Sequence[str]) -> list[Any]:
             "this formula nests functions more deeply than SymPy can build expressions (its constructors are recursive); "
             "formula.numpy() and formula.c() have no such bound"
         ) from None
+
+
+def _require_short_loops(graph: Graph, outer: int = 1) -> None:
+    """Refuse loops whose steps can't be written out one after the other."""
+    instead = "its recurrence is in str(formula) and formula.latex()"
+    for node in graph_order(graph.outputs):
+        steps = outer
+        if isinstance(node, Loop):
+            if node.condition is not None:
+                raise ArgumentError(f"a loop that ends by a condition has no SymPy expression; {instead}")
+            if not isinstance(node.trip, int):
+                raise ArgumentError(
+                    f"a loop over a named extent has no SymPy expression; {instead}: or give fixed sizes"
+                )
+            steps = outer * node.trip
+            if steps > _LONGEST_LOOP:
+                raise ArgumentError(f"a loop of {steps} steps is too long for a SymPy expression; {instead}")
+        for inner in sub_graphs(node):
+            _require_short_loops(inner, steps)
 
 
 def _outputs(graph: Graph, names: Sequence[str]) -> list[Any]:

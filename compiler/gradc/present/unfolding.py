@@ -155,7 +155,7 @@ def stem_of(name: str) -> str:
     while (found := re.fullmatch(r"(.+)_(bar|d)(?:bar|d)*", plain)) is not None:
         plain = found[1]
         marks = ("_bar" if found[2] == "bar" else "_dot") + marks
-    return leaf_name(plain if "[" not in name else re.sub(r"_(?:bar|d)+$", "", name)) + marks
+    return leaf_name(plain) + marks
 
 
 @dataclass

@@ -94,6 +94,10 @@ class Points:
         for environment in self.environments:
             environment[tensor] = _filled(self._shape(tensor), tensor.dtype, -1, 1, generator)
 
+    def values(self, tensors: Sequence[Tensor], environment: Environment) -> list[Array]:
+        """The values of tensors at a point."""
+        return self._values(tensors, environment)
+
     def _values(self, tensors: Sequence[Tensor], environment: Environment) -> list[Array]:
         inputs = tuple(t for t in graph_order(tensors) if isinstance(t, Input))
         graph = Graph(inputs, tuple(tensors))
