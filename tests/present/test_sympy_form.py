@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -91,9 +93,7 @@ def test_shared_parts_stay_shared():
 
 def test_what_sympy_cannot_build_is_said():
     def f(x):
-        for _ in range(1500):
-            x = np.sin(x) * 1.1 + 0.1
-        return x
+        return functools.reduce(lambda x, _: np.sin(x) * 1.1 + 0.1, range(1500), x)
 
     with pytest.raises(ArgumentError, match="more deeply than SymPy"):
         gradc.jit(f).formula(gradc.scalar()).sympy()

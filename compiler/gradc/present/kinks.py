@@ -130,10 +130,11 @@ def kinks_of(
         record_line(node, line)
     form = unfolded(graph)
     names = _names(form, graph, symbols)
-    conditions = {sweep.condition for sweep in form.sweeps}
-    outputs = inline_producers([t for t in form.graph.outputs if t not in conditions])
-    order = graph_order(outputs)
-    moving = _moving(order, {t for t in graph.inputs if t.dtype.kind == "f" and t.name in wrt}, form.sweeps)
+    outputs = inline_producers(form.graph.outputs)
+    sweeps = form.over(outputs)
+    conditions = {sweep.condition for sweep in sweeps}
+    order = graph_order([t for t in outputs if t not in conditions])
+    moving = _moving(order, {t for t in graph.inputs if t.dtype.kind == "f" and t.name in wrt}, sweeps)
     lengths = _lengths(order)
     memo: dict[tuple[Scalar, Shape], Scalar] = {}
     found: dict[Kink, None] = {}
