@@ -202,8 +202,18 @@ class TreeEmitter(LeafEmitter):
 
         span = builder.subtract_integers(ranged.upper, ranged.lower)
         count = builder.add_integers(span, literal(length - 1, INT64))
-        blocks = self.e.floor_divide(count, size)
-        results = builder.loop(ZERO, blocks, [v for s in carried for v in totals[s]], block)
+        return self._blocks(self.e.floor_divide(count, size), carried, totals, block)
+
+    def _blocks(
+        self,
+        count: Value,
+        carried: Sequence[Statement],
+        totals: dict[Statement, State],
+        block: Callable[[Value, list[Value]], list[Value]],
+    ) -> dict[Statement, State]:
+        """The totals after so many blocks; one alone is no loop."""
+        flat = [v for s in carried for v in totals[s]]
+        results = block(ZERO, flat) if count.literal == 1 else self.e.builder.loop(ZERO, count, flat, block)
         return unflatten(carried, totals, results)
 
     def _summed_going_back(self, ranged: Ranged, totals: dict[Statement, State], lanes: int) -> dict[Statement, State]:
@@ -248,8 +258,7 @@ class TreeEmitter(LeafEmitter):
         if not is_whole:
             some = builder.minimum_integers(builder.subtract_integers(ranged.upper, edge), ONE)
             blocks = builder.add_integers(blocks, some)
-        results = builder.loop(ZERO, blocks, [v for s in carried for v in totals[s]], block)
-        return unflatten(carried, totals, results)
+        return self._blocks(blocks, carried, totals, block)
 
     def _run(self, ranged: Ranged, totals: dict[Statement, State]) -> dict[Statement, State]:
         """The iterations of the range: as vectors where that can be, the rest one by one."""

@@ -65,6 +65,8 @@ def _first_extremum(machine: Machine, reducer: str, state: State, seen: State) -
 def compensated_add(machine: Machine, total: State, term: Value) -> State:
     """``[sum, error]`` with a term added: Knuth's two-sum keeps what rounding lost."""
     high, low = total
+    if high.literal == low.literal == 0:
+        return [term, low]
     moved = machine.add(high, term)
     part = machine.subtract(moved, high)
     lost = machine.add(machine.subtract(high, machine.subtract(moved, part)), machine.subtract(term, part))
@@ -74,6 +76,8 @@ def compensated_add(machine: Machine, total: State, term: Value) -> State:
 def compensated_result(machine: Machine, total: State) -> Value:
     """The sum with its error; infinities make the error NaN, and then it counts for nothing."""
     high, low = total
+    if low.literal == 0:
+        return high
     return machine.select(machine.is_nan(low), high, machine.add(high, low))
 
 
