@@ -16,6 +16,7 @@ from gradc.ir.scalar import Apply, Scalar, is_apply
 from gradc.lower.contraction import Fused
 from gradc.lower.memory import MemoryEmitter
 from gradc.lower.monomials import Factor, Monomials, Pair, Token, shared_monomials
+from gradc.lower.partial_sums import PartialSums
 from gradc.lower.powers import powers_of, signed, signed_terms, small_power
 from gradc.lower.text import FunctionBuilder, Value, literal
 
@@ -84,17 +85,24 @@ class AlgebraicEmitter(MemoryEmitter):
 
     def _emit_sum(self, node: Apply) -> Value:
         plain, fused = self._sum_parts(node)
-        total = self._total([(self._as(term, node), sign) for term, sign in plain], node)
-        for product, sign in fused:
-            total = self._multiply_add(product, total, sign)
-        return total
+        partial = PartialSums(self, [(self._as(term, node), sign) for term, sign in plain])
+        for time, product, sign in sorted(((self._ready(p), p, sign) for p, sign in fused), key=lambda entry: entry[0]):
+            partial.settle(time, self.builder.depth)
+            total, its_sign = partial.earliest()
+            partial.put(self._multiply_add(product, total, sign * its_sign), its_sign)
+        return partial.total()
+
+    def _ready(self, product: Apply) -> int:
+        """When the factors of a product are known, those but for one multiplied."""
+        bases = [self.ready.of(self._values[base]) for base, _ in powers_of(product)]
+        return max(bases) + (len(self._monomials.of(product).above) > 2)
 
     def _multiply_add(self, product: Apply, total: Value, sign: int = 1) -> Value:
         """``total + sign * product`` in one rounding; the factors' values are known."""
         above = self._monomials.of(product).above
         if len(above) == 1 and isinstance(above[0], Pair):
             above = (above[0].left, above[0].right)
-        *rest, last = sorted(map(self._token, above), key=lambda value: value.depth)
+        *rest, last = sorted(map(self._token, above), key=lambda value: (value.depth, self.ready.of(value)))
         scale = self._product(rest)
         return self.fused_multiply_add(self.negate(scale) if sign < 0 else scale, last, total)
 
@@ -116,24 +124,6 @@ class AlgebraicEmitter(MemoryEmitter):
         """Whether a product is part of others: it is multiplied anyway, and an addition alone costs less."""
         above = self._monomials.of(product).above
         return len(above) == 1 and isinstance(above[0], Pair)
-
-    def _total(self, terms: list[tuple[Value, int]], node: Apply) -> Value:
-        if node.dtype.kind == "f":
-            terms.sort(key=lambda term: (-term[1], term[0].depth))
-        total, sign = terms[0]
-        if sign < 0:
-            total = self.negate(total)
-        values = [(total, 1), *terms[1:]]
-        while len(values) > 1:  # in pairs: a short chain of dependent additions
-            paired = [self._signed_add(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
-            values = paired + ([values[-1]] if len(values) % 2 else [])
-        return values[0][0]
-
-    def _signed_add(self, a: tuple[Value, int], b: tuple[Value, int]) -> tuple[Value, int]:
-        (x, s), (y, t) = a, b
-        if s == t:
-            return self.add(x, y), s
-        return self.subtract(x, y), s
 
     def _emit_fused(self, fused: Fused, node: Apply) -> Value:
         """An addition as written, with its products."""
@@ -163,7 +153,7 @@ class AlgebraicEmitter(MemoryEmitter):
 
     def _product(self, values: list[Value]) -> Value:
         """In pairs, those first that belong in front of the loop."""
-        values.sort(key=lambda value: value.depth)
+        values.sort(key=lambda value: (value.depth, self.ready.of(value)))
         while len(values) > 1:
             paired = [self.multiply(a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
             values = paired + ([values[-1]] if len(values) % 2 else [])

@@ -12,6 +12,7 @@ from gradc.lower import mathematics
 from gradc.lower.integer_routines import COMMON_DIVISOR, POWER
 from gradc.lower.loop_calls import LoopCalls
 from gradc.lower.packed_code import Surroundings, packed
+from gradc.lower.readiness import Readiness
 from gradc.lower.straight import RoutineCall
 from gradc.lower.text import FunctionBuilder, Scope, Value, intrinsic_suffix, literal, llvm_type
 from gradc.ops.loops import Loop
@@ -49,6 +50,7 @@ class Machine:
         self._operations: dict[tuple[str, DType, int], Value] = {}
         self._formulas: dict[Any, tuple[list[Value], set[int]]] = {}
         self._loops = LoopCalls(builder)
+        self.ready = Readiness()
 
     # ------------------------------------------------------------ forms
 
@@ -106,6 +108,7 @@ class Machine:
         if known is None:
             known = Value(self.builder.instruction(filled, depth), dtype, depth, values[0].lanes)
             self.builder.remember(self._operations, key, known, depth)
+            self.ready.note(known.text, filled, values)
         return known
 
     # ------------------------------------------------------------ arithmetic
@@ -382,6 +385,8 @@ class Machine:
             template = mathematics.template(definition, len(args), first.dtype.itemsize, first.lanes, self.vector_bits)
             registers, taken = self.builder.paste(template, [arg.text for arg in args], depth)
             known = [Value(register, first.dtype, depth, first.lanes) for register in registers], taken
+            for register in registers:
+                self.ready.note(register, "call", args)
             self.builder.remember(self._formulas, key, known, depth)
         results, taken = known
         taken.add(position)
