@@ -251,3 +251,36 @@ def test_a_page_of_many_loops_is_bounded():
     text = str(gradc.jit(f).formula(0.5))
     assert len(text.splitlines()) < 60
     assert text.endswith("left out")
+
+
+def test_the_condition_of_a_loop_is_asked_before_the_step():
+    def f(x):
+        return gradc.while_loop(lambda y: np.sin(y) + x > 1.01 * x, lambda y: np.sin(y) + x, x)
+
+    (*_, last) = str(gradc.jit(f).formula(0.5)).splitlines()
+    assert last == "    y[t + 1] = x + sin(y[t])  for t = 0, 1, ... until x + sin(y[t]) <= 1.01*x at t = T"
+
+
+def test_while_loops_within_while_loops():
+    def f(x):
+        y = x
+        while y > 0.1:
+            z = y
+            while z > 1.0:
+                z = z / 3
+            y = y - z
+        return y
+
+    (value,) = computed(gradc.jit(f).formula(7.5), (7.5,))
+    np.testing.assert_allclose(value, f(7.5))
+    rows = str(gradc.jit(f).formula(7.5)).splitlines()
+    assert [row.rpartition("at ")[2] for row in rows if "until" in row] == ["k = T", "t = N"]
+
+
+def test_what_does_not_change_from_step_to_step_has_no_step():
+    def f(x, a):
+        y = gradc.fori_loop(0, 5, lambda t, y: np.sin(a) + x, x)
+        return y * (np.sin(a) + x)
+
+    (value,) = computed(gradc.jit(f).formula(0.3, 0.4), (0.3, 0.4))
+    np.testing.assert_allclose(value, f(0.3, 0.4))

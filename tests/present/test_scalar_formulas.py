@@ -274,3 +274,8 @@ def test_a_parameter_sigma_is_no_sigmoid() -> None:
     assert r"\sigma\left(" not in formula.latex()
     assert r"\operatorname{sigmoid}(x) = \frac{1}{1 + e^{-x}}" in formula.latex(lhs=True)
     assert "sigmoid(x/sigma)" in str(formula)
+
+
+def test_a_comparison_whose_symbols_cancel_is_not_turned_round():
+    assert str(gradc.jit(lambda a: np.where(a <= a + 1, a, 0)).formula(1.0)) == "a*[a <= a + 1]"
+    assert str(gradc.jit(lambda a: np.where(a + 2 > a, a, 0)).formula(1.0)) == "a*[a + 2 > a]"

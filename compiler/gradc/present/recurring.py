@@ -10,7 +10,7 @@ from gradc.ir.intern import Node
 from gradc.ir.rewrite import as_it_is
 from gradc.ir.scalar import TRUE, Apply, Guard, Load, Scalar, apply, index, is_apply, is_number, load, number
 from gradc.ir.tensor import Compute, Graph, Input, Tensor, compute
-from gradc.ir.walk import graph_order, loads_of, post_order
+from gradc.ir.walk import graph_order, post_order
 from gradc.present.arranging import axes_of, canonical
 from gradc.present.unfolding import Stack, State, Sweep, Unfolded
 
@@ -108,10 +108,12 @@ def _folded(unfolded: Unfolded, shown: Graph) -> tuple[Tensor, ...]:
     sweeps = unfolded.over(shown.outputs)
     folding = _Folding()
     for sweep in sweeps:
-        states = [s for s in sweep.states if isinstance(s.following, Compute) and loads_of(s.following.body)]
+        own = {sweep.step, *[s.before for s in sweep.states]}  # what reads none of them may stand outside the loop, too
+        states = [s for s in sweep.states if isinstance(s.following, Compute) and own & set(graph_order([s.following]))]
         for state in sorted(states, key=lambda s: _weight(s.following)):
             folding.learn(state)
-    return tuple(folding(t) for t in shown.outputs)
+    conditions = {sweep.condition for sweep in sweeps}  # asked before the step
+    return tuple(t if t in conditions else folding(t) for t in shown.outputs)
 
 
 def _weight(tensor: Tensor) -> int:

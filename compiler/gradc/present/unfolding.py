@@ -216,13 +216,13 @@ class _Unfolding:
         ]
         fixed = {k: operands[k] for k in range(first) if node.body.outputs[k] is inputs[k]}
         places[0] = [fixed.get(k, t) for k, t in enumerate(places[0])]
+        trip = node.trip if node.condition is None else node.trip or size(f"{PREFIX}{self._count}")
         slices = [self.at_step(t, step) for t in operands[first:second]]
         given: dict[Tensor, Tensor] = {node.body.inputs[0]: step}
         given |= zip(inputs, [*places[0], *slices, *operands[second:]], strict=True)
         found = self.outputs(node.body, given, (*outer, step))
         condition = self._condition(node, [step, *places[0], *operands[second:]], (*outer, step))
         stems = [stem_of(t.name) for t in inputs[:first]]
-        trip = node.trip if node.condition is None else node.trip or size(f"{PREFIX}{self._count}")
         carried = zip(stems, *places, operands[:first], found[:first], strict=True)
         states = [State(*parts) for k, parts in enumerate(carried) if k not in fixed]
         stacks = map(Stack, ["y"] * len(wholes), wholes, found[first:])

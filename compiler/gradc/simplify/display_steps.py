@@ -40,10 +40,10 @@ def comparison(name: str, left: Scalar, right: Scalar) -> Scalar:
             positive = term if coefficient > 0 else algebra.negated(term)  # type: ignore[operator]
             sides[coefficient < 0].append(positive)  # type: ignore[operator]
     first, second = sides
+    if not first and not second:  # x < x + 1
+        return apply(name, left, right)
     if not first:
         first, second, literal, name = second, first, -literal, _TURNED[name]
-    if not first:
-        return apply(name, left, right)
     constant = [number(-literal, dtype)] if literal else []
     return apply(
         name,
