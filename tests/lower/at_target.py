@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from elementwise import compiled, ulps, widest_lanes
 from exact_functions import ARITY, EXACT, PRECISION, arguments
+from small_network import by_hand, network, trained
 
 import gradc
 from gradc.lower import chain
@@ -146,6 +147,17 @@ def elementary() -> dict[str, str]:
     return digests
 
 
+def small_programs() -> dict[str, str]:
+    """Straight-line code beside NumPy; what its results are, bit by bit."""
+    digests: dict[str, str] = {}
+    for dtype, bound in (("f8", 1e-10), ("f4", 1e-2)):
+        found = gradc.jit(trained)(*network(dtype))
+        for ours, theirs in zip(found, by_hand(*network(dtype)), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=bound, atol=bound)
+        digests[dtype] = hashlib.sha256(b"".join(part.tobytes() for part in found)).hexdigest()
+    return digests
+
+
 def run_here() -> dict[str, Any]:
     """Everything, on this machine."""
     rng = np.random.default_rng(3)
@@ -161,6 +173,7 @@ def run_here() -> dict[str, Any]:
         "registers": sorted(set(re.findall(r"%([xyz]mm)\d", assembly))),
         "fused": len(re.findall(r"\bvfn?m(?:add|sub)", assembly)),
         "digests": elementary(),
+        "small": small_programs(),
     }
 
 
@@ -187,6 +200,7 @@ def compile_only(triple: str) -> dict[str, Any]:
             compiled = gradc.jit(function)
             texts.append(compiled.llvm(*operands))
             assembly.append(compiled.asm(*operands))
+    texts.append(gradc.jit(trained).llvm(*network("f8")))
     gradient = gradc.value_and_grad(waves)
     texts.append(gradient.llvm(np.ones(1003)))
     assembly.append(gradient.asm(np.ones(1003)))

@@ -67,6 +67,12 @@ def test_elementary_functions_have_the_same_bits_at_every_width() -> None:
     assert wide == narrow
 
 
+@is_x86
+def test_straight_line_code_has_the_same_bits_at_every_width() -> None:
+    require("x86-64-v4")
+    assert results("x86-64-v4")["small"] == results("x86-64-v3")["small"]
+
+
 def test_code_for_arm_is_accepted_and_holds_nothing_of_x86() -> None:
     llvm.initialize_all_targets()
     triple = "aarch64-unknown-linux-gnu"

@@ -15,6 +15,10 @@ from gradc.lower.tree import Item, Statement
 
 #: Ops of at least this cost are elementary functions, whose calls are worth joining.
 _FUNCTION_COST = 16
+#: So many literals tell iterations apart.
+_LITERALS = 8
+#: The number of a shape, and literals.
+_Key = tuple[int, tuple[int, ...]]
 
 
 def ordered_alike(items: Sequence[Item]) -> list[Item]:
@@ -35,7 +39,7 @@ def ordered_alike(items: Sequence[Item]) -> list[Item]:
 def _calls(item: Item) -> int:
     if not isinstance(item, Statement):
         return 0
-    return sum(isinstance(node, Apply) and node.op.cost >= _FUNCTION_COST for node in item.operations)
+    return sum(isinstance(node, Apply) and node.op.cost >= _FUNCTION_COST for node in item.nodes)
 
 
 class _Order:
@@ -43,7 +47,7 @@ class _Order:
 
     def __init__(self) -> None:
         self._ordered: dict[Scalar, Scalar] = {}
-        self._keys: dict[Scalar, tuple[int, tuple[int, ...]]] = {}
+        self._keys: dict[Scalar, _Key] = {}
         self._shapes: dict[tuple[object, ...], int] = {}
 
     def of(self, statement: Statement) -> Scalar:
@@ -54,8 +58,8 @@ class _Order:
         return self._ordered[statement.body]
 
     def _note(self, node: Scalar) -> None:
-        children = [self._ordered[child] for child in node.children]
-        keys = [self._keys[child] for child in node.children]
+        children: Sequence[Scalar] = [self._ordered[child] for child in node.children]
+        keys = [self._keys[child] for child in children]
         result = node
         if isinstance(node, Apply) and node.op.name in ("sum", "prod"):
             places = sorted(range(len(children)), key=lambda k: (not isinstance(children[k], Number), keys[k]))
@@ -67,17 +71,19 @@ class _Order:
         self._ordered[node] = result
         self._keys[node] = self._keys[result] = self._key(node, keys)
 
-    def _key(self, node: Scalar, keys: Sequence[tuple[int, tuple[int, ...]]]) -> tuple[int, tuple[int, ...]]:
-        if isinstance(node, Number) and node.dtype.kind == "i":
-            return self._shape("literal", node.dtype), (int(node.value),)  # type: ignore[arg-type]
+    def _key(self, node: Scalar, keys: Sequence[_Key]) -> _Key:
         own: object = node
-        if isinstance(node, Load):
+        values: list[int] = []
+        if isinstance(node, Number):
+            if node.dtype.kind == "i":
+                own, values = node.dtype, [int(node.value)]  # type: ignore[arg-type]
+        elif isinstance(node, Load):
             own = node.tensor
         elif isinstance(node, Apply):
             own = node.op.name
         elif node.children:
             own = type(node)
-        return self._shape(own, *[shape for shape, _ in keys]), tuple(value for _, values in keys for value in values)
-
-    def _shape(self, *parts: object) -> int:
-        return self._shapes.setdefault(parts, len(self._shapes))
+        for _, further in keys:
+            values += further
+        shape = (own, *[shape for shape, _ in keys])
+        return self._shapes.setdefault(shape, len(self._shapes)), tuple(values[:_LITERALS])

@@ -11,7 +11,7 @@ from gradc.ir.scalar import BOOL, INT64, DType
 from gradc.lower import mathematics
 from gradc.lower.integer_routines import COMMON_DIVISOR, POWER
 from gradc.lower.loop_calls import LoopCalls
-from gradc.lower.packed_code import Surroundings, packed
+from gradc.lower.packed_code import packed
 from gradc.lower.readiness import Readiness
 from gradc.lower.straight import RoutineCall
 from gradc.lower.text import FunctionBuilder, Scope, Value, intrinsic_suffix, literal, llvm_type
@@ -370,11 +370,7 @@ class Machine:
 
     def _join_lanes(self, scope: Scope) -> None:
         """Make vectors of a scope's calls for one lane."""
-        builder = self.builder
-        around = Surroundings(
-            builder.module, lambda: builder.fresh("p"), lambda text: builder.aside(scope.depth, text), self.vector_bits
-        )
-        scope.lines[:], scope.label = packed(scope.lines, scope.calls, builder.places, around)
+        scope.lines[:] = packed(scope.lines, scope.calls, self.builder.places, self.builder, self.vector_bits)
 
     def _formula(self, definition: mathematics.Definition, args: tuple[Value, ...], position: int) -> Value:
         first = args[0]

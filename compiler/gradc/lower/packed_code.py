@@ -5,55 +5,43 @@ Lines keep their order, but for those that a vector needs: they come before the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gradc.lower import mathematics
-from gradc.lower.module import Module, needed_lines
+from gradc.lower.module import Module
 from gradc.lower.packing import Pack, Packing
-from gradc.lower.straight import Line, Place, RoutineCall, label_in, segments, understood
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """The function that the code is in."""
-
-    module: Module
-    #: a name that nothing has
-    fresh: Callable[[], str]
-    #: adds a block out of the way
-    aside: Callable[[str], None]
-    vector_bits: int
+from gradc.lower.straight import Line, Place, RoutineCall, segments, understood
 
 
 def packed(
-    lines: Sequence[str], calls: Mapping[str, RoutineCall], places: Mapping[str, Place], around: Surroundings
-) -> tuple[list[str], str]:
-    """The lines of a scope with lanes joined, and the label of its last block."""
+    lines: Sequence[str],
+    calls: Mapping[str, RoutineCall],
+    places: Mapping[str, Place],
+    builder: Names,
+    vector_bits: int,
+) -> list[str]:
+    """The lines of a scope with lanes joined."""
     result: list[str] = []
-    label, renamed = "entry", dict[str, str]()
     for first, last in segments(lines):
-        chosen, begun = [_renamed(text, renamed) for text in lines[first:last]], label
+        chosen = lines[first:last]
         if sum(text.split(" = ", 1)[0].strip() in calls for text in chosen) > 1:
-            packing = Packing(understood(chosen, calls, places), around.vector_bits)
+            packing = Packing(understood(chosen, calls, places), vector_bits)
             if packing.search():
-                writer = _Writer(packing, around, label)
-                chosen, label = writer.written(), writer.label
-        if label != begun:  # what is joined has blocks of its own: those that follow come from the last of them
-            renamed[f"%{begun} ]"] = f"%{label} ]"
+                chosen = _Writer(packing, builder).written()
         result += chosen
-        for text in lines[last : last + 1]:
-            result.append(_renamed(text, renamed))
-            label = label_in(text) or label
-    return result, label
+        result += lines[last : last + 1]
+    return result
 
 
-def _renamed(text: str, labels: Mapping[str, str]) -> str:
-    """A line in which blocks have other names."""
-    if labels and " = phi " in text:
-        for old, new in labels.items():
-            text = text.replace(old, new)
-    return text
+class Names(Protocol):
+    """Gives names, and takes what is called into the module."""
+
+    module: Module
+
+    def fresh(self, prefix: str = "v") -> str:
+        """A new register, without its sigil."""
 
 
 @dataclass
@@ -72,9 +60,9 @@ class _Vector:
 @dataclass
 class _Writer:
     packing: Packing
-    around: Surroundings
-    label: str
+    builder: Names
     _result: list[str] = field(default_factory=list)
+    _last: list[str] = field(default_factory=list)
     _done: set[int] = field(default_factory=set)
     #: where registers are that no line has set yet
     _homes: dict[str, tuple[_Vector, int]] = field(default_factory=dict)
@@ -85,11 +73,16 @@ class _Writer:
 
     def written(self) -> list[str]:
         """The code."""
+        pack_of, done = self.packing.pack_of, self._done
         for line in self.packing.lines:
-            self._reach(line)
+            if line.number in pack_of or not line.before <= done:
+                self._reach(line)
+            elif line.number not in done:
+                done.add(line.number)
+                self._alone(line)
         for name in self._homes:
             self._take(name)
-        return self._result
+        return self._result + self._last
 
     # ------------------------------------------------------------ order
 
@@ -120,18 +113,19 @@ class _Writer:
             self._homes[line.name] = results[int(line.head.split()[1])], lane
             return
         for name in line.names:
-            self._take(name)
+            if name in self._homes:
+                self._take(name)
         self._result.append(line.text)
 
     def _take(self, name: str) -> None:
         """Have a register set that is a lane of a vector."""
-        if name in self._homes and name not in self._taken:
+        if name not in self._taken:
             self._taken.add(name)
             vector, lane = self._homes[name]
             self._result.append(f"  {name} = extractelement {vector.type} {vector.text}, i32 {lane}")
 
     def _emit(self, text: str) -> str:
-        name = f"%{self.around.fresh()}"
+        name = f"%{self.builder.fresh('p')}"
         self._result.append(f"  {name} = {text}")
         return name
 
@@ -161,7 +155,7 @@ class _Writer:
             return f"{name} {kind} {', '.join(operand.text for operand in operands)}"
         count, element = kind[1:-1].split(" x ")
         full = f"{name}.v{count}f{'64' if element == 'double' else '32'}"
-        self.around.module.declare(full, kind, [kind] * len(operands))
+        self.builder.module.declare(full, kind, [kind] * len(operands))
         return f"call {kind} @{full}({', '.join(f'{kind} {operand.text}' for operand in operands)})"
 
     def _settle(self, vector: _Vector) -> None:
@@ -171,43 +165,30 @@ class _Writer:
 
     def _call(self, pack: Pack, call: RoutineCall) -> None:
         """An elementary function of a vector."""
-        kind = pack.lines[0].kind
-        function = mathematics.FUNCTIONS[call.function]
-        operands = [self._vector(column, kind).text for column in pack.columns]
-        if function.before is not None:
-            operands += self._pasted(function.before, operands[:1], call.itemsize, len(pack.lines), {0, 1})
-        members = mathematics.members(call.function)
-        chosen = {mathematics.FUNCTIONS[name].position for name in members}
-        results = self._pasted(function.family, operands, call.itemsize, len(pack.lines), chosen)
-        names = pack.names
-        vectors = [_Vector(results[mathematics.FUNCTIONS[name].position], kind, names) for name in members]
-        if len(members) == 1:
-            self._settle(vectors[0])
+        kind, lanes, module = pack.lines[0].kind, len(pack.lines), self.builder.module
+        operands = [self._vector(column, kind) for column in pack.columns]
+        routine = mathematics.routine(call.function, len(operands), call.itemsize, lanes, self.packing.vector_bits)
+        module.helper(routine.name, routine.text)
+        for declaration in routine.declarations:
+            module.declare(*declaration)
+        listed = ", ".join(f"{operand.type} {operand.text}" for operand in operands)
+        result = self._emit(f"call {routine.kind} @{routine.name}({listed})")
+        if routine.position is None:
+            self._settle(_Vector(result, kind, pack.names))
             return
-        for lane, name in enumerate(names):
-            self._wholes.setdefault(name, (vectors, lane))
-        for position, vector in enumerate(vectors):  # its lanes have names where somebody wants them
-            parts = {
-                line.operands[0]: line.name for line in self.packing.lines if line.head.startswith(f"part {position} ")
-            }
-            vector.lanes = tuple(parts.get(name, f"{name}.{position}") for name in names)
-            self._vectors[vector.lanes] = vector
-
-    def _pasted(
-        self, definition: mathematics.Definition, operands: Sequence[str], itemsize: int, lanes: int, chosen: set[int]
-    ) -> list[str]:
-        template = mathematics.template(definition, len(operands), itemsize, lanes, self.around.vector_bits)
-        for declaration in template.declarations:
-            self.around.module.declare(*declaration)
-        for helper in template.helpers:
-            self.around.module.helper(*helper)
-        unique = self.around.fresh()
-        self._result.append(_filled(needed_lines(template, frozenset(chosen)), operands, unique, self.label))
-        if template.cold:
-            self.around.aside(_filled(template.cold, operands, unique, self.label))
-        if template.label is not None:
-            self.label = _filled(template.label, operands, unique, self.label)
-        return [_filled(result, operands, unique, self.label) for result in template.results]
+        results = [_Vector("", kind, tuple(f"{name} {k}" for name in pack.names)) for k in range(2)]
+        for position, vector in enumerate(results):
+            mask = ", ".join(f"i32 {position * lanes + lane}" for lane in range(lanes))
+            vector.text = self._emit(
+                f"shufflevector {routine.kind} {result}, {routine.kind} poison, <{lanes} x i32> <{mask}>"
+            )
+        for lane, name in enumerate(pack.names):
+            if name not in self._wholes:
+                self._wholes[name] = results, lane
+                self._last.append(  # for those who take a part of it later
+                    f"  {name} = shufflevector {routine.kind} {result}, {routine.kind} poison, "
+                    f"<2 x i32> <i32 {lane}, i32 {lanes + lane}>"
+                )
 
     # ------------------------------------------------------------ operands
 
@@ -266,10 +247,3 @@ class _Writer:
         count = int(whole[1:].split(" x ")[0])
         mask = ", ".join(f"i32 {count + place if place in places else place}" for place in range(count))
         return self._emit(f"shufflevector {whole} {result}, {whole} {text}, <{count} x i32> <{mask}>")
-
-
-def _filled(text: str, operands: Sequence[str], unique: str, label: str) -> str:
-    text = text.replace("#", unique).replace("?L", f"%{label}")
-    for position, operand in enumerate(operands):
-        text = text.replace(f"?{position}", operand)
-    return text

@@ -15,6 +15,8 @@ from gradc.lower.straight import Line
 
 #: What it costs to bring a number that lies before the code at hand into a vector, in instructions: it may stay there.
 BEFORE = 0.25
+#: So far back from a vector goes what is joined for it.
+DEEPEST = 100
 #: Operations whose first two operands may change places.
 _COMMUTATIVE = ("fadd", "fmul", "llvm.fma")
 
@@ -42,6 +44,8 @@ class Packing:
     def __post_init__(self) -> None:
         self._setters = {line.name: line for line in self.lines if line.name}
         self._journal: list[Pack] = []
+        #: vectors that are not worth it
+        self._apart: set[tuple[str, ...]] = set()
 
     def search(self) -> bool:
         """Find the vectors; whether there are any."""
@@ -70,33 +74,32 @@ class Packing:
                     self._settle(column)
 
     def _join_stores(self, run: Sequence[Line]) -> None:
-        """Neighbours, in vectors as wide as can be, or half as wide where that saves more."""
+        """Neighbours, in vectors as wide as can be, or half as wide where that saves more of the first of them."""
         width = min(self._lanes(run[0]), 1 << (len(run).bit_length() - 1))
-        mark = len(self._journal)
-        half = self._joined_in(run, width // 2) if width > 2 else 0.0
-        self._undo(mark)
-        if self._joined_in(run, width) < half:
-            self._undo(mark)
-            self._joined_in(run, width // 2)
-
-    def _joined_in(self, run: Sequence[Line], width: int) -> float:
-        """Join stores in vectors so wide where it saves instructions, and tell how many."""
-        total = 0.0
-        for first in range(0, len(run) - width + 1, width):
+        if width > 2:
             mark = len(self._journal)
-            pack = self._form(run[first : first + width])
-            saved = width - 1 - self._settle(pack.columns[0])
-            if saved > 0:
-                total += saved
-            else:
-                self._undo(mark)
-        return total
+            half = sum(self._joined(run[first : first + width // 2]) for first in (0, width // 2))
+            self._undo(mark)
+            whole = self._joined(run[:width])
+            self._undo(mark)
+            width = width if whole >= half else width // 2
+        for first in range(0, len(run) - width + 1, width):
+            self._joined(run[first : first + width])
+
+    def _joined(self, stores: Sequence[Line]) -> float:
+        """Join stores where that saves instructions, and tell how many."""
+        mark = len(self._journal)
+        pack = self._form(stores)
+        saved = len(stores) - 1 - self._settle(pack.columns[0])
+        if saved <= 0:
+            self._undo(mark)
+        return max(saved, 0.0)
 
     def _join_readers(self) -> None:
         """What is done alike with each lane of a vector."""
         readers: dict[str, list[Line]] = {}
         for line in self.lines:
-            if line.head and line.call is None and not line.is_part:
+            if line.head and line.place is None and line.call is None and not line.is_part:
                 for operand in line.operands:
                     readers.setdefault(operand, []).append(line)
         for pack in self._journal:  # which grows
@@ -112,7 +115,7 @@ class Packing:
             return
         mark = len(self._journal)
         pack = self._form(lines)
-        if len(lines) - 1 < sum(map(self._settle, pack.columns)):
+        if len(lines) - 1 < sum(map(self._settle, dict.fromkeys(pack.columns))):
             self._undo(mark)
 
     def _is_alike(self, line: Line, first: Line) -> bool:
@@ -155,18 +158,20 @@ class Packing:
             return operand.startswith("%")
         return line.head, line.place[:2] if line.place else line.rank
 
-    def _settle(self, operands: Sequence[str]) -> float:
+    def _settle(self, operands: tuple[str, ...], depth: int = 0) -> float:
         """The instructions that a vector of these operands takes, less those that it saves; what is worth it is joined."""
         price = self._gathering(operands)
-        lines = self._alike(operands)
-        if lines is None or not price:
+        lines = None if not price or depth > DEEPEST or operands in self._apart else self._alike(operands)
+        if lines is None:
             return price
         mark = len(self._journal)
         pack = self._form(lines)
-        joined = 1.0 - len(set(operands)) + sum(map(self._settle, pack.columns))
+        columns = dict.fromkeys(pack.columns)
+        joined = 1.0 - len(set(operands)) + sum(self._settle(column, depth + 1) for column in columns)
         if joined <= price:
             return joined
         self._undo(mark)
+        self._apart.add(operands)
         return price
 
     def _alike(self, operands: Sequence[str]) -> list[Line] | None:

@@ -64,7 +64,7 @@ _STORE = re.compile(r"  store (double|float) ([^,\s]+), ptr (%\w+), align \d+")
 _PART = re.compile(r"<\d+ x (double|float)> (%\w+), i32 (\d+)")
 _NAME = re.compile(r"%[\w.]+")
 _SETS = re.compile(r"^  (%[\w.]+) = ", re.MULTILINE)
-_LABEL = re.compile(r"^([\w.]+):", re.MULTILINE)
+_LABEL = re.compile(r"^[\w.]+:", re.MULTILINE)
 #: Calls that do nothing but compute, unless they are given addresses; of other calls nothing is known.
 _COMPUTES = re.compile(r"call [^@]*@(?:llvm\.|gradc_(?!python))")
 
@@ -72,12 +72,6 @@ _COMPUTES = re.compile(r"call [^@]*@(?:llvm\.|gradc_(?!python))")
 def is_jump(text: str) -> bool:
     """Whether the text leaves its block, or begins one."""
     return text.startswith(("  br ", "  ret ")) or _LABEL.search(text) is not None
-
-
-def label_in(text: str) -> str:
-    """The last block that the text begins, if it begins one."""
-    labels: list[str] = _LABEL.findall(text)
-    return labels[-1] if labels else ""
 
 
 def segments(lines: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -193,10 +193,6 @@ class FunctionBuilder:
         """Add a line without a result to the innermost scope."""
         self.scopes[-1].lines.append(f"  {text}")
 
-    def aside(self, depth: int, text: str) -> None:
-        """Add a block out of the way that the scope at ``depth`` leads to."""
-        self._cold.append((depth, [text]))
-
     def copy_bytes(self, target: str, source: str, size: Value) -> None:
         """Copy so many bytes between addresses, in the innermost scope."""
         self.module.declare("llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", "i64", "i1 immarg"])

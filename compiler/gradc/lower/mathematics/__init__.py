@@ -25,6 +25,7 @@ from gradc.lower.mathematics import (
 )
 from gradc.lower.mathematics.formula import DOUBLE, SINGLE, Formula, Real
 from gradc.lower.module import Template
+from gradc.lower.text import llvm_type
 from gradc_runtime.engine import engine
 
 Definition = Callable[..., tuple[Real, ...]]
@@ -111,25 +112,39 @@ def members(name: str) -> list[str]:
     return [other for other, f in FUNCTIONS.items() if f.family is function.family]
 
 
-@lru_cache(maxsize=128)
-def routine(name: str, arity: int, itemsize: int) -> Routine:
-    """A function for one lane."""
+@lru_cache(maxsize=256)
+def routine(name: str, arity: int, itemsize: int, lanes: int = 1, vector_bits: int = 0) -> Routine:
+    """A function, of one lane or several."""
     function = FUNCTIONS[name]
     together = members(name)
-    formula = Formula(DOUBLE if itemsize == 8 else SINGLE, 1)
+    formula = Formula(DOUBLE if itemsize == 8 else SINGLE, lanes, vector_bits)
     operands = [Real(formula, f"%x{position}") for position in range(arity)]
     family = function.computed(formula, operands)
     code = formula.template([family[FUNCTIONS[other].position] for other in together])
     symbol = f"gradc_{'_'.join(together)}_{formula.suffix}"
-    kind = formula.real if len(together) == 1 else f"<{len(together)} x {formula.real}>"
-    lines, last = [code.lines], code.results[0]
-    if len(together) > 1:
-        last = "poison"
-        for position, result in enumerate(code.results):
-            lines.append(f"  %r{position} = insertelement {kind} {last}, {formula.real} {result}, i32 {position}")
-            last = f"%r{position}"
+    joined, last, kind = _side_by_side(formula, code.results)
     parameters = ", ".join(f"{formula.real} {operand.text}" for operand in operands)
-    body = "\n".join([*lines, f"  ret {kind} {last}", code.cold]).replace("#", "").replace("?L", "%entry")
+    body = "\n".join([code.lines, *joined, f"  ret {kind} {last}", code.cold]).replace("#", "").replace("?L", "%entry")
     text = formula.function(f"{kind} @{symbol}({parameters}) #0", symbol, f"{{\nentry:\n{body}\n}}")
+    for helper, own in code.helpers:  # a routine calls no other: it has its own
+        text = f"{text}\n\n{own}".replace(f"@{helper}", f"@{symbol}_far")
     place = together.index(name) if len(together) > 1 else None
     return Routine(symbol, text, kind, place, code.declarations)
+
+
+def _side_by_side(formula: Formula, results: Sequence[str]) -> tuple[list[str], str, str]:
+    """One result, or two as one vector, the lanes of the first before those of the second: code, register and type."""
+    if len(results) == 1:
+        return [], results[0], formula.real
+    first, second = results
+    kind = llvm_type(formula.format.dtype, 2 * formula.lanes)
+    if formula.lanes == 1:
+        lines = [
+            f"  %r = insertelement {kind} poison, {formula.real} {first}, i32 0",
+            f"  %both = insertelement {kind} %r, {formula.real} {second}, i32 1",
+        ]
+    else:
+        mask = ", ".join(f"i32 {lane}" for lane in range(2 * formula.lanes))
+        operands = f"{formula.real} {first}, {formula.real} {second}"
+        lines = [f"  %both = shufflevector {operands}, <{2 * formula.lanes} x i32> <{mask}>"]
+    return lines, "%both", kind
