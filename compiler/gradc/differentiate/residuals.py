@@ -7,8 +7,8 @@ from math import prod
 
 from gradc.ir.intern import Node
 from gradc.ir.rewrite import replace_tensors
-from gradc.ir.scalar import Apply, Load, Scalar, index, load
-from gradc.ir.tensor import Compute, Tensor, compute
+from gradc.ir.scalar import Apply, Load, Number, Scalar, index, load
+from gradc.ir.tensor import Compute, MultiNode, Tensor, compute
 from gradc.ir.walk import depending, graph_order, loads_of, operands_of, post_order
 
 #: A value of at most this cost per entry is computed again rather than stored at every step.
@@ -60,29 +60,49 @@ def narrowed(adjoints: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[tuple[
     """The adjoints with residuals of which they read few entries replaced by those entries; and all residuals.
 
     An index that is the same all over a read (``y[t - 1]``, ``w[k, :]``) picks a part; a residual of which every read picks
-    one is kept in parts.
+    one is kept in parts. Where these are many, they are joined along the axes that literal numbers pick (``u[k, 1]``,
+    ``u[k, 2]``, ... in ``u[k, :]``).
     """
     reads: dict[Tensor, dict[_Picked, None]] = {t: {} for t in kept}
-    for node in graph_order(adjoints):
-        if isinstance(node, Compute) and node not in reads:
+    whole = set(adjoints)
+    for node in _readers(adjoints, reads):
+        if isinstance(node, Compute):
             for item in loads_of(node.body, node.domain):
                 if item.tensor in reads:
                     reads[item.tensor][_picked(item.indices)] = None
+        elif isinstance(node, MultiNode):
+            whole.update(node.operands)
     parts: dict[Tensor, dict[_Picked, Tensor]] = {}
     for tensor, picks in reads.items():
-        if picks and all(picks) and len(picks) <= _MOST_PARTS and tensor not in adjoints:
-            own = {picked: _part(tensor, picked) for picked in picks}
-            if sum(map(_entries, own.values())) < _entries(tensor):
-                parts[tensor] = own
+        own = None if tensor in whole else _parts(tensor, list(picks))
+        if own is not None:
+            parts[tensor] = own
 
     def entry(item: Load, indices: Sequence[Scalar]) -> Scalar | None:
         if item.tensor not in parts:
             return None
-        left = [new for old, new in zip(item.indices, indices, strict=True) if old.free]
-        return load(parts[item.tensor][_picked(item.indices)], left)
+        own = parts[item.tensor]
+        picked = next((p for p in (_picked(item.indices), _joined(_picked(item.indices))) if p in own), None)
+        if picked is None:  # below what is kept, where nobody looks
+            return None
+        fixed = {axis for axis, _ in picked}
+        return load(own[picked], [place for axis, place in enumerate(indices) if axis not in fixed])
 
-    whole = [t for t in kept if t not in parts]
-    return replace_tensors(adjoints, {}, entry), [*whole, *[part for own in parts.values() for part in own.values()]]
+    left = [t for t in kept if t not in parts]
+    adjoints = replace_tensors(adjoints, {t: t for t in left}, entry)
+    return adjoints, [*left, *[part for own in parts.values() for part in own.values()]]
+
+
+def _readers(adjoints: Sequence[Tensor], kept: Collection[Tensor]) -> list[Node]:
+    """The nodes below the adjoints, down to what is kept."""
+    seen: dict[Node, None] = {}
+    pending: list[Node] = list(adjoints)
+    while pending:
+        node = pending.pop()
+        if node not in seen and node not in kept:
+            seen[node] = None
+            pending.extend(operands_of(node))
+    return list(seen)
 
 
 #: (axis, index) for the axes that an index free of axes picks an entry of
@@ -93,6 +113,21 @@ _MOST_PARTS = 8
 
 def _picked(indices: Sequence[Scalar]) -> _Picked:
     return tuple((axis, place) for axis, place in enumerate(indices) if not place.free)
+
+
+def _joined(picked: _Picked) -> _Picked:
+    """What is picked, with all entries along the axes where a literal number picks one."""
+    return tuple((axis, place) for axis, place in picked if not isinstance(place, Number))
+
+
+def _parts(tensor: Tensor, picks: Sequence[_Picked]) -> dict[_Picked, Tensor] | None:
+    """The parts of a tensor that these picks together read, if they are few and smaller than the tensor."""
+    for chosen in (picks, list(dict.fromkeys(map(_joined, picks)))):
+        if chosen and all(chosen) and len(chosen) <= _MOST_PARTS:
+            own = {picked: _part(tensor, picked) for picked in chosen}
+            if sum(map(_entries, own.values())) < _entries(tensor):
+                return own
+    return None
 
 
 def _entries(tensor: Tensor) -> float:

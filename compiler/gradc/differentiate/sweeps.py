@@ -11,10 +11,9 @@ from gradc.differentiate.activity import moving_states, needed_states
 from gradc.differentiate.loops import Parts, Pullback, fresh_input, moved_axis, zeros
 from gradc.differentiate.products_of_steps import entries_of, factors_left_behind, over_steps
 from gradc.differentiate.residuals import heavy, narrowed, residuals
-from gradc.ir.algebra import sum_of
+from gradc.differentiate.totals import added_up
 from gradc.ir.rewrite import replace_tensors
-from gradc.ir.scalar import index, load
-from gradc.ir.tensor import Graph, Input, Loop, Shape, Tensor, compute, loop, projection
+from gradc.ir.tensor import Graph, Input, Loop, Shape, Tensor, loop, projection
 from gradc.ir.walk import graph_order
 
 
@@ -64,9 +63,10 @@ class Adjoint:
         products = self._products(found, given, entries_of(list(slices)))
         captured = [k for k in self._rest if k >= second and k not in products]
         totals = {k: self._bar(inputs[k], directions + inputs[k].shape) for k in captured}
-        grown = [plus(totals[k], found[k]) for k in captured]
         factors = list(dict.fromkeys(t for left in products.values() for t in left))
-        results = (*adjoints[:states], *grown, *[found[k] for k in sequences], *factors)
+        rest = (*adjoints[:states], *[found[k] for k in sequences], *factors)
+        grown, rest = added_up({totals[k]: found[k] for k in captured}, rest)
+        results = (*rest[:states], *grown, *rest[states:])
         read = set(graph_order(results))
         stepwise = [t for t in given if t in read and isinstance(t, Input)]
         c_read = [k for k in range(second, len(inputs)) if inputs[k] in read]
@@ -146,9 +146,3 @@ class Adjoint:
         """What the forward run stacks: what the loop does anyway, and the residuals."""
         own = list(self._node.body.outputs[self._node.state_count :])
         return own + [t for t in kept if t not in own]
-
-
-def plus(total: Tensor, contribution: Tensor) -> Tensor:
-    """A total and what a step adds to it."""
-    every = [index(k) for k in range(total.rank)]
-    return compute(total.shape, sum_of(load(total, every), load(contribution, every), dtype=total.dtype))

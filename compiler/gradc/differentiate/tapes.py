@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from gradc.differentiate.loops import Parts, Pullback, moved_axis
-from gradc.differentiate.sweeps import Adjoint, plus
+from gradc.differentiate.sweeps import Adjoint
+from gradc.differentiate.totals import added_up
 from gradc.ir.algebra import difference, less, sum_of
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import INT64, Scalar, apply, index, load, number
@@ -44,7 +45,9 @@ class AdjointOfWhile(Adjoint):
         rows: dict[Tensor, Tensor] = {piece: row(tape, place) for piece, tape in tape_of.items()}
         found = dict(zip((*self._states, *self._rest), adjoints, strict=True))
         totals = {k: self._bar(inputs[k], directions + inputs[k].shape) for k in self._rest}
-        results = [*adjoints[: len(self._states)], *[plus(totals[k], found[k]) for k in self._rest]]
+        added: dict[Tensor, Tensor] = {totals[k]: found[k] for k in self._rest}
+        grown, states = added_up(added, adjoints[: len(self._states)])
+        results = [*states, *grown]
         results = list(replace_tensors(results, {**rows, node.body.inputs[0]: compute((), place)}))
         read = set(graph_order(results))
         c_read = [k for k in range(second, len(inputs)) if inputs[k] in read]

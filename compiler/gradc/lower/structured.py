@@ -18,7 +18,7 @@ from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.frame import moved, strides
 from gradc.lower.memory import Storage
 from gradc.lower.plan import byte_count
-from gradc.lower.subprograms import Blocks, StructuredStatement, SubProgram, is_small, scratch_bytes
+from gradc.lower.subprograms import Blocks, StructuredStatement, SubProgram, is_small, scratch_bytes, written_over
 from gradc.lower.text import ONE, ZERO, Value, literal
 from gradc.lower.tree import Item, Statement
 from gradc.lower.updates import items_of
@@ -124,6 +124,9 @@ class _Writer:
         for place in written:
             inner.note_write(place.pointer if isinstance(place, Storage) else place)
         self._place_intermediate(inner, number, program)
+        for statement in program.schedule.ordered:
+            for result, operand in written_over(statement).items():
+                inner.store_at(result, inner.storage(operand))
         self.write_items(inner, program.items)
         last(inner)
 
@@ -237,7 +240,11 @@ class _LoopWriter:
         self.finals = statement.results[:first]
         self.stacks = statement.results[first:]
         #: where the state is
-        self.now = [writer.stack(t) if is_small(t) else writer.pointer(t) for t in self.finals]
+        self.over = statement.over
+        self.now = [
+            writer.stack(t) if is_small(t) and k not in self.over else writer.pointer(t)
+            for k, t in enumerate(self.finals)
+        ]
         #: where the body's outputs go, but for those that are stacked
         self.following = {k: self._room(k) for k in range(len(self.outputs)) if k not in self.body.stacked}
 
@@ -251,10 +258,11 @@ class _LoopWriter:
     def write(self) -> None:
         """The steps, from the given state to the final one."""
         w = self.w
-        for place, start in zip(self.now, self.init, strict=True):
-            w.copy(place, w.pointer(start), w.bytes_of(start))
+        elsewhere = [k for k in range(len(self.now)) if k not in self.over]
+        for k in elsewhere:
+            w.copy(self.now[k], w.pointer(self.init[k]), w.bytes_of(self.init[k]))
         self._steps()
-        for place, final in zip(self.now, self.finals, strict=True):
+        for place, final in [(self.now[k], self.finals[k]) for k in elsewhere]:
             if is_small(final):
                 w.copy(w.pointer(final), place, w.bytes_of(final))
 

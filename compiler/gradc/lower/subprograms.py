@@ -7,7 +7,7 @@ statement that does the work; the others have a statement that only stands for t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from gradc.ir.algebra import floor_divide, substitute, sum_of
 from gradc.ir.intern import digest_of
 from gradc.ir.scalar import TRUE, DType, Scalar, apply, number
-from gradc.ir.tensor import Call, Constant, Extent, Graph, Loop, MultiNode, Shape, Tensor, extent, extent_scalar
+from gradc.ir.tensor import Call, Constant, Extent, Graph, Input, Loop, MultiNode, Shape, Tensor, extent, extent_scalar
 from gradc.ir.text import sub_graphs
 from gradc.lower.contraction import Fused
 from gradc.lower.fused import fused_additions
@@ -41,6 +41,8 @@ class SubProgram:
     layout: Layout
     #: the intermediate results that are on the stack
     on_stack: tuple[Tensor, ...]
+    #: the outputs that are made in the memory of the inputs that they are the next values of
+    in_place: frozenset[int] = frozenset()
 
     @property
     def items(self) -> list[Item]:
@@ -58,15 +60,19 @@ class SubProgram:
         return fused_additions(self.schedule.ordered)
 
     @staticmethod
-    def of(graph: Graph, times: float = 1.0) -> SubProgram:
-        """The schedule of a sub-graph that runs so many times."""
+    def of(graph: Graph, times: float = 1.0, next_states: Mapping[int, Input] | None = None) -> SubProgram:
+        """The schedule of a sub-graph that runs so many times; some of its outputs may be next values of inputs."""
+        from gradc.lower.in_place import worked_in_place
+
         schedule = scheduled(cut_whole(graph), lambda items: [items], times=times)
+        in_place = worked_in_place(schedule, next_states) if next_states else frozenset()
         whole, needs = schedule.parts.whole, schedule.needs
-        kept = [t for t in schedule.tensors if t in needs.stored and t not in whole.outputs]
+        changed = {t for statement in schedule.ordered for t in written_over(statement)}
+        kept = [t for t in schedule.tensors if t in needs.stored and t not in whole.outputs and t not in changed]
         sizes = {t: byte_count(t, needs.kept_axes.get(t)) for t in kept}
         small = tuple(t for t in kept if isinstance(size := sizes[t], int) and size <= ON_STACK)
         chosen = {t: size for t, size in sizes.items() if t not in small}
-        return SubProgram(whole, schedule, plan(schedule.functions, chosen, needs.kept_axes), small)
+        return SubProgram(whole, schedule, plan(schedule.functions, chosen, needs.kept_axes), small, in_place)
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,8 @@ class StructuredStatement(Statement):
     beside: Mapping[int, Tensor] = field(default_factory=dict)
     #: of a call that runs in blocks: how; the loop over the blocks is around the statement
     blocks: Blocks | None = None
+    #: of a loop: the states that are where the operand is that they begin with
+    over: frozenset[int] = frozenset()
 
     @property
     def is_in_blocks(self) -> bool:
@@ -138,6 +146,13 @@ class StructuredStatement(Statement):
     def also_writes(self) -> tuple[Tensor, ...]:
         """What it writes besides its own tensor."""
         return (*self.results[1:], *self.beside.values(), *((self.scratch,) if self.scratch is not None else ()))
+
+
+def written_over(statement: Statement) -> dict[Tensor, Tensor]:
+    """The results of a loop that are made in the memory of an operand, each with that operand."""
+    if not isinstance(statement, StructuredStatement):
+        return {}
+    return {statement.results[k]: statement.operands[k] for k in sorted(statement.over)}
 
 
 @dataclass(eq=False)
@@ -225,9 +240,12 @@ def structured_call(node: MultiNode, operands: tuple[int | Tensor, ...], number_
     times = 1.0
     if isinstance(node, Loop):
         times = float(node.trip) if isinstance(node.trip, int) else MANY
-    body = rewritten(node.body, node.state_count) if isinstance(node, Loop) else None
-    graphs = sub_graphs(node) if body is None else (body.graph, *sub_graphs(node)[1:])
-    programs = tuple(SubProgram.of(graph, times) for graph in graphs) if blocks is None else blocks.programs
+    body = None
+    if isinstance(node, Loop):
+        body, program = _stepping(node, times)
+        programs: tuple[SubProgram, ...] = (program, *(SubProgram.of(graph, times) for graph in sub_graphs(node)[1:]))
+    else:
+        programs = blocks.programs if blocks is not None else tuple(SubProgram.of(g, times) for g in sub_graphs(node))
     results = tuple(
         _made(f"{type(node).__name__.lower()} {number_of}.{k}", r.shape, r.dtype, node.digest, k)
         for k, r in enumerate(node.results)
@@ -237,6 +255,17 @@ def structured_call(node: MultiNode, operands: tuple[int | Tensor, ...], number_
     aside = {} if body is None else _kept_aside(body, programs[0].graph)
     beside = {k: _made(f"next {number_of}.{k}", t.shape, t.dtype, node.digest, -1 - k) for k, t in aside.items()}
     return StructuredCall(node, programs, results, scratch, body, beside, operands, blocks)
+
+
+def _stepping(node: Loop, times: float) -> tuple[Rewritten, SubProgram]:
+    """How a step of a loop changes its states, and what it runs for that."""
+    from gradc.lower.in_place import with_updates_as_loops
+
+    body = rewritten(with_updates_as_loops(node.body, node.state_count), node.state_count)
+    next_states = {at: body.graph.inputs[k + 1] for k, at in body.whole.items() if k not in body.in_place}
+    program = SubProgram.of(body.graph, times, next_states)
+    also = {k for k, at in body.whole.items() if at in program.in_place}
+    return replace(body, in_place=body.in_place | also), program
 
 
 def _kept_aside(body: Rewritten, graph: Graph) -> dict[int, Tensor]:

@@ -13,8 +13,8 @@ from math import prod
 
 from gradc.ir.algebra import Reindexing, convert, from_linear, guarded, linear_terms, negated, negation, sum_of
 from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, index, is_apply, load, number
-from gradc.ir.tensor import Compute, Extent, Graph, Input, Tensor, compute
-from gradc.ir.walk import free_indices, graph_order, loads_of
+from gradc.ir.tensor import Compute, Extent, Graph, Input, MultiNode, Tensor, compute
+from gradc.ir.walk import depending, free_indices, graph_order, loads_of
 from gradc.lower.tree import Item, Nest, Statement
 from gradc.simplify.patterns import conjuncts
 
@@ -35,11 +35,11 @@ class Change:
 class Update:
     """How a state changes: first what is cleared, then what is added."""
 
-    state: Input
+    state: Tensor
     changes: tuple[Change, ...]
 
 
-def update_of(output: Tensor, state: Input) -> Update | None:
+def update_of(output: Tensor, state: Tensor) -> Update | None:
     """The next state as an update of the state, if it is one."""
     if not isinstance(output, Compute) or output.reducer is not None or not output.rank:
         return None
@@ -88,7 +88,7 @@ def _terms(scalar: Scalar, facts: tuple[Scalar, ...]) -> Iterator[tuple[tuple[Sc
         yield facts, scalar
 
 
-def _is_itself(leaf: Scalar, state: Input) -> bool:
+def _is_itself(leaf: Scalar, state: Tensor) -> bool:
     return isinstance(leaf, Load) and leaf.tensor is state and leaf.indices == tuple(map(index, range(state.rank)))
 
 
@@ -216,7 +216,11 @@ def _is_read_in_place(state: Input, output: Tensor, outputs: Sequence[Tensor]) -
     if not isinstance(output, Compute) or output.reducer is not None or output.shape != state.shape:
         return False
     own = tuple(map(index, range(state.rank)))
-    for node in graph_order(outputs):
+    nodes = graph_order(outputs)
+    whole = [node for node in nodes if isinstance(node, MultiNode)]
+    if any(state in node.operands for node in whole) and not depending(outputs, [output]).isdisjoint(whole):
+        return False  # one may come after the other
+    for node in nodes:
         if node is state and state in outputs:
             return False
         if isinstance(node, Compute):
