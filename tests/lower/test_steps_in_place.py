@@ -101,3 +101,74 @@ def test_counters_count(accesses):
         doubled(x)
         assert n <= accesses.reads <= n + 8
         assert n <= accesses.writes <= n + 8
+
+
+@pytest.mark.parametrize("n", [10, 1000])
+def test_a_state_is_not_overwritten_while_another_loop_reads_it(n):
+    """Entry by entry the next state needs nothing else of the state; a loop over both needs them at the same time."""
+
+    def doubled(state):
+        def step(state, _):
+            following = 2.0 * state + 1
+            both = gradc.fori_loop(0, 3, lambda i, total: total + state[i] * following[i], 0.0)
+            return following, both
+
+        return gradc.scan(step, state, None, length=4)
+
+    x = np.arange(float(n))
+    for actual, wanted in zip(gradc.jit(doubled)(x), doubled(x), strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-14)
+
+
+def test_a_row_changed_by_an_inner_loop_and_read_before_and_after():
+    """The inner loop works in the memory of the matrix: what else reads the row comes before it or after it."""
+
+    def rows(x):
+        def row(i, carried):
+            matrix, sums = carried
+            before = np.cos(np.sum(matrix[i] ** 2))
+            matrix = matrix.copy()
+            matrix[i, 0] = np.sin(matrix[i - 1, 0] + 1)
+            swept = gradc.fori_loop(
+                1, x.shape[1], lambda j, m: put(m, (i, j), np.sin(m[i, j - 1] * m[i - 1, j])), matrix
+            )
+            swept = put(swept, (i, 0), before)
+            return swept, put(sums, i, np.sum(swept[i]) - before)
+
+        return gradc.fori_loop(1, x.shape[0], row, (x, np.zeros(x.shape[0])))
+
+    def put(array, place, value):
+        array = array.copy()
+        array[place] = value
+        return array
+
+    x = np.random.default_rng(5).uniform(0.6, 1.1, (60, 9))
+    for actual, wanted in zip(gradc.jit(rows)(x), rows(x), strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-12)
+
+    def loss(x):
+        matrix, sums = rows(x)
+        return np.sum(matrix**2) + np.sum(sums**3)
+
+    v = np.random.default_rng(6).standard_normal(x.shape)
+    slope = sum(
+        w / 1e-4 * (loss(x + k * 1e-4 * v) - loss(x - k * 1e-4 * v))
+        for k, w in {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}.items()
+    )
+    np.testing.assert_allclose(np.sum(gradc.grad(loss)(x) * v), slope, rtol=1e-7)
+
+
+def test_a_residual_read_in_parts_and_by_another_residual():
+    """Reverse over reverse of a sweep by rows that are written out: parts of the state, and what was computed of it."""
+
+    def sweep(x):
+        u = x.copy()
+        for i in range(1, u.shape[0] - 1):
+            for j in (1, 2, 3, 4):
+                around = u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1]
+                u[i, j] = 0.25 * around * (1 + 0.1 * u[i, j])
+        return np.sum(u**2)
+
+    x, v = np.random.default_rng(7).uniform(0.5, 1.5, (2, 130, 6))
+    forward = gradc.jvp(gradc.grad(sweep), (x,), (v,))[1]
+    np.testing.assert_allclose(gradc.grad(lambda y: np.sum(gradc.grad(sweep)(y) * v))(x), forward, rtol=1e-10)
