@@ -57,6 +57,11 @@ def projection(camera: Array, point: Array) -> Any:
     return camera[6] * along[:2] / (1.5 + along[2] ** 2)
 
 
+def descent(x: Array) -> Any:
+    target = np.sin(x)
+    return gradc.fori_loop(0, 20, lambda i, s: s - 0.1 * (s - target + 0.2 * s**2 - 0.1 * s**3) + 0.01 * s * s, target)
+
+
 def along_lengths(rng: np.random.Generator) -> Iterator[Case]:
     """What tails of loops may get wrong."""
     for count in LENGTHS:
@@ -64,6 +69,7 @@ def along_lengths(rng: np.random.Generator) -> Iterator[Case]:
         x[:: max(count // 2, 1)] *= 1e3
         yield waves, (x,)
         yield guarded, (x,)
+        yield descent, (x,)
         yield np.cumsum, (x,)
         yield np.argmin, (x,)
         yield lambda x: (np.max(x), np.min(x), np.sum(x), np.prod(x)), (x,)
