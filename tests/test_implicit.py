@@ -9,7 +9,7 @@ import pytest
 from scipy import optimize
 
 import gradc
-from gradc.errors import ArgumentError
+from gradc.errors import ArgumentError, ShapeError
 
 
 def test_a_cubic_and_its_derivatives() -> None:
@@ -65,3 +65,16 @@ def test_no_root_is_nan_and_wrong_starts_are_told() -> None:
     assert np.isnan(gradc.root(lambda x, a: x**2 + a, 0.3)(1.0))
     with pytest.raises(ArgumentError, match="begins at a number or a vector"):
         gradc.root(circle, np.ones((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("function", "start", "words"),
+    [
+        (lambda x, a: np.array([x[0] - a, x[1], x[0]]), np.ones(2), r"shape \(3,\) for x of shape \(2,\)"),
+        (lambda x, a: x * np.ones(2) - a, 1.0, r"shape \(2,\) for x of shape \(\)"),
+        (lambda x, a: np.sum(x) - a, np.ones(2), r"shape \(\) for x of shape \(2,\)"),
+    ],
+)
+def test_as_many_equations_as_unknowns(function: Any, start: Any, words: str) -> None:
+    with pytest.raises(ShapeError, match=words):
+        gradc.root(function, start)(2.0)

@@ -157,9 +157,16 @@ def scan(
     if reverse:
         found.reverse()
     if not found:
-        return carry, None
+        return carry, _of_no_steps(f, init, xs, length)
     stacked = [np.stack(ys) for ys in zip(*[ys for ys, _ in found], strict=True)]
     return carry, unflatten(found[0][1], stacked)
+
+
+def _of_no_steps(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None) -> Any:
+    """What a scan of no steps stacks: arrays of the shapes that a trace of f gives, without rows."""
+    from gradc.api import jit
+
+    return jit(lambda start, given: _traced().scan(f, start, given, length, False)[1])(init, xs)
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:

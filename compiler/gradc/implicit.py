@@ -9,7 +9,7 @@ import numpy as np
 
 from gradc.api import jacobian, jit, jvp
 from gradc.control import custom_derivative, while_loop
-from gradc.errors import ArgumentError
+from gradc.errors import ArgumentError, ShapeError
 from gradc.function import Function
 
 
@@ -35,6 +35,8 @@ def root(f: Callable[..., Any], x0: Any, *, tolerance: float = 1e-12, max_steps:
     ------
     ArgumentError
         If x0 is neither a number nor a vector of floats.
+    ShapeError
+        If the result of f has another shape than x0.
 
     >>> import numpy as np
     >>> import gradc
@@ -55,7 +57,13 @@ def root(f: Callable[..., Any], x0: Any, *, tolerance: float = 1e-12, max_steps:
 
         def improved(state: Any) -> Any:
             x, _, count = state
-            step = _divided(jacobian(f)(x, *theta), f(x, *theta))
+            value = f(x, *theta)
+            if np.shape(value) != first.shape:
+                raise ShapeError(
+                    f"root: f gives a result of shape {np.shape(value)} for x of shape {first.shape}, which is that of x0; "
+                    "it takes as many equations as unknowns"
+                )
+            step = _divided(jacobian(f)(x, *theta), value)
             return x - step, step, count + 1
 
         x, step, _ = while_loop(going, improved, (first * 1.0, np.full(first.shape, np.inf), 0))

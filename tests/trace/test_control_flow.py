@@ -255,3 +255,16 @@ def test_a_traced_bound_is_an_integer() -> None:
     assert total(5) == 10
     with pytest.raises(DTypeError, match="upper is float64 of shape"):
         total(5.0)
+
+
+def test_a_scan_of_no_steps_stacks_arrays_without_rows() -> None:
+    def step(carry, x):
+        return carry + np.sum(x), {"twice": x * 2, "before": carry}
+
+    plain = gradc.scan(step, 1.0, np.zeros((0, 3)))
+    traced = gradc.jit(lambda xs: gradc.scan(step, 1.0, xs))(np.zeros((0, 3)))
+    for last, ys in (plain, traced):
+        assert last == 1.0
+        assert ys["twice"].shape == (0, 3)
+        assert ys["before"].shape == (0,)
+    assert gradc.scan(lambda c, _: (c, None), 1.0, length=0) == (1.0, None)

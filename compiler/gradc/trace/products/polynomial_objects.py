@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from gradc.trace.arrays.tracer import TracedArray, contains_traced, lift
 from gradc.trace.context import trace_error
 from gradc.trace.elements.elementwise import apply_ufunc
 from gradc.trace.products.polynomials import coefficients_of, poly, polyadd, polyder, polyint, polymul, polysub, polyval
+from gradc.trace.registry import FUNCTIONS
 
 
 class TracedPolynomial:
@@ -110,6 +112,47 @@ class TracedPolynomial:
 
     __array_ufunc__ = None
 
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """``np.polyder(p)`` and the like."""
+        if function not in FUNCTIONS:
+            raise trace_error(
+                f"np.{function.__name__} of a traced polynomial can't be traced; use its coefficients, p.coeffs"
+            )
+        return FUNCTIONS[function](*args, **kwargs)
+
+
+def _giving_polynomials(function: Callable[..., TracedArray]) -> Callable[..., Any]:
+    """A function of coefficients that gives a polynomial where it is given one."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        return TracedPolynomial(result) if any(map(_is_polynomial, (*args, *kwargs.values()))) else result
+
+    return called
+
+
+def _value(p: Any, x: Any) -> Any:
+    """``np.polyval``, also of polynomials at polynomials."""
+    if _is_polynomial(x):
+        return TracedPolynomial(coefficients_of(p))(x)
+    return polyval(coefficients_of(p) if _is_polynomial(p) else p, x)
+
+
+for _function, _rule in (
+    (np.polyadd, polyadd),
+    (np.polysub, polysub),
+    (np.polymul, polymul),
+    (np.polyder, polyder),
+    (np.polyint, polyint),
+):
+    FUNCTIONS[_function] = _giving_polynomials(_rule)
+FUNCTIONS[np.polyval] = _value
+
+
+def _is_polynomial(value: Any) -> bool:
+    return isinstance(value, TracedPolynomial | np.poly1d)
+
 
 def _is_number(value: Any) -> bool:
-    return not isinstance(value, TracedPolynomial | np.poly1d) and lift(value).ndim == 0
+    return not _is_polynomial(value) and lift(value).ndim == 0
