@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,11 @@ import numpy as np
 import pytest
 from tests.trace.staged_programs import Case, Programs, check_refused
 
+from gradc.ir.walk import graph_order
+from gradc.trace import trace
+
 V = np.array([0.7, -1.3, 0.4, 2.1, -0.2])
+LONG = np.linspace(-1.0, 1.2, 130)
 CASES = Programs()
 case = CASES.case
 
@@ -176,6 +181,117 @@ def among_entries(v, x):
     return x * v[2]
 
 
+# ---------------------------------------------------------------- comprehensions
+
+
+@case((V,))
+def choices_in_a_comprehension(v):
+    return np.array([max(0, a) for a in v]), {k: (a if a > 0 else -a) for k, a in enumerate(v)}[1]
+
+
+@case((V,))
+def sums_of_some(v):
+    return sum(a for a in v if a > 0), sum([a * a for a in v if a > 0 if a < 2]), sum((a for a in v if a > 9), 2.0)
+
+
+@case((V,))
+def statistics_of_some(v):
+    positive = [a for a in v if a > 0]
+    return sum(positive) / len(positive), np.mean(positive), max(positive), min(a for a in positive), np.sum(positive)
+
+
+@case((V,))
+def products_of_some(v):
+    return math.prod(a for a in v if a > 0), math.fsum(a for a in v if a > 0)
+
+
+@case((V,), differentiable=False)
+def any_and_all(v):
+    return any(a > 2 for a in v if a > 0), all(a < 2 for a in v if a > 0), any(a > 3 for a in v), all(a > 3 for a in v)
+
+
+@case((V,))
+def logarithms_where_they_are(v):
+    return sum(np.log(a) for a in v if a > 0)
+
+
+@case((V,))
+def pairs_of_entries(v):
+    return sum(a * b + i for i, a in enumerate(v) if a > 0 for b in v[:3] if a > b if b > -1 and i != 3)
+
+
+@case((V,))
+def gone_through(v):
+    total, last = 0.0, 0.0
+    for k, a in [(k, a) for k, a in enumerate(v) if a > 0]:
+        total += k * a
+        last = a
+        if total > 1:
+            break
+    for b in (b for b in v if b < 0):
+        total -= b * last
+    return total
+
+
+@case((V, 3))
+def static_conditions(v, n):
+    return [v[i] * v[i - 1] for i in range(len(v)) if i != 0 and i < n], sum(v[j] for j in range(n) for i in range(j))
+
+
+@case((LONG,))
+def long_comprehensions(v):
+    squares = [a * a for a in v]
+    return np.array(squares)[::7], sum(v[i] * i for i in range(len(v)) if v[i] > 0), squares[3] * len(squares)
+
+
+def test_long_comprehensions_are_one_node() -> None:
+    def function(v):
+        return np.array([a * a for a in v]), sum(v[i] * i for i in range(len(v))), max(a for a in v if a < 0.5)
+
+    assert len(graph_order(trace(function, [LONG]).graph.outputs)) < 30
+
+
+# ---------------------------------------------------------------- loops over places
+
+
+@case(3.7, 0.2)
+def traced_lengths(x):
+    total, n = 0.0, int(x)
+    for k, i in enumerate(range(n)):
+        total += k * i * x
+    for i, a in zip(range(1, n), V, strict=False):
+        total += i * a * x
+    for i in reversed(range(n)):
+        total = total * 0.5 + i * x
+    for k, (a, b, i) in enumerate(zip(V, [1.0, 2.0, 3.0], range(n), strict=False), start=2):
+        total += k * a * b + i
+    return total if n > 0 else total + x
+
+
+TABLE = np.cos(np.arange(130.0))
+WEIGHTS = [0.5, 0.25, 0.125]
+
+
+@case((LONG,))
+def long_loops_over_places(v):
+    s, r, n = 0.0, 0.0, len(v)
+    for i, a in enumerate(v):
+        s = 0.5 * s + a * i
+    for a, b in zip(v[1:], v[:-1], strict=True):
+        s = 0.5 * s + a * b
+    for a in reversed(v):
+        r = 0.3 * r + a
+    for i in reversed(range(1, n - 1)):
+        r = 0.3 * r + v[i] * v[n - 1 - i] - v[i + 1] * TABLE[i]
+    for k, (a, t) in enumerate(zip(v, TABLE, strict=True)):
+        r = 0.9 * r + a * t + math.sqrt(k)
+        if k % 2 == 0:
+            s += v[k // 2]
+        elif k == 1:
+            s -= r
+    return s, r
+
+
 @CASES.each()
 def test_values(each: Case) -> None:
     each.check_values()
@@ -205,7 +321,41 @@ def binds_in_alternatives(x):
             return x
 
 
+def recursion_without_end(x):
+    if x < 1:
+        return x
+    return recursion_without_end(x - 1) * 2
+
+
+def generator_with_a_condition(x):
+    def each():
+        for k in range(3):
+            if x > k:
+                yield x * k
+
+    return sum(each())
+
+
+def filtered_list_is_indexed(v):
+    positive = [a for a in v if a > 0]
+    return positive[0]
+
+
+def filtered_list_is_doubled(v):
+    positive = [a for a in v if a > 0]
+    return positive * 2
+
+
+def filtered_set(v):
+    return len({k for k, a in enumerate(v) if a > 0})
+
+
 REFUSED = [
+    (recursion_without_end, 3.0, 1, "write it as a `while` loop"),
+    (generator_with_a_condition, 1.0, 3, "generators"),
+    (filtered_list_is_indexed, V, 2, "how many entries a list has"),
+    (filtered_list_is_doubled, V, 2, "how many entries a list has"),
+    (filtered_set, V, 1, "this condition is traced"),
     (catches_everything, 3.0, 2, "Python int"),
     (binds_in_alternatives, 3.0, 2, "truth value"),
 ]

@@ -15,6 +15,9 @@ import numpy as np
 from gradc.ops.loops import MODULE
 from gradc.trace.arrays.attributes import python_number
 from gradc.trace.arrays.builtin_types import TracedFloat, TracedInt
+from gradc.trace.arrays.filtered import unfiltered
+from gradc.trace.arrays.rows import whole_at_end
+from gradc.trace.arrays.selected import Selection
 from gradc.trace.arrays.tracer import TracedArray, lift
 from gradc.trace.context import located, trace_error
 from gradc.trace.elements.elementwise import apply_ufunc, astype, ufunc_results, where
@@ -103,6 +106,9 @@ def _dist(p: Any, q: Any) -> Any:
 
 
 def _fsum(values: Any) -> Any:
+    values = unfiltered(values)
+    if isinstance(values, Selection):
+        return _number(values.reduced("sum"))
     return _number(reductions.sum_(stacked([_float(v) for v in values])))
 
 
@@ -111,6 +117,9 @@ def _sumprod(p: Any, q: Any) -> Any:
 
 
 def _prod(values: Any, *, start: Any = 1) -> Any:
+    values = unfiltered(values)
+    if isinstance(values, Selection):
+        return start * _number(values.reduced("prod"))
     for value in values:
         start = start * value
     return start
@@ -165,7 +174,14 @@ _LONG = 100
 
 
 def total(values: Any, /, start: Any = 0) -> Any:
-    """``sum``: of a long traced array by a reduction."""
+    """``sum``: of a long traced array, and of what a condition selects, by a reduction."""
+    values = unfiltered(values)
+    if isinstance(values, Selection):
+        return start + values.reduced("sum", 0)
+    if isinstance(values, list | tuple):
+        before, whole = whole_at_end(values)
+        if whole is not None:
+            return builtins.sum(before, start) + reductions.sum_(whole, axis=0)
     if isinstance(values, TracedArray) and values.extents and isinstance(values.extents[0], int):
         if values.extents[0] > _LONG:
             return start + reductions.sum_(values, axis=0)

@@ -41,6 +41,9 @@ from gradc.trace.staging.writes import Writes, write_where
 #: Choices between sides of so few scalar operations compute both.
 _CHEAP = 24
 
+#: Bodies of loops and branches inside one another.
+_DEEPEST = 100
+
 Block = Callable[[], Any]
 Write = Callable[[Sequence[TracedArray]], None]
 
@@ -178,9 +181,20 @@ class Merge:
 
 
 def staged_choice(
-    flag: TracedArray, sides: Sequence[Block | None], cells: Cells, unused: Cells, *, gives: bool = False
+    flag: TracedArray,
+    sides: Sequence[Block | None],
+    cells: Cells,
+    unused: Cells,
+    *,
+    gives: bool = False,
+    what: str = "the result",
 ) -> Any:
     """``sides[0]() if flag else sides[1]()`` with all that they change: variables and arrays."""
+    if len(current_trace().bodies) >= _DEEPEST:
+        raise trace_error(
+            f"branches on traced conditions lie more than {_DEEPEST} deep in one another: a recursion that a traced condition "
+            "ends goes on without end while it is traced; write it as a `while` loop"
+        )
     settle(sides)
     outside = known_before()
     every = cells | unused
@@ -188,7 +202,7 @@ def staged_choice(
     outcomes = [Outcome.of(side, every, containers) for side in sides]
     merge = Merge(flag, outcomes, outside)
     one, other = outcomes
-    result = merge.value(one.result, other.result, "the result") if gives else None
+    result = merge.value(one.result, other.result, what) if gives else None
     made: dict[str, Callable[[Sequence[TracedArray]], Any]] = {}
     for name in cells:
         unset = [isinstance(side.values[name], Undefined) for side in outcomes]

@@ -82,6 +82,29 @@ def _later(value: ast.expr) -> ast.Lambda:
     return made
 
 
+def _iterable(iterable: ast.expr) -> ast.expr:
+    """What is gone through: ``range`` and the like as operators."""
+    if isinstance(iterable, ast.Call) and isinstance(iterable.func, ast.Name) and iterable.func.id in _ITERABLES:
+        if not any(isinstance(a, ast.Starred) for a in iterable.args) and all(k.arg for k in iterable.keywords):
+            made = _operator("iterated", [iterable.func, *map(_iterable, iterable.args)], iterable)
+            made.keywords = iterable.keywords
+            return made
+    return iterable
+
+
+def _clause(target: ast.expr, body: ast.expr) -> ast.Lambda:
+    """A function of what a comprehension's clause goes over."""
+    later = _later(body)
+    if isinstance(target, ast.Name):
+        later.args.args = [ast.copy_location(ast.arg(target.id), target)]
+        return later
+    later.args.args = [ast.copy_location(ast.arg("@item"), target)]
+    parts = ast.comprehension(target, ast.Tuple([ast.Name("@item", ast.Load())], ast.Load()), [], 0)
+    taken = ast.Subscript(ast.ListComp(body, [parts]), ast.Constant(0), ast.Load())
+    later.body = _at(taken, body)
+    return later
+
+
 def _binds(nodes: Sequence[ast.AST]) -> bool:
     """Whether expressions assign, yield or await: then they can't become functions of their own."""
     return any(isinstance(n, ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.Await) for n in own_nodes(nodes))
@@ -130,6 +153,51 @@ class Expressions(ast.NodeTransformer):
             for op, right in zip(node.ops, node.comparators, strict=True)
         ]
         return _operator("compared", [node.left, *links], node)
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
+        """``[a for a in x if c]``."""
+        return self._comprehension(node, node.elt, "listed") or node
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:
+        """``(a for a in x if c)``."""
+        return self._comprehension(node, node.elt, "generated") or node
+
+    def visit_SetComp(self, node: ast.SetComp) -> ast.expr:
+        """``{a for a in x if c}``."""
+        return self._with_known_tests(node)
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.expr:
+        """``{a: b for a in x if c}``."""
+        return self._with_known_tests(node)
+
+    def _with_known_tests(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp) -> ast.expr:
+        self.generic_visit(node)
+        for clause in node.generators:
+            clause.ifs = [_operator("known", [test, ast.Constant("an entry")], test) for test in clause.ifs]
+        return node
+
+    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp, value: ast.expr, operator: str) -> ast.expr | None:
+        """A call, of which each clause is a function of what it goes over."""
+        inside = list(ast.walk(node))
+        if any(isinstance(n, ast.Lambda) for n in inside) or any(clause.is_async for clause in node.generators):
+            self._with_known_tests(node)  # a function within would see another variable
+            return None
+        if _binds([node]) or any(isinstance(n, ast.NamedExpr) for n in inside):
+            self._with_known_tests(node)
+            return None
+        made, following = self.visit(value), None
+        for clause in reversed(node.generators):
+            tests = [self.visit(test) for test in clause.ifs]
+            test = _later(tests[0]) if len(tests) == 1 else ast.Constant(None)
+            if len(tests) > 1:
+                test = _later(self.visit(_at(ast.BoolOp(ast.And(), tests), clause.target)))
+            if following is None:
+                body = _operator("entry", [test, _later(made)], value)
+            else:
+                body = _operator("inner", [test, _later(following[0]), following[1]], value)
+            following = _iterable(self.visit(clause.iter)), _clause(clause.target, body)
+        assert following is not None
+        return _operator(operator, list(following), node)
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
         """Functions within."""
@@ -245,10 +313,7 @@ class FunctionRewriter:
             node.body, node.orelse = self._suite(node.body), self._suite(node.orelse)
             return [node]
         names = self._assigned([node])
-        iterable = Expressions().visit(node.iter)
-        if isinstance(iterable, ast.Call) and isinstance(iterable.func, ast.Name) and iterable.func.id in _ITERABLES:
-            if not iterable.keywords and not any(isinstance(a, ast.Starred) for a in iterable.args):
-                iterable = _operator("iterated", [iterable.func, *iterable.args], iterable)
+        iterable = _iterable(Expressions().visit(node.iter))
         taking: ast.stmt = _at(ast.Assign([node.target], ast.Name("@item", ast.Load())), node.target)
         node.body.insert(0, taking)
         return self._loop(node, names, "iterated_over", iterable, [])

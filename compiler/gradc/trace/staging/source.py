@@ -23,8 +23,6 @@ _CHOOSING = frozenset(
     for name, code in dis.opmap.items()
     if name.startswith(("POP_JUMP", "JUMP_IF", "FOR_ITER", "UNARY_NOT", "TO_BOOL"))
 )
-_COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
-_FOR_ITER = dis.opmap["FOR_ITER"]
 _FUTURES = functools.reduce(
     lambda flags, name: flags | getattr(__future__, name).compiler_flag, __future__.all_feature_names, 0
 )
@@ -61,9 +59,8 @@ def _staged(code: types.CodeType, qualified: str) -> types.CodeType:
 
 
 def _chooses(code: types.CodeType) -> bool:
-    """Whether there is anything to rewrite; a comprehension's own loop is not."""
-    skipped = _FOR_ITER if code.co_name in _COMPREHENSIONS else -1
-    choosing = any(op in _CHOOSING and op != skipped for op in code.co_code[::2])
+    """Whether there is anything to rewrite."""
+    choosing = any(op in _CHOOSING for op in code.co_code[::2])
     return choosing or any(_chooses(inner) for inner in code.co_consts if isinstance(inner, types.CodeType))
 
 

@@ -81,6 +81,17 @@ def cells_of(functions: Sequence[Callable[..., Any] | None], names: Iterable[str
     return {name: found[name] for name in names if name in found}
 
 
+def variables_of(names: Sequence[str], functions: Sequence[Any]) -> Sequence[str]:
+    """The names, which must all be closure cells: a module's globals can't depend on a traced condition."""
+    cells = cells_of(functions, names)
+    for name in names:
+        if name not in cells:
+            raise trace_error(
+                f"the global variable `{name}` is set under a traced condition; use a local variable, and return it"
+            )
+    return names
+
+
 class _Unbound(Undefined):
     """The error names the line that uses the variable."""
 

@@ -17,7 +17,9 @@ import numpy as np
 from gradc.ir.scalar import EULER_GAMMA, PI, E, NamedConstant, number
 from gradc.ir.tensor import compute
 from gradc.trace import surface
+from gradc.trace.arrays.attributes import python_number
 from gradc.trace.arrays.builtin_types import STAND_INS, has_attribute, ordered, real_type, type_of, type_when_run
+from gradc.trace.arrays.filtered import Filtered, unfiltered
 from gradc.trace.arrays.selected import Selection, selection_among
 from gradc.trace.arrays.tracer import TracedArray, extent_value, known_value, lift
 from gradc.trace.context import current_trace, trace_error
@@ -47,7 +49,7 @@ LIBRARY_FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = special_functions
 StandIn = Callable[[Any, Any], Any]
 
 
-def _holds(value: Any, kind: type) -> bool:
+def _holds(value: Any, kind: Any) -> bool:
     """Whether a value of this kind is among nested lists."""
     if isinstance(value, kind):
         return True
@@ -76,6 +78,7 @@ class NumpyFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         function = self.function
+        args = tuple(map(unfiltered, args))
         refusal = never_traced(function)
         if refusal is not None:
             raise refusal
@@ -165,9 +168,9 @@ def _math_function(module: str, function: Callable[..., Any]) -> Callable[..., A
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        given = [_known_number(a) for a in args]
+        given = [_known_number(unfiltered(a)) for a in args]
         options = {key: _known_number(value) for key, value in kwargs.items()}
-        if _holds(given, TracedArray) or _holds(options, TracedArray):
+        if _holds(given, TracedArray | Selection) or _holds(options, TracedArray):
             return mathematics.traced_function(module, name, tuple(given), options)
         return function(*given, **options)
 
@@ -261,7 +264,7 @@ def _length(value: Any) -> Any:
     if isinstance(value, TracedArray) and value.extents:
         extent = value.extents[0]
         return extent if isinstance(extent, int) else extent_value(extent)
-    return value.traced_length() if isinstance(value, Selection) else len(value)
+    return value.traced_length() if isinstance(value, Selection | Filtered) else len(value)
 
 
 def _greatest(real: Callable[..., Any], greater: bool) -> Callable[..., Any]:
@@ -269,7 +272,10 @@ def _greatest(real: Callable[..., Any], greater: bool) -> Callable[..., Any]:
 
     @functools.wraps(real)
     def choose(*args: Any, **kwargs: Any) -> Any:
-        items: Sequence[Any] = list(args[0]) if len(args) == 1 else args
+        given = unfiltered(args[0]) if len(args) == 1 else None
+        if isinstance(given, Selection) and not kwargs:
+            return python_number(given.reduced("max" if greater else "min"))
+        items: Sequence[Any] = list(given) if given is not None else args
         if kwargs.get("key") is not None or not any(isinstance(item, TracedArray) for item in items):
             return real(items if len(args) == 1 else iter(items), **kwargs)
         best = lift(items[0])
@@ -292,7 +298,10 @@ def _logical(real: Callable[..., Any], reduction: Callable[..., TracedArray]) ->
 
     @functools.wraps(real)
     def reduce(iterable: Any) -> Any:
-        items = list(iterable)
+        given = unfiltered(iterable)
+        if isinstance(given, Selection):
+            return given.reduced(real.__name__)
+        items = list(given)
         if not any(isinstance(item, TracedArray) for item in items):
             return real(items)
         return reduction(joining.stacked(items))
