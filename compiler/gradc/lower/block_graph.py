@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from gradc.ir.algebra import rebuild
 from gradc.ir.scalar import Index, Load, Scalar, index, load
 from gradc.ir.tensor import (
+    Call,
     Compute,
+    Cond,
     Extent,
     Graph,
     Input,
     Loop,
+    MultiNode,
     Projection,
     Tensor,
+    call,
     compute,
+    cond,
     input_tensor,
     loop,
     projection,
@@ -42,16 +47,15 @@ def block_graph(graph: Graph, examples: Examples, length: int) -> Graph:
 def _images(scope: Scope, length: int) -> dict[Tensor, Tensor]:
     """What stands for each tensor that is not the same for a block."""
     images: dict[Tensor, Tensor] = {}
-    inputs = scope.node.body.inputs if scope.node is not None else ()
-    for node in (*inputs, *scope.order):
+    for node in (*scope.inputs, *scope.order):
         if isinstance(node, Input) and node in scope.axes:
             images[node] = input_tensor(node.name, _shape(node, scope, length), node.dtype)
         elif isinstance(node, Compute):
             image = _compute(node, scope, images, length)
             if image is not node:
                 images[node] = image
-        elif isinstance(node, Loop):
-            made = _loop(node, scope.inner[node], images, length)
+        elif isinstance(node, Loop | Cond | Call):
+            made = _node(node, scope.inner[node], images, length)
             images |= {projection(node, k): projection(made, k) for k in range(len(node.results))}
     return images
 
@@ -89,35 +93,45 @@ def _compute(node: Compute, scope: Scope, images: Mapping[Tensor, Tensor], lengt
     return compute(shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain)
 
 
-def _loop(node: Loop, scope: Scope, outer: Mapping[Tensor, Tensor], length: int) -> Loop:
-    images = _images(scope, length)
-    first, second = node.state_count, node.state_count + node.sequence_count
+def _node(node: MultiNode, scopes: Sequence[Scope], outer: Mapping[Tensor, Tensor], length: int) -> MultiNode:
     operands = [outer.get(t, t) for t in node.operands]
-    condition = None
-    if scope.flag is not None or scope.asked is not None:
-        asked = scope.asked if scope.asked is None else images.get(scope.asked, scope.asked)
-        if scope.flag is not None:
-            asked = compute(
-                (), load(images.get(scope.flag, scope.flag), [index(0)]), reduce_extents=[length], reducer="any"
-            )
-        assert asked is not None
-        condition = Graph(_inputs(tested(node), images), (asked,))
+    graphs = []
+    for scope in scopes:
+        images = _images(scope, length)
+        outputs = tuple(_in_order(images.get(t, t)) for t in scope.outputs)
+        graphs.append(Graph(_inputs(scope.inputs, images), outputs))
+    if isinstance(node, Cond):
+        return cond(operands[0], graphs[0], graphs[1], operands[1:])
+    if isinstance(node, Call):
+        return call(graphs[0], operands, node.policy, node.tag)
+    assert isinstance(node, Loop)
+    first, second = node.state_count, node.state_count + node.sequence_count
     return loop(
-        Graph(_inputs(node.body.inputs, images), tuple(_in_order(images.get(t, t)) for t in node.body.outputs)),
+        graphs[0],
         trip=node.trip,
         init=[_copied(t) if isinstance(t, Input) else t for t in operands[:first]],
         sequences=operands[first:second],
         captured=operands[second:],
-        condition=condition,
+        condition=_condition(node, scopes[0], images, length),
         reverse=node.reverse,
     )
 
 
+def _condition(node: Loop, scope: Scope, images: Mapping[Tensor, Tensor], length: int) -> Graph | None:
+    """Whether any example of the block goes on."""
+    inputs = _inputs(tested(node), images)
+    if scope.flag is not None:
+        flag = images.get(scope.flag, scope.flag)
+        return Graph(inputs, (compute((), load(flag, [index(0)]), reduce_extents=[length], reducer="any"),))
+    return None if scope.asked is None else Graph(inputs, (images.get(scope.asked, scope.asked),))
+
+
 def _in_order(tensor: Tensor) -> Tensor:
     """A loop's final state as something that can be written entry by entry."""
-    if isinstance(tensor, Projection) and isinstance(tensor.source, Loop):
-        return _copied(tensor) if tensor.position < tensor.source.state_count else tensor
-    return tensor
+    is_stacked = isinstance(tensor, Projection) and isinstance(tensor.source, Loop)
+    if is_stacked and tensor.position >= tensor.source.state_count:  # type: ignore[attr-defined]
+        return tensor
+    return _copied(tensor) if isinstance(tensor, Projection) else tensor
 
 
 def _copied(tensor: Tensor) -> Tensor:

@@ -13,14 +13,29 @@ state of those that don't: a block ends when its examples have.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from gradc.ir.algebra import Reindexing
 from gradc.ir.intern import Node
 from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import TRUE, Apply, Index, Load, Scalar, Size, index, is_apply, load
-from gradc.ir.tensor import Compute, Constant, Extent, Graph, Input, Loop, Projection, Tensor, compute, projection
+from gradc.ir.tensor import (
+    Call,
+    Compute,
+    Cond,
+    Constant,
+    Extent,
+    Graph,
+    Input,
+    Loop,
+    MultiNode,
+    Projection,
+    Tensor,
+    compute,
+    projection,
+)
+from gradc.ir.text import sub_graphs
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
 
 #: State entries per example of a loop, and operations of a step, up to which a loop is light.
@@ -41,22 +56,23 @@ class Meets(Exception):
 
 @dataclass(eq=False)
 class Scope:
-    """A graph or a loop's body, and the axis in each of its tensors that has it."""
+    """A graph, or a sub-graph of a node, and the axis in each of its tensors that has it."""
 
-    roots: tuple[Tensor, ...]
-    #: the loop whose body it is, and where that is
-    node: Loop | None = None
+    inputs: tuple[Input, ...]
+    outputs: tuple[Tensor, ...]
+    #: the node whose sub-graph it is, and where that is
+    node: MultiNode | None = None
     parent: Scope | None = None
     axes: dict[Tensor, int] = field(default_factory=dict)
     #: what is read as something that has no such axis
     common: set[Tensor] = field(default_factory=set)
-    inner: dict[Loop, Scope] = field(default_factory=dict)
+    inner: dict[MultiNode, list[Scope]] = field(default_factory=dict)
     #: whether an example goes on, of a loop whose examples end at steps of their own; whether all do, of others
     flag: Tensor | None = None
     asked: Tensor | None = None
 
     def __post_init__(self) -> None:
-        self.order = graph_order(self.roots)
+        self.order = graph_order([t for t in (*self.outputs, self.flag, self.asked) if t is not None])
         self.readers: dict[Node, list[Node]] = {}
         for reader in self.order:
             for operand in dict.fromkeys(operands_of(reader)):
@@ -65,18 +81,50 @@ class Scope:
     def every(self) -> Iterator[Scope]:
         """Itself and those inside."""
         yield self
-        for scope in self.inner.values():
-            yield from scope.every()
+        for scopes in self.inner.values():
+            for scope in scopes:
+                yield from scope.every()
+
+    @property
+    def loop(self) -> Loop | None:
+        """The loop whose body it is."""
+        return self.node if isinstance(self.node, Loop) else None
+
+    @property
+    def given(self) -> tuple[Input, ...]:
+        """The inputs that operands of the node are for."""
+        return self.inputs if self.loop is None else self.inputs[1:]
+
+    @property
+    def states(self) -> int:
+        """How many of its outputs are next states."""
+        return 0 if self.loop is None else self.loop.state_count
+
+    def is_sequence(self, k: int) -> bool:
+        """Whether an input is a slice of its operand."""
+        return self.loop is not None and self.states <= k < self.states + self.loop.sequence_count
+
+    def is_stacked(self, k: int) -> bool:
+        """Whether an output is a slice of the result."""
+        return self.loop is not None and k >= self.states
 
 
-def scope_of(roots: Sequence[Tensor], extent: Extent, node: Loop | None = None, parent: Scope | None = None) -> Scope:
-    """The scope of a graph, with those of its loops; `Meets` where it has other nodes with sub-graphs."""
-    found = Scope(tuple(roots), node, parent)
-    if node is not None and node.condition is not None:
+def arguments(node: MultiNode) -> tuple[Tensor, ...]:
+    """The operands that the sub-graphs of a node take."""
+    return node.operands[1:] if isinstance(node, Cond) else node.operands
+
+
+def scope_of(graph: Graph, extent: Extent, node: MultiNode | None = None, parent: Scope | None = None) -> Scope:
+    """The scope of a graph, with those of the nodes in it; `Meets` where it calls a library."""
+    found = Scope(graph.inputs, graph.outputs, node, parent)
+    if isinstance(node, Loop) and node.condition is not None:
         found = _with_condition(found, node, node.condition, extent)
     for inner in found.order:
-        if isinstance(inner, Loop):
-            found.inner[inner] = scope_of(inner.body.outputs, extent, inner, found)
+        if isinstance(inner, Loop | Cond | Call):
+            graphs = (inner.body,) if isinstance(inner, Loop) else sub_graphs(inner)
+            found.inner[inner] = [scope_of(graph, extent, inner, found) for graph in graphs]
+            if isinstance(inner, Cond):
+                found.common.add(inner.operands[0])
         elif not isinstance(inner, Compute | Input | Constant | Projection):
             raise Meets
     return found
@@ -90,9 +138,8 @@ def _with_condition(scope: Scope, node: Loop, condition: Graph, extent: Extent) 
     if isinstance(asked, Compute) and asked.reducer == "any" and asked.reduce_extents == (extent,):
         if asked.rank or asked.domain is not TRUE:
             raise Meets
-        flag = compute((extent,), asked.body)
-        return Scope((*scope.roots, flag), node, scope.parent, flag=flag)
-    return Scope((*scope.roots, asked), node, scope.parent, asked=asked, common={asked})
+        return replace(scope, flag=compute((extent,), asked.body))
+    return replace(scope, asked=asked, common={asked})
 
 
 def tested(node: Loop) -> list[Input]:
@@ -123,8 +170,8 @@ class Examples:
                     continue
                 tried.add(extent)
                 try:
-                    found = Examples(extent, scope_of(graph.outputs, extent))
-                    found._follow(found.top.inner[loops[0]], state, axis)
+                    found = Examples(extent, scope_of(graph, extent))
+                    found._follow(found.top.inner[loops[0]][0], state, axis)
                     found._examine()
                 except Meets:
                     continue
@@ -139,8 +186,6 @@ class Examples:
             known = scope.axes.get(tensor)
             if known is None:
                 if axis < 0 or isinstance(tensor, Constant) or tensor.shape[axis] != self.extent:
-                    raise Meets
-                if scope.node is not None and tensor is scope.node.body.inputs[0]:
                     raise Meets
                 scope.axes[tensor] = axis
                 if tensor is scope.flag and axis != 0:
@@ -163,20 +208,19 @@ class Examples:
                 raise Meets
             if any(entries(t.shape) > _COMMON for t in scope.order if isinstance(t, Compute) and t not in scope.axes):
                 raise Meets
-            if scope.node is not None and (
+            if scope.loop is not None and (
                 self.state_entries(scope) > LARGEST_STATE or self.step_operations(scope) > LARGEST_STEP
             ):
                 raise Meets
-        shared = [t for t in self.top.roots if t not in self.top.axes]
-        if len(shared) == len(self.top.roots) or any(entries(t.shape) > _COMMON for t in shared):
+        shared = [t for t in self.top.outputs if t not in self.top.axes]
+        if len(shared) == len(self.top.outputs) or any(entries(t.shape) > _COMMON for t in shared):
             raise Meets
 
     # ------------------------------------------------------------ how much there is
 
     def state_entries(self, scope: Scope) -> float:
         """Entries of a loop's states, for one example."""
-        assert scope.node is not None
-        states = scope.node.body.inputs[1 : scope.node.state_count + 1]
+        states = scope.given[: scope.states]
         return sum(entries(t.shape, scope.axes.get(t)) for t in states)
 
     def step_operations(self, scope: Scope) -> float:
@@ -191,7 +235,7 @@ class Examples:
     @property
     def length(self) -> int:
         """How many examples are in a block."""
-        loops = [scope for scope in self.top.every() if scope.node is not None]
+        loops = [scope for scope in self.top.every() if scope.loop is not None]
         is_light = all(self.state_entries(s) <= _LIGHT_STATE and self.step_operations(s) <= _LIGHT_STEP for s in loops)
         widths = [t.dtype.itemsize for scope in loops for t in scope.axes if t.dtype.kind != "b"]
         length = max((LIGHT_BLOCK if is_light else BLOCK) // max(widths, default=8), SHORTEST)
@@ -200,7 +244,7 @@ class Examples:
         return length
 
 
-#: A tensor that has the axis somewhere.
+#: A tensor that has the axis, and where.
 _Found = tuple[Scope, Tensor, int]
 
 
@@ -210,14 +254,15 @@ def _sources(scope: Scope, tensor: Tensor, axis: int) -> Iterator[_Found]:
         for source, place in _read_along(scope, tensor, axis):
             yield scope, source, place
     elif isinstance(tensor, Projection):
-        node = tensor.source
-        if not isinstance(node, Loop):
-            raise Meets
-        yield scope.inner[node], node.body.outputs[tensor.position], axis - (tensor.position >= node.state_count)
-    elif scope.node is not None and scope.parent is not None:
-        for k, item in enumerate(scope.node.body.inputs[1:]):
+        for inner in scope.inner[tensor.source]:
+            yield inner, inner.outputs[tensor.position], axis - inner.is_stacked(tensor.position)
+    elif scope.parent is not None:
+        assert scope.node is not None
+        for k, (item, operand) in enumerate(zip(scope.given, arguments(scope.node), strict=True)):
             if item is tensor:
-                yield scope.parent, scope.node.operands[k], axis + _is_sequence(scope.node, k)
+                yield scope.parent, operand, axis + scope.is_sequence(k)
+        if tensor not in scope.given:
+            raise Meets
 
 
 def _read_along(scope: Scope, reader: Compute, axis: int) -> Iterator[tuple[Tensor, int]]:
@@ -244,12 +289,11 @@ def _readers(scope: Scope, tensor: Tensor, axis: int) -> Iterator[_Found]:
     for reader in scope.readers.get(tensor, ()):
         if isinstance(reader, Compute):
             yield scope, reader, _axis_of_reader(reader, tensor, axis)
-        elif isinstance(reader, Loop):
-            for k, operand in enumerate(reader.operands):
-                if operand is tensor:
-                    yield scope.inner[reader], reader.body.inputs[k + 1], axis - _is_sequence(reader, k)
         else:
-            raise Meets
+            for inner in scope.inner[reader]:  # type: ignore[index]
+                for k, operand in enumerate(arguments(inner.node)):  # type: ignore[arg-type]
+                    if operand is tensor:
+                        yield inner, inner.given[k], axis - inner.is_sequence(k)
 
 
 def _axis_of_reader(reader: Compute, tensor: Tensor, axis: int) -> int:
@@ -265,27 +309,20 @@ def _carried(scope: Scope, tensor: Tensor, axis: int) -> Iterator[_Found]:
     """What a loop makes of an output of its body; a state has the axis where its next value has it."""
     if scope.node is None or scope.parent is None:
         return
-    body, states = scope.node.body, scope.node.state_count
-    for k, output in enumerate(body.outputs):
+    for k, output in enumerate(scope.outputs):
         if output is tensor:
-            yield scope.parent, projection(scope.node, k), axis + (k >= states)
-            if k < states:
-                yield scope, body.inputs[k + 1], axis
-        if k < states and body.inputs[k + 1] is tensor:
+            yield scope.parent, projection(scope.node, k), axis + scope.is_stacked(k)
+            if k < scope.states:
+                yield scope, scope.given[k], axis
+        if k < scope.states and scope.given[k] is tensor:
             yield scope, output, axis
-
-
-def _is_sequence(node: Loop, operand: int) -> bool:
-    return node.state_count <= operand < node.state_count + node.sequence_count
 
 
 def _keeps_what_ends(scope: Scope) -> bool:
     """Whether steps leave the examples that have ended as they are."""
-    assert scope.node is not None
-    states = scope.node.body.inputs[1 : scope.node.state_count + 1]
     return all(
         following is state or (state in scope.axes and _is_kept(scope, state, following))
-        for state, following in zip(states, scope.node.body.outputs, strict=False)
+        for state, following in zip(scope.given[: scope.states], scope.outputs, strict=False)
     )
 
 

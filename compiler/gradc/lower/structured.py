@@ -146,7 +146,8 @@ class _Writer:
 
     def inline(self, number: int, arguments: Sequence[Tensor]) -> None:
         """A sub-graph from operands to results."""
-        self.run(number, [self.pointer(t) for t in arguments], [self.pointer(t) for t in self.statement.results], [])
+        inputs, outputs = map(self.e.storage, arguments), map(self.e.storage, self.statement.results)
+        self.run(number, list(inputs), list(outputs), [])
 
     def entry(self, tensor: Tensor, position: Value, stride: Value) -> Value:
         """The address of the entry at a position along an axis."""

@@ -27,6 +27,7 @@ from gradc.ir.tensor import (
 )
 from gradc.ir.walk import graph_order, operands_of
 from gradc.ops.custom import PREFIX
+from gradc.simplify.stepwise import Stepwise, stepwise
 
 SimplifyGraph = Callable[[Graph], Graph]
 
@@ -195,23 +196,44 @@ class _Trimmed:
         inputs = node.body.inputs[1:]
         asked = [node.body.outputs[k] for k in (*self.states, *self.stacks)]
         steady, hoisted = _hoisted(asked, {t: operands[t] for t in inputs[second:]}, node.body.inputs)
-        body = simplify_graph(Graph((*node.body.inputs, *hoisted), steady))
+        places = [*self.states, *self.stacks]
+        apart = self._at_steps(steady, hoisted)
+        found = {places[k]: tensor for k, tensor in apart.known.items()}
+        left = [k for k in range(len(places)) if k not in apart.known]
+        if not left:
+            return found
+        outputs = tuple(apart.outputs[k] for k in left)
+        body = simplify_graph(Graph((*node.body.inputs, *hoisted, *apart.given), outputs))
         below = set(graph_order(body.outputs))
+        given = [t for t in apart.given if t in below]
         tests = self._tests(inputs)
         sequences = [t for t in inputs[first:second] if t in below]
         captured = [t for t in inputs[second:] if t in below or t in tests]
         brought = [t for t in hoisted if t in below]
         states = [inputs[k] for k in self.states]
         made = loop(
-            Graph((node.body.inputs[0], *states, *sequences, *captured, *brought), body.outputs),
+            Graph((node.body.inputs[0], *states, *sequences, *given, *captured, *brought), body.outputs),
             trip=node.trip if self.stacks or node.condition is None else None,
             init=[operands[t] for t in states],
-            sequences=[operands[t] for t in sequences],
+            sequences=[*[operands[t] for t in sequences], *[apart.given[t] for t in given]],
             captured=[*[operands[t] for t in captured], *[hoisted[t] for t in brought]],
             condition=self._condition([*states, *captured], brought, simplify_graph),
             reverse=node.reverse,
         )
-        return {position: projection(made, at) for at, position in enumerate((*self.states, *self.stacks))}
+        return found | {places[k]: projection(made, at) for at, k in enumerate(left)}
+
+    def _at_steps(self, outputs: tuple[Tensor, ...], hoisted: Mapping[Input, Tensor]) -> Stepwise:
+        """The outputs, and what of them is computed for all steps at once."""
+        node, inputs = self.node, self.node.body.inputs[1:]
+        if node.condition is not None or node.trip is None:
+            return Stepwise(outputs)
+        operands: dict[Tensor, Tensor] = dict(zip(inputs, node.operands, strict=True))
+        first, second = node.state_count, node.state_count + node.sequence_count
+        sequences: dict[Tensor, Tensor] = {t: operands[t] for t in inputs[first:second]}
+        captured: dict[Tensor, Tensor] = {t: operands[t] for t in inputs[second:]}
+        captured.update(hoisted.items())
+        stacked = range(len(self.states), len(outputs))
+        return stepwise(outputs, stacked, node.body.inputs[0], sequences, captured, node.trip)
 
     def _tests(self, inputs: Sequence[Input]) -> set[Input]:
         """The inputs of the body that the condition reads under its own names."""
