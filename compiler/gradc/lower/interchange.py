@@ -45,7 +45,7 @@ LARGEST_STATE, LARGEST_STEP = 64, 3000.0
 #: Entries of what all examples have in common that each block may compute for itself.
 _COMMON = 16
 #: Bytes of one entry of all examples of a block; more of them hide the latency of light steps.
-BLOCK, LIGHT_BLOCK = 128, 512
+BLOCK, LIGHT_BLOCK = 128, 256
 #: Blocks are not shorter: extents up to 10 are written out.
 SHORTEST = 16
 

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from gradc.ir.algebra import Substitution
+from gradc.ir.algebra import Substitution, negated, substitute, sum_of
+from gradc.ir.bounds import never_positive
 from gradc.ir.intern import Node
 from gradc.ir.rewrite import replace_tensors
-from gradc.ir.scalar import Apply, index, load
+from gradc.ir.scalar import Apply, Scalar, index, is_apply, load
 from gradc.ir.tensor import Compute, Extent, Input, Tensor, compute, input_tensor
 from gradc.ir.walk import graph_order, loads_of, operands_of, post_order
 
@@ -54,6 +55,7 @@ def stepwise(
     order = graph_order(outputs)
     found.classify(order)
     same = {k: sequences[outputs[k]] for k in stacked if outputs[k] in sequences}
+    same |= {k: _repeated(captured[outputs[k]], trip) for k in stacked if outputs[k] in captured}
     if _length(trip) < _FEWEST or not found.moving:
         return Stepwise(tuple(outputs), known=same)
     ready = [k for k in stacked if outputs[k] in found.moving and found.fits(outputs[k], beside=outputs[k])]
@@ -71,6 +73,11 @@ def stepwise(
             item = input_tensor(name, tensor.shape, tensor.dtype)
             replaced[tensor], given[item] = item, found.over_steps(tensor)
     return Stepwise(replace_tensors(outputs, replaced), given, known)
+
+
+def _repeated(tensor: Tensor, trip: Extent) -> Tensor:
+    """The tensor once per step."""
+    return compute((trip, *tensor.shape), load(tensor, [index(k + 1) for k in range(tensor.rank)]))
 
 
 @dataclass
@@ -137,13 +144,22 @@ class _Steps:
             else:
                 (source,) = replace_tensors([tensor], self.captured)
                 shift.put(item, load(source, places))
-        return compute(
-            (self.trip, *node.shape),
-            shift(node.body),
-            reduce_extents=node.reduce_extents,
-            reducer=node.reducer,
-            domain=shift(node.domain),
-        )
+        shape = (self.trip, *node.shape)
+        extents = (*shape, *node.reduce_extents)
+        body, domain = (_within(shift(scalar), extents) for scalar in (node.body, node.domain))
+        return compute(shape, body, reduce_extents=node.reduce_extents, reducer=node.reducer, domain=domain)
+
+
+def _within(scalar: Scalar, extents: Sequence[Extent]) -> Scalar:
+    """The scalar without the tests of indices that are in range: that of a step is known for all steps."""
+    tested = [node for node in post_order([scalar]) if is_apply(node, "position")]
+    inside = {
+        node: node.children[0]
+        for node in tested
+        if never_positive(negated(node.children[0]), extents)
+        and never_positive(sum_of(node.children[0], negated(node.children[1]), 1), extents)
+    }
+    return substitute(scalar, inside) if inside else scalar
 
 
 def _is_product(node: Compute) -> bool:

@@ -194,11 +194,14 @@ class _Trimmed:
         operands = dict(zip(node.body.inputs[1:], node.operands, strict=True))
         first, second = node.state_count, node.state_count + node.sequence_count
         inputs = node.body.inputs[1:]
-        asked = [node.body.outputs[k] for k in (*self.states, *self.stacks)]
-        steady, hoisted = _hoisted(asked, {t: operands[t] for t in inputs[second:]}, node.body.inputs)
-        places = [*self.states, *self.stacks]
+        unchanged = self._unchanged()
+        moving = [k for k in self.states if inputs[k] not in unchanged]
+        places = [*moving, *self.stacks]
+        asked = [node.body.outputs[k] for k in places]
+        steady, hoisted = _hoisted(asked, {t: operands[t] for t in (*inputs[second:], *unchanged)}, node.body.inputs)
         apart = self._at_steps(steady, hoisted)
-        found = {places[k]: tensor for k, tensor in apart.known.items()}
+        found = {k: node.operands[k] for k in self.states if inputs[k] in unchanged}
+        found |= {places[k]: tensor for k, tensor in apart.known.items()}
         left = [k for k in range(len(places)) if k not in apart.known]
         if not left:
             return found
@@ -208,9 +211,9 @@ class _Trimmed:
         given = [t for t in apart.given if t in below]
         tests = self._tests(inputs)
         sequences = [t for t in inputs[first:second] if t in below]
-        captured = [t for t in inputs[second:] if t in below or t in tests]
+        captured = [t for t in (*inputs[second:], *unchanged) if t in below or t in tests]
         brought = [t for t in hoisted if t in below]
-        states = [inputs[k] for k in self.states]
+        states = [inputs[k] for k in moving]
         made = loop(
             Graph((node.body.inputs[0], *states, *sequences, *given, *captured, *brought), body.outputs),
             trip=node.trip if self.stacks or node.condition is None else None,
@@ -222,6 +225,13 @@ class _Trimmed:
         )
         return found | {places[k]: projection(made, at) for at, k in enumerate(left)}
 
+    def _unchanged(self) -> list[Input]:
+        """The states that every step leaves as they are."""
+        node, inputs = self.node, self.node.body.inputs[1:]
+        if node.condition is not None:
+            return []
+        return [inputs[k] for k in self.states if node.body.outputs[k] is inputs[k]]
+
     def _at_steps(self, outputs: tuple[Tensor, ...], hoisted: Mapping[Input, Tensor]) -> Stepwise:
         """The outputs, and what of them is computed for all steps at once."""
         node, inputs = self.node, self.node.body.inputs[1:]
@@ -230,9 +240,9 @@ class _Trimmed:
         operands: dict[Tensor, Tensor] = dict(zip(inputs, node.operands, strict=True))
         first, second = node.state_count, node.state_count + node.sequence_count
         sequences: dict[Tensor, Tensor] = {t: operands[t] for t in inputs[first:second]}
-        captured: dict[Tensor, Tensor] = {t: operands[t] for t in inputs[second:]}
+        captured: dict[Tensor, Tensor] = {t: operands[t] for t in (*inputs[second:], *self._unchanged())}
         captured.update(hoisted.items())
-        stacked = range(len(self.states), len(outputs))
+        stacked = range(len(outputs) - len(self.stacks), len(outputs))
         return stepwise(outputs, stacked, node.body.inputs[0], sequences, captured, node.trip)
 
     def _tests(self, inputs: Sequence[Input]) -> set[Input]:
