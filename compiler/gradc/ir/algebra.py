@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, wraps
+from typing import Any
 
 import numpy as np
 
 from gradc.ir.scalar import (
     FALSE,
     INT64,
+    LOADS,
     TRUE,
     Apply,
     DType,
@@ -366,6 +368,23 @@ def negation(predicate: Scalar) -> Scalar:
     return apply("not", predicate)
 
 
+def remembered(function: Callable[[Any, Any], Scalar]) -> Callable[[Any, Any], Scalar]:
+    """A function of an index expression, and something else, that remembers its results: the same few are asked for always.
+
+    Not of expressions with loads, whose tensors would stay alive.
+    """
+    known = lru_cache(maxsize=4096)(function)
+
+    @wraps(function)
+    def result(first: Any, second: Any) -> Scalar:
+        for operand in (first, second):
+            if isinstance(operand, Scalar) and operand.holds & LOADS:
+                return function(first, second)
+        return known(first, second)
+
+    return result
+
+
 def is_index_predicate(predicate: Scalar) -> bool:
     """Whether it is one of this module's integer predicates: ``e == 0``, ``e != 0`` or ``e <= 0``."""
     return (
@@ -376,6 +395,7 @@ def is_index_predicate(predicate: Scalar) -> bool:
     )
 
 
+@remembered
 def equal(left: Operand, right: Operand) -> Scalar:
     """``left == right`` for integers, in normal form."""
     return _integer_equation("equal", difference(left, right), FALSE)
@@ -399,6 +419,7 @@ def _integer_equation(name: str, expression: Scalar, if_never_zero: Scalar) -> S
     return apply(name, expression, number(0, INT64))
 
 
+@remembered
 def less_equal(left: Operand, right: Operand) -> Scalar:
     """``left <= right`` for integers, in normal form."""
     expression = difference(left, right)
@@ -411,6 +432,7 @@ def less_equal(left: Operand, right: Operand) -> Scalar:
     return apply("less_equal", expression, number(0, INT64))
 
 
+@remembered
 def less(left: Operand, right: Operand) -> Scalar:
     """``left < right`` for integers, in normal form."""
     return less_equal(sum_of(left, 1), right)

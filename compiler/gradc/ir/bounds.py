@@ -20,6 +20,7 @@ from gradc.ir.algebra import (
     modulo,
     product_of,
     rebuild,
+    remembered,
     substitute,
     sum_of,
 )
@@ -38,7 +39,7 @@ from gradc.ir.scalar import (
     is_apply,
     number,
 )
-from gradc.ir.tensor import Extent, Projection, extent_scalar
+from gradc.ir.tensor import Extent, Projection, Shape, extent_scalar
 from gradc.ir.walk import post_order
 
 
@@ -120,6 +121,11 @@ def _all_nonnegative(polynomial: Scalar) -> bool:
 
 def decide(predicate: Scalar, extents: Sequence[Extent]) -> Scalar:
     """The predicate with every integer comparison that the extents settle replaced by true or false."""
+    return predicate if predicate is TRUE else _decided(predicate, tuple(extents))
+
+
+@remembered
+def _decided(predicate: Scalar, extents: Shape) -> Scalar:
     if is_apply(predicate, "and"):
         return conjunction(*[decide(p, extents) for p in predicate.children])
     if is_apply(predicate, "or"):

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from gradc.ir.intern import Node, digest_of, find, intern
+from gradc.ir.intern import Node, digest_of, digest_over, find, intern, with_lengths
 
 if TYPE_CHECKING:
     from gradc.ir.tensor import Tensor
@@ -130,7 +130,7 @@ def register(op: Op) -> Op:
 ScalarT = TypeVar("ScalarT", bound="Scalar")
 _NOTHING: frozenset[int] = frozenset()
 
-GUARDS, DIVISIONS, COMPARISONS, COMPLEX_NUMBERS = 1, 2, 4, 8
+GUARDS, DIVISIONS, COMPARISONS, COMPLEX_NUMBERS, LOADS = 1, 2, 4, 8, 16
 _HOLDS = {
     "floordiv": DIVISIONS,
     "mod": DIVISIONS,
@@ -149,8 +149,8 @@ class Scalar(Node):
     children: tuple[Scalar, ...]
     #: the axis positions that the scalar depends on
     free: frozenset[int]
-    #: of `GUARDS`, `DIVISIONS`, `COMPARISONS` and `COMPLEX_NUMBERS`, what is somewhere in it: a pass that looks for one
-    #: skips all else
+    #: of `GUARDS`, `DIVISIONS`, `COMPARISONS`, `COMPLEX_NUMBERS` and `LOADS`, what is somewhere in it: a pass that looks for
+    #: one skips all else
     holds: int
     #: the loads among its operands; filled by `walk.loads_of` when it is first asked for
     loads_below: tuple[Load, ...] | None
@@ -298,7 +298,7 @@ def _bits(value: NumberValue) -> bytes:
 def _scalar(kind: type[ScalarT], dtype: DType, children: tuple[Scalar, ...], digest: bytes, holds: int = 0) -> ScalarT:
     """A fresh node of a kind, but for the fields that are the kind's own."""
     node = object.__new__(kind)
-    node.dtype, node.children, node.digest, node.loads_below = dtype, children, digest, None
+    node.dtype, node.children, node.digest, node.loads_below = dtype, children, digest, None if children else ()
     free = _NOTHING
     if dtype.kind == "c":
         holds |= COMPLEX_NUMBERS
@@ -341,10 +341,18 @@ def load(tensor: Tensor, indices: Sequence[Scalar | int] = ()) -> Load:
     if node is None:
         if len(exact) != len(tensor.shape):
             raise ValueError(f"a tensor of shape {tensor.shape} takes {len(tensor.shape)} indices, not {len(exact)}")
-        node = _scalar(Load, tensor.dtype, exact, digest_of(b"load", tensor.digest, *[i.digest for i in exact]))
+        node = _scalar(Load, tensor.dtype, exact, digest_over(_LOAD, (tensor, *exact)), LOADS)
         node.tensor, node.indices = tensor, exact
         node = intern(key, node)
     return node
+
+
+_LOAD, _GUARD = with_lengths(b"load"), with_lengths(b"guard")
+
+
+@lru_cache(maxsize=1024)
+def _head_of(name: str, dtype: DType) -> bytes:
+    return with_lengths(b"apply", name.encode(), dtype.str.encode())
 
 
 def apply(op: Op | str, *args: Scalar, dtype: DType | None = None) -> Apply:
@@ -357,7 +365,7 @@ def apply(op: Op | str, *args: Scalar, dtype: DType | None = None) -> Apply:
             raise ValueError(f"{row.name} takes {row.arity} arguments, not {len(args)}")
         inferred = row.result_dtype([arg.dtype for arg in args]) if dtype is None or row.name != "convert" else dtype
         result = inferred if dtype is None else dtype
-        digest = digest_of(b"apply", row.name.encode(), result.str.encode(), *[arg.digest for arg in args])
+        digest = digest_over(_head_of(row.name, result), args)
         node = _scalar(Apply, result, args, digest, _HOLDS.get(row.name, 0))
         node.op, node.args = row, args
         # but for convert, a dtype that the arguments imply is no part of the key
@@ -370,7 +378,7 @@ def guard(predicate: Scalar, body: Scalar) -> Guard:
     key = (Guard, predicate, body)
     node: Guard | None = find(key)
     if node is None:
-        digest = digest_of(b"guard", predicate.digest, body.digest)
+        digest = digest_over(_GUARD, (predicate, body))
         node = _scalar(Guard, body.dtype, (predicate, body), digest, GUARDS)
         node.predicate, node.body = predicate, body
         node = intern(key, node)

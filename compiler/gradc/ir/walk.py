@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from weakref import WeakKeyDictionary
 
 from gradc.ir.intern import Node
-from gradc.ir.scalar import Load, Scalar
+from gradc.ir.scalar import TRUE, Load, Scalar
 from gradc.ir.tensor import Compute, Graph, MultiNode, Projection, Tensor
 
 
@@ -28,6 +28,16 @@ def post_order(roots: Iterable[Scalar], prune: Callable[[Scalar], bool] | None =
         if not children or (prune is not None and prune(node)):
             order.append(node)
             continue
+        for child in children:
+            if child.children and child not in seen:
+                break
+        else:  # nothing below but leaves, as in most loads, and what is there already
+            for child in children:
+                if child not in seen:
+                    seen.add(child)
+                    order.append(child)
+            order.append(node)
+            continue
         stack.append(node)
         stack.append(None)
         for child in reversed(children):
@@ -38,15 +48,24 @@ def post_order(roots: Iterable[Scalar], prune: Callable[[Scalar], bool] | None =
 
 def loads_of(*scalars: Scalar) -> list[Load]:
     """The unique loads below the scalars (loads inside indices included), in evaluation order."""
-    if len(scalars) == 1:
+    if len(scalars) == 1 or scalars[1:] == (TRUE,):
         return _loads_of_one(scalars[0])
     return list(dict.fromkeys([item for scalar in scalars for item in _loads_of_one(scalar)]))
+
+
+def _loads_are_known(scalar: Scalar) -> bool:
+    return scalar.loads_below is not None
 
 
 def _loads_of_one(scalar: Scalar) -> list[Load]:
     below = scalar.loads_below
     if below is None:
-        found = [node for node in post_order(scalar.children) if isinstance(node, Load)]
+        found: dict[Load, None] = {}
+        for node in post_order(scalar.children, prune=_loads_are_known):
+            if node.loads_below:
+                found.update(dict.fromkeys(node.loads_below))
+            if isinstance(node, Load):
+                found[node] = None
         below = scalar.loads_below = tuple(found)
     return [*below, scalar] if isinstance(scalar, Load) else list(below)
 
@@ -90,17 +109,25 @@ def graph_order(outputs: Iterable[Tensor]) -> list[Node]:
     """
     seen: set[Node] = set()
     order: list[Node] = []
-    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(list(outputs))]
+    stack: list[Node | None] = [*outputs]
+    stack.reverse()
     while stack:
-        node, entered = stack.pop()
-        if entered:
-            order.append(node)
+        node = stack.pop()
+        if node is None:  # what lies below was entered before its operands
+            order.append(stack.pop())  # type: ignore[arg-type]
             continue
         if node in seen:
             continue
         seen.add(node)
-        stack.append((node, True))
-        stack.extend((operand, False) for operand in reversed(operands_of(node)) if operand not in seen)
+        operands = operands_of(node)
+        if not operands:
+            order.append(node)
+            continue
+        stack.append(node)
+        stack.append(None)
+        for operand in reversed(operands):
+            if operand not in seen:
+                stack.append(operand)
     return order
 
 

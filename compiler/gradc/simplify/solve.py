@@ -174,6 +174,8 @@ def _is_negative(weight: Scalar) -> bool:
 
 def _radix_order(bracket: Apply, system: System, axes: Sequence[int]) -> list[tuple[int, Scalar]] | None:
     """The digits and the sizes of their weights, highest first, where each weight covers all the lower digits."""
+    if len(bracket.free.intersection(axes)) < 2:
+        return None
     found = _radix_terms(bracket, axes)
     if found is None or len(found[0]) < 2:
         return None
@@ -349,7 +351,7 @@ def solve(system: System, axes_of: Sequence[int]) -> None:
     """Solve the system's brackets for as many of the axes as possible."""
     for _ in range(64):
         axes = [k for k in system.alive if k in axes_of]
-        if not axes:
+        if not axes or not system.brackets():
             return
         if not (
             _solve_joined(system, axes)
