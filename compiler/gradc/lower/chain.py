@@ -38,8 +38,9 @@ LARGE = 4000
 TINY = 32
 #: A module of more lines gets plain code first and good code later ...
 LONG_TEXT = 100
-#: ... if a call does less than this outside of products, which have code of their own: a few milliseconds at most.
-FEW_OPERATIONS = 5e6
+#: ... if a call does less than this for each line, outside of products, which have code of their own. Good code of a line
+#: takes some 20 microseconds more; an operation of plain code takes up to a nanosecond more, the mean is a fifth of that.
+OPERATIONS_PER_LINE = 3e4
 #: Lines from which on code stays plain: making it good would keep the compiler busy for many seconds.
 ENDLESS_TEXT = 30_000
 
@@ -69,7 +70,7 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
     writer = ProgramWriter(placement, signature, host)
     module = writer.write(functions)
     level = _level_of(functions)
-    loaded = _compiled(module, signature, placement, level, in_two_steps=outside_products < FEW_OPERATIONS)
+    loaded = _compiled(module, signature, placement, level, outside_products)
     return Kernel(
         loaded,
         module,
@@ -80,12 +81,13 @@ def compile_checked(graph: Graph, observe: Callable[[str, Graph], object] = lamb
 
 
 def _compiled(
-    module: Module, signature: Signature, placement: Placement, level: int, *, in_two_steps: bool
+    module: Module, signature: Signature, placement: Placement, level: int, operations: float
 ) -> LoadedKernel:
-    """The module as machine code: a long one, where that is allowed, with plain code first and good code later."""
+    """The module as machine code: a long one with plain code first and good code later, unless the first call is long, too."""
     text = module.without_helpers()
     lines = text.count("\n")
-    in_two_steps = in_two_steps and level == NORMAL and LONG_TEXT < lines < ENDLESS_TEXT and not checking()
+    is_brief = operations < OPERATIONS_PER_LINE * lines
+    in_two_steps = is_brief and level == NORMAL and LONG_TEXT < lines < ENDLESS_TEXT and not checking()
     is_plain = in_two_steps or lines >= ENDLESS_TEXT
     object_code = engine().compile(text, FAST_TO_COMPILE if is_plain else level)
     constants = [c.value for c in placement.constants]
