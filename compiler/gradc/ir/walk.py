@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from weakref import WeakKeyDictionary
 
 from gradc.ir.intern import Node
-from gradc.ir.scalar import TRUE, Load, Scalar
+from gradc.ir.scalar import LOADS, TRUE, Load, Scalar
 from gradc.ir.tensor import Compute, Graph, MultiNode, Projection, Tensor
 
 
@@ -68,6 +68,11 @@ def _loads_of_one(scalar: Scalar) -> list[Load]:
                 found[node] = None
         below = scalar.loads_below = tuple(found)
     return [*below, scalar] if isinstance(scalar, Load) else list(below)
+
+
+def has_loads(*scalars: Scalar) -> bool:
+    """Whether the scalars read any tensor."""
+    return any(scalar.holds & LOADS for scalar in scalars)
 
 
 def free_indices(*scalars: Scalar) -> frozenset[int]:

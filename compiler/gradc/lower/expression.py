@@ -26,7 +26,7 @@ from gradc.ir.scalar import (
     is_apply,
 )
 from gradc.ir.tensor import Extent, Tensor, extent_scalar
-from gradc.ir.walk import post_order
+from gradc.ir.walk import has_loads
 from gradc.lower.algebraic import AlgebraicEmitter, bases_of
 from gradc.lower.flatten import Along, flattened
 from gradc.lower.memory import VectorisationRefused, varies
@@ -59,7 +59,6 @@ class ExpressionEmitter(AlgebraicEmitter):
         self._elements: dict[Any, Value] = {}
         self._facts: dict[Scalar, tuple[bool, int]] = {}
         self._safe: dict[Any, bool] = {}
-        self._masks: dict[Scalar, int] = {}
         self._flats: dict[Load, tuple[Along, ...] | None] = {}
 
     # ------------------------------------------------------------ what is known
@@ -118,23 +117,11 @@ class ExpressionEmitter(AlgebraicEmitter):
 
     def _depends_on(self, entry: Scalar | Token, depth: int) -> bool:
         parts = [entry] if isinstance(entry, Scalar) else bases_of(entry)
-        return any(self._mask(part) >> depth & 1 for part in parts)
+        return any(depth in part.free for part in parts)
 
     def depends_from(self, scalar: Scalar, depth: int) -> bool:
         """Whether a scalar depends on the loop at ``depth`` or on one inside it."""
-        return self._mask(scalar) >> depth != 0
-
-    def _mask(self, root: Scalar) -> int:
-        """The loops that a scalar depends on, as bits."""
-        known = self._masks
-        if root not in known:
-            for node in post_order([root], prune=known.__contains__):
-                if node not in known:
-                    mask = 1 << node.position if isinstance(node, Index) else 0
-                    for child in node.children:
-                        mask |= known[child]
-                    known[node] = mask
-        return known[root]
+        return any(axis >= depth for axis in scalar.free)
 
     @contextmanager
     def vectorised(self, lanes: int) -> Iterator[None]:
@@ -462,9 +449,7 @@ def is_position(place: Scalar, extent: Extent) -> bool:
 
 
 def _is_gathered(position: Scalar) -> bool:
-    return not isinstance(position, Index | Number | Size) and any(
-        isinstance(node, Load) for node in post_order([position])
-    )
+    return has_loads(position)
 
 
 def _nearest_float(value: Any) -> float:

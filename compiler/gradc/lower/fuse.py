@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from gradc.ir.scalar import Apply, Index, Load, Number, Scalar
+from gradc.ir.scalar import Apply, Index, Number, Scalar
 from gradc.ir.tensor import Extent, Tensor
-from gradc.ir.walk import post_order
+from gradc.ir.walk import has_loads
 from gradc.lower.tree import Item, Nest, Statement
 
 #: A loop body of more operations than this takes no further statements.
@@ -255,6 +255,7 @@ def storage_needs(functions: Sequence[Sequence[Item]], outputs: Sequence[Tensor]
             readers.setdefault(tensor, []).append(statement)
     kept_outputs = set(outputs)
     result = Lifetimes(set(), {})
+    around = {statement: _Around.of(path) for statement, path in where.items()}
     for statement, path in where.items():
         tensor = statement.tensor
         if tensor in kept_outputs:
@@ -262,7 +263,7 @@ def storage_needs(functions: Sequence[Sequence[Item]], outputs: Sequence[Tensor]
             continue
         consumers = readers.get(tensor, [])
         if statement.kind not in ("accumulate", "product", "library") and all(
-            _in_register(statement, path, where[c], c.reads[tensor]) for c in consumers
+            _in_register(statement, path, around[c], c.reads[tensor]) for c in consumers
         ):
             continue
         result.stored.add(tensor)
@@ -277,16 +278,26 @@ def _complete_depth(statement: Statement) -> int:
     return statement.depth if statement.kind in ("map", "scan") else statement.first_reduce
 
 
+@dataclass(frozen=True)
+class _Around:
+    """What is around a statement: the function and the loops that stay loops, and which of its axes are written out."""
+
+    real: tuple[object, ...]
+    unrolled: frozenset[int]
+
+    @staticmethod
+    def of(path: tuple[object, ...]) -> _Around:
+        unrolled = [nest for nest in path if isinstance(nest, Nest) and nest.unrolled]
+        return _Around(tuple(n for n in path if n not in unrolled), frozenset(n.depth for n in unrolled))
+
+
 def _in_register(
-    producer: Statement, path: tuple[object, ...], reader: tuple[object, ...], reads: Sequence[tuple[Scalar, ...]]
+    producer: Statement, path: tuple[object, ...], reader: _Around, reads: Sequence[tuple[Scalar, ...]]
 ) -> bool:
     """Whether the reader, at each of its reads, has the register of the entry in scope."""
-    home = path[: 1 + _complete_depth(producer)]
-    real = [nest for nest in home if not (isinstance(nest, Nest) and nest.unrolled)]
-    reader_real = [nest for nest in reader if not (isinstance(nest, Nest) and nest.unrolled)]
-    if reader_real[: len(real)] != real:
+    real = _Around.of(path[: 1 + _complete_depth(producer)]).real
+    if reader.real[: len(real)] != real:
         return False
-    unrolled_reader = {n.depth for n in reader if isinstance(n, Nest) and n.unrolled}
     for indices in reads:
         for axis, position in enumerate(indices):
             own = producer.target[axis]
@@ -294,10 +305,7 @@ def _in_register(
                 return False
             nest = path[1 + own.position] if isinstance(own, Index) else None
             if nest is None or (isinstance(nest, Nest) and nest.unrolled):
-                if any(
-                    isinstance(node, Load) or (isinstance(node, Index) and node.position not in unrolled_reader)
-                    for node in post_order([position])
-                ):
+                if has_loads(position) or not position.free <= reader.unrolled:
                     return False
             elif position is not own:
                 return False

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from gradc.ir.algebra import linear_terms, reindexed
 from gradc.ir.bounds import tidy_indices
-from gradc.ir.scalar import Apply, Guard, Index, Load, Number, Scalar, index, is_apply, load
+from gradc.ir.scalar import DIVISIONS, Apply, Guard, Index, Load, Number, Scalar, index, is_apply, load
 from gradc.ir.tensor import Compute, Graph, Tensor
 from gradc.ir.walk import free_indices, loads_of, operands_of, post_order
 from gradc.lower.contractions import is_matrix_product
@@ -174,4 +174,4 @@ def _reading(
 
 
 def _has_divisions(body: Scalar) -> bool:
-    return any(is_apply(node, "floordiv") or is_apply(node, "mod") for node in post_order([body]))
+    return bool(body.holds & DIVISIONS)

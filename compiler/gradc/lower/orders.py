@@ -49,6 +49,8 @@ def reduction_order(tensor: Compute) -> tuple[list[int], str]:
 def _small_innermost(tensor: Compute, axes: Sequence[int]) -> list[int]:
     """The axes with the small ones last, unless there is too much to write out."""
     small = [axis for axis in axes if _is_small(tensor.extents[axis])]
+    if not small:
+        return list(axes)
     times = prod(e for axis in small if isinstance(e := tensor.extents[axis], int))
     operations = sum(isinstance(node, Apply) for node in post_order([tensor.body]))
     if operations * times > UNROLL_LIMIT:

@@ -17,7 +17,7 @@ from math import prod
 from gradc.ir.algebra import floor_divide, sum_of
 from gradc.ir.scalar import Apply, Index, Load, Scalar, apply, is_apply, number
 from gradc.ir.tensor import Extent, Tensor, extent, extent_scalar
-from gradc.ir.walk import post_order
+from gradc.ir.walk import has_loads
 from gradc.lower.carried import carried_by, first_totals
 from gradc.lower.counting import structured_operations
 from gradc.lower.fuse import Lifetimes, axis_of_loop
@@ -105,8 +105,7 @@ def arrays_of(nest: Nest) -> list[Statement]:
 def may_fail(nest: Nest) -> bool:
     """Whether an index that is read from an array may be out of range."""
     return any(statement.is_in_blocks for statement in statements(nest.items)) or any(
-        is_apply(node, "position")
-        or (isinstance(node, Load) and any(isinstance(inner, Load) for inner in post_order(list(node.indices))))
+        is_apply(node, "position") or (isinstance(node, Load) and has_loads(*node.indices))
         for statement in statements(nest.items)
         for node in statement.nodes
     )

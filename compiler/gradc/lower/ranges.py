@@ -15,9 +15,9 @@ from gradc.ir.algebra import (
     negation,
     sum_of,
 )
-from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, apply, index, is_apply, number
+from gradc.ir.scalar import TRUE, Guard, Index, Number, Scalar, apply, index, is_apply, number
 from gradc.ir.tensor import Extent
-from gradc.ir.walk import free_indices, post_order
+from gradc.ir.walk import free_indices, has_loads
 from gradc.lower.tree import Nest, Statement, statements
 
 #: Guards beyond this many different edges are tested in every iteration.
@@ -63,7 +63,7 @@ def edge_of(predicate: Scalar, depth: int) -> Edge | None:
     others = {atom: c for atom, c in terms.items() if not (isinstance(atom, Index) and atom.position == depth)}
     if not own or any(p >= depth for p in free_indices(*others)):
         return None
-    if any(isinstance(node, Load) for node in post_order(list(others))):
+    if has_loads(*others):
         return None
     rest = from_linear(others, shift)
     if own > 0:  # v <= floor(-rest / c)

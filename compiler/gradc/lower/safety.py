@@ -8,7 +8,7 @@ from gradc.ir.algebra import difference, negated, sum_of
 from gradc.ir.bounds import never_positive
 from gradc.ir.scalar import Guard, Index, Load, Scalar, is_apply
 from gradc.ir.tensor import Extent, extent_scalar
-from gradc.ir.walk import free_indices, post_order
+from gradc.ir.walk import free_indices, has_loads
 
 #: Predicates that hold where a read is made, each ``expression <= 0``.
 Facts = tuple[Scalar, ...]
@@ -62,7 +62,7 @@ def _in_range(node: Scalar, facts: Facts, extents: Sequence[Extent]) -> bool:
     for position, extent in zip(node.indices, node.tensor.shape, strict=True):
         if isinstance(position, Index) and extents[position.position] == extent:
             continue
-        if any(isinstance(inner, Load) for inner in post_order([position])):
+        if has_loads(position):
             return False
         beyond = sum_of(difference(position, extent_scalar(extent)), 1)
         if not _holds(beyond, facts, extents) or not _holds(negated(position), facts, extents):

@@ -18,9 +18,9 @@ from gradc.ir.algebra import (
     less_equal,
     linear_terms,
 )
-from gradc.ir.scalar import TRUE, Guard, Index, Scalar, index, is_apply, number
+from gradc.ir.scalar import GUARDS, TRUE, Guard, Index, Scalar, index, is_apply, number
 from gradc.ir.tensor import Compute
-from gradc.ir.walk import free_indices, loads_of, post_order
+from gradc.ir.walk import free_indices, has_loads, loads_of, post_order
 from gradc.lower.batches import outermost_first
 from gradc.lower.contractions import MatrixProduct, as_matrix_product
 from gradc.lower.fuse import ANY_EXTENT, WORTH_CODE
@@ -158,8 +158,8 @@ def _few_entries(form: Form) -> list[int]:
 
 def _patterned_axes(form: Form) -> list[int]:
     """Small output axes that brackets of a map depend on: its entries are different expressions, each without a test."""
-    brackets = {node.predicate for node in post_order([form.body]) if isinstance(node, Guard)}
-    brackets = {bracket for bracket in brackets if not loads_of(bracket)}
+    nodes = post_order([form.body]) if form.body.holds & GUARDS else []
+    brackets = {node.predicate for node in nodes if isinstance(node, Guard) and not has_loads(node.predicate)}
     depends = sorted(axis for axis in free_indices(*brackets) if axis < form.tensor.rank)
     extents = [form.tensor.shape[axis] for axis in depends]
     few = all(isinstance(e, int) and 0 < e <= LARGEST_ROW for e in extents)
