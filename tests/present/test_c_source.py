@@ -24,7 +24,7 @@ def compiled(source: str, folder: Path) -> Any:
     """The library made of a source."""
     text, library = folder / "f.c", folder / "f.so"
     text.write_text(source)
-    flags = ["-std=c99", "-O1", "-Wall", "-Werror", "-Wno-unused-variable", "-fPIC", "-shared"]
+    flags = ["-std=c99", "-O1", "-Wall", "-Werror", "-fPIC", "-shared"]
     done = subprocess.run(
         [COMPILER or "cc", *flags, str(text), "-o", str(library), "-lm"], capture_output=True, text=True, check=False
     )

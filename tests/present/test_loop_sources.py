@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from tests.present.loop_programs import PROGRAMS, chosen, descent, energy, filtered, halving, likelihood, newton, random
 from tests.present.test_c_source import check, needs_compiler
+from tests.present.test_loop_formulas import computed
 from tests.present.test_numpy_source import assert_same, run
+from tests.trace.test_random_staging import POINTS
+from tests.trace.test_random_staging import written as random_program
 
 import gradc
 from gradc.errors import ArgumentError
@@ -137,3 +140,24 @@ def test_states_that_change_places(tmp_path):
     arguments = random(3), random(3) + 1
     checked(gradc.jit(f), arguments, arguments, tmp_path)
     assert_same(run(gradc.jit(f).formula(*arguments).numpy(), arguments), f(*arguments))
+
+
+@needs_compiler
+@pytest.mark.parametrize("seed", [3, 4, 5, 10, 20, 21])
+def test_random_programs(seed, tmp_path):
+    """Branches, loops and early exits within each other, and their adjoints."""
+    function = random_program(seed, tmp_path)
+    (tmp_path / "c").mkdir()
+    def number(a, b, c, v):
+        first, second = function(a, b, c, v)
+        return first + np.sum(second * np.arange(1.0, 5.0))
+
+    for compiled in (gradc.jit(number), gradc.grad(number, argnums=(0, 3))):
+        for point in POINTS:
+            arguments = (*point, np.array([0.3, -0.8, 1.4, 0.1]))
+            formula = compiled.formula(*arguments)
+            wanted = compiled(*arguments)
+            with np.errstate(all="ignore"):
+                assert_same(run(formula.numpy(), arguments), wanted)
+                assert_same(computed(formula, arguments), wanted)
+        checked(compiled, arguments, arguments, tmp_path / "c")

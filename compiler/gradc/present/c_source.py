@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -68,6 +69,8 @@ class Writer:
         self.lines: list[str] = []
         self.allocated: list[str] = []
         self._uses_heap = False
+        #: results of loops, branches and calls that are read
+        self.read = {t for t in graph_order(graph.outputs) if isinstance(t, Projection)}
         has_loops = any(isinstance(node, Loop) for node in graph_order(graph.outputs))
         self._temporary = "v" if has_loops else "t"  # t is the number of a step
 
@@ -87,7 +90,7 @@ class Writer:
         parameters = [f"size_t {name}" for name in self._sizes]
         parameters += [_parameter(t, inputs[t], "const ") for t in self._graph.inputs]
         parameters += [f"{type_of(t)} *{out}" for t, out in zip(self._graph.outputs, outs, strict=True)]
-        body = "\n".join(f"    {line}" if line else "" for line in self.lines)
+        body = "\n".join(f"    {line}" if line else "" for line in _read_numbers(self.lines))
         helpers = [text for name, text in HELPERS.items() if name in self._helpers]
         comment = _comment(formula)
         head = f"void {self._signature.name}({', '.join(parameters)}) {{"
@@ -145,6 +148,7 @@ class Writer:
         """The statements of a sub-graph whose inputs have these names; the names of its outputs."""
         outer = self.names
         self.names = {**outer, **given}
+        self.read |= {t for t in graph_order(graph.outputs) if isinstance(t, Projection)}
         for node in graph_order(graph.outputs):
             if node not in given:
                 self._node(node, {})
@@ -333,6 +337,19 @@ class Writer:
         """A function that is written out above."""
         self._helpers.add(name)
         return name
+
+
+def _read_numbers(lines: Sequence[str]) -> list[str]:
+    """The lines without declarations of numbers that nothing reads: what a branch took from them may be gone."""
+    counts = Counter(word for line in lines for word in re.findall(r"\w+", line))
+    kept: list[str] = []
+    for line in reversed(lines):
+        declared = re.fullmatch(r" *(?:double|float|int64_t|int32_t|bool) (\w+) = .*;", line)
+        if declared is not None and counts[declared[1]] == 1:
+            counts.subtract(re.findall(r"\w+", line))
+        else:
+            kept.append(line)
+    return kept[::-1]
 
 
 def _sizes(extent: Extent) -> list[Size]:

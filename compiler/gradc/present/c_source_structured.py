@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gradc.ir.tensor import Call, Cond, Input, Loop, MultiNode, Tensor, projection
+from gradc.ir.tensor import Call, Cond, Graph, Input, Loop, MultiNode, Tensor, projection
 from gradc.ir.walk import graph_order
 from gradc.present.c_source_scalars import type_of
 from gradc.present.unfolding import stem_of
@@ -25,7 +25,8 @@ def write_structured(writer: Writer, node: MultiNode) -> None:
     if isinstance(node, Loop):
         results = _Loop(writer, node).written(operands)
     elif isinstance(node, Cond):
-        results = _branch(writer, node, operands)
+        _branch(writer, node, operands)
+        return
     else:
         assert isinstance(node, Call)
         results = writer.body(node.graph, dict(zip(node.graph.inputs, operands, strict=True)))
@@ -33,16 +34,20 @@ def write_structured(writer: Writer, node: MultiNode) -> None:
         writer.names[projection(node, position)] = name
 
 
-def _branch(writer: Writer, node: Cond, operands: Sequence[str]) -> list[str]:
-    names = [writer.storage(t, "chosen") for t in node.true_graph.outputs]
-    for head, graph in ((f"if ({operands[0]}) {{", node.true_graph), ("} else {", node.false_graph)):
+def _branch(writer: Writer, node: Cond, operands: Sequence[str]) -> None:
+    """Both sides give values to the results that somebody reads."""
+    read = [k for k in range(len(node.results)) if projection(node, k) in writer.read]
+    names = [writer.storage(node.true_graph.outputs[k], "chosen") for k in read]
+    for head, side in ((f"if ({operands[0]}) {{", node.true_graph), ("} else {", node.false_graph)):
+        graph = Graph(side.inputs, tuple(side.outputs[k] for k in read))
         writer.lines.append(head)
         with writer.indented():
             found = writer.body(graph, dict(zip(graph.inputs, operands[1:], strict=True)))
             for tensor, name, value in zip(graph.outputs, names, found, strict=True):
                 writer.assign(tensor, name, value)
     writer.lines.append("}")
-    return names
+    for position, name in zip(read, names, strict=True):
+        writer.names[projection(node, position)] = name
 
 
 class _Loop:

@@ -31,7 +31,7 @@ from gradc.ir.tensor import (
     input_tensor,
     projection,
 )
-from gradc.ir.walk import depending, graph_order, operands_of, post_order
+from gradc.ir.walk import graph_order, operands_of, post_order
 from gradc.present.counted_steps import counted_steps, is_counter
 from gradc.present.step_ranges import StepRanges
 from gradc.present.symbols import leaf_name
@@ -260,11 +260,9 @@ class _Unfolding:
         """The entry of an array at a step; what a loop with the same steps left behind there is what it made there."""
         if sequence in self._stacks and self._stacks[sequence][0] is step:
             return self._stacks[sequence][1]
-        stacks = [whole for whole, (own, _) in self._stacks.items() if own is step]
-        moving = depending([sequence], stacks)
-        entries: dict[Tensor, Tensor] = {whole: self._stacks[whole][1] for whole in stacks}
+        entries: dict[Tensor, Tensor] = {w: value for w, (own, value) in self._stacks.items() if own is step}
         for node in graph_order([sequence]):
-            if isinstance(node, Compute) and node in moving and node.rank:
+            if isinstance(node, Compute) and node.rank:
                 entries[node] = _entry(node, step, entries)
         if sequence in entries:
             return entries[sequence]
