@@ -148,6 +148,7 @@ def test_random_programs(seed, tmp_path):
     """Branches, loops and early exits within each other, and their adjoints."""
     function = random_program(seed, tmp_path)
     (tmp_path / "c").mkdir()
+
     def number(a, b, c, v):
         first, second = function(a, b, c, v)
         return first + np.sum(second * np.arange(1.0, 5.0))
