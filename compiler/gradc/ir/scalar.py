@@ -15,8 +15,9 @@ The parts of ``and`` and ``or`` guard each other: where one part settles the mat
 counts, so ``i >= 1 and x[i - 1] > 0`` is fine at i = 0.
 
 There are two kinds of arithmetic. ``add``, ``sub``, ``mul``, ``div``, ``neg``, ``pow`` are floating-point operations as
-the user wrote them: nothing reorders them. ``sum``, ``prod`` and ``power`` are *mathematical*: n-ary, collected, free to be
-reordered. Differentiation and index algebra make the latter (see `gradc.ir.algebra`), tracing the former.
+the user wrote them: nothing reorders them (but machine code takes polynomials in the bodies of loops by Horner's scheme).
+``sum``, ``prod`` and ``power`` are *mathematical*: n-ary, collected, free to be reordered. Differentiation and index algebra
+make the latter (see `gradc.ir.algebra`), tracing the former.
 """
 
 from __future__ import annotations
