@@ -404,3 +404,23 @@ def test_the_heat_equation_and_the_gradient_to_the_initial_field(size, rng):
     np.testing.assert_allclose(by_field, stepped(weights, 0.2), rtol=1e-11, atol=1e-13)
     expected = np.imag(np.sum(weights * stepped(start, 0.2 + 1e-30j))) / 1e-30
     np.testing.assert_allclose(by_conductivity, expected, rtol=1e-10)
+
+
+def test_residuals_that_read_entries_of_other_residuals() -> None:
+    """Each is kept whole or in parts, whatever the others read of it."""
+
+    def total(x: Any, y: Any) -> Any:
+        def step(_: Any, state: Any) -> Any:
+            x, y = state
+            a = np.sin(0.3 * x) - 0.5 * np.sinh(y * 0.2)
+            b = np.stack([np.sinh(a[2]), np.log1p(a[1] * a[1]), np.exp(0.3 * x[2])])
+            return b * 0.5, x[::-1] * np.arctan(0.3 * x[2])
+
+        x, y = gradc.fori_loop(0, 3, step, (x, y))
+        return np.sum(x**2 + y**2)
+
+    point = np.array([0.3, -0.2, 0.5]), np.array([0.1, 0.7, -0.4])
+    for reverse, forward in zip(
+        gradc.grad(total, (0, 1))(*point), gradc.jacfwd(total, argnums=(0, 1))(*point), strict=True
+    ):
+        np.testing.assert_allclose(reverse, forward, rtol=1e-12, atol=1e-16)
