@@ -171,6 +171,34 @@ def test_a_loop_and_its_adjoint_run_in_one_block() -> None:
     assert text.count("loop of 4 steps") == 2
 
 
+def spiral(s: Array, p: Array) -> Array:
+    return fori_loop(0, 20, lambda i, s: s + 0.1 * np.stack([p[0] * s[1] - s[0], np.sin(p[1] * s[0])]), s)
+
+
+def damped(s: Array, p: Array) -> Array:
+    return fori_loop(0, 20, lambda i, s: s - 0.1 * p * np.tanh(s), s)
+
+
+def driven(s: Array, p: Array) -> Array:
+    return scan(lambda c, e: (np.cos(p * c) + e * p[::-1], c[0]), s, np.linspace(0, 1, 10))[0]
+
+
+@pytest.mark.parametrize("f", [spiral, damped, driven])
+@pytest.mark.parametrize("n", [5, 16, 45])
+def test_the_gradient_to_what_all_examples_share(f: Callable[..., Any], n: int) -> None:
+    """Each step adds a sum over the examples to it: in blocks, each example has a total of its own."""
+
+    def loss(p: Array, states: Array) -> Any:
+        return np.mean(gradc.vmap(lambda s: np.sum(f(s, p) ** 2))(states))
+
+    p, states = np.array([1.3, 0.7]), rng.standard_normal((n, 2))
+    slope = gradc.jit(gradc.grad(loss))
+    single = gradc.jit(gradc.grad(lambda p, s: np.sum(f(s, p) ** 2)))
+    np.testing.assert_allclose(slope(p, states), np.mean([single(p, s) for s in states], axis=0), rtol=1e-12)
+    text = lowered(slope, p, states)
+    assert text.count("examples:") == (n >= 16)
+
+
 def test_state_arrays_that_the_user_writes() -> None:
     def swing(x: Array, v: Array) -> Any:
         return fori_loop(0, 50, lambda i, s: (s[0] + 0.1 * s[1], s[1] - 0.1 * np.sin(s[0])), (x, v))

@@ -26,6 +26,7 @@ from gradc.ir.walk import depending, graph_order, operands_of
 from gradc.lower.block_graph import block_graph
 from gradc.lower.fuse import weight_of
 from gradc.lower.interchange import Examples
+from gradc.lower.spread import with_totals_spread
 from gradc.lower.subprograms import IN_BLOCKS, MANY, Blocks, StructuredStatement, SubProgram
 from gradc.lower.tree import Item, Nest
 from gradc.lower.vectors import is_vector_code
@@ -36,20 +37,31 @@ _LARGEST_CODE = 16_000
 
 def in_blocks(graph: Graph) -> Graph:
     """The graph with all that runs in blocks as calls that are kept whole."""
+    if not any(isinstance(node, Loop) for node in graph_order(graph.outputs)):
+        return graph
+    spread = with_totals_spread(graph)
+    found, rest = _grouped(spread)
+    if spread is not graph and rest:  # a total for each example is worth it in blocks only
+        found, _ = _grouped(graph)
+    return found
+
+
+def _grouped(graph: Graph) -> tuple[Graph, list[Loop]]:
+    """The graph with calls for what runs in blocks, and the loops that don't."""
     order = graph_order(graph.outputs)
     loops = [node for node in order if isinstance(node, Loop)]
-    if not loops:
-        return graph
     whole = _Whole(graph, order)
     groups: list[set[Node]] = []
     for node in loops:
         whole.take_in(node, groups)
     mapping: dict[Tensor, Tensor] = {}
+    rest = list(loops)
     for group in whole.on_vectors(groups):
         part, operands, results = whole.part(group)
         made = call(part, replace_tensors(operands, mapping), IN_BLOCKS)
         mapping |= {t: projection(made, k) for k, t in enumerate(results)}
-    return Graph(graph.inputs, replace_tensors(graph.outputs, mapping)) if mapping else graph
+        rest = [node for node in rest if node not in group]
+    return Graph(graph.inputs, replace_tensors(graph.outputs, mapping)) if mapping else graph, rest
 
 
 class _Whole:
