@@ -28,6 +28,7 @@ from gradc.ir.scalar import (
     FALSE,
     TRUE,
     Guard,
+    Index,
     Load,
     Number,
     Scalar,
@@ -41,7 +42,7 @@ from gradc.ir.tensor import Compute, Extent, Shape, compute, extent_scalar
 from gradc.ir.walk import free_indices, loads_of
 from gradc.simplify.digit_chains import in_range
 from gradc.simplify.digits import digits_of_axis
-from gradc.simplify.patterns import conjuncts, expand, inline_patterns
+from gradc.simplify.patterns import conjuncts, expand, inline_patterns, is_bracket
 from gradc.simplify.solve import System, solve
 
 #: A coefficient of at most this many loads and no function is written inside its pattern.
@@ -57,7 +58,7 @@ def summed(shape: Shape, reduce_extents: Sequence[Extent], body: Scalar, domain:
     rank = len(shape)
     extents = dict(enumerate((*shape, *reduce_extents)))
     box = list(extents.values())
-    root = tidy_indices(inline_patterns(guarded(domain, body)), box)
+    root = tidy_indices(inline_patterns(_pinned(guarded(domain, body))), box)
     patterns: dict[Scalar, list[Scalar]] = {}
     for term in expand(root):
         system = System(dict(extents), rank, term, alive=list(extents))
@@ -68,6 +69,20 @@ def summed(shape: Shape, reduce_extents: Sequence[Extent], body: Scalar, domain:
     return sum_of(
         *[guarded(tie, _stored(tie, sum_of(*parts), shape)) for tie, parts in patterns.items()], dtype=body.dtype
     )
+
+
+def _pinned(root: Scalar) -> Scalar:
+    """``[i = 3] f(i)`` as ``[i = 3] f(3)``: of a pattern that f reads, one term is left."""
+    if not isinstance(root, Guard):
+        return root
+    places: dict[int, Scalar] = {}
+    for part in conjuncts(root.predicate):
+        if is_bracket(part):
+            terms, literal = linear_terms(part.children[0])
+            ((atom, coefficient), *others) = terms.items()
+            if isinstance(atom, Index) and not others and literal % coefficient == 0:
+                places[atom.position] = number(-literal // coefficient)
+    return guarded(root.predicate, Reindexing(places)(root.body)) if places else root
 
 
 def _split_pattern(system: System) -> tuple[Scalar, Scalar]:
