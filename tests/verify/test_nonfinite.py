@@ -174,3 +174,58 @@ def test_an_index_out_of_range():
     assert found.line is not None
     assert "chosen = x[i]" in found.line.text
     assert "-3 to 2" in found.advice
+
+
+# ---------------------------------------------------------------- inside loops and branches
+
+
+def test_the_step_of_a_loop_in_which_it_is_made():
+    found = gradc.explain_nan(lambda x: gradc.fori_loop(0, 5, lambda i, y: np.log(y) + x, x), 0.1)
+    assert (found.where, found.operation, found.found) == (
+        "value",
+        "log",
+        "in step 1 of the loop: log(-2.20259) is nan",
+    )
+    assert "fori_loop" in str(found.line)
+
+
+def test_the_step_of_a_plain_while_loop():
+    def f(x):
+        while x > -5:
+            x = np.log(x)
+        return x
+
+    assert gradc.explain_nan(f, 3.0).found == "in step 3 of the loop: log(-2.36395) is nan"
+
+
+def test_an_inner_loop_is_entered():
+    def f(x):
+        def outer(y, v):
+            return gradc.fori_loop(0, 3, lambda k, y: np.sqrt(y - v), y), None
+
+        return gradc.scan(outer, 30.0, x)[0]
+
+    found = gradc.explain_nan(f, np.array([0.5, 0.5, 2.0]))
+    assert found.found.startswith("in step 2 of the loop: in step 0 of the loop: sqrt(-")
+
+
+def test_the_branch_that_is_taken():
+    def f(x):
+        return gradc.cond(x > 0, lambda x: np.log(x - 1), lambda x: x, x)
+
+    assert gradc.explain_nan(f, 0.5).found == "in the branch that is taken: log(-0.5) is nan"
+    assert not gradc.explain_nan(f, -0.5)
+
+
+def test_an_index_out_of_range_in_a_loop():
+    found = gradc.explain_nan(lambda x: gradc.fori_loop(0, 5, lambda i, s: s + x[i], 0.0), np.ones(3))
+    assert found.found == "in step 3 of the loop: index 3 is out of bounds for axis 0 with size 3"
+
+
+def test_a_singular_matrix_in_a_loop():
+    def f(A):
+        return gradc.fori_loop(0, 2, lambda k, v: np.linalg.solve(A, v), np.ones(2))[0]
+
+    assert (
+        gradc.explain_nan(f, np.zeros((2, 2))).found == "in step 0 of the loop: the matrix given to solve is singular"
+    )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
+from gradc.control import scan
 from gradc.errors import ArgumentError, DTypeError, ParseError, ShapeError
 from gradc.trace.specs import matrix, vector
 from gradc.verify.check import verify
@@ -345,3 +346,24 @@ def test_a_network_is_proved_for_every_size():
 
     params = {"W": matrix("d", "h"), "b": vector("h"), "V": matrix("h", "k")}
     assert verify(loss, by_hand, params, matrix("n", "d"), matrix("n", "k")).status == "proved"
+
+
+def test_functions_with_loops_are_compared_by_numbers():
+    def energy(a, x):
+        def step(y, v):
+            y = a * y + v
+            return y, y
+
+        return np.sum(scan(step, 0.0, x)[1] ** 2)
+
+    def by_hand(a, x):
+        y = d = s = 0.0
+        for k in range(len(x)):
+            y, d = a * y + x[k], a * d + y
+            s = s + 2 * y * d
+        return s
+
+    assert verify(energy, by_hand, 0.5, np.ones(3)).status in ("agrees", "proved")
+    verdict = verify(energy, lambda a, x: 2 * by_hand(a, x), 0.5, np.ones(3))
+    assert verdict.status == "refuted"
+    assert "factor 1/2" in str(verdict)

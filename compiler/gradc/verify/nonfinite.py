@@ -12,7 +12,7 @@ from __future__ import annotations
 import html
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from gradc.ir.source import SourceLine
 from gradc.ir.tensor import Compute, Extern, Graph, Input, MultiNode, Projection, Tensor, compute, input_tensor
 from gradc.ir.walk import graph_order, operands_of, post_order
 from gradc.simplify import simplify_outputs
+from gradc.verify.nonfinite_inside import REFUSALS, first_failing
 
 Array = np.ndarray[Any, Any]
 
@@ -68,8 +69,6 @@ _DERIVATIVE_ADVICE = {
     "div": "the derivative of a quotient divides by the square of the denominator, which is too small",
     "slogdet": "the derivative of log |det A| is the transposed inverse, which a singular matrix hasn't; A + eps * np.eye(n)",
 }
-#: What evaluation raises where an operation has no result.
-_REFUSALS = (np.linalg.LinAlgError, IndexError)
 _REFUSED = {
     "inv": "the matrix given to inv is singular",
     "solve": "the matrix given to solve is singular",
@@ -137,7 +136,7 @@ class _Search:
         """The values of all tensors, in order, up to the one that has none."""
         try:
             return self._evaluated(self._tensors)
-        except _REFUSALS:
+        except REFUSALS:
             position = bisect_left(range(len(self._tensors)), True, key=lambda k: self._refuses(self._tensors[: k + 1]))
         self._refused = self._tensors[position]
         return self._evaluated(self._tensors[:position])
@@ -145,7 +144,7 @@ class _Search:
     def _refuses(self, tensors: Sequence[Tensor]) -> bool:
         try:
             self._evaluated(tensors)
-        except _REFUSALS:
+        except REFUSALS:
             return True
         return False
 
@@ -185,7 +184,19 @@ class _Search:
             name, entry = tensor.source.name, self._refused_matrix(tensor.source)
             text = _REFUSED.get(name, f"{name} has no result")
             return self._told("value", name, (), entry, np.nan, tensor, text, shows_result=False)
-        return self._out_of_range(tensor)
+        return self._inside(tensor) or self._out_of_range(tensor)
+
+    def _inside(self, tensor: Tensor) -> Explanation:
+        """The operation to blame in a loop, branch or call; nothing for other nodes."""
+        if not isinstance(tensor, Projection) or isinstance(tensor.source, Extern):
+            return Explanation()
+        inside = first_failing(tensor.source, [self._values[t] for t in tensor.source.operands])
+        if inside is None:
+            return Explanation()
+        search = _Search(inside.graph, inside.values, self._lines)
+        found = search.in_value() or search.refused()
+        line = found.line or self._line_of(tensor)
+        return replace(found, line=line, found=f"{inside.words}: {found.found}") if found else found
 
     def _refused_matrix(self, call: Extern) -> tuple[int, ...]:
         """The place in a stack of matrices of the first that is refused."""
@@ -193,13 +204,13 @@ class _Search:
         for place in np.ndindex(operands[0].shape[:-2]):
             try:
                 extern_value(call, [array[place] for array in operands], NumberSystem())
-            except _REFUSALS:
+            except REFUSALS:
                 return place
         return ()
 
     def _out_of_range(self, tensor: Tensor) -> Explanation:
-        assert isinstance(tensor, Compute)
-        for scalar in post_order([tensor.body]):
+        for scalar in post_order([tensor.body] if isinstance(tensor, Compute) else []):
+            assert isinstance(tensor, Compute)
             if not isinstance(scalar, Apply) or scalar.op.name != "position":
                 continue
             places, lengths, axis = (self._over(tensor, child) for child in scalar.args)
@@ -226,6 +237,9 @@ class _Search:
         return first
 
     def _explained(self, tensor: Tensor) -> Explanation:
+        inside = self._inside(tensor)
+        if inside:
+            return inside
         if not isinstance(tensor, Compute):
             entry = _first(_not_finite(self._values[tensor]))
             name = _called(tensor)
@@ -274,7 +288,7 @@ class _Search:
         one = as_tensor(output.shape, number(1, output.dtype))
         try:
             gradients = self._evaluated(simplify_outputs(gradient([output], [one], wanted)))
-        except _REFUSALS:
+        except REFUSALS:
             return self._refused_derivative()
         start = [node for node, found in zip(wanted, gradients, strict=True) if _not_finite(found).any()]
         if not start:
@@ -328,7 +342,9 @@ class _Search:
         behind = {tensor}
         for other in self._tensors:
             if other is tensor or behind.intersection(_tensors_below(other)):
-                line = self._lines.get(other.source if isinstance(other, Projection) else other)
+                line = self._lines.get(other) or (
+                    self._lines.get(other.source) if isinstance(other, Projection) else None
+                )
                 if line is not None:
                     return line
                 behind.add(other)
