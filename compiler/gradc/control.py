@@ -15,7 +15,7 @@ import numpy as np
 from gradc.errors import ArgumentError
 from gradc.trace.arrays.tracer import TracedArray, known_value
 from gradc.trace.containers import flatten, unflatten
-from gradc.trace.context import active_trace, current_trace
+from gradc.trace.context import active_trace, current_trace, trace_error
 
 
 def _traced() -> Any:
@@ -23,6 +23,13 @@ def _traced() -> Any:
     from gradc.trace import control
 
     return control
+
+
+def _segments() -> Any:
+    """Loops in segments, which are made of loops."""
+    from gradc import segments
+
+    return segments
 
 
 def _check_callable(name: str, **functions: Any) -> None:
@@ -84,11 +91,14 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     return state
 
 
-def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init: Any) -> Any:
+def fori_loop(
+    lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init: Any, checkpoint: bool | int = False
+) -> Any:
     """``x = init; for i in range(lower, upper): x = body_fun(i, x)``; the last x.
 
     What is carried keeps its structure, shapes and dtypes. Bounds that are computed from arguments, and not known while
     tracing (as ints are, also those of closures, and extents of arrays), make it a `while_loop`.
+    With ``checkpoint=True`` reverse mode keeps one state per segment of about the square root of the steps, see `scan`.
 
     >>> import numpy as np
     >>> import gradc
@@ -98,12 +108,41 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init:
 
     """
     _check_callable("fori_loop", body_fun=body_fun)
+    checkpoint = _segment_setting(checkpoint)
     if active_trace() is not None:
-        return _traced().fori_loop(_settled(lower), _settled(upper), body_fun, init)
+        lower, upper = _settled(lower), _settled(upper)
+        if checkpoint is not False:
+            begin, end = (_known("fori_loop", bound) for bound in (lower, upper))
+            return _segments().loop_in_segments(begin, end - begin, checkpoint, body_fun, init)
+        return _traced().fori_loop(lower, upper, body_fun, init)
     state = init
     for i in range(lower, upper):
         state = body_fun(i, state)
     return state
+
+
+def _known(name: str, value: Any) -> int:
+    """A number that has to be known while tracing."""
+    if isinstance(value, TracedArray):
+        value = known_value(value)
+    if value is None:
+        raise trace_error(
+            f"{name} with checkpoint= takes a number of steps that is known while tracing; leave checkpoint= out, or give "
+            "the number as an int"
+        )
+    return int(value)
+
+
+def _segment_setting(setting: Any) -> bool | int:
+    """What checkpoint= says: whether there are segments, or how many steps they have."""
+    if isinstance(setting, TracedArray) and setting.dtype.kind in "biu" and not setting.ndim:
+        known = known_value(setting)
+        setting = setting if known is None else known[()]
+    if isinstance(setting, bool | np.bool_):
+        return bool(setting)
+    if not isinstance(setting, int | np.integer) or setting < 1:
+        raise ArgumentError(f"checkpoint= is True, False or the number of steps of a segment, not {setting!r:.60}")
+    return int(setting)
 
 
 def _settled(bound: Any) -> Any:
@@ -118,6 +157,7 @@ def scan(
     xs: Any = None,
     length: int | None = None,
     reverse: bool = False,
+    checkpoint: bool | int = False,
 ) -> tuple[Any, Any]:
     """``carry, y = f(carry, x)`` for each x in xs; the last carry, and the ys stacked along a new first axis.
 
@@ -133,6 +173,9 @@ def scan(
         The number of steps, where xs doesn't say.
     reverse
         Whether to go from the last x to the first; each y stands where its x does.
+    checkpoint
+        Whether reverse mode keeps one carry per segment of about the square root of the steps, and computes the rest again:
+        the memory of twice the root for one more run. A number says how many steps a segment has. Values stay the same.
 
     >>> import numpy as np
     >>> import gradc
@@ -140,10 +183,22 @@ def scan(
     >>> last, before = decay(0.5, np.ones(4))
     >>> print(last, before)
     1.875 [0.   1.   1.5  1.75]
+    >>> def energy(a, x, kept):
+    ...     return gradc.scan(lambda s, v: (np.sin(a * s + v), None), 0.0, x, checkpoint=kept)[0] ** 2
+    >>> every, few = (gradc.grad(energy, static_argnums=2) for _ in range(2))
+    >>> x = np.linspace(0.0, 1.0, 1000)
+    >>> bool(np.isclose(every(0.5, x, False), few(0.5, x, True), rtol=1e-12))
+    True
+    >>> every.cost().workspace_bytes > 8 * few.cost().workspace_bytes
+    True
 
     """
     _check_callable("scan", f=f)
+    checkpoint = _segment_setting(checkpoint)
     if active_trace() is not None:
+        if checkpoint is not False:
+            count = _known("scan", _traced().steps_of(xs, length))
+            return _segments().scan_in_segments(f, init, xs, count, checkpoint, reverse)  # type: ignore[no-any-return]
         return _traced().scan(f, init, xs, length, reverse)  # type: ignore[no-any-return]
     leaves, tree = flatten(xs)
     counts = {len(leaf) for leaf in leaves} | ({length} if length is not None else set())

@@ -222,8 +222,8 @@ def failure_of(program: Program) -> Failure | None:
 
 def failure_in(function: Callable[..., Any], point: list[Any], others: list[list[Any]] | None = None) -> Failure | None:
     """What goes wrong with the function at the point, if anything does; ``others`` are points of other extents."""
-    try:
-        trial = Trial(function, point)
+
+    def checks(trial: Trial) -> None:
         trial.values()
         trial.text()
         trial.first_order()
@@ -231,6 +231,14 @@ def failure_in(function: Callable[..., Any], point: list[Any], others: list[list
         trial.single_precision()
         trial.batched()
         trial.resized(others or [])
+
+    return failure_by(checks, function, point)
+
+
+def failure_by(checks: Callable[[Trial], None], function: Callable[..., Any], point: list[Any]) -> Failure | None:
+    """What goes wrong with the function at the point in these checks, if anything does."""
+    try:
+        checks(Trial(function, point))
     except Failure as failure:
         return failure
     except Exception as error:  # whatever a compiler may raise is a finding

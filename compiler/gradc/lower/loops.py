@@ -65,6 +65,8 @@ class TreeEmitter(LeafEmitter):
         return [s for s in beginning if s.kind == "reduce"]
 
     def _nest(self, nest: Nest) -> None:
+        if not any(True for _ in statements(nest.items)):  # what was in it has no entries
+            return
         beginning = self._begin(nest)
         if nest.unrolled:
             self._unrolled(nest, beginning)

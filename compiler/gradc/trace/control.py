@@ -189,6 +189,12 @@ def _pair(function: Callable[..., Any], what: str) -> Callable[..., Any]:
     return checked
 
 
+def steps_of(xs: Any, length: Any) -> Any:
+    """How many steps a scan takes; a named size, which is known for each call, is a number then."""
+    sequences, _, paths = lifted_leaves(xs, "xs")
+    return _size(_trip(sequences, paths, length))
+
+
 def _trip(sequences: Sequence[TracedArray], paths: Sequence[str], length: Any) -> Extent:
     found: list[tuple[Extent, str]] = []
     for x, path in zip(sequences, paths, strict=True):
