@@ -95,7 +95,7 @@ def test_a_scan_is_a_recurrence():
 
 def test_the_adjoint_of_a_linear_recurrence():
     assert written(gradc.grad(energy).formula(0.5, random(6))) == [
-        r"\frac{\partial \mathrm{energy}}{\partial a} &= \sum_{t=0}^{5} (2 y^{(t+1)} + \bar{y}^{(t+1)}) y^{(t)}",
+        r"\frac{\partial \mathrm{energy}}{\partial a} &= \sum_{t=0}^{5} y^{(t)} (2 y^{(t+1)} + \bar{y}^{(t+1)})",
         r"\text{where} \quad y^{(0)} &= 0",
         r"y^{(t+1)} &= a y^{(t)} + x_{t}, \quad t = 0, \dots, 5",
         r"\bar{y}^{(6)} &= 0",
@@ -164,7 +164,7 @@ def test_the_adjoint_of_a_while_loop_takes_its_steps_backwards():
         "    x[0] = 1",
         "    x[t + 1] = 1/2*x[t] + a/(2*x[t])  for t = 0, 1, ... until abs(x[t]**2 - a) <= 1e-12 at t = T",
         "    x_bar[T] = 1",
-        "    x_bar[t] = (x[t]**2 - a)*x_bar[t + 1]/(2*x[t]**2)  for t = T - 1, ..., 0",
+        "    x_bar[t] = x_bar[t + 1]*(x[t]**2 - a)/(2*x[t]**2)  for t = T - 1, ..., 0",
     ]
 
 

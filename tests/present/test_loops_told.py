@@ -39,7 +39,7 @@ def test_the_chain_rule_at_each_step():
         "     y_bar[t] = a*(2*y[t + 1] + y_bar[t + 1])  for t = 5, ..., 0",
         "",
         "3. The derivative",
-        "     denergy/da = sum((2*y[t + 1] + y_bar[t + 1])*y[t] for t in range(6))",
+        "     denergy/da = sum(y[t]*(2*y[t + 1] + y_bar[t + 1]) for t in range(6))",
         "",
         "Every step was checked by numbers at 3 points.",
     ]

@@ -37,7 +37,18 @@ class Formula:
 
     ``str(formula)`` is plain text, `latex` LaTeX, `sympy` a SymPy expression; in Jupyter it renders itself. With
     several outputs, ``formula[k]`` (or ``formula["name"]``) is the formula of one of them. A big formula has a main
-    line, a block of definitions, and says what it leaves out.
+    line, a block of definitions, and says what it leaves out. A loop is a recurrence among the definitions: what it carries
+    at step t, and in a derivative its adjoint, from the last step back; a branch is a choice between cases.
+
+    >>> import numpy as np
+    >>> import gradc
+    >>> print(gradc.grad(lambda a: gradc.fori_loop(0, 9, lambda t, y: np.sin(a * y), 1.0)).formula())
+    sum(y[t]*y_bar[t + 1]*cos(a*y[t]) for t in range(9))
+    where
+        y[0] = 1
+        y[t + 1] = sin(a*y[t])  for t = 0, ..., 8
+        y_bar[9] = 1
+        y_bar[t] = a*y_bar[t + 1]*cos(a*y[t])  for t = 8, ..., 0
     """
 
     def __init__(

@@ -24,6 +24,7 @@ from gradc.present.notation import (
     Product,
     Reduction,
     Root,
+    Stepped,
     Sum,
     Transposed,
     product,
@@ -132,6 +133,7 @@ def _monomial_key(term: Notation) -> tuple[Any, ...]:
 _CLASSES: dict[type[Notation], int] = {
     Literal: 1,
     Name: 2,
+    Stepped: 3,
     Entry: 4,
     Function: 6,
     Sum: 7,
@@ -214,6 +216,8 @@ def text_key(node: Notation) -> tuple[str, str]:
 
 
 def _text(node: Notation) -> str:
+    if isinstance(node, Stepped):
+        return f"{node.plain}[{','.join(map(_text, node.steps))}]"
     if isinstance(node, Name):
         return node.plain
     if isinstance(node, Ellipsis):
