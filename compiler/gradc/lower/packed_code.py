@@ -26,7 +26,7 @@ def packed(
     result: list[str] = []
     for first, last in segments(lines):
         chosen = lines[first:last]
-        if sum(text.split(" = ", 1)[0].strip() in calls for text in chosen) > 1:
+        if sum(text[2:].partition(" ")[0] in calls for text in chosen) > 1:
             packing = Packing(understood(chosen, calls, places), vector_bits)
             if packing.search():
                 chosen = _Writer(packing, builder).written()

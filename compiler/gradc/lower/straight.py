@@ -71,7 +71,9 @@ _COMPUTES = re.compile(r"call [^@]*@(?:llvm\.|gradc_(?!python))")
 
 def is_jump(text: str) -> bool:
     """Whether the text leaves its block, or begins one."""
-    return text.startswith(("  br ", "  ret ")) or _LABEL.search(text) is not None
+    if "\n" in text:
+        return _LABEL.search(text) is not None
+    return text.endswith(":") or text.startswith(("  br ", "  ret "))
 
 
 def segments(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
