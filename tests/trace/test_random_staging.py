@@ -50,7 +50,9 @@ class Writer:
         return [f"    {line}" for line in lines]
 
     def statement(self, depth: int, in_loop: bool) -> list[str]:
-        kind = self.choose.randrange(12)
+        kind = self.choose.randrange(19)
+        if kind >= 12 and depth:
+            return self.other(kind, depth, in_loop)
         if depth == 0 or kind < 4:
             return [self.simple()]
         if kind < 7:
@@ -72,8 +74,48 @@ class Writer:
         if kind == 9 and in_loop:
             return [f"if {self.test()}:", f"    {self.choose.choice(['break', 'continue'])}"]
         if kind == 10:
-            return [f"if {self.test()}:", *self.block(depth - 1, in_loop), f"    return ({self.value()}, v)"]
+            return [
+                f"if {self.test()}:",
+                *self.block(depth - 1, in_loop),
+                f"    return ({self.value()}, v, w, box.x, table['p'], row[1])",
+            ]
         return [f"{self.name()} = {self.value()}"]
+
+    def other(self, kind: int, depth: int, in_loop: bool) -> list[str]:
+        """Statements that are no plain branches and loops; lists, dicts, objects; arrays of several names."""
+        name, value = self.name(), self.value()
+        if kind == 12:
+            first, second = self.block(depth - 1, in_loop), self.block(depth - 1, in_loop)
+            cases = [
+                "    case 3:",
+                *first,
+                f"    case k if k > 4 and {self.test()}:",
+                *second,
+                "    case _:",
+                f"        {name} = {value}",
+            ]
+            return ["match n:", *[f"    {line}" if line in (*first, *second) else line for line in cases]]
+        if kind == 13:
+            return ["try:", *self.block(depth - 1, in_loop), "finally:", f"    {name} = {name} * 0.5"]
+        if kind == 14:
+            return self.choose.choice([["w = v"], ["v = v * 0.5"], ["w = v.copy()"], ["v, w = w, v"], ["w = v[::-1]"]])
+        if kind == 15:
+            return [f"w[{self.choose.choice(['0', '2', 'n % 4'])}] += {value}"]
+        if kind == 16:
+            return self.choose.choice(
+                [[f"box.x = {value}"], [f"box.x += {value}"], [f"table['p'] = {value}"], [f"row[1] -= {value}"]]
+            )
+        if kind == 17:
+            return [f"{name} = {name} * 0.3 + sum(e * {self.name()} for e in w if e > {self.name()})"]
+        self.loops += 1
+        pair = self.choose.choice(
+            ["enumerate(v)", "zip(range(4), w)", "enumerate(reversed(w))", "enumerate([1.5, 0.5])"]
+        )
+        return [
+            f"for i{self.loops}, e in {pair}:",
+            f"    a = a * 0.5 + e * i{self.loops}",
+            *self.block(depth - 1, True),
+        ]
 
     def simple(self) -> str:
         place = self.choose.choice([f"v[{self.choose.choice(['0', '1', 'n % 4'])}]", *NAMES, *NAMES, *NAMES])
@@ -83,8 +125,13 @@ class Writer:
 
     def program(self) -> str:
         body = [*self.block(2, False), *self.block(2, False)]
-        head = ["import numpy as np", "def f(a, b, c, v):", "    v = v.copy()", "    n = int(a * 2) + 3"]
-        return "\n".join([*head, *body, "    return (a + 2 * b - c, v)"]) + "\n"
+        head = [
+            "import numpy as np", "class Box:", "    def __init__(self, x):", "        self.x = x", "def f(a, b, c, v):",
+            "    v = v.copy()", "    w = v * 2", "    box, table, row = Box(b), {'p': c, 'q': 1.0}, [a, 0.0]",
+            "    n = int(a * 2) + 3",
+        ]  # fmt: skip
+        last = "    return (a + 2 * b - c, v, w, box.x, table['p'], row[0] - row[1])"
+        return "\n".join([*head, *body, last]) + "\n"
 
 
 def written(seed: int, folder: Path) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tests.trace.staged_programs import Case, Programs, check_refused
 
+import gradc
 from gradc.ir.walk import graph_order
 from gradc.trace import trace
 
@@ -244,6 +245,23 @@ def long_comprehensions(v):
     return np.array(squares)[::7], sum(v[i] * i for i in range(len(v)) if v[i] > 0), squares[3] * len(squares)
 
 
+@pytest.mark.usefixtures("plain_kernels")
+@pytest.mark.parametrize("trips", [1000, 100_000])
+def test_long_loops_are_programs_of_one_size(trips: int) -> None:
+    def function(v):
+        ys, s = [], 0.0
+        for i in range(1, len(v) - 1):
+            s = 0.5 * s + v[i] * v[i - 1] - v[i + 1] * v[len(v) - 1 - i] + WEIGHTS[i % 3] * math.sqrt(i)
+            if i % 2 or i == 1:
+                s += v[i // 2]
+            ys.append(s)
+        return np.array(ys)
+
+    x = np.cos(np.arange(trips * 1.0))
+    assert len(graph_order(trace(function, [x]).graph.outputs)) < 60
+    np.testing.assert_allclose(gradc.jit(function)(x), function(x), rtol=1e-9, atol=1e-12)
+
+
 def test_long_comprehensions_are_one_node() -> None:
     def function(v):
         return np.array([a * a for a in v]), sum(v[i] * i for i in range(len(v))), max(a for a in v if a < 0.5)
@@ -269,7 +287,6 @@ def traced_lengths(x):
 
 
 TABLE = np.cos(np.arange(130.0))
-WEIGHTS = [0.5, 0.25, 0.125]
 
 
 @case((LONG,))
@@ -290,6 +307,58 @@ def long_loops_over_places(v):
         elif k == 1:
             s -= r
     return s, r
+
+
+WEIGHTS = [0.5, 0.25, 0.125]
+
+
+@case((LONG,), (LONG[::-1].copy(),))
+def tables_in_long_loops(v):
+    squares = {2: 4.0, 0: 0.0, 1: 1.0}
+    total = 0.0
+    for i in range(len(v)):
+        total = 0.9 * total + v[i] * WEIGHTS[i % 3] + squares[i % 3] * [v[3], v[4]][i % 2]
+        if i % 2:
+            total += v[i - 1]
+        elif i > 1 and v[i - 2] > 0.3:
+            total -= v[i - 2] * v[i // 2]
+    return total
+
+
+@case((V, 2.0), (V, 0.0))
+def tables_by_traced_numbers(v, x):
+    k = int(x) if x > -1 else 0
+    return [1.0, 2.0, 3.0][k] * v[0] + (v[1], v[2], v[3])[k] * {0: 5.0, 2: 7.0}[k]
+
+
+def test_a_key_that_is_not_there_is_an_error() -> None:
+    def function(x):
+        return {0: 5.0, 2: 7.0}[int(x)] * x if x > 0 else x
+
+    compiled = gradc.jit(function)
+    assert compiled(2.0) == 14.0
+    with pytest.raises(IndexError):
+        compiled(1.0)
+
+
+# ---------------------------------------------------------------- others
+
+
+@case(0.5, -0.5)
+def truth_as_a_number(x):
+    return x * bool(x > 0) + bool(x) + int(x > 0) + float(x > 1)
+
+
+@case(0.5, -0.5)
+def functions_that_depend_on_a_condition(x):
+    if x > 0:
+        g = lambda t: t * 2  # noqa: E731
+    else:
+
+        def g(t, bound=1.0):
+            return t * 3 + (bound if t > -0.7 else x)
+
+    return g(x) + g(2 * x)
 
 
 @CASES.each()
@@ -346,6 +415,27 @@ def filtered_list_is_doubled(v):
     return positive * 2
 
 
+def mixed_table(x):
+    return [1.0, "two"][int(x)] if x > 0 else x
+
+
+def takes_the_next(v):
+    entries = iter([1.0, 2.0])
+    total = 0.0
+    for a in v:
+        if a > 0:
+            total += next(entries)
+    return total
+
+
+def index_that_is_not_set(v):
+    i = 0
+    while i < v[3]:
+        k = i
+        i += 1
+    return v[k]
+
+
 def filtered_set(v):
     return len({k for k, a in enumerate(v) if a > 0})
 
@@ -355,6 +445,9 @@ REFUSED = [
     (generator_with_a_condition, 1.0, 3, "generators"),
     (filtered_list_is_indexed, V, 2, "how many entries a list has"),
     (filtered_list_is_doubled, V, 2, "how many entries a list has"),
+    (mixed_table, 1.0, 1, "a number or an array, not a str"),
+    (takes_the_next, V, 5, "once for all trips"),
+    (index_that_is_not_set, V, 2, "`k` gets its value inside a loop"),
     (filtered_set, V, 1, "this condition is traced"),
     (catches_everything, 3.0, 2, "Python int"),
     (binds_in_alternatives, 3.0, 2, "truth value"),

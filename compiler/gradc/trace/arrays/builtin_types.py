@@ -13,7 +13,7 @@ import numpy as np
 from gradc.ir.scalar import FLOAT64
 from gradc.trace.arrays.tracer import TracedArray, known_value, lift
 from gradc.trace.context import located, trace_error
-from gradc.trace.elements.elementwise import apply_ufunc, astype, elementwise
+from gradc.trace.elements.elementwise import apply_ufunc, astype, elementwise, truth
 
 
 class _StandsForType(type):
@@ -80,6 +80,19 @@ class TracedComplex(complex, metaclass=_StandsForType):
         return elementwise("complex", [_number(lift(part), float, "f") for part in given], [FLOAT64] * 2, weak=True)
 
 
+class TracedBool(int, metaclass=_StandsForType):
+    """``bool``."""
+
+    stands_for = bool
+    dtype = np.dtype(bool)
+
+    def __new__(cls, value: Any = False, /) -> Any:
+        """Whether the number is not zero."""
+        if not isinstance(value, TracedArray) or (value.extents and value.size != 1) or known_value(value) is not None:
+            return bool(value)
+        return TracedArray(truth(value.reshape(()) if value.extents else value).tensor, weak=True)
+
+
 def _number(value: TracedArray, kind: type, kinds: str) -> TracedArray:
     if value.extents:
         if value.size != 1:
@@ -95,7 +108,7 @@ def _number(value: TracedArray, kind: type, kinds: str) -> TracedArray:
 
 
 #: The types that traced code finds stand-ins for, under their names among the builtins.
-STAND_INS: dict[type, type] = {float: TracedFloat, int: TracedInt, complex: TracedComplex}
+STAND_INS: dict[type, type] = {float: TracedFloat, int: TracedInt, complex: TracedComplex, bool: TracedBool}
 for _real, _made in STAND_INS.items():
     _made.__name__ = _made.__qualname__ = _real.__name__
     _made.__module__ = "builtins"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gradc.errors import TraceError
 from gradc.ir.algebra import convert, difference, floor_divide, negated, product_of, rebuild, substitute, sum_of
 from gradc.ir.scalar import INT64, Apply, Load, Number, Scalar, apply, index, load, number
 from gradc.ir.tensor import Compute, Extent, Shape, Tensor, compute, constant, extent, extent_scalar
@@ -140,6 +141,8 @@ def _component(item: Any, length: Extent, axis: int) -> Component:
         return _array(item, length, axis)
     try:
         position = operator.index(item)
+    except TraceError:
+        raise
     except TypeError:
         message = "only integers, slices (`:`), ellipsis (`...`), None and integer or boolean arrays are valid indices"
         raise index_error(f"{message}, not {type(item).__name__}") from None

@@ -5,6 +5,7 @@ An entry or attribute is a `Place`: it is read and set like a variable, so branc
 
 from __future__ import annotations
 
+import functools
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -114,6 +115,8 @@ def _insides(value: Any) -> Iterable[Any]:
         return [cell.cell_contents for cell in value.__closure__ or () if _is_full(cell)]
     if isinstance(value, types.MethodType):
         return [value.__self__, value.__func__]
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args, *value.keywords.values()]
     return contents_of(value).values() if _is_container(value) else ()
 
 
@@ -124,8 +127,13 @@ def _is_full(cell: types.CellType | Place) -> bool:
         return False
 
 
+_LEADING = (TracedArray, tuple, types.FunctionType, types.MethodType, functools.partial)
+
+
 def _leads_on(value: Any) -> bool:
-    return isinstance(value, TracedArray | tuple | types.FunctionType | types.MethodType) or _is_container(value)
+    return isinstance(
+        value, TracedArray | tuple | types.FunctionType | types.MethodType | functools.partial
+    ) or _is_container(value)
 
 
 def reachable(roots: Iterable[Any], *, copies: bool = True) -> Iterator[Any]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import types
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from gradc.ir.algebra import guarded
 from gradc.ir.intern import Node
+from gradc.ir.rewrite import replace_tensors
 from gradc.ir.scalar import TRUE, Number, load, number
 from gradc.ir.tensor import Compute, Input, Tensor, compute, cond
 from gradc.ir.walk import loads_of, operands_of
-from gradc.trace.arrays.storage import Storage, axes
+from gradc.trace.arrays.storage import Storage, axes, entry
 from gradc.trace.arrays.tracer import TracedArray, lift
 from gradc.trace.closures import closed, known_before
 from gradc.trace.containers import flatten, leaf_paths, unflatten
@@ -97,7 +100,8 @@ class Merge:
         self._flag, self._sides, self._outside = flag, sides, outside
         self._pairs: list[tuple[TracedArray, TracedArray]] = []
         self._exports = [
-            Exports(outside, side.contents, partial(self._from_one_side, first=side is sides[0])) for side in sides
+            Exports(outside, side.contents, functools.partial(self._from_one_side, first=side is sides[0]))
+            for side in sides
         ]
         self._known: dict[tuple[int, int], Callable[[Sequence[TracedArray]], Any]] = {}
 
@@ -122,6 +126,8 @@ class Merge:
     def _leaf(self, one: Any, other: Any, what: str) -> Callable[[Sequence[TracedArray]], Any]:
         if one is other or _is_equal(one, other):
             return lambda merged: one
+        if isinstance(one, types.FunctionType) and isinstance(other, types.FunctionType):
+            return lambda merged: _either_function(self._flag, one, other)
         if not (is_numeric(one) and is_numeric(other)):
             raise trace_error(
                 f"{what} is {_kind(one)} where the condition holds and {_kind(other)} where it does not; the condition "
@@ -168,9 +174,11 @@ class Merge:
             return []
         outputs, weak = agreed([a for a, _ in self._pairs], [b for _, b in self._pairs])
         if _is_cheap([*outputs[0], *outputs[1]], self._outside):
+            one = _where_taken(outputs[0], self._flag, self._outside)
+            other = _where_taken(outputs[1], ~self._flag, self._outside)
             return [
                 TracedArray(where(self._flag, TracedArray(a), TracedArray(b)).tensor, weak=w, immutable=True)
-                for a, b, w in zip(*outputs, weak, strict=True)
+                for a, b, w in zip(one, other, weak, strict=True)
             ]
         graphs, captured = closed([(found, ()) for found in outputs], self._outside)
         node = cond(self._flag.tensor, graphs[0], graphs[1], captured)
@@ -302,6 +310,17 @@ def overwrite(storage: Storage, content: TracedArray) -> None:
     storage.write(TRUE, load(tensor, axes(len(tensor.shape))), None)
 
 
+def _either_function(flag: TracedArray, one: Callable[..., Any], other: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that is one of two by a traced condition."""
+
+    @functools.wraps(one)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        sides = (functools.partial(one, *args, **kwargs), functools.partial(other, *args, **kwargs))
+        return staged_choice(flag, sides, {}, {}, gives=True)
+
+    return called
+
+
 def _filled(value: Any, like: Any) -> Any:
     """A value for what is never read: zeros like the other's."""
     if not isinstance(value, Undefined) or isinstance(like, Undefined):
@@ -337,16 +356,39 @@ def _kind(value: Any) -> str:
 
 
 def _is_cheap(outputs: Sequence[Tensor], outside: frozenset[Node]) -> bool:
-    """Whether the outputs are few scalar operations that can't fail: then both are computed and one is taken."""
-    pending, seen = list(outputs), set[Node]()
+    """Whether the outputs are few scalar operations: then both are computed and one is taken."""
+    nodes = _made_inside(outputs, outside)
+    if nodes is None or any(tensor.shape for tensor in outputs):
+        return False
+    return all(isinstance(node, Compute) and not node.shape and node.reducer is None for node in nodes)
+
+
+def _made_inside(outputs: Sequence[Tensor], outside: frozenset[Node]) -> list[Node] | None:
+    """The nodes of a branch, operands first; None where they are many."""
+    pending: list[tuple[Node, bool]] = [(tensor, False) for tensor in outputs]
+    seen: set[Node] = set()
+    done: list[Node] = []
     while pending:
-        node = pending.pop()
-        if node in seen or node in outside or isinstance(node, Input):
-            continue
-        seen.add(node)
-        if not isinstance(node, Compute) or node.shape or node.reducer is not None or len(seen) > _CHEAP:
-            return False
-        if any(not isinstance(place, Number) for read in loads_of(node.body) for place in read.indices):
-            return False
-        pending.extend(operand for operand in operands_of(node) if isinstance(operand, Tensor))
-    return not any(tensor.shape for tensor in outputs)
+        node, is_done = pending.pop()
+        if is_done:
+            done.append(node)
+        elif node not in seen and node not in outside and not isinstance(node, Input):
+            seen.add(node)
+            if len(seen) > _CHEAP:
+                return None
+            pending.append((node, True))
+            pending.extend((operand, False) for operand in operands_of(node) if isinstance(operand, Tensor))
+    return done
+
+
+def _where_taken(outputs: Sequence[Tensor], taken: TracedArray, outside: frozenset[Node]) -> Sequence[Tensor]:
+    """The outputs of cheap operations, where entries at places that may be none are only read if the branch is taken."""
+    images: dict[Tensor, Tensor] = {}
+    for node in _made_inside(outputs, outside) or ():
+        if isinstance(node, Compute) and any(
+            not isinstance(i, Number) for read in loads_of(node.body) for i in read.indices
+        ):
+            (image,) = replace_tensors([node], images)
+            assert isinstance(image, Compute)
+            images[node] = compute((), guarded(entry(taken.tensor, ()), image.body))
+    return replace_tensors(outputs, images) if images else outputs

@@ -22,11 +22,11 @@ def contained(value: Any, container: Any) -> Any:
     if isinstance(container, TracedArray):
         equal = container == value
         return decided(reductions.any_(equal)) if isinstance(equal, TracedArray) else bool(equal)
-    if isinstance(container, range) and _is_unknown(value):
+    if isinstance(container, range) and is_unknown(value):
         return _is_in_range(value, container)
     if isinstance(container, tuple | list | set | frozenset | dict | deque):
         items = list(container)
-        if _is_unknown(value) or (isinstance(value, _COMPARABLE) and any(map(_is_unknown, items))):
+        if is_unknown(value) or (isinstance(value, _COMPARABLE) and any(map(is_unknown, items))):
             return _equals_one(value, items)
     return value in container
 
@@ -36,7 +36,8 @@ def not_contained(value: Any, container: Any) -> Any:
     return negated(contained(value, container))
 
 
-def _is_unknown(value: Any) -> bool:
+def is_unknown(value: Any) -> bool:
+    """Whether a value is a traced number that is not known while tracing."""
     return isinstance(value, TracedArray) and not value.extents and isinstance(decided(value), TracedArray)
 
 

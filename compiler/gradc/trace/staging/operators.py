@@ -24,6 +24,7 @@ from gradc.trace.staging.filters import entry as entry
 from gradc.trace.staging.filters import generated as generated
 from gradc.trace.staging.filters import inner as inner
 from gradc.trace.staging.filters import listed as listed
+from gradc.trace.staging.lookup import item as item
 from gradc.trace.staging.membership import contained as contained
 from gradc.trace.staging.membership import is_sequence as is_sequence
 from gradc.trace.staging.membership import not_contained as not_contained

@@ -199,6 +199,19 @@ class Expressions(ast.NodeTransformer):
         assert following is not None
         return _operator(operator, list(following), node)
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """``table[k]``, which may be an entry of a list."""
+        self.generic_visit(node)
+        is_simple = isinstance(node.slice, ast.Name | ast.BinOp | ast.Call | ast.Subscript | ast.Attribute | ast.IfExp)
+        if not isinstance(node.ctx, ast.Load) or not is_simple:
+            return node
+        return _operator("item", [node.value, node.slice], node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        """An annotation stays."""
+        node.value = node.value and self.visit(node.value)
+        return node
+
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
         """Functions within."""
         self.generic_visit(node)

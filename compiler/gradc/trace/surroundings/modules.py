@@ -22,7 +22,7 @@ from gradc.trace.arrays.builtin_types import STAND_INS, has_attribute, ordered, 
 from gradc.trace.arrays.filtered import Filtered, unfiltered
 from gradc.trace.arrays.selected import Selection, selection_among
 from gradc.trace.arrays.tracer import TracedArray, extent_value, known_value, lift
-from gradc.trace.context import current_trace, trace_error
+from gradc.trace.context import current_body, current_trace, trace_error
 from gradc.trace.elements import mathematics, special_functions
 from gradc.trace.elements.elementwise import where
 from gradc.trace.elements.ufunc_methods import UFUNC_METHODS
@@ -331,11 +331,22 @@ def _imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any 
     return stand_in(module, known_path(module.__name__, module))
 
 
+def _next(iterator: Any, *otherwise: Any) -> Any:
+    """``next``: not inside a branch or loop that is run once for all of its trips."""
+    if current_body() is not None:
+        raise trace_error(
+            "next() inside a branch or loop that is traced as a whole would go on once for all trips; go over the values "
+            "with a `for` statement, or index them"
+        )
+    return next(iterator, *otherwise)
+
+
 @functools.cache
 def traced_builtins() -> dict[str, Any]:
     """The builtins as traced code sees them."""
     return vars(builtins) | {
         "len": _length,
+        "next": _next,
         "max": _greatest(max, True),
         "min": _greatest(min, False),
         "isinstance": _is_instance,
