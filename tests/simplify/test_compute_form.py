@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pytest
 
 import gradc
-from gradc.ir.algebra import power_of, product_of
+from gradc.ir.algebra import power_of, product_of, sum_of
 from gradc.ir.build import comprehension
-from gradc.ir.scalar import FLOAT64, index, load, number
+from gradc.ir.scalar import FLOAT64, apply, index, load, number
 from gradc.ir.tensor import Compute, Tensor, compute, input_tensor
 from gradc.ir.walk import loads_of
-from gradc.simplify import simplify_outputs
+from gradc.simplify import brackets, simplify_outputs
+from gradc.simplify.collapse import collapsed
+from gradc.simplify.solve import solve
 
 
 def test_a_stored_value_is_not_computed_again() -> None:
@@ -104,3 +108,38 @@ def test_what_cancels_inside_a_stored_product() -> None:
 
 def f_hessian(x: Any) -> Any:
     return 6 / np.outer(x, x) - np.diag(6 * np.log(x.prod()) / x**2)
+
+
+def test_terms_cancel_whatever_their_exponents() -> None:
+    """Negative, broken and zero exponents beside each other; and terms of which some are left."""
+    x, y, z = (load(input_tensor(name, (), FLOAT64)) for name in "xyz")
+    half = Fraction(1, 2)
+    monomials = [
+        product_of(power_of(x, -2), y, power_of(z, half)),
+        product_of(x, power_of(y, -1), power_of(z, -half)),
+        product_of(power_of(x, Fraction(-2, 3)), power_of(z, 3)),
+    ]
+    terms = [product_of(c, m) for c, m in zip((2, -3, 5), monomials, strict=True)]
+    written = [apply("mul", x, apply("div", term, x)) for term in terms]
+    nothing = sum_of(*terms, *[product_of(-1, w) for w in written])
+    assert collapsed(nothing) is number(0, FLOAT64)
+    assert collapsed(sum_of(*terms, *[product_of(-1, w) for w in written[1:]])) is terms[0]
+    assert collapsed(sum_of(*terms)) is sum_of(*terms), "where nothing cancels all stays as it is"
+
+
+def test_entries_stacked_one_by_one_have_an_adjoint_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adjoint of a stack is read at the places of its parts: equations by number of parts, not by its square."""
+    solved: list[Any] = []
+    monkeypatch.setattr(brackets, "solve", lambda *args: [solved.append(args), solve(*args)][1])
+
+    def stacked(count: int) -> int:
+        def total(x: Any) -> Any:
+            return np.sum(np.stack([np.sin(k * x) for k in range(1, count + 1)]) ** 2)
+
+        solved.clear()
+        x = np.array([0.3, -0.7])
+        k = np.arange(1, count + 1)[:, None]
+        np.testing.assert_allclose(gradc.grad(total)(x), np.sum(k * np.sin(2 * k * x), axis=0), rtol=1e-12)
+        return len(solved)
+
+    assert stacked(40) <= 2.2 * stacked(20)

@@ -77,6 +77,8 @@ def narrowed(adjoints: Sequence[Tensor], kept: Sequence[Tensor]) -> tuple[tuple[
         own = None if tensor in whole else _parts(tensor, list(picks))
         if own is not None:
             parts[tensor] = own
+    if not parts:
+        return tuple(adjoints), list(kept)
 
     def entry(item: Load, indices: Sequence[Scalar]) -> Scalar | None:
         if item.tensor not in parts:

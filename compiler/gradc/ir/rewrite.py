@@ -33,6 +33,8 @@ def replace_tensors(
     outputs: Sequence[Tensor], mapping: Mapping[Tensor, Tensor], entry: Entry | None = None
 ) -> tuple[Tensor, ...]:
     """``outputs`` with every tensor of ``mapping`` replaced, shapes and dtypes being the same, and reads as ``entry`` says."""
+    if not mapping and entry is None:
+        return tuple(outputs)
     for old, new in mapping.items():
         if old.shape != new.shape or old.dtype != new.dtype:
             raise ValueError(f"{old.dtype}{old.shape} can't be replaced by {new.dtype}{new.shape}")

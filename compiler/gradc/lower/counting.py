@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby
 from math import prod
+from weakref import WeakKeyDictionary
 
 from gradc.ir.scalar import Apply, Number, Scalar, Size, is_apply, is_number
 from gradc.ir.tensor import Compute, Extent, Loop, Tensor
@@ -46,8 +47,15 @@ def structured_operations(statement: StructuredStatement) -> float:
 
 def step_operations(statement: StructuredStatement) -> float:
     """The floating-point operations of all its sub-graphs, once each; of a block where it runs in blocks."""
-    programs = statement.programs if statement.blocks is None else (statement.blocks.program,)
-    return sum(total_flops([program.items])[0] for program in programs)
+    known = _step_operations.get(statement)
+    if known is None:
+        programs = statement.programs if statement.blocks is None else (statement.blocks.program,)
+        known = _step_operations[statement] = sum(total_flops([program.items])[0] for program in programs)
+    return known
+
+
+#: What is asked for again at every place that a loop is looked at from.
+_step_operations: WeakKeyDictionary[StructuredStatement, float] = WeakKeyDictionary()
 
 
 def cost_of(
