@@ -147,13 +147,14 @@ class ExpressionEmitter(AlgebraicEmitter):
             if node in known:
                 stack.pop()
                 continue
-            waiting = [child for child in self._needs(node) if child not in known]
+            needs = self._needs(node)
+            waiting = [child for child in needs if child not in known]
             if waiting:
                 stack.extend(reversed(waiting))
                 continue
             stack.pop()
             result = self._emit(node)
-            rests_on = self._rests_on(node)
+            rests_on = self._rests_on((*node.children, *needs))
             if rests_on > result.depth:
                 result = replace(result, depth=rests_on)
             self.builder.remember(known, node, result, result.depth)
@@ -161,10 +162,14 @@ class ExpressionEmitter(AlgebraicEmitter):
                 self._log.append(node)
         return known[root]
 
-    def _rests_on(self, node: Scalar) -> int:
+    def _rests_on(self, operands: Sequence[Scalar]) -> int:
         """The innermost scope whose facts made literals of operands: what is made of them holds only there, too."""
-        operands = [self._values.get(operand) for operand in (*node.children, *self._needs(node))]
-        return max((value.depth for value in operands if value is not None and value.literal is not None), default=0)
+        depth = 0
+        for operand in operands:
+            value = self._values.get(operand)
+            if value is not None and value.literal is not None and value.depth > depth:
+                depth = value.depth
+        return depth
 
     def extent(self, extent: Extent) -> Value:
         """An extent as an int64."""
