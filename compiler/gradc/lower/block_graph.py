@@ -25,13 +25,13 @@ from gradc.ir.tensor import (
     projection,
 )
 from gradc.ir.walk import post_order
-from gradc.lower.interchange import Examples, Scope, tested
+from gradc.lower.interchange import Examples, Scope, inputs_of_condition
 
 
-def last(axes: Sequence[object], axis: int) -> list[int]:
+def with_axis_last(axes: Sequence[object], axis: int) -> list[int]:
     """The numbers of axes with one of them last.
 
-    >>> last(["a", "b", "c"], 1)
+    >>> with_axis_last(["a", "b", "c"], 1)
     [0, 2, 1]
     """
     return [*(k for k in range(len(axes)) if k != axis), axis]
@@ -68,14 +68,14 @@ def _inputs(inputs: Sequence[Input], images: Mapping[Tensor, Tensor]) -> tuple[I
 def _shape(tensor: Tensor, scope: Scope, length: int) -> list[Extent]:
     if tensor not in scope.axes:
         return list(tensor.shape)
-    *others, _ = last(tensor.shape, scope.axes[tensor])
+    *others, _ = with_axis_last(tensor.shape, scope.axes[tensor])
     return [*(tensor.shape[k] for k in others), length]
 
 
 def _compute(node: Compute, scope: Scope, images: Mapping[Tensor, Tensor], length: int) -> Compute:
     place: dict[int, int] = {}
     if node in scope.axes:
-        place = {axis: k for k, axis in enumerate(last(node.shape, scope.axes[node]))}
+        place = {axis: k for k, axis in enumerate(with_axis_last(node.shape, scope.axes[node]))}
     memo: dict[Scalar, Scalar] = {}
     for scalar in post_order([node.body, node.domain]):
         children = [memo[child] for child in scalar.children]
@@ -83,7 +83,7 @@ def _compute(node: Compute, scope: Scope, images: Mapping[Tensor, Tensor], lengt
             memo[scalar] = index(place.get(scalar.position, scalar.position))
         elif isinstance(scalar, Load):
             tensor = scalar.tensor
-            order = last(tensor.shape, scope.axes[tensor]) if tensor in scope.axes else range(tensor.rank)
+            order = with_axis_last(tensor.shape, scope.axes[tensor]) if tensor in scope.axes else range(tensor.rank)
             memo[scalar] = load(images.get(tensor, tensor), [children[k] for k in order])
         else:
             same = all(new is old for new, old in zip(children, scalar.children, strict=True))
@@ -119,7 +119,7 @@ def _node(node: MultiNode, scopes: Sequence[Scope], outer: Mapping[Tensor, Tenso
 
 def _condition(node: Loop, scope: Scope, images: Mapping[Tensor, Tensor], length: int) -> Graph | None:
     """Whether any example of the block goes on."""
-    inputs = _inputs(tested(node), images)
+    inputs = _inputs(inputs_of_condition(node), images)
     if scope.flag is not None:
         flag = images.get(scope.flag, scope.flag)
         return Graph(inputs, (compute((), load(flag, [index(0)]), reduce_extents=[length], reducer="any"),))

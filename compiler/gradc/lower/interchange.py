@@ -134,7 +134,7 @@ def _with_condition(scope: Scope, node: Loop, condition: Graph, extent: Extent) 
     """The scope with what the loop asks before each step, in terms of its body."""
     if len(node.results) > node.state_count:
         raise Meets
-    (asked,) = replace_tensors(condition.outputs, dict(zip(condition.inputs, tested(node), strict=True)))
+    (asked,) = replace_tensors(condition.outputs, dict(zip(condition.inputs, inputs_of_condition(node), strict=True)))
     if isinstance(asked, Compute) and asked.reducer == "any" and asked.reduce_extents == (extent,):
         if asked.rank or asked.domain is not TRUE:
             raise Meets
@@ -142,7 +142,7 @@ def _with_condition(scope: Scope, node: Loop, condition: Graph, extent: Extent) 
     return replace(scope, asked=asked, common={asked})
 
 
-def tested(node: Loop) -> list[Input]:
+def inputs_of_condition(node: Loop) -> list[Input]:
     """The body's inputs that the condition's stand for."""
     first, second = node.state_count + 1, node.state_count + node.sequence_count + 1
     return [*node.body.inputs[:first], *node.body.inputs[second:]]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from gradc.ir.scalar import BOOL, INT64, Size, load
 from gradc.ir.tensor import Call, Cond, Extent, Loop, Tensor
-from gradc.lower.block_graph import last
+from gradc.lower.block_graph import with_axis_last
 from gradc.lower.counting import step_operations
 from gradc.lower.expression import ExpressionEmitter
 from gradc.lower.frame import moved, strides
@@ -34,17 +34,16 @@ _STEP = 5.0
 
 def is_long(statement: Statement) -> bool:
     """Whether a statement is a loop that somebody might want to interrupt."""
-    node = statement.node if isinstance(statement, StructuredStatement) else None
-    assert node is None or isinstance(statement, StructuredStatement)
-    if isinstance(statement, StructuredStatement) and statement.blocks is not None:
-        count = statement.blocks.count
-        return not isinstance(count, int) or count * step_operations(statement) >= LONG
-    if not isinstance(node, Loop):
+    if not isinstance(statement, StructuredStatement):
         return False
-    assert isinstance(statement, StructuredStatement)
-    if not isinstance(node.trip, int):  # as that of a loop with a condition
+    times = statement.node.trip if isinstance(statement.node, Loop) else None
+    if statement.blocks is not None:
+        times = statement.blocks.count
+    elif not isinstance(statement.node, Loop):
+        return False
+    if not isinstance(times, int):  # as that of a loop with a condition
         return True
-    return node.trip * (step_operations(statement) + _STEP) >= LONG
+    return times * (step_operations(statement) + _STEP) >= LONG
 
 
 #: Where a tensor is: an address, where it lies in order, or with its strides.
@@ -201,7 +200,7 @@ class _Writer:
                 return storage
             stride = storage.strides[axis]
             assert stride is not None
-            order = last(storage.strides, axis)
+            order = with_axis_last(storage.strides, axis)
             return Storage(self.entry(tensor, first, stride), tuple(storage.strides[k] for k in order))
 
         inputs = [part(t, axis) for t, axis in zip(statement.operands, blocks.operand_axes, strict=True)]
