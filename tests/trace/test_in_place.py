@@ -204,7 +204,7 @@ def test_gradient_through_writes() -> None:
 def test_filling_entry_by_entry_makes_one_node() -> None:
     def fill_many(v: Any) -> Any:
         out = np.zeros(300)
-        for k in list(range(300)):  # a list is gone through one by one
+        for k in iter(range(300)):  # an iterator is gone through one by one
             out[k] = v * k
         return out
 

@@ -15,7 +15,7 @@ from gradc.trace import trace
 
 
 def chain(x: Any, length: int) -> Any:
-    for _ in list(range(length // 2)):  # a list is gone through one by one
+    for _ in iter(range(length // 2)):  # an iterator is gone through one by one
         x = np.sin(x) * 0.5
     return x
 
