@@ -284,3 +284,9 @@ def test_what_does_not_change_from_step_to_step_has_no_step():
 
     (value,) = computed(gradc.jit(f).formula(0.3, 0.4), (0.3, 0.4))
     np.testing.assert_allclose(value, f(0.3, 0.4))
+
+
+def test_a_batch_of_while_loops_goes_on_while_one_of_them_does():
+    halved = gradc.vmap(lambda u: gradc.while_loop(lambda y: y > 1, lambda y: y / 2, u))
+    (*_, last) = str(gradc.jit(lambda x: halved(x)).formula(np.ones(4))).splitlines()
+    assert last.endswith("for t = 0, 1, ... until not (any([y[t][i] > 1] for i)) at t = T")

@@ -268,7 +268,9 @@ class Layout:
 
     def _condition(self, tensor: Tensor) -> Notation:
         """A truth value as a condition."""
-        return self._index_form.condition(tensor.body if isinstance(tensor, Compute) else load(tensor), ())
+        if isinstance(tensor, Compute) and tensor.reducer is None:
+            return self._index_form.condition(tensor.body, ())
+        return self._index_form.output(tensor, ())  # of a batch: whether any of its loops goes on
 
     def _line(self, output: Tensor) -> Line:
         matrix = self._matrix(output)
