@@ -150,8 +150,8 @@ def test_random_programs(seed, tmp_path):
     (tmp_path / "c").mkdir()
 
     def number(a, b, c, v):
-        first, second = function(a, b, c, v)
-        return first + np.sum(second * np.arange(1.0, 5.0))
+        first, second, *others = function(a, b, c, v)
+        return first + np.sum(second * np.arange(1.0, 5.0)) + 0.5 * sum(np.sum(other) for other in others)
 
     for compiled in (gradc.jit(number), gradc.grad(number, argnums=(0, 3))):
         for point in POINTS:

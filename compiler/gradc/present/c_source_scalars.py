@@ -117,7 +117,8 @@ class Body:
         if name == "position":
             return f"{self._writer.helper('position')}({self._texts[args[0]][0]}, {self._texts[args[1]][0]})", _ATOM
         if name == "neg":
-            return f"-{self._part(args[0], _UNARY)}", _SUM
+            part = self._part(args[0], _UNARY)
+            return (f"-({part})" if part.startswith("-") else f"-{part}"), _SUM  # `--` would be another operator
         if name == "not":
             return f"!{self._part(args[0], _UNARY)}", _UNARY
         if name == "convert":
@@ -184,7 +185,9 @@ class Body:
             upper = [a for a in upper if not (isinstance(a, Number) and a.value == -1)]
             upper.sort(key=lambda a: not isinstance(a, Number))
             text = " * ".join([self._part(a, _PRODUCT + (k > 0)) for k, a in enumerate(upper)])
-            return (f"-{text}", _SUM) if minus else (text, _SUM if text.startswith("-") else _PRODUCT)
+            if minus:  # `--` would be another operator
+                return f"-({text})" if text.startswith("-") else f"-{text}", _SUM
+            return text, _SUM if text.startswith("-") else _PRODUCT
         top, binding = self._product(upper) if upper else ("1.0", _ATOM)
         top = f"({top})" if binding < _PRODUCT and not top.startswith("-") else top
         below = [self._positive_power(a.children[0], -a.children[1].value) for a in lower]  # type: ignore[attr-defined]
