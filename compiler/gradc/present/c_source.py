@@ -27,7 +27,7 @@ from gradc.ir.tensor import (
 from gradc.ir.walk import graph_order, post_order
 from gradc.ops.extern import spelled_out
 from gradc.present.c_source_scalars import HELPERS, Body, literal, type_of
-from gradc.present.c_source_structured import write_structured
+from gradc.present.c_source_structured import needed, write_structured
 from gradc.present.signature import Signature
 
 _ACCUMULATORS = {
@@ -70,7 +70,7 @@ class Writer:
         self.allocated: list[str] = []
         self._uses_heap = False
         #: results of loops, branches and calls that are read
-        self.read = {t for t in graph_order(graph.outputs) if isinstance(t, Projection)}
+        self.read = {t for t in needed(graph) if isinstance(t, Projection)}
         has_loops = any(isinstance(node, Loop) for node in graph_order(graph.outputs))
         self._temporary = "v" if has_loops else "t"  # t is the number of a step
 
@@ -81,7 +81,7 @@ class Writer:
         outs = ["out"] if count == 1 else [f"out_{k}" for k in range(count)]
         self._taken.update(outs)
         targets = self._targets(outs)
-        for node in graph_order(self._graph.outputs):
+        for node in needed(self._graph):
             self._node(node, targets)
         for tensor, out in zip(self._graph.outputs, outs, strict=True):
             if targets.get(tensor) != out:
@@ -148,8 +148,9 @@ class Writer:
         """The statements of a sub-graph whose inputs have these names; the names of its outputs."""
         outer = self.names
         self.names = {**outer, **given}
-        self.read |= {t for t in graph_order(graph.outputs) if isinstance(t, Projection)}
-        for node in graph_order(graph.outputs):
+        order = needed(graph)
+        self.read |= {t for t in order if isinstance(t, Projection)}
+        for node in order:
             if node not in given:
                 self._node(node, {})
         results = [self.names[t] for t in graph.outputs]

@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from gradc.ir.intern import Node
 from gradc.ir.tensor import Call, Cond, Graph, Input, Loop, MultiNode, Tensor, projection
-from gradc.ir.walk import graph_order
+from gradc.ir.walk import graph_order, operands_of
 from gradc.present.c_source_scalars import type_of
 from gradc.present.unfolding import stem_of
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def write_structured(writer: Writer, node: MultiNode) -> None:
     """The statements of a loop, branch or call; its results have names from then on."""
-    operands = [writer.names[t] for t in node.operands]
+    operands = [writer.names.get(t, "") for t in node.operands]  # a branch may leave some unread
     if isinstance(node, Loop):
         results = _Loop(writer, node).written(operands)
     elif isinstance(node, Cond):
@@ -32,6 +33,24 @@ def write_structured(writer: Writer, node: MultiNode) -> None:
         results = writer.body(node.graph, dict(zip(node.graph.inputs, operands, strict=True)))
     for position, name in enumerate(results):
         writer.names[projection(node, position)] = name
+
+
+def needed(graph: Graph) -> list[Node]:
+    """The nodes that the outputs need, operands first: of a branch, what goes into the results that are read."""
+    order = graph_order(graph.outputs)
+    found: set[Node] = set(graph.outputs)
+    for node in reversed(order):
+        if node not in found:
+            continue
+        if not isinstance(node, Cond):
+            found.update(operands_of(node))
+            continue
+        read = [k for k in range(len(node.results)) if projection(node, k) in found]
+        found.add(node.operands[0])
+        for side in (node.true_graph, node.false_graph):
+            below = set(needed(Graph(side.inputs, tuple(side.outputs[k] for k in read))))
+            found.update(t for given, t in zip(side.inputs, node.operands[1:], strict=True) if given in below)
+    return [node for node in order if node in found]
 
 
 def _branch(writer: Writer, node: Cond, operands: Sequence[str]) -> None:
