@@ -268,3 +268,23 @@ def test_a_scan_of_no_steps_stacks_arrays_without_rows() -> None:
         assert ys["twice"].shape == (0, 3)
         assert ys["before"].shape == (0,)
     assert gradc.scan(lambda c, _: (c, None), 1.0, length=0) == (1.0, None)
+
+
+def test_a_kept_call_reads_a_state_before_the_next_one_is_written() -> None:
+    """The counter's next value needs nothing but the counter, and could be written first."""
+
+    def function(v: Any) -> Any:
+        def step(state: Any) -> Any:
+            count, w, u = state
+            part = gradc.checkpoint(lambda t: v * 0.3 * t[(count + 1) % 4])(np.sin(u * u))
+            return count + 1, v - part, v - part
+
+        return gradc.while_loop(lambda state: (state[0] < 3) & (np.sum(state[1]) < 5.0), step, (0, v, v))[2]
+
+    v, along = np.array([0.3, -0.7, 1.1, 0.4]), np.array([1.0, 0.5, -2.0, 0.3])
+    both = gradc.jit(lambda v: gradc.jvp(function, (v,), (along,)))
+    value, tangent = both(v)
+    np.testing.assert_allclose(value, function(v), rtol=1e-13)
+    wanted = (function(v + 1e-6 * along) - function(v - 1e-6 * along)) / 2e-6
+    np.testing.assert_allclose(tangent, wanted, rtol=1e-7)
+    np.testing.assert_allclose(gradc.jacrev(function)(v) @ along, wanted, rtol=1e-7)

@@ -14,7 +14,7 @@ from math import prod
 from gradc.ir.algebra import Reindexing, convert, from_linear, guarded, linear_terms, negated, negation, sum_of
 from gradc.ir.scalar import TRUE, Guard, Index, Load, Number, Scalar, index, is_apply, load, number
 from gradc.ir.tensor import Compute, Extent, Graph, Input, MultiNode, Tensor, compute
-from gradc.ir.walk import depending, free_indices, graph_order, loads_of
+from gradc.ir.walk import free_indices, graph_order, loads_of
 from gradc.lower.tree import Item, Nest, Statement
 from gradc.simplify.patterns import conjuncts
 
@@ -217,9 +217,9 @@ def _is_read_in_place(state: Input, output: Tensor, outputs: Sequence[Tensor]) -
         return False
     own = tuple(map(index, range(state.rank)))
     nodes = graph_order(outputs)
-    whole = [node for node in nodes if isinstance(node, MultiNode)]
-    if any(state in node.operands for node in whole) and not depending(outputs, [output]).isdisjoint(whole):
-        return False  # one may come after the other
+    before = set(graph_order([output]))
+    if any(isinstance(node, MultiNode) and state in node.operands and node not in before for node in nodes):
+        return False  # it reads all of the state, and may come after the next one is written
     for node in nodes:
         if node is state and state in outputs:
             return False
