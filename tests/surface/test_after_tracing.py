@@ -25,7 +25,7 @@ FILES = [path for room in ROOMS for path in sorted((Path(gradc.__file__).parent 
 VOCABULARY = {*OPS, *REDUCERS, *LIBRARY}
 #: Words of other languages that are NumPy's too: the IR's text, the C library, LLVM's types, signs, what a formula is called.
 HOMONYMS = (
-    {"cond", "size"}
+    {"cond", "size", "load"}
     | {"acos", "acosh", "asin", "asinh", "atan", "atanh", "atan2", "pow"}
     | {"i1"}
     | {"negative", "positive"}

@@ -275,7 +275,7 @@ def test_a_kept_call_reads_a_state_before_the_next_one_is_written() -> None:
 
     def function(v: Any) -> Any:
         def step(state: Any) -> Any:
-            count, w, u = state
+            count, _, u = state
             part = gradc.checkpoint(lambda t: v * 0.3 * t[(count + 1) % 4])(np.sin(u * u))
             return count + 1, v - part, v - part
 

@@ -16,6 +16,7 @@ from gradc.errors import DTypeError, TraceError
 from gradc.ir.scalar import FLOAT64, DType
 from gradc.ir.tensor import Graph, Input, Tensor
 from gradc.ir.walk import graph_order
+from gradc.trace.arrays.filtered import Filtered
 from gradc.trace.arrays.tracer import TracedArray, check_array, lift
 from gradc.trace.containers import container_classes, flatten, keeping, leaf_paths, unflatten
 from gradc.trace.context import Trace, trace_error, tracing
@@ -293,12 +294,14 @@ def _refuse_leaks(outputs: Sequence[Tensor], trace: Trace) -> None:
 
 
 def _output(leaf: Any, function: Root) -> TracedArray:
+    if isinstance(leaf, Filtered):
+        raise leaf.refusal
     try:
         return lift(leaf)
     except TraceError:
         if hasattr(type(leaf), "__array__"):
             raise
-        kind, instead = type(leaf).__name__, "return tuples, lists, dicts or dataclasses of them"
+        kind, instead = getattr(leaf, "kind", type(leaf).__name__), "return tuples, lists, dicts or dataclasses of them"
         shown = "" if " at 0x" in repr(leaf) else f" {leaf!r:.80}"
         if isinstance(leaf, Iterable):
             instead = "return its entries, list(...)"

@@ -20,6 +20,8 @@ class Filtered:
 
     def __init__(self, flags: list[Any], values: list[Any]) -> None:
         self.flags, self.values = flags, values
+        #: why it can't leave the function: it names the line that made it
+        self.refusal = trace_error(_UNKNOWN)
 
     def selection(self) -> Selection:
         """The same as the selected entries of an array."""

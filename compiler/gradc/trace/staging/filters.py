@@ -65,6 +65,9 @@ def _flat(made: Any) -> Iterator[Any]:
 class Generated:
     """A generator expression: its entries come when they are asked for."""
 
+    #: what users know it as
+    kind = "generator"
+
     def __init__(self, iterable: Any, clause: Callable[[Any], Any]) -> None:
         self._iterable, self._clause = iterable, clause
         self._entries = _made(iterable, clause)

@@ -58,6 +58,9 @@ def _holds(value: Any, kind: Any) -> bool:
     return isinstance(value, dict) and any(_holds(item, kind) for item in value.values())
 
 
+_TAKE_GENERATORS = (np.sum, np.fromiter)
+
+
 class NumpyFunction:
     """A NumPy function as the traced code sees it."""
 
@@ -78,7 +81,7 @@ class NumpyFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         function = self.function
-        args = tuple(map(unfiltered, args))
+        args = tuple(self._given(arg) for arg in args)
         refusal = never_traced(function)
         if refusal is not None:
             raise refusal
@@ -93,6 +96,10 @@ class NumpyFunction:
         if _holds(args, np.ndarray) or function.__name__ in _READERS:
             current_trace().volatile = True
         return surface.known_result(function(*args, **kwargs))
+
+    def _given(self, arg: Any) -> Any:
+        """An argument; of generators NumPy's functions take the entries only where they say so."""
+        return unfiltered(arg) if isinstance(arg, Filtered) or self.function in _TAKE_GENERATORS else arg
 
     def __getattr__(self, name: str) -> Any:
         if isinstance(self.function, np.ufunc) and name in UFUNC_METHODS:
