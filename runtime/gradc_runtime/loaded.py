@@ -148,7 +148,11 @@ class LoadedKernel:
     def __call__(self, values: Sequence[np.ndarray], out: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
         """The results for these arguments, in new arrays or in those of ``out``."""
         while True:
-            results = self._ran(values, out)
+            try:
+                results = self._ran(values, out)
+            except MemoryError:
+                self._tapes.begin_anew()
+                raise
             if results is not None:
                 return results
 
